@@ -1,0 +1,104 @@
+/* Decision -> event -> spool -> sinks. */
+#ifndef AUDIT_AUDIT_H
+#define AUDIT_AUDIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "ema/plugin.h"
+#include "failure.h"
+#include "log.h"
+#include "notice.h"
+
+struct audit; /* one a context: the spool, the thread that drains it, the sinks */
+
+struct audit_settings {
+	const struct clock *clock;
+	struct log log;
+	const char *state_dir;  /* NULL: the queue is memory */
+	size_t spool_bytes;     /* 0: 8 MiB */
+	int durability_disk;    /* synced before the answer leaves */
+	const char *writer;     /* NULL: made of host name and process */
+};
+
+/* EMA_OK or EMA_CONFIG. Drains what an earlier process left in the spool of this writer. */
+int audit_new(const struct audit_settings *settings, struct audit **out, struct failure *failure);
+/* Drains for up to ms, closes. */
+void audit_free(struct audit *audit, int64_t ms);
+
+/* A sink, whose calls another folder does (plugin instances live above). */
+struct audit_sink {
+	const char *id;
+	int must;            /* on_failure = "deny" */
+	int (*record)(void *data, const ema_event *event); /* as struct ema_audit_ops */
+	int (*flush)(void *data, int64_t ms);
+	int (*reopen)(void *data);
+	void (*release)(void *data); /* called once, when the sink is gone from audit */
+	void *data;
+};
+/*
+ * Puts this set of sinks in place of what was there: one with the same id and data stays as it is, a changed one is flushed
+ * and released before its successor is used. The strings are copied.
+ */
+int audit_sinks(struct audit *audit, const struct audit_sink *sinks, size_t count, struct failure *failure);
+void audit_reopen(struct audit *audit);
+
+/* ---- An event ---- */
+
+enum audit_type { AUDIT_TEXT, AUDIT_NUMBER, AUDIT_LIST };
+
+struct audit_field {
+	const char *name;        /* as in the JSON record */
+	enum audit_type type;
+	const char *text;        /* NULL: the field is left out */
+	int64_t number;
+	const char *const *list; size_t list_count;
+	int personal;            /* written as a pseudonym */
+};
+
+struct audit_event {
+	const char *kind;        /* "decision", "start", "config-loaded", "keys-stale", ... */
+	int64_t time;            /* milliseconds since 1970 */
+	int severity;            /* of syslog */
+	const char *request;     /* correlation id; NULL */
+	const struct audit_field *fields;
+	size_t field_count;
+};
+
+/*
+ * Appends to the spool and returns: EMA_OK, or EMA_AUDIT_UNAVAILABLE when a sink that must work failed or the spool stayed full
+ * until deadline (monotonic ms). authenticated: may use the half of the spool that is kept for authenticated callers.
+ */
+int audit_append(struct audit *audit, const struct audit_event *event, int authenticated, int64_t deadline, struct failure *failure);
+/* Room for a record is there, or not: asked before a replay slot is taken. */
+int audit_room(struct audit *audit, size_t bytes, int64_t deadline);
+/* Waits until all that was appended is with the sinks, for at most ms. EMA_OK or EMA_TIMEOUT. */
+int audit_drain(struct audit *audit, int64_t ms);
+/* A notice callback whose notices become events. */
+void audit_notice(struct audit *audit, struct notice *out);
+
+struct audit_state {
+	uint64_t appended, delivered, dropped;
+	size_t spool_used, spool_room;
+	int failing;             /* a sink that must work does not */
+};
+void audit_state(struct audit *audit, struct audit_state *out);
+
+/* A keyed pseudonym (HMAC-SHA-256 with the salt of state_dir/audit), 22 characters and a NUL; the same for the same text. */
+#define AUDIT_PSEUDONYM 23
+void audit_pseudonym(const struct audit *audit, const char *text, char out[AUDIT_PSEUDONYM]);
+/* "sha256:" and 43 characters of base64url of SHA-256(text): for jti, as anybody can compute it. */
+#define AUDIT_FINGERPRINT 51
+void audit_fingerprint(const char *text, size_t length, char out[AUDIT_FINGERPRINT]);
+
+/* UUIDv7 (RFC 9562), 36 characters and a NUL. */
+#define AUDIT_ID 37
+void audit_id(const struct clock *clock, char out[AUDIT_ID]);
+
+/* Reads audit files and checks their chains. EMA_OK, EMA_DENIED (something does not hold), EMA_CONFIG (no such file). report is a
+   new text in both cases. */
+struct buffer;
+int audit_verify(const char *path, struct buffer *report);
+
+#endif

@@ -1,0 +1,178 @@
+#include "buffer.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "secret.h"
+
+void buffer_init(struct buffer *buffer, size_t most)
+{
+	*buffer = (struct buffer)BUFFER_INIT(most);
+}
+
+static int reserve(struct buffer *buffer, size_t more)
+{
+	if (buffer->failed)
+		return -1;
+	if (more > buffer->most || buffer->length > buffer->most - more) {
+		buffer->failed = 1;
+		return -1;
+	}
+	size_t need = buffer->length + more + 1;
+	if (need <= buffer->room)
+		return 0;
+	size_t room = buffer->room ? buffer->room : 64;
+	while (room < need)
+		room = room > SIZE_MAX / 2 ? need : room * 2;
+	/* Not realloc: what it leaves behind when it moves could be a secret. */
+	char *data = malloc(room);
+	if (!data) {
+		buffer->failed = 1;
+		return -1;
+	}
+	if (buffer->data) {
+		memcpy(data, buffer->data, buffer->length);
+		secret_wipe(buffer->data, buffer->room);
+		free(buffer->data);
+	}
+	buffer->data = data;
+	buffer->room = room;
+	return 0;
+}
+
+int buffer_append(struct buffer *buffer, const void *data, size_t length)
+{
+	if (reserve(buffer, length))
+		return -1;
+	if (length)
+		memcpy(buffer->data + buffer->length, data, length);
+	buffer->length += length;
+	buffer->data[buffer->length] = 0;
+	return 0;
+}
+
+int buffer_text(struct buffer *buffer, const char *text)
+{
+	return buffer_append(buffer, text, strlen(text));
+}
+
+int buffer_char(struct buffer *buffer, char byte)
+{
+	return buffer_append(buffer, &byte, 1);
+}
+
+int buffer_vprintf(struct buffer *buffer, const char *format, va_list arguments)
+{
+	va_list again;
+	va_copy(again, arguments);
+	int length = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	if (length < 0 || reserve(buffer, (size_t)length)) {
+		buffer->failed = 1;
+		return -1;
+	}
+	vsnprintf(buffer->data + buffer->length, (size_t)length + 1, format, arguments);
+	buffer->length += (size_t)length;
+	return 0;
+}
+
+int buffer_printf(struct buffer *buffer, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	int result = buffer_vprintf(buffer, format, arguments);
+	va_end(arguments);
+	return result;
+}
+
+/* Length of the UTF-8 sequence at text, 0 if it is not one (RFC 3629). */
+static size_t utf8_length(const unsigned char *text, size_t length, unsigned *point)
+{
+	static const unsigned least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t n = text[0] < 0x80 ? 1 : text[0] >= 0xc2 && text[0] < 0xe0 ? 2 : (text[0] & 0xf0) == 0xe0 ? 3 : text[0] >= 0xf0 && text[0] < 0xf5 ? 4 : 0;
+	if (!n || n > length)
+		return 0;
+	unsigned value = n == 1 ? text[0] : text[0] & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		value = value << 6 | (text[i] & 0x3fu);
+	}
+	if (value < least[n] || (value >= 0xd800 && value < 0xe000) || value > 0x10ffff)
+		return 0;
+	*point = value;
+	return n;
+}
+
+static int misleading(unsigned point)
+{
+	return (point >= 0x200e && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) ||
+	       point == 0x61c || point == 0xfeff;
+}
+
+int buffer_json(struct buffer *buffer, const char *text, size_t length)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+	buffer_char(buffer, '"');
+	for (size_t i = 0; i < length && !buffer->failed;) {
+		unsigned point = 0;
+		size_t n = utf8_length(bytes + i, length - i, &point);
+		if (!n || misleading(point)) {
+			buffer_text(buffer, "\xef\xbf\xbd");
+			i += n ? n : 1;
+			continue;
+		}
+		if (point == '"' || point == '\\')
+			buffer_printf(buffer, "\\%c", (char)point);
+		else if (point < 0x20 || (point >= 0x7f && point < 0xa0))
+			buffer_printf(buffer, "\\u%04x", point);
+		else
+			buffer_append(buffer, text + i, n);
+		i += n;
+	}
+	return buffer_char(buffer, '"');
+}
+
+int buffer_percent(struct buffer *buffer, const char *text, size_t length)
+{
+	for (size_t i = 0; i < length && !buffer->failed; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~')
+			buffer_char(buffer, (char)c);
+		else
+			buffer_printf(buffer, "%%%02X", c);
+	}
+	return buffer->failed ? -1 : 0;
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+	buffer->length = 0;
+	buffer->failed = 0;
+	if (buffer->data)
+		buffer->data[0] = 0;
+}
+
+void buffer_free(struct buffer *buffer)
+{
+	if (buffer->data) {
+		secret_wipe(buffer->data, buffer->room);
+		free(buffer->data);
+	}
+	buffer_init(buffer, buffer->most);
+}
+
+char *buffer_take(struct buffer *buffer)
+{
+	if (!buffer->data && !buffer->failed)
+		buffer_append(buffer, "", 0);
+	char *data = NULL;
+	if (buffer->failed)
+		buffer_free(buffer);
+	else
+		data = buffer->data;
+	buffer_init(buffer, buffer->most);
+	return data;
+}

@@ -1,0 +1,37 @@
+/* A growing string of bytes with a maximum that its maker chooses. */
+#ifndef CORE_BUFFER_H
+#define CORE_BUFFER_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+struct buffer {
+	char *data;    /* NUL-terminated once something was appended; NULL before */
+	size_t length; /* without the NUL */
+	size_t room;
+	size_t most;   /* never longer than this */
+	int failed;    /* no memory, or over the maximum; sticky, and what was there stays */
+};
+
+#define BUFFER_INIT(maximum) { NULL, 0, 0, (maximum), 0 }
+
+void buffer_init(struct buffer *buffer, size_t most);
+/* These return 0, or -1 once the buffer has failed, so that a caller may look at the end alone. */
+int buffer_append(struct buffer *buffer, const void *data, size_t length);
+int buffer_text(struct buffer *buffer, const char *text);
+int buffer_char(struct buffer *buffer, char byte);
+int buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int buffer_vprintf(struct buffer *buffer, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+/* A JSON string with its quotes: controls, quotes and backslashes escaped; invalid UTF-8 becomes U+FFFD, and so do
+   bidirectional controls and line separators, which could make a record look like another one. */
+int buffer_json(struct buffer *buffer, const char *text, size_t length);
+/* Percent-encodes all but the unreserved characters of RFC 3986. */
+int buffer_percent(struct buffer *buffer, const char *text, size_t length);
+/* Makes it empty, keeping its memory and its maximum. */
+void buffer_clear(struct buffer *buffer);
+/* Wipes and frees it. */
+void buffer_free(struct buffer *buffer);
+/* The bytes, which now belong to the caller (free()); NULL if the buffer has failed. The buffer is empty after it. */
+char *buffer_take(struct buffer *buffer);
+
+#endif

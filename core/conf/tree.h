@@ -1,0 +1,34 @@
+/* ema.conf as it was written: values with the file and line that they stand at. libconfig is not seen outside of conf. */
+#ifndef CONF_TREE_H
+#define CONF_TREE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum conf_kind { CONF_BOOL, CONF_INT, CONF_FLOAT, CONF_STRING, CONF_ARRAY, CONF_LIST, CONF_GROUP };
+
+struct conf_node {
+	enum conf_kind kind;
+	const char *name;  /* NULL for an element of an array or list */
+	const char *file;  /* as in messages */
+	int line;
+	int64_t integer;   /* CONF_INT and CONF_BOOL */
+	double real;       /* CONF_FLOAT */
+	const char *string; /* CONF_STRING */
+	const struct conf_node *children; /* count of them */
+	size_t count;
+	const struct conf_node *parent;
+	size_t number;     /* of all nodes of the tree, for marks beside the tree; the tree itself never changes */
+};
+
+const struct conf_node *conf_child(const struct conf_node *group, const char *name); /* NULL: absent */
+/* "a string", "a list", ... for messages. */
+const char *conf_kind_name(enum conf_kind kind);
+/* The nearest of the names to a wrong one; NULL if none is near. names ends with NULL. */
+const char *conf_nearest(const char *wrong, const char *const *names);
+
+/* Units: "250ms", "30s", "5m", "1h", "24h", "7d", ...; "16KiB", "1MiB", "512". 0, or -1 if it is none or does not fit. */
+int conf_duration(const char *text, int64_t *milliseconds);
+int conf_size(const char *text, int64_t *bytes);
+
+#endif

@@ -1,0 +1,55 @@
+# Each folder is a library of its own, compiled with the include paths of the folders above it and no others:
+# what is to the right in the order of the house cannot be included by accident.
+TOP_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/core
+JOSE_CPPFLAGS = $(TOP_CPPFLAGS) -I$(top_srcdir)/core/jose
+TRUST_CPPFLAGS = $(JOSE_CPPFLAGS) -I$(top_srcdir)/core/trust
+STATE_CPPFLAGS = $(TRUST_CPPFLAGS) -I$(top_srcdir)/core/state
+CONF_CPPFLAGS = $(STATE_CPPFLAGS) -I$(top_srcdir)/core/conf
+HOST_CPPFLAGS = $(CONF_CPPFLAGS) -I$(top_srcdir)/core/plugin
+IDENTITY_CPPFLAGS = $(HOST_CPPFLAGS) -I$(top_srcdir)/core/identity
+POLICY_CPPFLAGS = $(IDENTITY_CPPFLAGS) -I$(top_srcdir)/core/policy
+MCP_CPPFLAGS = $(POLICY_CPPFLAGS) -I$(top_srcdir)/core/mcp
+TOKEN_CPPFLAGS = $(MCP_CPPFLAGS) -I$(top_srcdir)/core/token
+AUDIT_CPPFLAGS = $(TOKEN_CPPFLAGS) -I$(top_srcdir)/core/audit
+CONTEXT_CPPFLAGS = $(AUDIT_CPPFLAGS) -I$(top_srcdir)/core/context
+ENDPOINT_CPPFLAGS = $(CONTEXT_CPPFLAGS) -I$(top_srcdir)/core/endpoint
+
+CORE_FOLDERS =
+noinst_LTLIBRARIES += core/libtop.la
+core_libtop_la_CPPFLAGS = $(TOP_CPPFLAGS)
+core_libtop_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+core_libtop_la_SOURCES = \
+	core/buffer.c core/buffer.h \
+	core/clock.c core/clock.h \
+	core/codes.c \
+	core/failure.c core/failure.h \
+	core/log.c core/log.h \
+	core/notice.c core/notice.h \
+	core/secret.c core/secret.h
+CORE_FOLDERS += core/libtop.la
+EXTRA_DIST += core/codes.tab core/libemacore.map
+
+include core/jose/local.mk
+include core/trust/local.mk
+include core/state/local.mk
+include core/conf/local.mk
+include core/plugin/local.mk
+include core/identity/local.mk
+include core/audit/local.mk
+include core/context/local.mk
+
+CORE_LIBS = $(CRYPTO_LIBS) $(CURL_LIBS) $(CONFIG_LIBS)
+
+# Everything, with its private functions: what the unit tests link.
+noinst_LTLIBRARIES += core/libemacore-internal.la
+core_libemacore_internal_la_SOURCES =
+core_libemacore_internal_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)
+
+lib_LTLIBRARIES += core/libemacore.la
+core_libemacore_la_SOURCES = core/ema.c
+core_libemacore_la_CPPFLAGS = $(CONTEXT_CPPFLAGS)
+core_libemacore_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+core_libemacore_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)
+core_libemacore_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-Wl,--version-script=$(top_srcdir)/core/libemacore.map
+core_libemacore_la_DEPENDENCIES = $(CORE_FOLDERS) core/libemacore.map

@@ -1,0 +1,36 @@
+/* Replay slots, revocation and epochs: the interface that a store plugin offers, and the one in memory. */
+#ifndef STATE_STORE_H
+#define STATE_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "ema/plugin.h"
+#include "failure.h"
+
+struct store; /* an open store, of whatever kind; all functions are thread-safe */
+
+struct memory_settings {
+	const struct clock *clock;
+	size_t entries_most;     /* 0: 1,000,000 */
+	size_t bytes_most;       /* 0: 256 MiB */
+	size_t quota_most;       /* entries of one quota; 0: a quarter of entries_most */
+};
+
+int store_memory(const struct memory_settings *settings, struct store **out, struct failure *failure);
+/* A store whose work a plugin does; call wraps each call (locks a serial plugin). ops and self outlive it. */
+int store_plugin(const struct ema_store_ops *ops, ema_instance *self, struct store **out, struct failure *failure);
+void store_free(struct store *store);
+
+/* As the members of struct ema_store_ops say. */
+int store_put_if_absent(struct store *store, const char *quota, const void *key, size_t key_length, const void *value,
+                        size_t value_length, int64_t expires, int64_t limit, int64_t ms);
+int store_get(struct store *store, const void *key, size_t key_length, void *out, size_t *length, int64_t ms);
+int store_remove(struct store *store, const void *key, size_t key_length, int64_t ms);
+int store_raise(struct store *store, const void *key, size_t key_length, int64_t mark, int64_t expires, int64_t *now, int64_t ms);
+typedef int store_entry_fn(void *data, const void *key, size_t key_length, const void *value, size_t value_length, int64_t expires);
+int store_list(struct store *store, const void *prefix, size_t prefix_length, store_entry_fn *entry, void *data, int64_t ms);
+int store_changes(struct store *store, store_entry_fn *entry, void *data, int64_t ms);
+
+#endif

@@ -1,0 +1,113 @@
+/* An issuer's keys: found, fetched, cached, refreshed ahead of need, served stale for a bounded time. */
+#ifndef TRUST_KEYSET_H
+#define TRUST_KEYSET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "failure.h"
+#include "jwk.h"
+#include "jws.h"
+#include "log.h"
+#include "notice.h"
+
+/* One a context: the thread that refreshes, the cache folder, what all fetches share. */
+struct trust;
+
+struct trust_settings {
+	const struct clock *clock;
+	struct log log;
+	struct notice notice;
+	const char *cache_folder; /* NULL: memory alone. Files there are owner-checked; a corrupt one is set aside. */
+	int64_t build_time;       /* 0 */
+};
+
+struct trust *trust_new(const struct trust_settings *settings, struct failure *failure);
+/* Ends the thread; a fetch under way is cut off. All key sets must be closed. */
+void trust_free(struct trust *trust);
+
+struct fetch_rules {
+	const char *proxy;    /* NULL: none; never taken from the environment */
+	const char *ca_file;  /* NULL: the system's */
+	int64_t connect_ms;   /* 0: 2,000 */
+	int64_t total_ms;     /* 0: 5,000 */
+	int insecure_http;    /* http is fine, on loopback alone */
+	int redirects;        /* 0, or at most 2, https to https on the same host */
+	const char *const *internal_hosts; /* that may have private addresses: those that the operator wrote */
+	size_t internal_host_count;
+	const char *const *jwks_hosts;     /* other hosts that jwks_uri may name */
+	size_t jwks_host_count;
+};
+
+struct keyset_settings {
+	const char *id;            /* provider, for messages */
+	const char *issuer;        /* that the discovery document must name */
+	const char *jwks_url;      /* where the keys are; NULL: where discovery says */
+	const char *discovery_url; /* the one place; NULL: OAuth inserted, OpenID inserted, OpenID appended */
+	const char *jwks_file;     /* static keys instead of fetched ones */
+	const char *jwks_text;     /* the same, inline */
+	struct fetch_rules fetch;
+	int64_t stale_ms;          /* served while the issuer is away; default 24 h in conf */
+	int64_t read_only_ms;      /* 0: no such bound */
+	int64_t cooldown_ms;       /* 0: 60,000: between two fetches for an unknown kid or a bad signature */
+	unsigned kidless_most;     /* keys to try for a token without kid; 0: 1 */
+};
+
+struct keyset;
+
+/* No network. The same settings as one that is open give the same key set (counted), so that a reload keeps its keys.
+   EMA_CONFIG for a bad URL or file. */
+int keyset_open(struct trust *trust, const struct keyset_settings *settings, struct keyset **out, struct failure *failure);
+void keyset_close(struct keyset *keyset);
+
+struct keyset_verdict {
+	int stale;              /* the keys are served although the issuer is away */
+	int read_only;          /* and read_only_ms has passed */
+	int64_t stale_since;    /* milliseconds since 1970; 0: not stale */
+	uint64_t generation;    /* of the keys; rises with each change */
+	char kid[JWS_KID_MOST + 1];
+	char thumbprint[44];
+};
+
+/*
+ * Verifies jws with a key of this set, waiting for a first or a forced fetch until deadline (monotonic ms of the clock).
+ * key_issuer: NULL, or what the member "issuer" of the key must be, after "{tenantid}" in the key's is replaced by tenant.
+ * EMA_OK; EMA_UNKNOWN_KEY, EMA_BAD_SIGNATURE, EMA_BAD_ALGORITHM; EMA_KEYS_UNAVAILABLE; EMA_TIMEOUT.
+ */
+int keyset_verify(struct keyset *keyset, const struct jws *jws, unsigned allowed, const char *key_issuer, const char *tenant,
+                  int64_t deadline, struct keyset_verdict *verdict, struct failure *failure);
+
+struct keyset_state {
+	size_t keys;
+	int64_t fetched;      /* last good fetch, milliseconds since 1970; 0: never */
+	int64_t fresh_until;
+	int64_t stale_since;  /* 0: not stale */
+	uint64_t generation;
+	uint64_t fetches, failures;
+	char last_failure[256];
+};
+void keyset_state(struct keyset *keyset, struct keyset_state *out);
+
+/* Fetches now, whatever is cached, and tells each step into report (a struct buffer *): for `emactl check --live`. */
+struct buffer;
+int keyset_probe(const struct keyset_settings *settings, const struct clock *clock, struct buffer *report, struct failure *failure);
+
+/* One safe fetch on behalf of a plugin. The body is a new string. */
+struct fetch_request {
+	const char *url, *method, *body;
+	size_t body_length;
+	const char *const *headers;
+	size_t header_count;
+	size_t max_bytes;
+	int64_t deadline_ms; /* that are left */
+};
+struct fetch_answer {
+	int status;
+	char *body;
+	size_t length;
+};
+int trust_fetch(struct trust *trust, const struct fetch_rules *rules, const struct fetch_request *request, struct fetch_answer *out,
+                struct failure *failure);
+
+#endif

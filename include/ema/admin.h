@@ -1,0 +1,93 @@
+/*
+ * ema/admin.h - for operators' tools. It promises less than ema.h: what is here may change with a minor version.
+ */
+#ifndef EMA_ADMIN_H
+#define EMA_ADMIN_H
+
+#include "ema/ema.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Lint ---- */
+
+typedef struct ema_findings ema_findings;
+
+/*
+ * Checks a configuration without putting it in place: no thread, no network, no file written. context gives the log and
+ * the plugin path. Returns EMA_OK, or EMA_CONFIG if it could not be loaded; *out has what was found in both cases.
+ */
+int ema_lint(ema_context *context, const char *path, ema_findings **out);
+void ema_findings_free(ema_findings *findings);
+/* Of the index'th finding; NULL (0 for the line) past the end. */
+const char *ema_finding_id(const ema_findings *findings, size_t index); /* "E-NO-GRANTER", "W-SOFT-FAIL", ...; E: not loaded */
+const char *ema_finding_file(const ema_findings *findings, size_t index);
+int ema_finding_line(const ema_findings *findings, size_t index);
+const char *ema_finding_text(const ema_findings *findings, size_t index);
+
+/* ---- Explain ---- */
+
+/*
+ * Decides as ema_decide(), but uses up nothing and writes no audit record. now: seconds since 1970 to decide at, or 0 for the
+ * clock. Keys are fetched if they are not there yet.
+ */
+int ema_explain(ema_context *context, const char *service, const ema_request *request, int64_t now, ema_decision **out);
+
+/* One step of the trace in its parts; NULL (-1 for the code) past the end. */
+const char *ema_step_rule(const ema_decision *decision, size_t index);    /* FILE:LINE */
+const char *ema_step_stage(const ema_decision *decision, size_t index);   /* "identity", "directory", "guard", ... */
+const char *ema_step_name(const ema_decision *decision, size_t index);    /* provider, directory, guard or stack */
+const char *ema_step_control(const ema_decision *decision, size_t index); /* "sufficient", ..., NULL where there is none */
+const char *ema_step_action(const ema_decision *decision, size_t index);  /* "done", "bad", ... */
+int ema_step_code(const ema_decision *decision, size_t index);
+int ema_step_depth(const ema_decision *decision, size_t index);           /* 0; 1 inside a named stack, ... */
+const char *ema_step_text(const ema_decision *decision, size_t index);    /* why; "" where there is nothing to say */
+
+/* ---- Plugins ---- */
+
+typedef struct ema_plugins ema_plugins;
+
+/* Opens every plugin in the plugin path and says what it is. */
+int ema_plugins_list(ema_context *context, ema_plugins **out);
+void ema_plugins_free(ema_plugins *plugins);
+const char *ema_plugins_name(const ema_plugins *plugins, size_t index);    /* NULL past the end */
+const char *ema_plugins_path(const ema_plugins *plugins, size_t index);
+const char *ema_plugins_version(const ema_plugins *plugins, size_t index);
+const char *ema_plugins_summary(const ema_plugins *plugins, size_t index);
+const char *ema_plugins_kinds(const ema_plugins *plugins, size_t index);   /* "identity", "store audit", ... */
+const char *ema_plugins_threads(const ema_plugins *plugins, size_t index); /* "serial" or "parallel" */
+const char *ema_plugins_abi(const ema_plugins *plugins, size_t index);     /* "1.0" */
+const char *ema_plugins_error(const ema_plugins *plugins, size_t index);   /* why it cannot be used; NULL: it can */
+
+/* ---- What a loaded configuration has, for check --live, onboard and completion ---- */
+
+/* Id of the index'th provider or service; NULL past the end. Valid until the next load. */
+const char *ema_provider_id(ema_context *context, size_t index);
+const char *ema_service_id(ema_context *context, size_t index);
+/* A fact by name, NULL if there is none: of a provider "plugin", "issuer", "jwks_url", "discovery_url"; of a service "issuer",
+   "resource". Valid until the next load. */
+const char *ema_provider_fact(ema_context *context, const char *id, const char *fact);
+const char *ema_service_fact(ema_context *context, const char *id, const char *fact);
+
+/*
+ * Fetches discovery document and keys of a provider now, whatever is cached. EMA_OK or the failure; *out is a report for a
+ * person: what was fetched from where, issuer byte by byte, keys by kid and algorithm, the difference of the clocks. Free it
+ * with ema_text_free().
+ */
+int ema_provider_probe(ema_context *context, const char *id, char **out);
+void ema_text_free(char *text);
+
+/* ---- Audit ---- */
+
+/*
+ * Reads an audit file of the file sink, with those that were rotated if path has siblings path.1, ... EMA_OK: every chain
+ * holds; EMA_DENIED: something was changed, dropped or inserted; *out says what, with file and line.
+ */
+int ema_audit_verify(const char *path, char **out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

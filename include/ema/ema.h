@@ -1,0 +1,127 @@
+/*
+ * ema/ema.h - who may come in to an MCP server, and why not. The manual page is libemacore(3).
+ *
+ * Handles are opaque. A context may be used by any thread at the same time, but for ema_free(). A request and a decision
+ * belong to one thread at a time. Strings that a handle gives live as long as the handle. No function prints, exits,
+ * or changes anything of the process. A context that was made before fork() answers EMA_AFTER_FORK in the child.
+ *
+ * All of it is there since 0.1 unless a comment says otherwise.
+ */
+#ifndef EMA_EMA_H
+#define EMA_EMA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ema/codes.h"
+#include "ema/version.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ema_context ema_context;
+typedef struct ema_request ema_request;
+typedef struct ema_decision ema_decision;
+
+/* ---- Context: a configuration and what it holds open ---- */
+
+/* A context without a configuration, which denies everything. NULL: no memory. */
+ema_context *ema_new(void);
+
+/* Waits for the threads of the context, flushes audit, and frees it. No call may be under way. NULL is fine. */
+void ema_free(ema_context *context);
+
+/*
+ * Levels are 1 error, 2 warning, 3 information, 4 debug. The function may be called by any thread of the context, and must
+ * not call back into it. Before ema_load() only.
+ */
+typedef void ema_log_fn(void *data, int level, const char *text);
+void ema_set_log(ema_context *context, ema_log_fn *log, void *data);
+
+/* Folders in which plugins are looked for, separated by ':', before the installed one. Before ema_load() only. */
+int ema_set_plugin_path(ema_context *context, const char *folders);
+
+/*
+ * Reads a configuration, checks all of it, and puts it in place: EMA_OK, or EMA_CONFIG with ema_error(), and then what was
+ * in place before stays. Called again, it is a reload: calls that are under way finish with the configuration that they
+ * began with. Two loads at once are done one after the other.
+ */
+int ema_load(ema_context *context, const char *path);
+/* The same from memory; name stands for the file in messages, and its folder is where relative paths begin. */
+int ema_load_memory(ema_context *context, const char *text, size_t length, const char *name);
+/* Reads the file of the last ema_load() again. */
+int ema_reload(ema_context *context);
+
+/* What was wrong at the last load, as FILE:LINE: TEXT, one mistake a line; "" after a good one. Valid until the next load. */
+const char *ema_error(const ema_context *context);
+
+/* ---- Request: what is asked ---- */
+
+/* Kinds of credentials. */
+#define EMA_CREDENTIAL_ID_JAG 1
+#define EMA_CREDENTIAL_ACCESS_TOKEN 2
+
+/* Items of a request. */
+#define EMA_REQUEST_CLIENT_ID 1 /* the client that was authenticated */
+#define EMA_REQUEST_RESOURCE 2  /* the resource parameter */
+#define EMA_REQUEST_SCOPE 3     /* the scope parameter, separated by spaces */
+#define EMA_REQUEST_REMOTE 4    /* address of the peer */
+#define EMA_REQUEST_TRACEPARENT 5 /* W3C trace context of the caller, for audit */
+
+ema_request *ema_request_new(void);
+void ema_request_free(ema_request *request);
+/* Copies the value; NULL takes it away. EMA_BAD_REQUEST for an unknown item or a value over 4,096 bytes. */
+int ema_request_set(ema_request *request, int item, const char *value);
+/* Copies the credential; what it replaces is wiped. EMA_TOO_LARGE for more than 64 KiB. */
+int ema_request_credential(ema_request *request, int kind, const char *credential, size_t length);
+
+/* ---- Decision: what was answered ---- */
+
+/*
+ * Decides whether the credential of the request lets its bearer in to the service. Returns EMA_OK if so and only then,
+ * else the code of the refusal. out may be NULL; otherwise it is given a decision, granted or not (NULL: no memory).
+ * An ID-JAG is used up by a grant. The decision is in the audit spool before this returns.
+ */
+int ema_decide(ema_context *context, const char *service, const ema_request *request, ema_decision **out);
+void ema_decision_free(ema_decision *decision);
+
+int ema_decision_code(const ema_decision *decision);           /* EMA_OK: granted */
+const char *ema_decision_id(const ema_decision *decision);     /* correlation id (UUIDv7), in every audit record */
+const char *ema_decision_user_line(const ema_decision *decision);     /* may be shown to the user */
+const char *ema_decision_operator_line(const ema_decision *decision); /* names the rule by file and line; not for users */
+
+/* NULL where there is none, which for all of these is so when nothing was granted. */
+const char *ema_decision_subject(const ema_decision *decision);   /* provider/tenant/sub, percent-encoded */
+const char *ema_decision_provider(const ema_decision *decision);
+const char *ema_decision_issuer(const ema_decision *decision);
+const char *ema_decision_tenant(const ema_decision *decision);
+const char *ema_decision_sub(const ema_decision *decision);       /* as the issuer wrote it */
+const char *ema_decision_client(const ema_decision *decision);
+const char *ema_decision_email(const ema_decision *decision);     /* of a domain that the provider has the authority for */
+const char *ema_decision_person(const ema_decision *decision);    /* of the directory */
+const char *ema_decision_actor(const ema_decision *decision);     /* act.sub: who acts for the subject */
+const char *ema_decision_resource(const ema_decision *decision);
+int64_t ema_decision_expires(const ema_decision *decision);       /* seconds since 1970; 0: none */
+
+/* Lists: the index'th, or NULL at the end. */
+const char *ema_decision_group(const ema_decision *decision, size_t index);
+const char *ema_decision_role(const ema_decision *decision, size_t index);
+const char *ema_decision_scope(const ema_decision *decision, size_t index);
+/* SYSTEM=NAME, accounts upstream that the directory knows */
+const char *ema_decision_account(const ema_decision *decision, size_t index);
+
+/* The rules that ran, in order, also those of a refusal: what a line of `emactl explain` says. NULL at the end. */
+const char *ema_decision_trace(const ema_decision *decision, size_t index);
+
+/* "ok", "expired", ...; "internal" for a number that is none. */
+const char *ema_code_name(int code);
+const char *ema_code_meaning(int code);
+/* The version of the library. */
+const char *ema_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,5 @@
+# A plugin sees include/ and links to nothing of ours; it exports its entry point alone.
+MODULE_CPPFLAGS = -I$(top_srcdir)/include
+MODULE_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+MODULE_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -no-undefined \
+	-export-symbols-regex '^ema_plugin_entry$$'

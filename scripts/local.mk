@@ -1,0 +1,2 @@
+# Files of scripts/.
+EXTRA_DIST += scripts/codes

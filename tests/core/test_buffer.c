@@ -1,0 +1,74 @@
+#include "test.h"
+
+#include "buffer.h"
+
+static void grows_to_its_maximum(void **state)
+{
+	(void)state;
+	struct buffer b = BUFFER_INIT(5);
+	assert_int_equal(buffer_text(&b, "hello"), 0);
+	assert_int_equal(buffer_char(&b, '!'), -1);
+	assert_string_equal(b.data, "hello");
+	assert_true(b.failed);
+	buffer_free(&b);
+}
+
+static void json_cannot_forge_a_record(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *in, *out;
+		size_t length;
+	} cases[] = {
+		{ "plain", "\"plain\"", 5 },
+		{ "a\nb\rc\"d\\e", "\"a\\u000ab\\u000dc\\\"d\\\\e\"", 9 },
+		{ "a\0b", "\"a\\u0000b\"", 3 },
+		{ "\xc3\xa9", "\"\xc3\xa9\"", 2 },
+		{ "\xff\xc0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"", 3 },
+		{ "\xe2\x80\xae" "x", "\"\xef\xbf\xbdx\"", 4 }, /* right-to-left override */
+		{ "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"", 3 }, /* surrogate */
+		{ "\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\"", 4 },
+		{ "\xf0\x9f\x98", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"", 3 },
+		{ "\x7f\xc2\x85", "\"\\u007f\\u0085\"", 3 },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buffer b = BUFFER_INIT(256);
+		buffer_json(&b, cases[i].in, cases[i].length);
+		assert_string_equal(b.data, cases[i].out);
+		buffer_free(&b);
+	}
+}
+
+static void percent_keeps_the_unreserved(void **state)
+{
+	(void)state;
+	struct buffer b = BUFFER_INIT(64);
+	buffer_percent(&b, "a/b c~%\xff", 8);
+	assert_string_equal(b.data, "a%2Fb%20c~%25%FF");
+	buffer_free(&b);
+}
+
+static void take_gives_the_bytes_once(void **state)
+{
+	(void)state;
+	struct buffer b = BUFFER_INIT(64);
+	buffer_printf(&b, "%d-%s", 7, "x");
+	char *text = buffer_take(&b);
+	assert_string_equal(text, "7-x");
+	free(text);
+	assert_null(b.data);
+	text = buffer_take(&b);
+	assert_string_equal(text, "");
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(grows_to_its_maximum),
+		cmocka_unit_test(json_cannot_forge_a_record),
+		cmocka_unit_test(percent_keeps_the_unreserved),
+		cmocka_unit_test(take_gives_the_bytes_once),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

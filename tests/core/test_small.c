@@ -1,0 +1,106 @@
+#include "test.h"
+
+#include "clock.h"
+#include "codes.h"
+#include "failure.h"
+#include "notice.h"
+#include "secret.h"
+
+static void codes_have_names_both_ways(void **state)
+{
+	(void)state;
+	for (int i = 0; i < EMA_CODES; i++)
+		assert_int_equal(code_by_name(code_name(i)), i);
+	assert_int_equal(code_by_name("no such"), -1);
+	assert_null(code_row(EMA_CODES));
+	assert_null(code_row(-1));
+	assert_string_equal(code_name(12345), "internal");
+}
+
+/* Our own outage is 503 and never 401; json-rpc codes stay out of the reserved range. */
+static void codes_keep_the_rules(void **state)
+{
+	(void)state;
+	for (int i = 0; i < EMA_CODES; i++) {
+		const struct code_row *row = code_row(i);
+		if (strstr(row->name, "unavailable") || !strcmp(row->name, "timeout") || !strcmp(row->name, "store_full")) {
+			assert_int_equal(row->request_status, 503);
+			assert_int_equal(row->token_status, 503);
+			assert_true(row->retry);
+		}
+		assert_false(row->rpc <= -32000 && row->rpc >= -32768);
+		assert_true(row->token_status == 200 || row->token_status == 400 || row->token_status == 500 || row->token_status == 503);
+		assert_int_equal(row->oauth == NULL, i == EMA_OK);
+	}
+}
+
+static void failure_keeps_the_first_and_cuts(void **state)
+{
+	(void)state;
+	struct failure f = FAILURE_INIT;
+	assert_int_equal(failure_set(&f, EMA_EXPIRED, "a\nb"), EMA_EXPIRED);
+	assert_int_equal(failure_set(&f, EMA_DENIED, "later"), EMA_EXPIRED);
+	assert_string_equal(f.text, "a?b");
+	failure_clear(&f);
+	char text[2 * FAILURE_TEXT];
+	memset(text, 'x', sizeof text);
+	memcpy(text + FAILURE_TEXT - 6, "\xe2\x82\xac\xe2\x82\xac", 6);
+	text[sizeof text - 1] = 0;
+	failure_set(&f, EMA_DENIED, "%s", text);
+	assert_true(strlen(f.text) < FAILURE_TEXT);
+	assert_string_equal(f.text + FAILURE_TEXT - 6, "...");
+	assert_int_equal(failure_set(NULL, EMA_DENIED, "x"), EMA_DENIED);
+}
+
+static void clock_writes_rfc3339(void **state)
+{
+	(void)state;
+	char text[CLOCK_TEXT];
+	clock_text(INT64_C(1795434033123), text);
+	assert_string_equal(text, "2026-11-23T11:40:33.123Z");
+	clock_text(-1, text);
+	assert_string_equal(text, "-");
+	clock_text(INT64_MAX, text);
+	assert_string_equal(text, "-");
+	assert_true(clock_wall(&clock_system) > CLOCK_LEAST);
+}
+
+static void secrets_compare_and_go(void **state)
+{
+	(void)state;
+	char a[] = "secret", b[] = "secreT";
+	assert_true(secret_same(a, "secret", 6));
+	assert_false(secret_same(a, b, 6));
+	secret_wipe(a, 6);
+	assert_memory_equal(a, "\0\0\0\0\0\0", 6);
+}
+
+static void count_fields(void *data, const char *kind, int severity, const struct notice_field *fields, int count)
+{
+	assert_string_equal(kind, "k");
+	assert_int_equal(severity, NOTICE_INFO);
+	assert_string_equal(fields[1].value, "3");
+	*(int *)data = count;
+}
+
+static void notice_leaves_out_what_is_not_there(void **state)
+{
+	(void)state;
+	int count = 0;
+	struct notice notice = { count_fields, &count };
+	notice_tell(&notice, "k", NOTICE_INFO, "a", "1", "b", NULL, "c", "3", NULL);
+	assert_int_equal(count, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(codes_have_names_both_ways),
+		cmocka_unit_test(codes_keep_the_rules),
+		cmocka_unit_test(failure_keeps_the_first_and_cuts),
+		cmocka_unit_test(clock_writes_rfc3339),
+		cmocka_unit_test(secrets_compare_and_go),
+		cmocka_unit_test(notice_leaves_out_what_is_not_there),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

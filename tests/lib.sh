@@ -1,0 +1,49 @@
+# For tests that are shell scripts: TAP, a scratch folder, and the end of everything that was started.
+# shellcheck shell=bash
+set -u
+: "${srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}" "${builddir:=$srcdir}"
+PATH="$builddir/emactl:$builddir/devidp:$PATH"
+EMA_PLUGIN_PATH="$builddir/plugins/.libs"
+export PATH EMA_PLUGIN_PATH
+work=$(mktemp -d) || exit 99
+pids=()
+tests=0 failures=0
+
+finish() {
+	local status=$?
+	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
+	wait 2>/dev/null
+	rm -rf "$work"
+	[ "$status" -eq 0 ] || exit "$status"
+	[ "$failures" -eq 0 ] || exit 1
+}
+trap finish EXIT
+trap 'exit 143' INT TERM
+
+# background COMMAND...: runs it until the test ends.
+background() { "$@" & pids+=($!); }
+
+# ok NAME COMMAND...: passes if the command succeeds; shows what it printed if not.
+ok() {
+	local name=$1; shift
+	tests=$((tests + 1))
+	if "$@" >"$work/.out" 2>&1; then echo "ok $tests - $name"
+	else failures=$((failures + 1)); echo "not ok $tests - $name"; sed 's/^/# /' "$work/.out"; fi
+}
+# fails STATUS NAME COMMAND...: passes if the command ends with that status.
+fails() {
+	local want=$1 name=$2 got; shift 2
+	tests=$((tests + 1))
+	"$@" >"$work/.out" 2>&1; got=$?
+	if [ "$got" -eq "$want" ]; then echo "ok $tests - $name"
+	else failures=$((failures + 1)); echo "not ok $tests - $name"; echo "# status $got, expected $want"; sed 's/^/# /' "$work/.out"; fi
+}
+# says TEXT: the last command's output contains TEXT.
+says() {
+	tests=$((tests + 1))
+	if grep -qF -- "$1" "$work/.out"; then echo "ok $tests - says: $1"
+	else failures=$((failures + 1)); echo "not ok $tests - says: $1"; sed 's/^/# /' "$work/.out"; fi
+}
+skip() { tests=$((tests + 1)); echo "ok $tests - $1 # SKIP $2"; }
+# The plan comes last; every script ends with it, so that one which stopped half-way is seen.
+plan() { echo "1..$tests"; }
