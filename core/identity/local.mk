@@ -1,5 +1,5 @@
 noinst_LTLIBRARIES += core/identity/libidentity.la
 core_identity_libidentity_la_CPPFLAGS = $(IDENTITY_CPPFLAGS)
 core_identity_libidentity_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_identity_libidentity_la_SOURCES =
+core_identity_libidentity_la_SOURCES = core/identity/stack.c core/identity/stack.h
 CORE_FOLDERS += core/identity/libidentity.la
