@@ -1,0 +1,18 @@
+/* An audit record as a sink sees it: filled in by core/audit, read by plugins through the host's event_* functions. */
+#ifndef PLUGIN_EVENT_H
+#define PLUGIN_EVENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ema_event {
+	const char *line;          /* the JSON line, without its newline */
+	size_t length;
+	int64_t time;              /* milliseconds since 1970 */
+	int severity;              /* of syslog */
+	size_t count;
+	const char *const *names;  /* of all members of the line, in its order */
+	const char *const *values; /* as text; a list's items are separated by commas */
+};
+
+#endif
