@@ -146,7 +146,7 @@ static const struct code_row rows[EMA_CODES] = {
 	  "an e-mail address of a domain that another provider has the authority for",
 	  "This sign-in is not accepted here." },
 	{ "subject_conflict", "invalid_grant", 400, 401, 4401, 0,
-	  CODE_CORE | CODE_IDENTITY,
+	  CODE_CORE | CODE_IDENTITY | CODE_DIRECTORY,
 	  "the token names two different subjects",
 	  "This sign-in is not accepted here." },
 	{ "unknown_subject", "invalid_grant", 400, 403, 4403, 0,

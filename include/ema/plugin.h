@@ -70,12 +70,14 @@ typedef struct ema_instance ema_instance; /* declared here, defined by each plug
 #define EMA_ITEM_REMOTE 6    /* address of the peer */
 #define EMA_ITEM_REQUEST 7   /* the correlation id of this decision */
 #define EMA_ITEM_PROVIDER 8  /* id of the provider; for directories and guards, of the one that vouched */
-#define EMA_ITEM_ISSUER 9    /* directories and guards: issuer of the vouched subject */
+#define EMA_ITEM_ISSUER 9    /* identity: the name of a key set that the credential has as its issuer, not verified yet;
+                                directories and guards: issuer of the vouched subject */
 #define EMA_ITEM_TENANT 10   /* directories and guards: its tenant */
 #define EMA_ITEM_SUBJECT 11  /* directories and guards: its sub */
 #define EMA_ITEM_EMAIL 12    /* directories and guards: its e-mail address, if the provider has the authority for it */
 #define EMA_ITEM_SCOPE 13    /* the scopes that the request asks for, separated by spaces */
 #define EMA_ITEM_ACTOR 14    /* guards: subject of the actor (act), if there is one */
+#define EMA_ITEM_NAME_ID 15  /* directories and guards: its SAML name id, as the identity plugin said it */
 
 /* One issuer name that a key set answers for. */
 struct ema_issuer_name {
@@ -97,8 +99,18 @@ struct ema_issuer {
 	const char *discovery_url;           /* the one place of the discovery document; NULL: the standard places */
 	const char *discovery_issuer;        /* issuer that the document must have; NULL: the first name */
 };
-#define EMA_ISSUER_KEY_ISSUER 1u /* a key with a member "issuer" verifies tokens of that issuer alone, after
-                                    "{tenantid}" in it is replaced by the tenant */
+#define EMA_ISSUER_KEY_ISSUER 1u /* a key with a member "issuer" verifies only if that is discovery_issuer (or the token's
+                                    issuer, without one), after "{tenantid}" in both is replaced by the tenant */
+
+/* Tokens that are refused before any key is asked for: of another kind, or such as nobody but their receiver can verify. */
+struct ema_refusal {
+	const char *claim; /* JSON pointer */
+	const char *value; /* the string that it is, or has in its list; NULL: whatever it is */
+	uint32_t flags;    /* EMA_REFUSAL_* */
+	int32_t code;
+	const char *text;  /* for the operator */
+};
+#define EMA_REFUSAL_HEADER 1u /* claim points into the JOSE header */
 
 /* What jwt_verify() is told beyond what ema.conf says of the provider and what the service demands. */
 struct ema_jwt_rules {
@@ -112,6 +124,8 @@ struct ema_jwt_rules {
 	const char *client_claim;      /* the claim that names the client of an access token; NULL: "/client_id" */
 	const char *scope_claim;       /* the claim with its scopes, a string or a list; NULL: "/scope" */
 	const char *subject_claim;     /* the claim that must be there as the subject; NULL: "/sub" */
+	const struct ema_refusal *refusals;
+	size_t refusal_count;
 };
 
 /* What fetch() is told. */
@@ -230,6 +244,16 @@ struct ema_host {
 	const char *(*event_name)(const ema_event *event, size_t index);      /* names of the fields; NULL at the end */
 	int64_t (*event_time)(const ema_event *event);                        /* milliseconds since 1970 */
 	int (*event_severity)(const ema_event *event);                        /* of syslog: 0 to 7 */
+
+	/* Settings that name claims: a string or a list, each a JSON pointer ("/realm/roles") or a name, given as pointers. */
+	int (*conf_claims)(ema_conf *conf, const char *key, const char *const **out, size_t *count);
+	/* An absolute https URL without user, query and fragment, in lower case up to its path; with the provider's
+	   insecure_http also http to a loopback address. Without a path it has no slash at the end. */
+	int (*conf_url)(ema_conf *conf, const char *key, const char **out);
+	/* Adds what a claim has, a string or a list of them. A claim that is not there is no group; one of another type is
+	   EMA_BAD_CLAIM, said by fail() already. */
+	int (*add_groups)(ema_call *call, const ema_claims *claims, const char *pointer);
+	int (*add_roles)(ema_call *call, const ema_claims *claims, const char *pointer);
 };
 
 #define EMA_HOST_HAS(host, member) \
