@@ -19,18 +19,41 @@ struct memory_settings {
 };
 
 int store_memory(const struct memory_settings *settings, struct store **out, struct failure *failure);
-/* A store whose work a plugin does; call wraps each call (locks a serial plugin). ops and self outlive it. */
+/* A store whose work a plugin does, one call at a time; of ops (in the host's own size) put_if_absent must be there. ops and
+   self outlive it. */
 int store_plugin(const struct ema_store_ops *ops, ema_instance *self, struct store **out, struct failure *failure);
+/* For a plugin with EMA_THREADS_PARALLEL; before the first call. */
+void store_plugin_parallel(struct store *store);
 void store_free(struct store *store);
 
-/* As the members of struct ema_store_ops say. */
+/*
+ * As the members of struct ema_store_ops say. A quota of NULL is the core's own: no quota limits it, and changes tells it;
+ * entries under a quota are not told. EMA_UNAVAILABLE, too, if expires is past for the latest time that the store has seen.
+ */
 int store_put_if_absent(struct store *store, const char *quota, const void *key, size_t key_length, const void *value,
                         size_t value_length, int64_t expires, int64_t limit, int64_t ms);
 int store_get(struct store *store, const void *key, size_t key_length, void *out, size_t *length, int64_t ms);
 int store_remove(struct store *store, const void *key, size_t key_length, int64_t ms);
 int store_raise(struct store *store, const void *key, size_t key_length, int64_t mark, int64_t expires, int64_t *now, int64_t ms);
+/* Anything but EMA_OK ends the list and is its result. Must not call the store. A change without expires (0) is a removal. */
 typedef int store_entry_fn(void *data, const void *key, size_t key_length, const void *value, size_t value_length, int64_t expires);
 int store_list(struct store *store, const void *prefix, size_t prefix_length, store_entry_fn *entry, void *data, int64_t ms);
+/* For one reader. After more changes than are kept it gives everything that there is. */
 int store_changes(struct store *store, store_entry_fn *entry, void *data, int64_t ms);
+
+/* The value of an epoch as get, list and changes give it: 8 bytes, the highest first. */
+#define STORE_MARK 8
+static inline void store_mark_write(int64_t mark, unsigned char bytes[STORE_MARK])
+{
+	for (int i = 0; i < STORE_MARK; i++)
+		bytes[i] = (unsigned char)((uint64_t)mark >> (56 - 8 * i));
+}
+static inline int64_t store_mark_read(const unsigned char bytes[STORE_MARK])
+{
+	uint64_t mark = 0;
+	for (int i = 0; i < STORE_MARK; i++)
+		mark = mark << 8 | bytes[i];
+	return (int64_t)mark;
+}
 
 #endif

@@ -1,0 +1,73 @@
+#include "replay.h"
+
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "secret.h"
+
+#define REPLAY_JTI_MOST 255
+#define REPLAY_PREFIX "replay/"
+#define REPLAY_PREFIX_LENGTH (sizeof REPLAY_PREFIX - 1)
+#define REPLAY_DIGEST 32
+#define REPLAY_SECONDS_MOST INT64_C(253402300799) /* the year 9999 */
+
+/* With its length before it, so that no two lists of fields are one string; what is absent is no empty string. */
+static int digest_field(EVP_MD_CTX *digest, const void *bytes, size_t length)
+{
+	uint64_t n = bytes ? length : UINT64_MAX;
+	unsigned char prefix[8];
+	for (int i = 0; i < 8; i++)
+		prefix[i] = (unsigned char)(n >> (56 - 8 * i));
+	return EVP_DigestUpdate(digest, prefix, sizeof prefix) && (!bytes || EVP_DigestUpdate(digest, bytes, length));
+}
+
+static int digest_text(EVP_MD_CTX *digest, const char *text)
+{
+	return digest_field(digest, text, text ? strlen(text) : 0);
+}
+
+static int replay_digests(const struct replay *replay, unsigned char key[REPLAY_DIGEST], unsigned char value[REPLAY_DIGEST])
+{
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	int done = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) && digest_text(digest, "replay") &&
+	           digest_text(digest, replay->issuer) && digest_text(digest, replay->tenant) && digest_text(digest, replay->jti) &&
+	           EVP_DigestFinal_ex(digest, key, NULL) && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) &&
+	           digest_field(digest, replay->assertion, replay->assertion_length) && digest_text(digest, replay->client) &&
+	           digest_text(digest, replay->proof_key) && EVP_DigestFinal_ex(digest, value, NULL);
+	EVP_MD_CTX_free(digest);
+	return done;
+}
+
+int replay_take(struct store *store, const struct replay *replay, int64_t ms, struct failure *failure)
+{
+	unsigned char key[REPLAY_PREFIX_LENGTH + REPLAY_DIGEST], value[REPLAY_DIGEST];
+	size_t jti_length = replay->jti ? strlen(replay->jti) : 0;
+	if (jti_length < 1 || jti_length > REPLAY_JTI_MOST)
+		return failure_set(failure, EMA_BAD_CLAIM, "jti has %zu bytes; 1 to %d are taken", jti_length, REPLAY_JTI_MOST);
+	if (!replay->issuer || !replay->provider || !replay->assertion || replay->uses < 1 || replay->expires < 0 || replay->skew < 0 ||
+	    replay->expires > REPLAY_SECONDS_MOST || replay->skew > REPLAY_SECONDS_MOST)
+		return failure_set(failure, EMA_INTERNAL, "a replay slot without issuer, provider, assertion, uses or a possible exp");
+	memcpy(key, REPLAY_PREFIX, REPLAY_PREFIX_LENGTH);
+	if (!replay_digests(replay, key + REPLAY_PREFIX_LENGTH, value))
+		return failure_set(failure, EMA_INTERNAL, "SHA-256 failed for a replay slot");
+	/* A second more than JAG-51 asks: no rounding may free it while the assertion lives. */
+	int64_t expires = (replay->expires + replay->skew + 1) * 1000;
+	int code = store_put_if_absent(store, replay->provider, key, sizeof key, value, sizeof value, expires, replay->uses, ms);
+	secret_wipe(value, sizeof value);
+	switch (code) {
+	case EMA_OK:
+		return EMA_OK;
+	case EMA_EXISTS:
+		if (replay->uses == 1)
+			return failure_set(failure, EMA_REPLAYED, "the assertion (jti) was redeemed before");
+		return failure_set(failure, EMA_REPLAYED, "the jti was redeemed %" PRId64 " times already, or first with other bytes, by another "
+		                   "client or with another proof key", replay->uses);
+	case EMA_STORE_FULL:
+		return failure_set(failure, EMA_STORE_FULL, "the store has no room for another assertion of provider %s", replay->provider);
+	case EMA_OUT_OF_MEMORY:
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for a replay slot");
+	default:
+		return failure_set(failure, EMA_STORE_UNAVAILABLE, "the store could not remember the assertion: %s", code_name(code));
+	}
+}
