@@ -1,5 +1,12 @@
 noinst_LTLIBRARIES += core/jose/libjose.la
 core_jose_libjose_la_CPPFLAGS = $(JOSE_CPPFLAGS)
-core_jose_libjose_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_jose_libjose_la_SOURCES =
+core_jose_libjose_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) -fvisibility=hidden
+core_jose_libjose_la_SOURCES = \
+	core/jose/algorithm.h \
+	core/jose/base64url.c core/jose/base64url.h \
+	core/jose/json.c core/jose/json.h \
+	core/jose/jwk.c core/jose/jwk.h \
+	core/jose/jws.c core/jose/jws.h \
+	core/jose/jwt.c core/jose/jwt.h \
+	core/jose/key.c
 CORE_FOLDERS += core/jose/libjose.la
