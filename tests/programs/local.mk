@@ -1,1 +1,3 @@
 # Tests of programs.
+TESTS += tests/programs/devidp.sh
+EXTRA_DIST += tests/programs/devidp.sh
