@@ -48,7 +48,7 @@ static int file_write(const char *path, const char *text, size_t length, struct 
 
 	if (n < 0 || (size_t)n >= sizeof temporary)
 		return failure_set(failure, EMA_CONFIG, "%s: the path is too long", path);
-	if ((fd = mkostemp(temporary, O_CLOEXEC)) < 0)
+	if ((fd = mkstemp(temporary)) < 0)
 		return failure_set(failure, EMA_CONFIG, "%s: %s", temporary, strerror(errno));
 	ssize_t written = write(fd, text, length);
 	if (close(fd) || written != (ssize_t)length || rename(temporary, path)) {
