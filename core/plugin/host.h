@@ -20,13 +20,16 @@ struct plugin; /* counted; its code stays mapped for good */
 struct plugin_search {
 	const char *folders; /* "a:b", before the installed folder; NULL */
 	struct log log;
-	const char *owner;   /* user besides root that may own it; NULL */
+	const char *owner;   /* user besides root and our own that may own it; NULL */
+	const struct ema_host *host; /* NULL: plugin_host(); a test lends an older one */
 };
 
 /* name as in ema.conf, or a path. EMA_CONFIG with why: not found (and the nearest name), not a plugin, wrong ABI or size,
    entry in another object, wrong owner or mode. */
 int plugin_open(const struct plugin_search *search, const char *name, struct plugin **out, struct failure *failure);
 void plugin_close(struct plugin *plugin);
+/* One more user, for whom plugin_close() is called, too. */
+struct plugin *plugin_keep(struct plugin *plugin);
 /* A copy in the host's own size, zero beyond what the plugin knows; tables likewise, NULL if not of that kind. */
 const struct ema_plugin *plugin_description(const struct plugin *plugin);
 const char *plugin_path(const struct plugin *plugin);
@@ -63,6 +66,10 @@ void instance_close(struct instance *instance);
 const char *instance_id(const struct instance *instance);
 const struct ema_plugin *instance_plugin(const struct instance *instance);
 ema_instance *instance_self(const struct instance *instance);
+/* Around a direct call of a store or an audit plugin: waits for a serial instance until deadline (monotonic milliseconds of
+   the clock). EMA_OK or EMA_TIMEOUT; nothing to wait for if the plugin is parallel. */
+int instance_enter(struct instance *instance, int64_t deadline);
+void instance_leave(struct instance *instance);
 
 /* What an identity instance declared by keyset_open. */
 struct declared {
@@ -70,7 +77,7 @@ struct declared {
 	const char *tenant_claim;
 	const char *const *tenants; size_t tenant_count;
 	unsigned kinds;
-	struct keyset *keyset;
+	struct keyset *keyset; /* NULL with EMA_ISSUER_NO_KEYS */
 };
 size_t instance_declared_count(const struct instance *instance);
 const struct declared *instance_declared(const struct instance *instance, size_t index);
@@ -79,7 +86,6 @@ const struct declared *instance_for_issuer(const struct instance *instance, cons
 
 /* ---- A call ---- */
 
-struct call_value { char *text; };
 struct call_list { char **list; size_t count; };
 
 /* What a call found. Strings are the call's own. */
@@ -119,14 +125,17 @@ struct call_settings {
 	const struct call_demand *demand;
 	int64_t deadline;              /* monotonic milliseconds of the clock */
 	int64_t now;                   /* seconds since 1970; 0: the clock (explain may give another time) */
+	int unjudged;                  /* the control maps ok to ignore: a vouching is neither asked for nor judged */
 };
 
-struct ema_call; /* the plugin's ema_call */
+/* The plugin's ema_call. Its memory belongs to the instance and is used again, so that a pointer that a plugin kept does no harm. */
+struct ema_call;
 
 /*
  * Calls identify, lookup or admit: waits for a serial instance until the deadline; an answer after it is EMA_TIMEOUT, a code
  * that the kind may not answer is EMA_INTERNAL, and so is ok without a vouching, a vouching with a failing code, or two
- * different vouchings. The call is new; call_free() ends it. Returns the code; *failure has the text.
+ * different vouchings; in a child that the plugin forked it is EMA_AFTER_FORK. *out is NULL without memory, else call_free()
+ * ends it, before the instance is closed. Returns the code; *failure has the text.
  */
 int call_run(const struct call_settings *settings, struct ema_call **out, struct failure *failure);
 const struct call_result *call_result(const struct ema_call *call);

@@ -1,5 +1,18 @@
 noinst_LTLIBRARIES += core/plugin/libplugin.la
-core_plugin_libplugin_la_CPPFLAGS = $(HOST_CPPFLAGS)
+core_plugin_libplugin_la_CPPFLAGS = $(HOST_CPPFLAGS) -DPLUGINDIR='"$(plugindir)"'
 core_plugin_libplugin_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_plugin_libplugin_la_SOURCES =
+core_plugin_libplugin_la_SOURCES = \
+	core/plugin/call.c \
+	core/plugin/claims.c \
+	core/plugin/declare.c \
+	core/plugin/event.h \
+	core/plugin/host.h \
+	core/plugin/instance.c \
+	core/plugin/lent.h \
+	core/plugin/load.c \
+	core/plugin/room.c core/plugin/room.h \
+	core/plugin/run.c \
+	core/plugin/settings.c \
+	core/plugin/table.c \
+	core/plugin/verify.c
 CORE_FOLDERS += core/plugin/libplugin.la

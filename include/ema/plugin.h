@@ -101,6 +101,7 @@ struct ema_issuer {
 };
 #define EMA_ISSUER_KEY_ISSUER 1u /* a key with a member "issuer" verifies only if that is discovery_issuer (or the token's
                                     issuer, without one), after "{tenantid}" in both is replaced by the tenant */
+#define EMA_ISSUER_NO_KEYS 2u    /* declares the issuer alone: the plugin verifies otherwise than by jwt_verify() */
 
 /* Tokens that are refused before any key is asked for: of another kind, or such as nobody but their receiver can verify. */
 struct ema_refusal {
@@ -117,8 +118,9 @@ struct ema_jwt_rules {
 	size_t size;
 	uint32_t flags;                /* 0 */
 	uint32_t reserved;
-	const char *const *types;      /* typ values that are taken, without "application/"; "" stands for an absent typ.
-	                                  NULL: "oauth-id-jag+jwt" for an ID-JAG, "at+jwt" for an access token */
+	const char *const *types;      /* typ values that are taken of an access token, in lower case and without
+	                                  "application/"; "" stands for an absent typ; NULL: "at+jwt". An ID-JAG is always of
+	                                  type "oauth-id-jag+jwt" */
 	size_t type_count;
 	const char *audience_claim;    /* JSON pointer to the claim that names the audience; NULL: "/aud" */
 	const char *client_claim;      /* the claim that names the client of an access token; NULL: "/client_id" */
