@@ -1,4 +1,7 @@
 /* From a name to a description that can be trusted to be one: find, check the file, open it, check what it says. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* dladdr1, dlinfo, O_PATH */
+#endif
 #include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>

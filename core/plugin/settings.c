@@ -1,6 +1,7 @@
 /* The settings of an instance, as its plugin asks for them in open; what nobody asked for is a finding. */
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
