@@ -1,0 +1,467 @@
+#include <errno.h>
+#include <openssl/rand.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "buffer.h"
+#include "discovery.h"
+#include "freshness.h"
+#include "trust.h"
+
+#define REDISCOVER_MS (INT64_C(24) * 60 * 60 * 1000)
+#define BACKOFF_FIRST_MS 1000
+#define BACKOFF_MOST_MS 60000
+#define FLIGHT_MS 20000 /* of a fetch in the background, discovery with it */
+#define FAKE_CLOCK_POLL_MS 20
+
+/* What a flight found before it is adopted. */
+struct landing {
+	struct fetch_reply reply;
+	struct jwks *set;
+	char *jwks_uri;   /* newly discovered; NULL: as before */
+	int unchanged;    /* 304 */
+};
+
+static int64_t random_below(int64_t bound)
+{
+	uint32_t value = 0;
+	if (bound <= 0 || RAND_bytes((unsigned char *)&value, sizeof value) != 1)
+		return 0;
+	return (int64_t)(value % (uint64_t)bound);
+}
+
+/* The digits of a time in a notice. */
+static const char *number(int64_t value, char text[24])
+{
+	snprintf(text, 24, "%lld", (long long)value);
+	return text;
+}
+
+static int get(struct keyset *keyset, const char *url, size_t most, const char *etag, int64_t until, struct fetch_reply *out, struct failure *failure)
+{
+	char condition[FETCH_HEADER_MOST + 20];
+	const char *headers[1] = { condition };
+	struct fetch_request request = { .url = url, .max_bytes = most, .deadline_ms = until - clock_monotonic(&clock_system) };
+	struct fetch_stop stop = { &keyset->trust->stopping, &keyset->closing };
+	if (etag && *etag) {
+		snprintf(condition, sizeof condition, "If-None-Match: %s", etag);
+		request.headers = headers;
+		request.header_count = 1;
+	}
+	return fetch(&keyset->settings.fetch, &request, stop, out, failure);
+}
+
+/* JWT-55: the first valid document wins; one that names another issuer is an invalid one, and an alarm. */
+static int discover(struct keyset *keyset, int64_t until, char **jwks_uri, struct failure *failure)
+{
+	const struct keyset_settings *settings = &keyset->settings;
+	char *urls[DISCOVERY_PLACES] = { NULL };
+	size_t count = discovery_urls(settings->issuer, settings->discovery_url, urls);
+	struct failure worst = FAILURE_INIT;
+	int code = count ? EMA_UNAVAILABLE : failure_set(&worst, EMA_OUT_OF_MEMORY, "no memory");
+	for (size_t i = 0; i < count; i++) {
+		struct fetch_reply reply = { 0 };
+		struct failure why = FAILURE_INIT;
+		code = get(keyset, urls[i], DISCOVERY_BYTES_MOST, NULL, until, &reply, &why);
+		if (code == EMA_OK)
+			code = fetch_is_json(&reply, urls[i], &why);
+		if (code == EMA_OK)
+			code = discovery_read(reply.body, reply.length, urls[i], settings, jwks_uri, &why);
+		free(reply.body);
+		if (code == EMA_OK)
+			break;
+		if (code == EMA_UNKNOWN_ISSUER) {
+			notice_tell(&keyset->trust->notice, "issuer-mismatch", NOTICE_ALERT, "provider", settings->id, "issuer", settings->issuer,
+			            "url", urls[i], "reason", why.text, NULL);
+			log_printf(&keyset->trust->log, LOG_LEVEL_ERROR, "provider %s: %s: %s", settings->id, urls[i], why.text);
+		}
+		/* Of several failures the operator wants the one that says most: not "404" but what is wrong in a document. */
+		if (worst.code == EMA_OK || ((worst.code == EMA_UNAVAILABLE || worst.code == EMA_TIMEOUT) && code != EMA_UNAVAILABLE && code != EMA_TIMEOUT))
+			worst = why;
+	}
+	for (size_t i = 0; i < count; i++)
+		free(urls[i]);
+	if (code != EMA_OK)
+		code = failure_set(failure, worst.code, "discovery: %s", worst.text);
+	return code;
+}
+
+static int has_same_key(const struct jwks *set, const struct jwk *key)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const char *a = jwk_kid(set->keys[i]), *b = jwk_kid(key), *c = jwk_issuer(set->keys[i]), *d = jwk_issuer(key);
+		if (!strcmp(jwk_thumbprint(set->keys[i]), jwk_thumbprint(key)) && (a && b ? !strcmp(a, b) : a == b) &&
+		    (c && d ? !strcmp(c, d) : c == d) && jwk_algorithm(set->keys[i]) == jwk_algorithm(key))
+			return 1;
+	}
+	return 0;
+}
+
+static int same_keys(const struct jwks *a, const struct jwks *b)
+{
+	if (a->count != b->count)
+		return 0;
+	for (size_t i = 0; i < b->count; i++)
+		if (!has_same_key(a, b->keys[i]))
+			return 0;
+	return 1;
+}
+
+/* JWT-40: a copy that a cache on the way kept from before must not bring a withdrawn key back. */
+static int is_rollback(const struct keyset *keyset, const struct landing *landing)
+{
+	int64_t held = freshness_date(keyset->last_modified), came = freshness_date(landing->reply.last_modified);
+	return keyset->keys && held >= 0 && came >= 0 && came < held && !same_keys(keyset->keys->set, landing->set);
+}
+
+/* Only who set in_flight reads jwks_uri, etag and discovered without the lock: nobody else writes them. */
+static int fly(struct keyset *keyset, int64_t until, struct landing *landing, struct failure *failure)
+{
+	const struct keyset_settings *settings = &keyset->settings;
+	const char *url = settings->jwks_url ? settings->jwks_url : keyset->jwks_uri;
+	int64_t tick = clock_monotonic(keyset->trust->clock);
+	if (!settings->jwks_url && (!url || keyset->failing || tick - keyset->discovered >= REDISCOVER_MS)) {
+		struct failure why = FAILURE_INIT;
+		int code = discover(keyset, until, &landing->jwks_uri, &why);
+		/* A discovery server that is away is no reason against keys that are where they were. */
+		if (code != EMA_OK && (!url || (code != EMA_UNAVAILABLE && code != EMA_TIMEOUT)))
+			return failure_set(failure, code, "%s", why.text);
+		if (code == EMA_OK)
+			url = landing->jwks_uri;
+	}
+	const char *etag = keyset->keys && (!landing->jwks_uri || (keyset->jwks_uri && !strcmp(url, keyset->jwks_uri))) ? keyset->etag : NULL;
+	int code = get(keyset, url, KEYSET_BODY_MOST, etag, until, &landing->reply, failure);
+	if (code != EMA_OK)
+		return code;
+	if (landing->reply.status == 304 && etag && *etag) {
+		landing->unchanged = 1;
+		return EMA_OK;
+	}
+	code = fetch_is_json(&landing->reply, url, failure);
+	if (code != EMA_OK)
+		return code;
+	struct failure why = FAILURE_INIT;
+	code = jwks_parse(landing->reply.body, landing->reply.length, &landing->set, &why);
+	if (code != EMA_OK)
+		return failure_set(failure, code, "%.200s: %.280s", url, why.text);
+	if (landing->set->had_private)
+		notice_tell(&keyset->trust->notice, "keys-private-member", NOTICE_ALERT, "provider", settings->id, "issuer", settings->issuer,
+		            "url", url, "reason", "the issuer published a private key; it is not used", NULL);
+	if (!landing->set->count)
+		return failure_set(failure, EMA_BAD_CLAIM, "%.200s: the key set has no usable key%s%.200s", url,
+		                   landing->set->skipped ? ": " : "", landing->set->skipped ? landing->set->skipped_why : "");
+	if (is_rollback(keyset, landing))
+		return failure_set(failure, EMA_BAD_CLAIM, "%.200s: the key set is older (Last-Modified) than the one that is held", url);
+	return EMA_OK;
+}
+
+static void describe(const struct jwks *set, struct buffer *kids, struct buffer *thumbprints)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const char *kid = jwk_kid(set->keys[i]);
+		buffer_printf(kids, "%s%.64s", i ? " " : "", kid ? kid : "-");
+		buffer_printf(thumbprints, "%s%s", i ? " " : "", jwk_thumbprint(set->keys[i]));
+	}
+}
+
+static void tell_fetched(struct keyset *keyset, const struct keys *keys, const char *url)
+{
+	struct buffer kids = BUFFER_INIT(8192), thumbprints = BUFFER_INIT(8192);
+	char generation[24];
+	describe(keys->set, &kids, &thumbprints);
+	notice_tell(&keyset->trust->notice, "keys-fetched", NOTICE_INFO, "provider", keyset->settings.id, "issuer", keyset->settings.issuer,
+	            "url", url, "kids", kids.data, "thumbprints", thumbprints.data, "generation", number((int64_t)keys->generation, generation), NULL);
+	log_printf(&keyset->trust->log, LOG_LEVEL_INFO, "provider %s: %zu keys from %s%s%s", keyset->settings.id, keys->set->count, url,
+	           keys->set->skipped ? "; one or more skipped: " : "", keys->set->skipped ? keys->set->skipped_why : "");
+	buffer_free(&kids);
+	buffer_free(&thumbprints);
+}
+
+static void store(struct keyset *keyset, const struct cache_entry *entry)
+{
+	struct failure failure = FAILURE_INIT;
+	if (keyset->trust->cache_folder &&
+	    cache_store(keyset->trust->cache_folder, keyset->source, entry, &keyset->trust->log, &failure) != EMA_OK)
+		log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "provider %s: keys not kept on disk: %s", keyset->settings.id, failure.text);
+}
+
+static void plan(struct keyset *keyset, int64_t tick)
+{
+	/* Ahead of need, and not all of the world at once: between 70 and 80 % of the time that the keys are fresh. */
+	keyset->due = tick + keyset->life * 8 / 10 - random_below(keyset->life / 10);
+}
+
+static int adopt(struct keyset *keyset, struct landing *landing, struct failure *failure)
+{
+	struct trust *trust = keyset->trust;
+	int64_t now = clock_wall(trust->clock), tick = clock_monotonic(trust->clock);
+	struct keys *fresh = NULL, *old = NULL;
+	char *old_uri = NULL, *body = NULL;
+	int changed = 0, moved = 0, back = 0;
+
+	if (landing->set) {
+		fresh = keys_new(landing->set);
+		if (!fresh)
+			return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
+		landing->set = NULL;
+	}
+	pthread_mutex_lock(&keyset->lock);
+	if (fresh) {
+		changed = !keyset->keys || !same_keys(keyset->keys->set, fresh->set);
+		if (changed) {
+			fresh->generation = atomic_fetch_add(&trust->generation, 1) + 1;
+			old = keyset->keys;
+			keyset->keys = fresh;
+			memset(keyset->refused, 0, sizeof keyset->refused);
+		} else {
+			old = fresh;
+		}
+		body = keyset->body;
+		keyset->body = landing->reply.body;
+		keyset->length = landing->reply.length;
+		landing->reply.body = NULL;
+		memcpy(keyset->etag, landing->reply.etag, sizeof keyset->etag);
+		memcpy(keyset->last_modified, landing->reply.last_modified, sizeof keyset->last_modified);
+	}
+	if (landing->jwks_uri) {
+		moved = keyset->jwks_uri && strcmp(keyset->jwks_uri, landing->jwks_uri);
+		old_uri = keyset->jwks_uri;
+		keyset->jwks_uri = landing->jwks_uri;
+		landing->jwks_uri = NULL;
+		keyset->discovered = tick;
+	}
+	back = keyset->told_stale || keyset->failing;
+	keyset->life = freshness(&landing->reply, now);
+	keyset->fetched = now;
+	keyset->fetched_tick = tick;
+	keyset->fresh_until = now + keyset->life;
+	keyset->failing = 0;
+	keyset->told_stale = 0;
+	keyset->last_failure[0] = 0;
+	plan(keyset, tick);
+	pthread_mutex_unlock(&keyset->lock);
+
+	/* in_flight is still ours: keys, body and jwks_uri cannot change under us. */
+	const char *url = keyset->settings.jwks_url ? keyset->settings.jwks_url : keyset->jwks_uri;
+	if (moved)
+		notice_tell(&trust->notice, "jwks-uri-changed", NOTICE_WARNING, "provider", keyset->settings.id, "issuer", keyset->settings.issuer,
+		            "before", old_uri, "now", url, NULL);
+	if (changed)
+		tell_fetched(keyset, keyset->keys, url);
+	if (back)
+		notice_tell(&trust->notice, "keys-back", NOTICE_INFO, "provider", keyset->settings.id, "issuer", keyset->settings.issuer, NULL);
+	struct cache_entry entry = { .fetched = keyset->fetched, .fresh_until = keyset->fresh_until, .jwks_uri = keyset->jwks_uri,
+	                             .keys = keyset->body, .length = keyset->length };
+	memcpy(entry.etag, keyset->etag, sizeof entry.etag);
+	memcpy(entry.last_modified, keyset->last_modified, sizeof entry.last_modified);
+	store(keyset, &entry);
+	keys_release(old);
+	free(old_uri);
+	free(body);
+	return EMA_OK;
+}
+
+int64_t refresh_overdue(const struct keyset *keyset)
+{
+	int64_t by_wall = clock_wall(keyset->trust->clock) - keyset->fresh_until;
+	int64_t by_tick = clock_monotonic(keyset->trust->clock) - keyset->fetched_tick - keyset->life;
+	return by_wall > by_tick ? by_wall : by_tick;
+}
+
+static void note_failure(struct keyset *keyset, const struct failure *failure)
+{
+	struct trust *trust = keyset->trust;
+	char count[24];
+	pthread_mutex_lock(&keyset->lock);
+	unsigned failing = ++keyset->failing;
+	keyset->failures++;
+	snprintf(keyset->last_failure, sizeof keyset->last_failure, "%s", failure->text);
+	int64_t wait = failing > 6 ? BACKOFF_MOST_MS : (int64_t)BACKOFF_FIRST_MS << (failing - 1);
+	keyset->due = clock_monotonic(trust->clock) + wait + random_below(wait / 4);
+	int stale = keyset->keys && refresh_overdue(keyset) > 0 && !keyset->told_stale;
+	keyset->told_stale |= stale;
+	pthread_mutex_unlock(&keyset->lock);
+	/* The first, and then the powers of two: an outage of a night is no flood in the audit trail. */
+	if (!(failing & (failing - 1))) {
+		notice_tell(&trust->notice, "keys-failed", NOTICE_ERROR, "provider", keyset->settings.id, "issuer", keyset->settings.issuer,
+		            "reason", failure->text, "failures", number(failing, count), NULL);
+		log_printf(&trust->log, LOG_LEVEL_ERROR, "provider %s: keys not fetched: %s", keyset->settings.id, failure->text);
+	}
+	if (stale)
+		notice_tell(&trust->notice, "keys-stale", NOTICE_WARNING, "provider", keyset->settings.id, "issuer", keyset->settings.issuer,
+		            "reason", failure->text, NULL);
+}
+
+void refresh_run(struct keyset *keyset, int64_t wait_ms)
+{
+	struct landing landing = { .unchanged = 0 };
+	struct failure failure = FAILURE_INIT;
+	int code = fly(keyset, clock_monotonic(&clock_system) + (wait_ms < FLIGHT_MS ? wait_ms : FLIGHT_MS), &landing, &failure);
+	if (code == EMA_OK)
+		code = adopt(keyset, &landing, &failure);
+	/* Cut off from outside: nothing was learnt of the issuer. */
+	if (code != EMA_OK && !atomic_load(&keyset->closing) && !atomic_load(&keyset->trust->stopping))
+		note_failure(keyset, &failure);
+	jwks_free(landing.set);
+	free(landing.reply.body);
+	free(landing.jwks_uri);
+	pthread_mutex_lock(&keyset->lock);
+	keyset->fetches++;
+	keyset->flights++;
+	keyset->in_flight = 0;
+	pthread_cond_broadcast(&keyset->landed);
+	pthread_mutex_unlock(&keyset->lock);
+}
+
+void refresh_load(struct keyset *keyset)
+{
+	struct trust *trust = keyset->trust;
+	struct cache_entry entry = { 0 };
+	struct jwks *set = NULL;
+	if (!trust->cache_folder || !cache_load(trust->cache_folder, keyset->source, &trust->log, &entry))
+		return;
+	int64_t now = clock_wall(trust->clock), tick = clock_monotonic(trust->clock);
+	/* A time in the future is a clock that was set: what can be wrong is on the side of fetching again soon. */
+	if (entry.fetched > now)
+		entry.fetched = now;
+	int64_t life = entry.fresh_until - entry.fetched;
+	if (life < 0 || life > FRESHNESS_MOST)
+		life = 0;
+	if (now - entry.fetched > life + keyset->settings.stale_ms)
+		goto end;
+	if (jwks_parse(entry.keys, entry.length, &set, NULL) != EMA_OK || !set->count)
+		goto end;
+	keyset->keys = keys_new(set);
+	if (!keyset->keys)
+		goto end;
+	set = NULL;
+	keyset->keys->generation = atomic_fetch_add(&trust->generation, 1) + 1;
+	keyset->body = entry.keys;
+	keyset->length = entry.length;
+	entry.keys = NULL;
+	if (!keyset->settings.jwks_url && *entry.jwks_uri) {
+		keyset->jwks_uri = entry.jwks_uri;
+		entry.jwks_uri = NULL;
+		keyset->discovered = tick - REDISCOVER_MS; /* the document is read again with the first fetch */
+	}
+	memcpy(keyset->etag, entry.etag, sizeof keyset->etag);
+	memcpy(keyset->last_modified, entry.last_modified, sizeof keyset->last_modified);
+	keyset->fetched = entry.fetched;
+	keyset->life = life;
+	keyset->fresh_until = entry.fetched + life;
+	keyset->fetched_tick = tick - (now - entry.fetched);
+	plan(keyset, keyset->fetched_tick);
+	log_printf(&trust->log, LOG_LEVEL_INFO, "provider %s: %zu keys from the cache on disk", keyset->settings.id, keyset->keys->set->count);
+end:
+	jwks_free(set);
+	cache_entry_free(&entry);
+}
+
+/* The key set that is due first. Under trust->lock. */
+static struct keyset *most_due(struct trust *trust, int64_t *due)
+{
+	struct keyset *first = NULL;
+	for (struct keyset *keyset = trust->first; keyset; keyset = keyset->next) {
+		if (keyset->fixed || atomic_load(&keyset->closing))
+			continue;
+		pthread_mutex_lock(&keyset->lock);
+		if (!keyset->in_flight && (!first || keyset->due < *due)) {
+			first = keyset;
+			*due = keyset->due;
+		}
+		pthread_mutex_unlock(&keyset->lock);
+	}
+	return first;
+}
+
+static void sleep_until(struct trust *trust, int64_t wait)
+{
+	struct timespec until;
+	/* A clock of a test moves without telling. */
+	if (trust->clock->monotonic != clock_system.monotonic && (wait < 0 || wait > FAKE_CLOCK_POLL_MS))
+		wait = FAKE_CLOCK_POLL_MS;
+	if (wait < 0) {
+		pthread_cond_wait(&trust->changed, &trust->lock);
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += wait / 1000;
+	until.tv_nsec += wait % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_cond_timedwait(&trust->changed, &trust->lock, &until);
+}
+
+/* Takes the flight if nobody has it. */
+static int take_off(struct keyset *keyset)
+{
+	pthread_mutex_lock(&keyset->lock);
+	int ours = !keyset->in_flight;
+	keyset->in_flight = 1;
+	pthread_mutex_unlock(&keyset->lock);
+	return ours;
+}
+
+static void *run(void *data)
+{
+	struct trust *trust = data;
+	pthread_mutex_lock(&trust->lock);
+	while (!atomic_load(&trust->stopping)) {
+		int64_t due = 0;
+		struct keyset *keyset = most_due(trust, &due);
+		int64_t wait = keyset ? due - clock_monotonic(trust->clock) : 1000;
+		if (!keyset && !trust->first)
+			wait = -1;
+		if (!keyset || wait > 0) {
+			sleep_until(trust, wait);
+			continue;
+		}
+		if (!take_off(keyset))
+			continue;
+		keyset->held++;
+		pthread_mutex_unlock(&trust->lock);
+		refresh_run(keyset, FLIGHT_MS);
+		pthread_mutex_lock(&trust->lock);
+		if (!--keyset->held && !keyset->opened)
+			keyset_free(keyset); /* closed meanwhile; it is in no list any more */
+	}
+	pthread_mutex_unlock(&trust->lock);
+	return NULL;
+}
+
+int refresh_start(struct trust *trust, struct failure *failure)
+{
+	sigset_t all, old;
+	if (trust->has_thread)
+		return EMA_OK;
+	sigfillset(&all); /* the program's signals are the program's */
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int error = pthread_create(&trust->thread, NULL, run, trust);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error)
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "the thread that fetches keys cannot be started: %s", strerror(error));
+	trust->has_thread = 1;
+	return EMA_OK;
+}
+
+void refresh_wake(struct trust *trust)
+{
+	pthread_mutex_lock(&trust->lock);
+	pthread_cond_signal(&trust->changed);
+	pthread_mutex_unlock(&trust->lock);
+}
+
+void refresh_stop(struct trust *trust)
+{
+	pthread_mutex_lock(&trust->lock);
+	atomic_store(&trust->stopping, 1);
+	pthread_cond_signal(&trust->changed);
+	pthread_mutex_unlock(&trust->lock);
+	if (trust->has_thread)
+		pthread_join(trust->thread, NULL);
+}

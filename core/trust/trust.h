@@ -1,0 +1,91 @@
+/* What the files of this folder know of each other. Lock order: trust->lock, then keyset->lock. */
+#ifndef TRUST_TRUST_H
+#define TRUST_TRUST_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "cache.h"
+#include "fetch.h"
+#include "keyset.h"
+
+#define KEYSET_BODY_MOST 262144
+#define KEYSET_REFUSED_KIDS 16
+
+struct trust {
+	const struct clock *clock;
+	struct log log;
+	struct notice notice;
+	char *cache_folder;
+	pthread_mutex_t lock;    /* list, thread, counts of key sets */
+	pthread_cond_t changed;  /* something became due, or it is over */
+	pthread_t thread;
+	int has_thread;
+	atomic_int stopping;
+	atomic_uint_fast64_t generation; /* one row of numbers for all key sets: a reopened set never repeats one */
+	struct keyset *first;
+};
+
+/* A set that readers hold while they verify. */
+struct keys {
+	atomic_uint references;
+	uint64_t generation;
+	struct jwks *set;
+};
+
+struct refused_kid {
+	int64_t until; /* monotonic */
+	char kid[JWS_KID_MOST + 1];
+};
+
+struct keyset {
+	struct trust *trust;
+	struct keyset *next;
+	unsigned opened, held;   /* by users; by the thread. Under trust->lock */
+	atomic_int closing;
+	struct keyset_settings settings; /* with strings of its own */
+	char *identity;          /* all settings as one string */
+	char *source;            /* those that say whose keys these are */
+	int fixed;               /* from a file or inline: never fetched */
+
+	pthread_mutex_t lock;    /* the rest */
+	pthread_cond_t landed;   /* a fetch is over */
+	int in_flight;
+	uint64_t flights;        /* that are over */
+	struct keys *keys;       /* NULL: none yet */
+	char *body;              /* as it came */
+	size_t length;
+	char *jwks_uri;          /* that discovery found */
+	int64_t discovered;      /* monotonic; when it did */
+	char etag[FETCH_HEADER_MOST], last_modified[FETCH_HEADER_MOST];
+	int64_t fetched, fresh_until, life; /* wall */
+	int64_t fetched_tick;    /* fetched on the monotonic clock, so that a clock set back makes no key older than it is young */
+	int64_t due;             /* monotonic: the next fetch in the background */
+	int64_t forced_from;     /* monotonic: no forced fetch before */
+	unsigned failing;        /* failed fetches in a row */
+	int told_stale;
+	unsigned refused_at, waiting;
+	struct refused_kid refused[KEYSET_REFUSED_KIDS];
+	uint64_t fetches, failures;
+	char last_failure[FAILURE_TEXT];
+};
+
+/* refresh.c: what fetches. */
+/* Fetches, adopts or notes the failure, plans the next one, wakes who waits. keyset->in_flight was set by the caller, under
+   the lock; it holds no lock now. wait_ms: time there is. */
+void refresh_run(struct keyset *keyset, int64_t wait_ms);
+/* Adopts what the disk knows, if it is not too old. */
+void refresh_load(struct keyset *keyset);
+/* Starts the thread if there is none. Under trust->lock. */
+int refresh_start(struct trust *trust, struct failure *failure);
+void refresh_stop(struct trust *trust);
+/* Something may be due earlier than the thread thinks. Without a lock. */
+void refresh_wake(struct trust *trust);
+/* Milliseconds since the keys ceased to be fresh, 0 or less: they are fresh. Under keyset->lock. */
+int64_t refresh_overdue(const struct keyset *keyset);
+
+struct keys *keys_new(struct jwks *set);
+void keys_release(struct keys *keys);
+void keyset_free(struct keyset *keyset);
+
+#endif
