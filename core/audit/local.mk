@@ -1,5 +1,10 @@
 noinst_LTLIBRARIES += core/audit/libaudit.la
 core_audit_libaudit_la_CPPFLAGS = $(AUDIT_CPPFLAGS)
 core_audit_libaudit_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_audit_libaudit_la_SOURCES =
+core_audit_libaudit_la_SOURCES = \
+	core/audit/audit.c core/audit/audit.h core/audit/inside.h \
+	core/audit/chain.c core/audit/chain.h \
+	core/audit/deliver.c \
+	core/audit/record.c core/audit/record.h \
+	core/audit/spool.c core/audit/spool.h
 CORE_FOLDERS += core/audit/libaudit.la

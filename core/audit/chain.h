@@ -1,0 +1,54 @@
+/* What ties a writer's records together: h(n) = SHA-256(h(n-1) || line n), checkpoints under a key, the head on disk. */
+#ifndef AUDIT_CHAIN_H
+#define AUDIT_CHAIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/evp.h>
+
+#include "failure.h"
+#include "spool.h"
+
+#define CHAIN_HASH 32
+#define CHAIN_TEXT 44  /* base64url and a NUL */
+#define CHAIN_KEY_ID 9
+#define CHAIN_WRITER 128
+
+struct keys {
+	unsigned char salt[32], seal[32];
+	char salt_id[CHAIN_KEY_ID], seal_id[CHAIN_KEY_ID];
+	EVP_MD *sha256;
+	EVP_MAC_CTX *pseudonym;
+};
+
+/* folder NULL: made for this process alone. */
+int keys_open(const char *folder, struct keys *out, struct failure *failure);
+void keys_close(struct keys *keys);
+/* HMAC-SHA-256 under the salt; 0 or -1. */
+int keys_pseudonym(const struct keys *keys, const char *text, unsigned char out[CHAIN_HASH]);
+/* The keyed hash of a checkpoint. Another process with the same key file computes the same. */
+int chain_seal(const unsigned char key[32], const char *writer, uint64_t count, const char *head, char out[CHAIN_TEXT]);
+int chain_step(const EVP_MD *sha256, const unsigned char before[CHAIN_HASH], const char *line, size_t length, unsigned char after[CHAIN_HASH]);
+
+struct chain {
+	const struct keys *keys;
+	char writer[CHAIN_WRITER];
+	int head;                   /* descriptor of WRITER.head; -1: memory */
+	struct spool_cursor cursor; /* of what was delivered so far */
+};
+
+/* The head's file is opened; if the spool knows of no chain, the one that the file names is continued. *state is NULL for a
+   chain that simply goes on, else "new", "spool-lost" or "unknown". */
+int chain_open(const char *folder, const char *writer, const struct keys *keys, struct spool *spool, struct chain *out, const char **state,
+               struct failure *failure);
+void chain_close(struct chain *chain);
+void chain_before(const struct chain *chain, char out[CHAIN_TEXT]); /* hash of the last record, or "none" */
+int chain_advance(struct chain *chain, const char *line, size_t length, uint64_t end);
+void chain_save(const struct chain *chain);
+/* The number and the hash of a head file. 0 or -1. */
+int chain_head(const char *folder, const char *writer, uint64_t *number, char out[CHAIN_TEXT]);
+/* Reads the key file of a folder that exists. 0 or -1. */
+int chain_key(const char *folder, const char *name, unsigned char out[32]);
+
+#endif

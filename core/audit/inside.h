@@ -1,0 +1,93 @@
+/* struct audit, for the files of this folder. */
+#ifndef AUDIT_INSIDE_H
+#define AUDIT_INSIDE_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "audit.h"
+#include "chain.h"
+#include "record.h"
+#include "spool.h"
+
+#define QUEUE_RECORDS 1024
+#define QUEUE_BYTES (2u * 1024 * 1024)
+#define BATCH 64                    /* records between two flushes */
+#define INTERNAL_ROOM (128 * 1024)  /* of the spool, for records of audit itself */
+#define CHECKPOINT_RECORDS 1000
+#define CHECKPOINT_MS 60000
+#define RETRY_LEAST_MS 100
+#define RETRY_MOST_MS 5000
+#define FLUSH_MS 2000
+
+/* A writer's spool and chain: our own, or one that a dead process left. */
+struct channel {
+	struct spool *spool;
+	struct chain chain;
+	struct channel *next;
+};
+
+struct sink {
+	struct audit *audit;
+	char *id;
+	struct audit_sink calls;
+	int taken;      /* a sink that must work: it has the record that is being delivered */
+	int dirty;      /* it took records since its last flush */
+	int kept;       /* used while the set is exchanged */
+	int reopen;
+	int down;
+	int64_t retry;  /* the pause before the next try */
+	/* Of a sink that need not work: its own thread and queue, so that it delays nobody. */
+	int threaded, stop, busy;
+	pthread_t thread;
+	pthread_cond_t wake;
+	struct rendered *queue[QUEUE_RECORDS];
+	size_t head, count, bytes;
+	uint64_t gap, gap_first, gap_last, gap_told;
+	char gap_writer[CHAIN_WRITER];
+};
+
+struct audit {
+	const struct clock *clock;
+	struct log log;
+	char *folder;               /* state_dir; NULL: memory */
+	int durability_disk;
+	pid_t process;
+	struct keys keys;
+	pthread_mutex_t lock;
+	pthread_cond_t work, room, rest; /* for the thread; for who waits for room; for who waits until all is delivered */
+	pthread_t thread;
+	int running, stop, idle, waiting;
+	int64_t stop_at;            /* real monotonic ms */
+	struct channel *own, *orphans;
+	struct sink **sinks; size_t sink_count; int sinks_set;
+	struct sink **swap; size_t swap_count; int swapping;
+	int reopen;
+	int failing;
+	uint64_t refused;           /* records not taken while failing */
+	int64_t failing_since;
+	uint64_t appended, delivered, dropped;
+	uint64_t since_checkpoint;
+	int64_t checkpoint_at;
+	int checkpointing;          /* one is in the spool */
+	int merged;                 /* some refusals are merged */
+};
+
+int64_t real_ms(void);
+/* Under the lock, until then at most. 0, or -1: it is then. */
+int wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t real);
+
+/* A record of audit's own, which may use all of the spool; under the lock. 0 or -1. */
+int append_own(struct audit *audit, const char *kind, int severity, unsigned flags, const struct audit_field *fields, size_t count);
+
+/* The thread. */
+void *deliver(void *audit);
+struct sink *sink_new(struct audit *audit, const struct audit_sink *calls);
+void sink_free(struct sink *sink, int release);
+void channel_close(struct channel *channel);
+/* After the thread has ended: flushes and releases all. */
+void sinks_end(struct audit *audit);
+/* Ends a sink's thread; under the lock. */
+void sink_stop(struct sink *sink);
+
+#endif

@@ -1,0 +1,335 @@
+#include "record.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64url.h"
+#include "inside.h"
+
+#define CUT_MARK "...[cut %zu]"
+
+/* How much of each value is kept: the first row that fits the spool's record. */
+static const struct caps { size_t text, items; } caps[] = { { 1024, 64 }, { 256, 32 }, { 64, 8 } };
+#define IDS_CAP 512 /* of code, kind and request: never cut below what they are */
+
+static void put_number(struct buffer *out, int64_t number)
+{
+	buffer_append(out, &number, sizeof number);
+}
+
+static void put_bytes(struct buffer *out, const char *text, size_t length)
+{
+	uint16_t n = (uint16_t)length;
+	buffer_append(out, &n, sizeof n);
+	buffer_append(out, text, length);
+}
+
+/* Cut between characters, with a mark that says how many bytes are gone. */
+static void put_cut(struct buffer *out, const char *text, size_t most)
+{
+	size_t length = strlen(text), kept = most;
+	char mark[40];
+	if (length <= most) {
+		put_bytes(out, text, length);
+		return;
+	}
+	while (kept > 0 && ((unsigned char)text[kept] & 0xc0) == 0x80)
+		kept--;
+	size_t n = (size_t)snprintf(mark, sizeof mark, CUT_MARK, length - kept);
+	uint16_t total = (uint16_t)(kept + n);
+	buffer_append(out, &total, sizeof total);
+	buffer_append(out, text, kept);
+	buffer_append(out, mark, n);
+}
+
+static void put_value(const struct audit *audit, struct buffer *out, const char *text, int personal, size_t most)
+{
+	char pseudonym[AUDIT_PSEUDONYM];
+	if (!personal) {
+		put_cut(out, text, most);
+		return;
+	}
+	audit_pseudonym(audit, text, pseudonym);
+	put_bytes(out, pseudonym, strlen(pseudonym));
+}
+
+static int is_id(const char *name)
+{
+	static const char *const ids[] = { "code", "verdict", "jti", "service", "provider", "client" };
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+		if (!strcmp(name, ids[i]))
+			return 1;
+	return 0;
+}
+
+static void encode_field(const struct audit *audit, const struct audit_field *field, const struct caps *cap, struct buffer *out)
+{
+	unsigned char type = (unsigned char)field->type;
+	buffer_append(out, &type, 1);
+	put_cut(out, field->name, 48);
+	switch (field->type) {
+	case AUDIT_NUMBER:
+		put_number(out, field->number);
+		break;
+	case AUDIT_TEXT:
+		put_value(audit, out, field->text, field->personal, is_id(field->name) && cap->text < IDS_CAP ? IDS_CAP : cap->text);
+		break;
+	case AUDIT_LIST:
+	default: {
+		size_t kept = field->list_count < cap->items ? field->list_count : cap->items;
+		uint16_t count = (uint16_t)(kept + (kept < field->list_count));
+		buffer_append(out, &count, sizeof count);
+		for (size_t i = 0; i < kept; i++)
+			put_value(audit, out, field->list[i], field->personal, cap->text < 256 ? cap->text : 256);
+		if (kept < field->list_count) {
+			char mark[40];
+			put_bytes(out, mark, (size_t)snprintf(mark, sizeof mark, CUT_MARK, field->list_count - kept));
+		}
+	}
+	}
+}
+
+static int left_out(const struct audit_field *field)
+{
+	return (field->type == AUDIT_TEXT && !field->text) || (field->type == AUDIT_LIST && field->list_count && !field->list);
+}
+
+int record_encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out)
+{
+	char id[AUDIT_ID];
+	for (size_t row = 0; row < sizeof caps / sizeof *caps; row++) {
+		buffer_clear(out);
+		unsigned char head[3] = { RECORD_SCHEMA, (unsigned char)(event->severity & 7), (unsigned char)flags };
+		buffer_append(out, head, sizeof head);
+		put_number(out, event->time);
+		put_number(out, clock_wall(audit->clock));
+		audit_id(audit->clock, id);
+		put_bytes(out, id, strlen(id));
+		put_cut(out, event->kind, 64);
+		put_cut(out, event->request ? event->request : "", IDS_CAP);
+		size_t kept = 0;
+		for (size_t i = 0; i < event->field_count && kept < RECORD_FIELDS; i++)
+			if (!left_out(&event->fields[i])) {
+				encode_field(audit, &event->fields[i], &caps[row], out);
+				kept++;
+			}
+		if (!out->failed)
+			return 0;
+		if (out->length + 2048 < out->most)
+			return -1; /* not the room: the memory */
+	}
+	return -1;
+}
+
+/* ---- Out of the spool ---- */
+
+struct reader {
+	const unsigned char *at;
+	size_t left;
+	int bad;
+};
+
+static const void *take(struct reader *reader, size_t length)
+{
+	if (reader->bad || length > reader->left) {
+		reader->bad = 1;
+		return NULL;
+	}
+	const void *here = reader->at;
+	reader->at += length;
+	reader->left -= length;
+	return here;
+}
+
+static int64_t take_number(struct reader *reader)
+{
+	int64_t number = 0;
+	const void *here = take(reader, sizeof number);
+	if (here)
+		memcpy(&number, here, sizeof number);
+	return number;
+}
+
+static size_t take_length(struct reader *reader)
+{
+	uint16_t length = 0;
+	const void *here = take(reader, sizeof length);
+	if (here)
+		memcpy(&length, here, sizeof length);
+	return length;
+}
+
+static const char *take_bytes(struct reader *reader, size_t *length)
+{
+	*length = take_length(reader);
+	return take(reader, *length);
+}
+
+/* A member: its name, and where its value begins in the text. */
+static void member(struct rendered *r, const char *prefix, const char *name, size_t length)
+{
+	if (r->event.count >= RECORD_MEMBERS) {
+		r->line.failed = 1;
+		return;
+	}
+	size_t from = r->text.length;
+	buffer_char(&r->line, r->line.length ? ',' : '{');
+	buffer_text(&r->text, prefix);
+	buffer_append(&r->text, name, length);
+	if (!r->text.failed)
+		buffer_json(&r->line, r->text.data + from, r->text.length - from);
+	buffer_char(&r->line, ':');
+	buffer_char(&r->text, 0);
+	r->at[2 * r->event.count] = from;
+	r->at[2 * r->event.count + 1] = r->text.length;
+	r->event.count++;
+}
+
+/* A field may not pass for a member of the frame. */
+static const char *prefix_for(const char *name, size_t length)
+{
+	static const char *const frame[] = { "v", "id", "writer", "seq", "prev", "time", "logged", "kind", "severity", "request", "salt",
+		                             "count", "seal", "seal_key" };
+	for (size_t i = 0; i < sizeof frame / sizeof *frame; i++)
+		if (length == strlen(frame[i]) && !memcmp(name, frame[i], length))
+			return "x_";
+	return "";
+}
+
+static void value_text(struct rendered *r, const char *text, size_t length)
+{
+	buffer_json(&r->line, text, length);
+	for (size_t i = 0; i < length; i++)
+		if (text[i])
+			buffer_char(&r->text, text[i]); /* a NUL would end it early */
+	buffer_char(&r->text, 0);
+}
+
+static void frame_text(struct rendered *r, const char *name, const char *text, size_t length)
+{
+	member(r, "", name, strlen(name));
+	value_text(r, text, length);
+}
+
+static void frame_number(struct rendered *r, const char *name, uint64_t number)
+{
+	member(r, "", name, strlen(name));
+	buffer_printf(&r->line, "%" PRIu64, number);
+	buffer_printf(&r->text, "%" PRIu64, number);
+	buffer_char(&r->text, 0);
+}
+
+static void render_field(struct rendered *r, struct reader *reader)
+{
+	const unsigned char *type = take(reader, 1);
+	size_t length = 0;
+	const char *name = take_bytes(reader, &length);
+	if (!type || !name)
+		return;
+	member(r, prefix_for(name, length), name, length);
+	if (*type == AUDIT_NUMBER) {
+		int64_t number = take_number(reader);
+		buffer_printf(&r->line, "%" PRId64, number);
+		buffer_printf(&r->text, "%" PRId64, number);
+		buffer_char(&r->text, 0);
+	} else if (*type == AUDIT_LIST) {
+		size_t count = take_length(reader);
+		buffer_char(&r->line, '[');
+		for (size_t i = 0; i < count && !reader->bad; i++) {
+			const char *item = take_bytes(reader, &length);
+			if (!item)
+				break;
+			if (i) {
+				buffer_char(&r->line, ',');
+				buffer_char(&r->text, ',');
+			}
+			buffer_json(&r->line, item, length);
+			buffer_append(&r->text, item, length);
+		}
+		buffer_char(&r->line, ']');
+		buffer_char(&r->text, 0);
+	} else {
+		const char *text = take_bytes(reader, &length);
+		value_text(r, text ? text : "", text ? length : 0);
+	}
+}
+
+static void checkpoint(struct rendered *r, const struct chain *chain, const char *before)
+{
+	char seal[CHAIN_TEXT];
+	frame_number(r, "count", chain->cursor.number);
+	if (chain_seal(chain->keys->seal, chain->writer, chain->cursor.number, before, seal))
+		seal[0] = 0;
+	frame_text(r, "seal", seal, strlen(seal));
+	frame_text(r, "seal_key", chain->keys->seal_id, strlen(chain->keys->seal_id));
+}
+
+struct rendered *record_render(const struct chain *chain, const void *bytes, size_t length)
+{
+	struct rendered *r = calloc(1, sizeof *r);
+	if (!r)
+		return NULL;
+	buffer_init(&r->line, RECORD_LINE);
+	buffer_init(&r->text, RECORD_LINE);
+	r->references = 1;
+	struct reader reader = { bytes, length, 0 };
+	const unsigned char *head = take(&reader, 3);
+	char before[CHAIN_TEXT], time[CLOCK_TEXT];
+	size_t id_length = 0, kind_length = 0, request_length = 0;
+	r->number = chain->cursor.number + 1;
+	r->event.time = take_number(&reader);
+	int64_t logged = take_number(&reader);
+	const char *id = take_bytes(&reader, &id_length), *kind = take_bytes(&reader, &kind_length), *request = take_bytes(&reader, &request_length);
+	if (!head || !id || !kind || !request) {
+		kind = "unreadable";
+		kind_length = strlen(kind);
+		id = request = "";
+		id_length = request_length = 0;
+	}
+	r->event.severity = head ? head[1] : 1;
+	chain_before(chain, before);
+	frame_number(r, "v", RECORD_SCHEMA);
+	frame_text(r, "id", id, id_length);
+	frame_text(r, "writer", chain->writer, strlen(chain->writer));
+	frame_number(r, "seq", r->number);
+	frame_text(r, "prev", before, strlen(before));
+	clock_text(r->event.time, time);
+	frame_text(r, "time", time, strlen(time));
+	if (logged > r->event.time + 1000 || logged < r->event.time - 1000) {
+		clock_text(logged, time);
+		frame_text(r, "logged", time, strlen(time));
+	}
+	frame_text(r, "kind", kind, kind_length);
+	frame_number(r, "severity", (uint64_t)r->event.severity);
+	if (request_length)
+		frame_text(r, "request", request, request_length);
+	if (head && (head[2] & RECORD_CHECKPOINT))
+		checkpoint(r, chain, before);
+	for (size_t i = 0; i < RECORD_FIELDS && reader.left && !reader.bad; i++)
+		render_field(r, &reader);
+	frame_text(r, "salt", chain->keys->salt_id, strlen(chain->keys->salt_id));
+	buffer_char(&r->line, '}');
+	if (r->line.failed || r->text.failed) {
+		rendered_free(r);
+		return NULL;
+	}
+	for (size_t i = 0; i < r->event.count; i++) {
+		r->names[i] = r->text.data + r->at[2 * i];
+		r->values[i] = r->text.data + r->at[2 * i + 1];
+	}
+	r->event.line = r->line.data;
+	r->event.length = r->line.length;
+	r->event.names = r->names;
+	r->event.values = r->values;
+	return r;
+}
+
+void rendered_free(struct rendered *rendered)
+{
+	if (!rendered)
+		return;
+	buffer_free(&rendered->line);
+	buffer_free(&rendered->text);
+	free(rendered);
+}

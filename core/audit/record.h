@@ -1,0 +1,36 @@
+/* An event as bytes in the spool, and as the JSON line that sinks are given. */
+#ifndef AUDIT_RECORD_H
+#define AUDIT_RECORD_H
+
+#include "audit.h"
+#include "buffer.h"
+#include "event.h"
+
+#define RECORD_SCHEMA 1
+#define RECORD_FIELDS 64           /* of an event; what is more is left out, and said */
+#define RECORD_MEMBERS (RECORD_FIELDS + 20)
+#define RECORD_LINE (512 * 1024)   /* escaping may make six bytes of one */
+
+#define RECORD_CHECKPOINT 1u       /* the chain's count and seal are added when it is rendered */
+
+struct keys; /* chain.h */
+
+/* Length caps, pseudonyms and the id are made here, so that the spool holds no name that the record does not. */
+int record_encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out);
+
+/* Counted, so that several sinks may hold it. */
+struct rendered {
+	int references;            /* under the lock of the audit */
+	uint64_t number;
+	struct ema_event event;
+	struct buffer line, text;
+	size_t at[2 * RECORD_MEMBERS];
+	const char *names[RECORD_MEMBERS], *values[RECORD_MEMBERS];
+};
+
+struct chain;
+/* NULL: no memory. Bytes that cannot be read as an event become a record that says so. Does not advance the chain. */
+struct rendered *record_render(const struct chain *chain, const void *bytes, size_t length);
+void rendered_free(struct rendered *rendered);
+
+#endif
