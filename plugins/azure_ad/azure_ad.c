@@ -314,15 +314,12 @@ static int azure_open(const struct ema_host *given, const ema_handle *handle, em
 
 /* ---- Tokens ---- */
 
-static const struct azure_set *azure_set_of(const ema_instance *self, const char *issuer, const char **tenant)
+static int azure_names(const struct azure_set *set, const char *issuer)
 {
-	for (size_t i = 0; issuer && i < self->set_count; i++)
-		for (size_t n = 0; n < self->sets[i].name_count; n++)
-			if (strcmp(self->sets[i].names[n].issuer, issuer) == 0) {
-				*tenant = self->sets[i].names[n].tenant;
-				return &self->sets[i];
-			}
-	return NULL;
+	for (size_t n = 0; n < set->name_count; n++)
+		if (strcmp(set->names[n].issuer, issuer) == 0)
+			return 1;
+	return 0;
 }
 
 static int azure_is(const ema_claims *claims, const char *pointer, const char *value)
@@ -398,48 +395,61 @@ static int azure_set_email(ema_call *call, const ema_claims *claims)
 	return code == EMA_OK ? code : host->fail(call, code, "email has a form that no address has");
 }
 
-static int azure_identify(ema_instance *self, ema_call *call)
+/* Verifies with the set whose issuer it is; the host answers EMA_NOT_MINE for another's. */
+static int azure_verify(ema_instance *self, ema_call *call, uint32_t kind, const struct azure_set **out, const ema_claims **claims)
 {
 	/* typ of an Entra access token is "JWT" always; what tells it from an ID token is scp and the client's claim. */
 	static const char *const types[] = { "jwt", "at+jwt" };
-	struct ema_jwt_rules rules = { .size = sizeof rules, .types = types, .type_count = 2, .subject_claim = "/oid" };
+	const char *issuer = host->item(call, EMA_ITEM_ISSUER);
+	int code = host->fail(call, EMA_NOT_MINE, "the issuer is of no tenant of this provider");
+	for (size_t i = 0; i < self->set_count && code == EMA_NOT_MINE; i++) {
+		const struct azure_set *set = &self->sets[i];
+		struct ema_jwt_rules rules = { .size = sizeof rules, .types = types, .type_count = 2, .subject_claim = "/oid" };
+		if (issuer && !azure_names(set, issuer))
+			continue;
+		if (set->version == AZURE_BROKER) {
+			rules.subject_claim = self->broker_subject;
+		} else if (kind == EMA_ACCESS_TOKEN) {
+			rules.client_claim = set->version == AZURE_V1 ? "/appid" : "/azp";
+			rules.scope_claim = "/scp";
+			rules.refusals = azure_refusals;
+			rules.refusal_count = sizeof azure_refusals / sizeof *azure_refusals;
+		}
+		*out = set;
+		code = host->jwt_verify(call, set->keys, &rules, claims);
+	}
+	return code;
+}
+
+static int azure_identify(ema_instance *self, ema_call *call)
+{
 	const ema_claims *claims = NULL;
-	const char *expected = NULL, *tenant = NULL, *object = NULL;
+	const struct azure_set *set = NULL;
+	const char *tenant = NULL, *object = NULL;
 	char guid[AZURE_GUID + 1];
 	uint32_t kind = 0;
 	size_t length = 0;
 	host->credential(call, &length, &kind);
-	const struct azure_set *set = azure_set_of(self, host->item(call, EMA_ITEM_ISSUER), &expected);
-	if (!set)
-		return host->fail(call, EMA_NOT_MINE, "the issuer is of no tenant of this provider");
-	if (kind == EMA_ACCESS_TOKEN) {
-		rules.client_claim = set->version == AZURE_V1 ? "/appid" : "/azp";
-		rules.scope_claim = "/scp";
-		rules.refusals = azure_refusals;
-		rules.refusal_count = sizeof azure_refusals / sizeof *azure_refusals;
-	}
-	if (set->version == AZURE_BROKER)
-		rules.subject_claim = self->broker_subject;
-	int code = host->jwt_verify(call, set->keys, &rules, &claims);
+	int code = azure_verify(self, call, kind, &set, &claims);
 	if (code != EMA_OK)
 		return code;
-	code = host->claim_string(claims, set->version == AZURE_BROKER ? self->broker_tenant : "/tid", &tenant);
+	int brokered = set->version == AZURE_BROKER;
+	code = host->claim_string(claims, brokered ? self->broker_tenant : "/tid", &tenant);
 	if (code != EMA_OK || azure_guid(tenant, guid) < 0)
 		return host->fail(call, code == EMA_OK ? EMA_BAD_CLAIM : code, "the claim with the tenant (tid) is no GUID");
-	if (expected && strcmp(tenant, expected) != 0)
-		return host->fail(call, EMA_WRONG_TENANT, "tid is another tenant than the issuer's");
-	code = host->claim_string(claims, rules.subject_claim, &object);
+	code = host->claim_string(claims, brokered ? self->broker_subject : "/oid", &object);
 	if (code != EMA_OK || azure_guid(object, guid) < 0)
 		return host->fail(call, code == EMA_OK ? EMA_BAD_CLAIM : code, "the claim with the person's object id (oid) is no GUID");
-	if (set->version != AZURE_BROKER && kind == EMA_ACCESS_TOKEN) {
+	if (!brokered && kind == EMA_ACCESS_TOKEN) {
 		if (!azure_is(claims, "/ver", set->version == AZURE_V1 ? "1.0" : "2.0"))
-			return host->fail(call, EMA_BAD_CLAIM, set->version == AZURE_V1 ? "ver is not \"1.0\", which the issuer says" : "ver is not \"2.0\", which the issuer says");
+			return host->fail(call, EMA_BAD_CLAIM, set->version == AZURE_V1 ? "ver is not \"1.0\", as tokens of this issuer are"
+			                                                                : "ver is not \"2.0\", as tokens of this issuer are");
 		if ((code = azure_judge_person(self, call, claims, object)) != EMA_OK)
 			return code;
 	}
-	if ((code = azure_judge_guest(self, call, claims, tenant)) != EMA_OK || (code = azure_add_groups(self, call, claims)) != EMA_OK)
+	if (!brokered && ((code = azure_judge_guest(self, call, claims, tenant)) != EMA_OK || (code = azure_set_email(call, claims)) != EMA_OK))
 		return code;
-	if (set->version != AZURE_BROKER && (code = azure_set_email(call, claims)) != EMA_OK)
+	if ((code = azure_add_groups(self, call, claims)) != EMA_OK)
 		return code;
 	code = host->vouch(call, tenant, object);
 	return code == EMA_OK ? code : host->fail(call, code, "tid and oid cannot be taken as a subject");

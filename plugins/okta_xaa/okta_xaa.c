@@ -25,7 +25,7 @@ struct ema_instance {
 	int saml_required, saml_underscore;
 };
 
-/* conf_url() has seen to scheme, user, query and fragment; what is left are the mistakes that people make with Okta. */
+/* The mistakes that people make with Okta; scheme, user, query and fragment are seen to by conf_url(). */
 static int okta_check_org(ema_conf *conf, const char *org)
 {
 	const char *name = strstr(org, "://");
@@ -43,7 +43,8 @@ static int okta_check_org(ema_conf *conf, const char *org)
 	else if (name[length])
 		why = "the org is scheme and host alone, without a path: write";
 	if (why) {
-		snprintf(text, sizeof text, "%s \"%.*s\"", why, (int)(name - org + (ptrdiff_t)length > 255 ? 255 : name - org + (ptrdiff_t)length), org);
+		size_t bare = (size_t)(name - org) + length;
+		snprintf(text, sizeof text, "%s \"%.*s\"", why, (int)(bare > 255 ? 255 : bare), org);
 		return host->conf_fail(conf, "org", text);
 	}
 	static const char *const admin[] = { "-admin.okta.com", "-admin.oktapreview.com", "-admin.okta-emea.com" };
@@ -98,13 +99,14 @@ static int okta_open(const struct ema_host *given, const ema_handle *handle, ema
 	if (!self)
 		return EMA_OUT_OF_MEMORY;
 	self->handle = handle;
-	if ((code = host->conf_url(conf, "org", &org)) != EMA_OK)
+	if ((code = host->conf_string(conf, "org", &org)) != EMA_OK)
 		goto end;
 	if (!org) {
 		code = host->conf_fail(conf, "org", "it is missing: write the org's address, org = \"https://acme.okta.com\"");
 		goto end;
 	}
-	if ((code = okta_check_org(conf, org)) != EMA_OK || (code = okta_read_saml(conf, self)) != EMA_OK)
+	if ((code = okta_check_org(conf, org)) != EMA_OK || (code = host->conf_url(conf, "org", &org)) != EMA_OK ||
+	    (code = okta_read_saml(conf, self)) != EMA_OK)
 		goto end;
 	host->conf_claims(conf, "groups_claim", &self->groups, &self->group_count);
 	host->conf_claims(conf, "roles_claim", &self->roles, &self->role_count);
