@@ -9,3 +9,7 @@ check_PROGRAMS += tests/identity/test_subject
 TESTS += tests/identity/test_subject
 tests_identity_test_subject_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_identity_test_subject_LDADD = $(UNIT_LDADD)
+check_PROGRAMS += tests/identity/test_principal
+TESTS += tests/identity/test_principal
+tests_identity_test_principal_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_identity_test_principal_LDADD = $(UNIT_LDADD)
