@@ -15,8 +15,10 @@ static int64_t test_time(void *data)
 
 static const struct clock test_clock = { test_time, test_time, NULL };
 
-static char *staff_groups[] = { "eng", "all" }, *hr_groups[] = { "eng" }, *roles[] = { "lead" };
-static char *staff_accounts[] = { "github=ann", "jira=ann" }, *hr_accounts[] = { "github=other", "slack=ann", "git=ann" };
+static char all[] = "all", eng[] = "eng", lead[] = "lead", github_ann[] = "github=ann", github_other[] = "github=other", jira_ann[] = "jira=ann",
+            slack_ann[] = "slack=ann", git_ann[] = "git=ann", person_ann[] = "Ann", person_smith[] = "A. Smith";
+static char *staff_groups[] = { eng, all }, *hr_groups[] = { eng }, *roles[] = { lead };
+static char *staff_accounts[] = { github_ann, jira_ann }, *hr_accounts[] = { github_other, slack_ann, git_ann };
 
 /* What a directory does next. */
 struct script {
@@ -69,8 +71,8 @@ static const struct subject ann = { "okta", "https://okta.example", "t1", "ann" 
 static struct world world_new(void)
 {
 	struct world world = { .scripts = {
-		{ EMA_OK, { .person = "Ann", .person_active = 1, .max_age_ms = -1, .groups = { staff_groups, 2 }, .accounts = { staff_accounts, 2 } }, 1, 0 },
-		{ EMA_OK, { .person = "A. Smith", .person_active = 1, .max_age_ms = -1, .groups = { hr_groups, 1 }, .roles = { roles, 1 },
+		{ EMA_OK, { .person = person_ann, .person_active = 1, .max_age_ms = -1, .groups = { staff_groups, 2 }, .accounts = { staff_accounts, 2 } }, 1, 0 },
+		{ EMA_OK, { .person = person_smith, .person_active = 1, .max_age_ms = -1, .groups = { hr_groups, 1 }, .roles = { roles, 1 },
 		            .accounts = { hr_accounts, 3 } }, 1, 0 },
 	} };
 	for (int i = 0; i < 2; i++)
@@ -100,7 +102,7 @@ static int ask(struct world *world, struct answers *answers)
 static void groups_keep_their_source(void **state)
 {
 	(void)state;
-	static char *claim_groups[] = { "eng" };
+	static char *claim_groups[] = { eng };
 	static const struct { const char *name, *source; } expected[] = { { "eng", "claims" }, { "eng", "staff" }, { "all", "staff" }, { "eng", "hr" } };
 	static const char *const accounts[] = { "github=ann", "jira=ann", "slack=ann", "git=ann" };
 	struct call_result claims = { .groups = { claim_groups, 1 } };
