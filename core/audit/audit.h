@@ -38,6 +38,9 @@ struct audit_sink {
 	void *data;
 };
 /*
+ * Before the first call, records stay in the spool; with no sink they go nowhere. EMA_OK, or EMA_OUT_OF_MEMORY: nothing was
+ * exchanged, and release is not called.
+ *
  * Puts this set of sinks in place of what was there: one with the same id and data stays as it is, a changed one is flushed
  * and released before its successor is used. The strings are copied.
  */
@@ -100,5 +103,7 @@ void audit_id(const struct clock *clock, char out[AUDIT_ID]);
    new text in both cases. */
 struct buffer;
 int audit_verify(const char *path, struct buffer *report);
+/* The same, with the seals of checkpoints and the end of each chain held against a state_dir. */
+int audit_verify_state(const char *path, const char *state_dir, struct buffer *report);
 
 #endif

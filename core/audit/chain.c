@@ -83,6 +83,11 @@ static int key_id(const EVP_MD *sha256, const char *label, const unsigned char k
 	return 0;
 }
 
+int chain_key_id(const EVP_MD *sha256, const unsigned char key[32], char out[CHAIN_KEY_ID])
+{
+	return key_id(sha256, "ema seal ", key, out);
+}
+
 int keys_open(const char *folder, struct keys *out, struct failure *failure)
 {
 	int result = EMA_OK;
@@ -102,7 +107,7 @@ int keys_open(const char *folder, struct keys *out, struct failure *failure)
 	out->pseudonym = mac ? EVP_MAC_CTX_new(mac) : NULL;
 	EVP_MAC_free(mac);
 	if (!out->sha256 || !out->pseudonym || !EVP_MAC_init(out->pseudonym, out->salt, 32, parameters) ||
-	    key_id(out->sha256, "ema salt ", out->salt, out->salt_id) || key_id(out->sha256, "ema seal ", out->seal, out->seal_id)) {
+	    key_id(out->sha256, "ema salt ", out->salt, out->salt_id) || chain_key_id(out->sha256, out->seal, out->seal_id)) {
 		result = failure_set(failure, EMA_OUT_OF_MEMORY, "SHA-256 cannot be had");
 		goto fail;
 	}

@@ -50,5 +50,6 @@ void chain_save(const struct chain *chain);
 int chain_head(const char *folder, const char *writer, uint64_t *number, char out[CHAIN_TEXT]);
 /* Reads the key file of a folder that exists. 0 or -1. */
 int chain_key(const char *folder, const char *name, unsigned char out[32]);
+int chain_key_id(const EVP_MD *sha256, const unsigned char key[32], char out[CHAIN_KEY_ID]);
 
 #endif

@@ -6,5 +6,6 @@ core_audit_libaudit_la_SOURCES = \
 	core/audit/chain.c core/audit/chain.h \
 	core/audit/deliver.c \
 	core/audit/record.c core/audit/record.h \
-	core/audit/spool.c core/audit/spool.h
+	core/audit/spool.c core/audit/spool.h \
+	core/audit/verify.c
 CORE_FOLDERS += core/audit/libaudit.la
