@@ -155,7 +155,7 @@ static int wait_for_room(struct audit *audit, size_t cost, int64_t deadline)
 	for (;;) {
 		if (audit->failing || audit->stop)
 			return -1;
-		size_t room = audit->own->spool->room - INTERNAL_ROOM;
+		size_t room = audit->own->spool->room - audit->own->spool->room / INTERNAL_PART;
 		if (cost <= room && spool_used(audit->own->spool) <= room - cost)
 			return 0;
 		if (real_ms() >= until)

@@ -8,6 +8,8 @@
 
 #include "sinks.h"
 
+#define RECORD_TEST_FIELDS 64
+
 static void parse_line(const char *line, const char *end, struct json *json)
 {
 	struct json_limits limits = { 1 << 20, 4, 4096, 1 << 16 };
@@ -62,10 +64,548 @@ static void records_have_the_frame(void **state)
 	kept_free(&kept);
 }
 
+
+/* AUD-39: a sink that stalls fills the spool; the decision is refused at its deadline, and passes once the sink goes on. */
+static void a_stalled_sink_refuses_at_the_deadline(void **state)
+{
+	(void)state;
+	struct kept kept;
+	kept_init(&kept);
+	struct audit *audit = open_audit(NULL, 256 * 1024);
+	struct audit_sink sink = sink_of("a", &kept, 1);
+	audit_sinks(audit, &sink, 1, NULL);
+	kept_set(&kept, EMA_OK, 1);
+	int code = EMA_OK;
+	for (int i = 0; i < 10000 && code == EMA_OK; i++)
+		code = append_text(audit, "n", "0123456789012345678901234567890123456789", 1, 50);
+	assert_int_equal(code, EMA_AUDIT_UNAVAILABLE);
+	assert_int_equal(audit_room(audit, 1000, soon(10)), EMA_AUDIT_UNAVAILABLE);
+	kept_set(&kept, EMA_OK, 0);
+	assert_int_equal(append_text(audit, "n", "after", 1, 5000), EMA_OK);
+	assert_int_equal(audit_room(audit, 1000, soon(5000)), EMA_OK);
+	assert_int_equal(audit_drain(audit, 5000), EMA_OK);
+	audit_free(audit, 2000);
+	assert_true(kept_has(&kept, "\"after\""));
+	assert_true(kept_has(&kept, "\"kind\":\"audit-gap\""));
+	assert_true(kept_has(&kept, "\"refused\":"));
+	kept_free(&kept);
+}
+
+/* AUD-39 AUD-40: a sink that must work and fails: refused at once, nothing lost, recovered by itself, with a record of it. */
+static void a_failing_sink_refuses_until_it_works(void **state)
+{
+	(void)state;
+	struct kept kept;
+	kept_init(&kept);
+	struct audit *audit = open_audit(NULL, 0);
+	struct audit_sink sink = sink_of("a", &kept, 1);
+	audit_sinks(audit, &sink, 1, NULL);
+	kept_set(&kept, EMA_UNAVAILABLE, 0);
+	assert_int_equal(append_text(audit, "n", "kept", 1, 1000), EMA_OK);
+	struct audit_state now = { .failing = 0 };
+	for (int i = 0; i < 500 && !now.failing; i++) {
+		pause_ms(10);
+		audit_state(audit, &now);
+	}
+	assert_true(now.failing);
+	struct failure failure = FAILURE_INIT;
+	struct audit_event event = { .kind = "decision", .severity = 6 };
+	assert_int_equal(audit_append(audit, &event, 1, soon(10000), &failure), EMA_AUDIT_UNAVAILABLE);
+	assert_non_null(strstr(failure.text, "on_failure"));
+	kept_set(&kept, EMA_OK, 0);
+	for (int i = 0; i < 2000 && now.failing; i++) {
+		pause_ms(10);
+		audit_state(audit, &now);
+	}
+	assert_false(now.failing);
+	assert_int_equal(append_text(audit, "n", "later", 1, 1000), EMA_OK);
+	audit_free(audit, 5000);
+	assert_true(kept_has(&kept, "\"kept\""));
+	assert_true(kept_has(&kept, "\"later\""));
+	assert_true(kept_has(&kept, "\"kind\":\"sink-failed\""));
+	assert_true(kept_has(&kept, "\"kind\":\"audit-gap\""));
+	assert_true(kept_has(&kept, "\"refused\":1"));
+	kept_free(&kept);
+}
+
+/* AUD-40 AUD-42: an optional sink that hangs or fails delays nobody; what it missed is counted and told when it is back. */
+static void an_optional_sink_delays_nobody(void **state)
+{
+	(void)state;
+	struct kept good, dead;
+	kept_init(&good);
+	kept_init(&dead);
+	struct audit *audit = open_audit(NULL, 0);
+	struct audit_sink sinks[] = { sink_of("good", &good, 1), sink_of("dead", &dead, 0) };
+	kept_set(&dead, EMA_OK, 1);
+	audit_sinks(audit, sinks, 2, NULL);
+	for (int i = 0; i < 5000; i++)
+		assert_int_equal(append_text(audit, "n", "v", 1, 10000), EMA_OK);
+	for (int i = 0; i < 1000; i++) {
+		struct audit_state now;
+		audit_state(audit, &now);
+		if (now.delivered >= 5001)
+			break;
+		pause_ms(10);
+	}
+	pthread_mutex_lock(&good.lock);
+	assert_true(good.count >= 5001);
+	pthread_mutex_unlock(&good.lock);
+	struct audit_state now;
+	audit_state(audit, &now);
+	assert_true(now.dropped > 0);
+	assert_false(now.failing);
+	kept_set(&dead, EMA_OK, 0);
+	for (int i = 0; i < 1000 && !kept_has(&dead, "audit-gap"); i++)
+		pause_ms(10);
+	assert_true(kept_has(&dead, "\"kind\":\"audit-gap\""));
+	assert_true(kept_has(&dead, "\"sink\":\"dead\""));
+	audit_free(audit, 5000);
+	/* What came, and what the gap says is missing, is all there was. */
+	const char *gap = strstr(dead.lines.data, "\"lost\":");
+	assert_non_null(gap);
+	assert_int_equal(strtoull(gap + 7, NULL, 10), now.dropped);
+	assert_int_equal(dead.count + now.dropped, good.count);
+	kept_free(&good);
+	kept_free(&dead);
+}
+
+/* Strangers cannot fill the spool: above the half, their refusals become counted records. */
+static void strangers_are_merged(void **state)
+{
+	(void)state;
+	struct kept kept;
+	kept_init(&kept);
+	struct audit *audit = open_audit(NULL, 256 * 1024);
+	struct audit_sink sink = sink_of("a", &kept, 1);
+	audit_sinks(audit, &sink, 1, NULL);
+	kept_set(&kept, EMA_OK, 1);
+	for (int i = 0; i < 20000; i++)
+		assert_int_equal(append_text(audit, "remote", i & 1 ? "192.0.2.1" : "192.0.2.2", 0, 0), EMA_OK);
+	assert_int_equal(append_text(audit, "n", "known", 1, 100), EMA_OK);
+	kept_set(&kept, EMA_OK, 0);
+	for (int i = 0; i < 500 && !kept_has(&kept, "refusals-merged"); i++)
+		pause_ms(10);
+	audit_free(audit, 5000);
+	assert_true(kept_has(&kept, "\"known\""));
+	/* Each of them is there: by itself, or counted. */
+	uint64_t single = 0, merged = 0;
+	for (const char *at = kept.lines.data; (at = strstr(at, "\"remote\":\"192.0.2.")); at++)
+		single++;
+	for (const char *at = kept.lines.data; (at = strstr(at, "\"merged\":")); at++) {
+		merged += strtoull(at + 9, NULL, 10);
+		single--;
+	}
+	assert_int_equal(single + merged, 20000);
+	assert_true(merged > 10000);
+	kept_free(&kept);
+}
+
+/* AUD-35: the set is exchanged: the same sink stays, a changed one is flushed and released once, before its successor is used. */
+static void sinks_are_exchanged(void **state)
+{
+	(void)state;
+	struct kept a, b, c;
+	kept_init(&a);
+	kept_init(&b);
+	kept_init(&c);
+	struct audit *audit = open_audit(NULL, 0);
+	struct audit_sink first[] = { sink_of("a", &a, 1), sink_of("b", &b, 0) }, second[] = { sink_of("a", &a, 1), sink_of("b", &c, 0) };
+	audit_sinks(audit, first, 2, NULL);
+	append_text(audit, "n", "one", 1, 1000);
+	audit_drain(audit, 5000);
+	audit_sinks(audit, second, 2, NULL);
+	assert_int_equal(a.released, 0);
+	assert_int_equal(b.released, 1);
+	assert_true(b.flushed > 0);
+	append_text(audit, "n", "two", 1, 1000);
+	audit_reopen(audit);
+	audit_drain(audit, 5000);
+	audit_sinks(audit, NULL, 0, NULL);
+	assert_int_equal(a.released, 1);
+	assert_int_equal(c.released, 1);
+	assert_int_equal(a.reopened, 1);
+	assert_int_equal(append_text(audit, "n", "nobody", 1, 1000), EMA_OK);
+	audit_free(audit, 1000);
+	assert_true(kept_has(&a, "\"two\""));
+	assert_true(kept_has(&b, "\"one\""));
+	assert_false(kept_has(&b, "\"two\""));
+	assert_true(kept_has(&c, "\"two\""));
+	assert_int_equal(b.released, 1);
+	kept_free(&a);
+	kept_free(&b);
+	kept_free(&c);
+}
+
+/* AUD-13 AUD-14: nothing in a value makes another record; long ones are cut with a mark, ids and codes never. */
+static void values_cannot_forge_a_record(void **state)
+{
+	(void)state;
+	static const char *const cases[] = {
+		"a\nb", "a\r\n{\"v\":1}", "\",\"kind\":\"x\"", "\\", "\xff\xfe", "\xe2\x80\xae" "evil", "\x1b[2J", "\xe2\x80\xa8" "line", "\x7f", "<!--", "a\tb",
+	};
+	struct kept kept;
+	kept_init(&kept);
+	struct audit *audit = open_audit(NULL, 0);
+	struct audit_sink sink = sink_of("a", &kept, 1);
+	audit_sinks(audit, &sink, 1, NULL);
+	size_t count = sizeof cases / sizeof *cases;
+	for (size_t i = 0; i < count; i++) {
+		struct audit_field fields[] = {
+			{ .name = cases[i], .type = AUDIT_TEXT, .text = cases[i] },
+			{ .name = "list", .type = AUDIT_LIST, .list = cases, .list_count = count },
+			{ .name = "kind", .type = AUDIT_TEXT, .text = "forged" },
+			{ .name = "seq", .type = AUDIT_NUMBER, .number = 1 },
+			{ .name = "absent", .type = AUDIT_TEXT },
+		};
+		struct audit_event event = { .kind = cases[i], .time = INT64_MAX, .severity = 6, .request = cases[i], .fields = fields, .field_count = 5 };
+		assert_int_equal(audit_append(audit, &event, 1, soon(1000), NULL), EMA_OK);
+	}
+	size_t length = 1024 * 1024;
+	char *big = malloc(length + 1);
+	assert_non_null(big);
+	memset(big, 'x', length);
+	big[length] = 0;
+	struct audit_field fields[RECORD_TEST_FIELDS];
+	const char *many[1000];
+	for (size_t i = 0; i < 1000; i++)
+		many[i] = big;
+	for (size_t i = 0; i < RECORD_TEST_FIELDS; i++)
+		fields[i] = i % 2 ? (struct audit_field){ .name = "big", .type = AUDIT_LIST, .list = many, .list_count = 1000 }
+				  : (struct audit_field){ .name = i ? "text" : "code", .type = AUDIT_TEXT, .text = i ? big : "unknown_subject" };
+	struct audit_event event = { .kind = "decision", .severity = 6, .request = "r9", .fields = fields, .field_count = RECORD_TEST_FIELDS };
+	assert_int_equal(audit_append(audit, &event, 1, soon(1000), NULL), EMA_OK);
+	audit_free(audit, 5000);
+	size_t lines = 0;
+	for (char *line = kept.lines.data, *end; (end = strchr(line, '\n')); line = end + 1, lines++) {
+		if (strstr(line, "\"big\""))
+			continue; /* names twice */
+		struct json json;
+		parse_line(line, end, &json);
+		assert_string_not_equal(json_string(json_at(&json, "/kind")), "forged");
+		assert_null(json_at(&json, "/absent"));
+		json_free(&json);
+	}
+	assert_int_equal(lines, kept.count);
+	assert_int_equal(kept.count, count + 3);
+	assert_true(kept_has(&kept, "\"x_kind\":\"forged\""));
+	assert_true(kept_has(&kept, "\"code\":\"unknown_subject\""));
+	assert_true(kept_has(&kept, "\"request\":\"r9\""));
+	assert_true(kept_has(&kept, "...[cut 10"));
+	assert_true(kept_has(&kept, "...[cut 9"));
+	assert_false(kept_has(&kept, "\xe2\x80\xae"));
+	free(big);
+	kept_free(&kept);
+}
+
+/* AUD-61 AUD-62 AUD-63: what is personal is a pseudonym, the same for the same person, of a key that the record names. */
+static void people_are_pseudonyms(void **state)
+{
+	(void)state;
+	char folder[256], first[AUDIT_PSEUDONYM], again[AUDIT_PSEUDONYM], other[AUDIT_PSEUDONYM];
+	make_scratch(folder, sizeof folder);
+	struct kept kept;
+	kept_init(&kept);
+	struct audit *audit = open_audit(folder, 0);
+	struct audit_sink sink = sink_of("a", &kept, 1);
+	audit_sinks(audit, &sink, 1, NULL);
+	const char *const mails[] = { "ann@acme.example" };
+	struct audit_field fields[] = { { .name = "subject", .type = AUDIT_TEXT, .text = "00u-ann", .personal = 1 },
+		                        { .name = "emails", .type = AUDIT_LIST, .list = mails, .list_count = 1, .personal = 1 } };
+	struct audit_event event = { .kind = "decision", .severity = 6, .fields = fields, .field_count = 2 };
+	assert_int_equal(audit_append(audit, &event, 1, soon(1000), NULL), EMA_OK);
+	audit_pseudonym(audit, "00u-ann", first);
+	audit_pseudonym(audit, "00u-bob", other);
+	audit_free(audit, 5000);
+	audit = open_audit(folder, 0);
+	audit_pseudonym(audit, "00u-ann", again);
+	audit_free(audit, 0);
+	assert_string_equal(first, again);
+	assert_string_not_equal(first, other);
+	assert_int_equal(strlen(first), 22);
+	assert_true(kept_has(&kept, first));
+	assert_true(kept_has(&kept, "\"salt\":\""));
+	assert_false(kept_has(&kept, "00u-ann"));
+	assert_false(kept_has(&kept, "acme.example"));
+	kept_free(&kept);
+	struct audit_settings settings = { .clock = &clock_system, .state_dir = folder };
+	char path[300];
+	snprintf(path, sizeof path, "%s/audit/salt", folder);
+	struct stat is;
+	assert_int_equal(stat(path, &is), 0);
+	assert_int_equal(is.st_mode & 07777, 0600);
+	chmod(path, 0644);
+	struct failure failure = FAILURE_INIT;
+	assert_int_equal(audit_new(&settings, &audit, &failure), EMA_CONFIG);
+	assert_non_null(strstr(failure.text, "0600"));
+	remove_tree(folder);
+}
+
+/* AUD-10 AUD-69: a fingerprint is what anybody computes: base64url(SHA-256(jti)). */
+static void fingerprints_can_be_computed(void **state)
+{
+	(void)state;
+	char out[AUDIT_FINGERPRINT], id[AUDIT_ID], other[AUDIT_ID];
+	audit_fingerprint("abc", 3, out);
+	assert_string_equal(out, "sha256:ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
+	audit_id(&clock_system, id);
+	audit_id(&clock_system, other);
+	assert_string_not_equal(id, other);
+	assert_int_equal(id[14], '7');
+	assert_true(strchr("89ab", id[19]) != NULL);
+}
+
+/* What is with the child and the parent of one round. */
+static void append_for_ever(const char *folder, int out)
+{
+	struct audit_settings settings = { .clock = &clock_system, .state_dir = folder, .writer = "w" };
+	struct audit *audit = NULL;
+	struct kept kept;
+	kept_init(&kept);
+	if (audit_new(&settings, &audit, NULL))
+		_exit(3);
+	/* The sink takes some and then hangs, so that a part is with it and a part is in the spool. */
+	struct audit_sink sink = sink_of("a", &kept, 1);
+	(void)sink;
+	for (unsigned i = 0;; i++) {
+		char text[16];
+		snprintf(text, sizeof text, "%u", i);
+		if (append_text(audit, "n", text, 1, 10000))
+			_exit(4);
+		if (write(out, &i, sizeof i) != sizeof i)
+			_exit(5);
+	}
+}
+
+/* AUD-35 AUD-41: killed at any moment, no record that was answered for is lost, and the chain goes on without a gap. */
+static void a_kill_loses_no_record(void **state)
+{
+	(void)state;
+	char folder[256], text[32];
+	struct kept kept;
+	uint64_t total = 0;
+	make_scratch(folder, sizeof folder);
+	kept_init(&kept);
+	for (int round = 0; round < 100; round++) {
+		int ends[2];
+		unsigned said = 0, count = 0;
+		assert_int_equal(pipe(ends), 0);
+		pid_t child = fork();
+		if (!child) {
+			close(ends[0]);
+			append_for_ever(folder, ends[1]);
+		}
+		close(ends[1]);
+		unsigned want = 1 + (unsigned)(round * 7919) % 400;
+		while (count < want && read(ends[0], &said, sizeof said) == sizeof said)
+			count++;
+		kill(child, SIGKILL);
+		while (read(ends[0], &said, sizeof said) == sizeof said)
+			count++;
+		int status = 0;
+		waitpid(child, &status, 0);
+		assert_true(WIFSIGNALED(status));
+		close(ends[0]);
+		size_t before = kept.lines.length;
+		struct audit *audit = open_audit(folder, 0);
+		struct audit_sink sink = sink_of("a", &kept, 1);
+		audit_sinks(audit, &sink, 1, NULL);
+		assert_int_equal(audit_drain(audit, 10000), EMA_OK);
+		audit_free(audit, 5000);
+		snprintf(text, sizeof text, "\"n\":\"%u\"", count - 1);
+		assert_non_null(strstr(kept.lines.data + before, text));
+		unsigned found = 0;
+		for (const char *at = kept.lines.data + before; (at = strstr(at, "\"n\":\"")); at++)
+			found++;
+		assert_true(found == count || found == count + 1); /* one may be committed and not yet said */
+		total = kept.count;
+	}
+	/* One chain over all of it. */
+	uint64_t number = 0;
+	for (char *line = kept.lines.data, *end; (end = strchr(line, '\n')); line = end + 1) {
+		const char *seq = strstr(line, "\"seq\":");
+		assert_non_null(seq);
+		assert_int_equal(strtoull(seq + 6, NULL, 10), ++number);
+	}
+	assert_int_equal(number, total);
+	kept_free(&kept);
+	remove_tree(folder);
+}
+
+/* Orphans: what a dead process of another name left is delivered too; a living one's spool is left alone. */
+static void orphans_are_delivered(void **state)
+{
+	(void)state;
+	char folder[256];
+	struct kept kept;
+	make_scratch(folder, sizeof folder);
+	kept_init(&kept);
+	struct audit_settings settings = { .clock = &clock_system, .state_dir = folder, .writer = "dead" };
+	struct audit *audit = NULL, *living = NULL;
+	assert_int_equal(audit_new(&settings, &audit, NULL), EMA_OK);
+	append_text(audit, "n", "left", 1, 1000);
+	audit_free(audit, 0);
+	settings.writer = "living";
+	assert_int_equal(audit_new(&settings, &living, NULL), EMA_OK);
+	struct failure failure = FAILURE_INIT;
+	assert_int_equal(audit_new(&settings, &audit, &failure), EMA_CONFIG);
+	assert_non_null(strstr(failure.text, "runs"));
+	append_text(living, "n", "mine", 1, 1000);
+	settings.writer = NULL;
+	assert_int_equal(audit_new(&settings, &audit, NULL), EMA_OK);
+	struct audit_sink sink = sink_of("a", &kept, 1);
+	audit_sinks(audit, &sink, 1, NULL);
+	assert_int_equal(audit_drain(audit, 5000), EMA_OK);
+	audit_free(audit, 1000);
+	assert_false(kept_has(&kept, "\"left\"")); /* "living" had it first */
+	audit_free(living, 0);
+	assert_int_equal(audit_new(&settings, &audit, NULL), EMA_OK);
+	audit_sinks(audit, &sink, 1, NULL);
+	assert_int_equal(audit_drain(audit, 5000), EMA_OK);
+	audit_free(audit, 1000);
+	assert_true(kept_has(&kept, "\"left\""));
+	assert_true(kept_has(&kept, "\"writer\":\"dead\""));
+	assert_true(kept_has(&kept, "\"mine\""));
+	kept_free(&kept);
+	remove_tree(folder);
+}
+
+/* AUD-35 AUD-41: a damaged record is found and said; a spool that is gone goes on from the head, with an alarm. */
+static void damage_is_said(void **state)
+{
+	(void)state;
+	char folder[256], path[300];
+	struct kept kept;
+	make_scratch(folder, sizeof folder);
+	kept_init(&kept);
+	struct audit_sink sink = sink_of("a", &kept, 1);
+	struct audit *audit = open_audit(folder, 256 * 1024);
+	append_text(audit, "n", "first", 1, 1000);
+	append_text(audit, "n", "torn-record-here", 1, 1000);
+	append_text(audit, "n", "behind", 1, 1000);
+	audit_free(audit, 0);
+	snprintf(path, sizeof path, "%s/spool/w/spool", folder);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	char *bytes = malloc(512 * 1024);
+	assert_non_null(bytes);
+	ssize_t length = pread(fd, bytes, 512 * 1024, 0);
+	char *at = memmem(bytes, (size_t)length, "torn-record-here", 16);
+	assert_non_null(at);
+	assert_int_equal(pwrite(fd, "T", 1, at - bytes), 1);
+	close(fd);
+	free(bytes);
+	audit = open_audit(folder, 256 * 1024);
+	audit_sinks(audit, &sink, 1, NULL);
+	audit_drain(audit, 5000);
+	audit_free(audit, 1000);
+	assert_true(kept_has(&kept, "\"first\""));
+	assert_false(kept_has(&kept, "orn-record-here"));
+	assert_true(kept_has(&kept, "\"kind\":\"spool-torn\""));
+	unlink(path);
+	audit = open_audit(folder, 256 * 1024);
+	audit_sinks(audit, &sink, 1, NULL);
+	audit_drain(audit, 5000);
+	audit_free(audit, 1000);
+	assert_true(kept_has(&kept, "\"state\":\"spool-lost\""));
+	snprintf(path, sizeof path, "%s/audit/w.head", folder);
+	assert_int_equal(truncate(path, 3), 0);
+	snprintf(path, sizeof path, "%s/spool/w/spool", folder);
+	assert_int_equal(truncate(path, 0), 0);
+	audit = open_audit(folder, 256 * 1024);
+	audit_sinks(audit, &sink, 1, NULL);
+	audit_drain(audit, 5000);
+	audit_free(audit, 1000);
+	assert_true(kept_has(&kept, "\"state\":\"unknown\""));
+	kept_free(&kept);
+	remove_tree(folder);
+}
+
+/* A child that was forked gets an error, not a hang. */
+static void a_forked_child_gets_an_error(void **state)
+{
+	(void)state;
+	struct audit *audit = open_audit(NULL, 0);
+	struct audit_sink none = { .id = NULL };
+	audit_sinks(audit, &none, 0, NULL);
+	pid_t child = fork();
+	if (!child) {
+		int good = append_text(audit, "n", "v", 1, 1000) == EMA_AUDIT_UNAVAILABLE && audit_room(audit, 1, soon(10)) == EMA_AUDIT_UNAVAILABLE;
+		audit_free(audit, 1000);
+		_exit(good ? 0 : 1);
+	}
+	int status = 1;
+	waitpid(child, &status, 0);
+	assert_int_equal(status, 0);
+	audit_free(audit, 1000);
+}
+
+static void *append_many(void *data)
+{
+	for (int i = 0; i < 2000; i++)
+		if (append_text(data, "n", "v", i & 1, 10000))
+			return data;
+	return NULL;
+}
+
+/* Eight threads append while sinks are exchanged; every number is there once (run under the thread sanitizer). */
+static void threads_append_together(void **state)
+{
+	(void)state;
+	char folder[256];
+	struct kept a, b;
+	make_scratch(folder, sizeof folder);
+	kept_init(&a);
+	kept_init(&b);
+	struct audit_settings settings = { .clock = &clock_system, .state_dir = folder, .durability_disk = 1 };
+	struct audit *audit = NULL;
+	assert_int_equal(audit_new(&settings, &audit, NULL), EMA_OK);
+	struct audit_sink sinks[] = { sink_of("a", &a, 1), sink_of("b", &b, 0) };
+	struct notice notice;
+	audit_notice(audit, &notice);
+	audit_sinks(audit, sinks, 2, NULL);
+	pthread_t threads[8];
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, append_many, audit), 0);
+	for (int i = 0; i < 50; i++) {
+		struct audit_state now;
+		audit_sinks(audit, sinks, 1 + (size_t)(i & 1), NULL);
+		audit_reopen(audit);
+		audit_state(audit, &now);
+		notice_tell(&notice, "keys-fetched", NOTICE_INFO, "provider", "okta", NULL);
+	}
+	for (int i = 0; i < 8; i++) {
+		void *failed = NULL;
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+	}
+	assert_int_equal(audit_drain(audit, 20000), EMA_OK);
+	audit_free(audit, 5000);
+	assert_true(a.count >= 16000 + 50);
+	assert_int_equal(a.count, a.last);
+	assert_true(kept_has(&a, "\"kind\":\"keys-fetched\""));
+	assert_true(kept_has(&a, "\"kind\":\"checkpoint\""));
+	kept_free(&a);
+	kept_free(&b);
+	remove_tree(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_have_the_frame),
+		cmocka_unit_test(a_stalled_sink_refuses_at_the_deadline),
+		cmocka_unit_test(a_failing_sink_refuses_until_it_works),
+		cmocka_unit_test(an_optional_sink_delays_nobody),
+		cmocka_unit_test(strangers_are_merged),
+		cmocka_unit_test(sinks_are_exchanged),
+		cmocka_unit_test(values_cannot_forge_a_record),
+		cmocka_unit_test(people_are_pseudonyms),
+		cmocka_unit_test(fingerprints_can_be_computed),
+		cmocka_unit_test(a_kill_loses_no_record),
+		cmocka_unit_test(orphans_are_delivered),
+		cmocka_unit_test(damage_is_said),
+		cmocka_unit_test(a_forked_child_gets_an_error),
+		cmocka_unit_test(threads_append_together),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
