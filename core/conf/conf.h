@@ -138,8 +138,15 @@ struct conf_sink {
 	enum conf_on_failure on_failure;
 };
 
+enum conf_auth { AUTH_PRIVATE_KEY_JWT, AUTH_SECRET_BASIC, AUTH_SECRET_POST };
+
 struct conf_client { /* used by the token endpoint; parsed and linted now */
 	const char *id;
+	enum conf_auth auth;
+	const char *jwks_file, *jwks_url;
+	const struct conf_node *secret;  /* { file }, { fd } or { credential } */
+	struct conf_strings scopes, services; /* empty: any */
+	int64_t token_lifetime;          /* seconds */
 	const struct conf_node *node;
 };
 
@@ -178,6 +185,7 @@ struct conf_service {
 	const char *resource;
 	const char *issuer;              /* its own, or the global one */
 	struct conf_strings former_issuers;
+	const int64_t *former_until;     /* of each: seconds since 1970 */
 	struct conf_strings tenants;     /* empty: all of its providers' */
 	struct conf_rules identity, guards;
 	struct conf_audience *audiences; size_t audience_count;
@@ -188,6 +196,8 @@ struct conf_service {
 	struct conf_strings default_scopes;
 	int64_t deadline_ms;
 	const struct conf_node *permissions; /* { mode = "shadow"; until = ... } */
+	int64_t shadow_until;            /* seconds since 1970; 0: permissions are enforced */
+	int insecure_shared_audience;
 	const struct conf_node *node;
 };
 
@@ -197,6 +207,7 @@ struct conf {
 	size_t nodes;                    /* how many nodes the tree has */
 	char digest[65];                 /* SHA-256 over all files, hex */
 	const char *issuer, *state_dir, *owner;
+	int insecure_http;               /* issuers and resources of ours may be http, on loopback */
 	struct conf_fetch fetch;
 	int64_t spool_bytes;
 	int durability_disk;
@@ -211,6 +222,13 @@ struct conf {
 	struct conf_service *services; size_t service_count;
 	void *memory;
 };
+
+/* A control by its keyword: required, requisite, sufficient, optional; NULL for any other word. */
+const struct conf_control *conf_keyword(const char *keyword);
+
+/* Keys of an instance's group that the core reads itself: the others are the plugin's. Ends with NULL. */
+enum conf_instance_kind { CONF_PROVIDER, CONF_DIRECTORY, CONF_GUARD, CONF_AUDIT, CONF_STORE };
+const char *const *conf_core_keys(enum conf_instance_kind kind);
 
 /*
  * Reads a file with its includes and ema.d/, or text; finds what is wrong with syntax, keys, types, references between

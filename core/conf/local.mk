@@ -1,5 +1,18 @@
 noinst_LTLIBRARIES += core/conf/libconf.la
 core_conf_libconf_la_CPPFLAGS = $(CONF_CPPFLAGS)
 core_conf_libconf_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_conf_libconf_la_SOURCES =
+core_conf_libconf_la_SOURCES = \
+	core/conf/arena.c core/conf/arena.h \
+	core/conf/conf.c core/conf/conf.h \
+	core/conf/file.c core/conf/file.h \
+	core/conf/finding.c \
+	core/conf/lint.c \
+	core/conf/policy.c \
+	core/conf/rules.c \
+	core/conf/scan.c core/conf/scan.h \
+	core/conf/schema.c core/conf/schema.h \
+	core/conf/service.c \
+	core/conf/tree.c core/conf/tree.h \
+	core/conf/unit.c \
+	core/conf/value.c
 CORE_FOLDERS += core/conf/libconf.la

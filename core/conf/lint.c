@@ -1,0 +1,230 @@
+/* What is well-formed and still wrong, or probably not what was meant: as far as it can be seen without plugins. */
+#include <string.h>
+
+#include "ema/plugin.h"
+#include "schema.h"
+
+#define LINT_STACKS_DEEP 8
+
+static const struct conf_stack *lint_stack(const struct conf *conf, const struct conf_rule *rule)
+{
+	for (size_t i = 0; rule->is_stack && i < conf->stack_count; i++)
+		if (conf->stacks[i].id && !strcmp(conf->stacks[i].id, rule->target))
+			return &conf->stacks[i];
+	return NULL;
+}
+
+static int counts(const struct conf_rule *rule)
+{
+	return rule->control.action[EMA_OK] == ACTION_OK || rule->control.action[EMA_OK] == ACTION_DONE;
+}
+
+/*
+ * Stacks are walked by marks, so that the work is bounded by their number: 0 not seen, 1 being walked, else 2 + its depth
+ * (how many stacks lie under it, itself not counted).
+ */
+static int stack_depth(struct reader *reader, const struct conf_rules *rules, int *marks)
+{
+	const struct conf *conf = reader->conf;
+	int deepest = 0;
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct conf_stack *stack = lint_stack(conf, &rules->list[i]);
+		if (!stack)
+			continue;
+		int *mark = &marks[stack - conf->stacks];
+		if (*mark == 1) {
+			finding_node(reader->findings, "E-LOOP", rules->list[i].node, "the stack \"%s\" comes back to itself here", stack->id);
+			return -1;
+		}
+		if (!*mark) {
+			*mark = 1;
+			int below = stack_depth(reader, &stack->rules, marks);
+			*mark = below < 0 ? 2 : 2 + below;
+			if (below < 0)
+				return -1;
+		}
+		if (*mark - 1 > deepest)
+			deepest = *mark - 1;
+		if (deepest > LINT_STACKS_DEEP) {
+			finding_node(reader->findings, "E-LOOP", rules->list[i].node, "stacks are nested deeper than %d", LINT_STACKS_DEEP);
+			return -1;
+		}
+	}
+	return deepest;
+}
+
+static int can_grant(const struct conf *conf, const struct conf_rules *rules, int depth)
+{
+	/* An empty list has its own finding. */
+	if (!rules->count || depth > LINT_STACKS_DEEP)
+		return 1;
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct conf_stack *stack = lint_stack(conf, &rules->list[i]);
+		if (counts(&rules->list[i]) && (!rules->list[i].is_stack || (stack && can_grant(conf, &stack->rules, depth + 1))))
+			return 1;
+	}
+	return 0;
+}
+
+static int has_provider(const struct conf *conf, const struct conf_rules *rules, const char *provider, int depth)
+{
+	for (size_t i = 0; depth <= LINT_STACKS_DEEP && i < rules->count; i++) {
+		const struct conf_stack *stack = lint_stack(conf, &rules->list[i]);
+		if (rules->list[i].is_stack ? stack && has_provider(conf, &stack->rules, provider, depth + 1) :
+					      !strcmp(rules->list[i].target, provider))
+			return 1;
+	}
+	return 0;
+}
+
+int lint_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider)
+{
+	return has_provider(conf, &service->identity, provider, 0);
+}
+
+/* Every code ends the list: what stands behind is never asked. */
+static int always_ends(const struct conf_rule *rule)
+{
+	for (int i = 0; i < EMA_CODES; i++)
+		if (rule->control.action[i] != ACTION_DONE && rule->control.action[i] != ACTION_DIE)
+			return 0;
+	return 1;
+}
+
+static int must_pass(const struct conf_rule *rule)
+{
+	const unsigned char *action = rule->control.action;
+	return action[EMA_OK] == ACTION_OK && action[EMA_NOT_MINE] != ACTION_IGNORE && action[EMA_DENIED] != ACTION_IGNORE;
+}
+
+static void lint_rules(struct reader *reader, const struct conf_rules *rules, int guards)
+{
+	int may_end = 0, ends = 0;
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct conf_rule *rule = &rules->list[i];
+		const unsigned char *action = rule->control.action;
+		if (ends) {
+			finding_node(reader->findings, "W-UNREACHED", rule->node, "never asked: whatever the rule of line %d answers, the list ends there", ends);
+			break;
+		}
+		if (may_end && must_pass(rule))
+			finding_node(reader->findings, "W-SUFFICIENT-BEFORE-REQUIRED", rule->node,
+				     "this rule must pass, but the rule of line %d may end the list before it: put it first", may_end);
+		if ((guards || counts(rule)) && (action[EMA_UNAVAILABLE] == ACTION_IGNORE || action[EMA_TIMEOUT] == ACTION_IGNORE))
+			finding_node(reader->findings, "W-SOFT-FAIL", rule->node, "while \"%s\" does not answer it is passed over", rule->target);
+		for (size_t j = 0; j < i && !guards && !rule->is_stack; j++)
+			if (!rules->list[j].is_stack && !rules->list[j].when && !strcmp(rules->list[j].target, rule->target)) {
+				finding_node(reader->findings, "W-DUPLICATE-ISSUER", rule->node,
+					     "\"%s\" is asked at line %d already: give that rule a \"when\", or take one away", rule->target, rules->list[j].node->line);
+				break;
+			}
+		if (!may_end && action[EMA_OK] == ACTION_DONE)
+			may_end = rule->node->line;
+		if (always_ends(rule))
+			ends = rule->node->line;
+	}
+}
+
+static void lint_insecure(struct reader *reader, const struct conf_node *node)
+{
+	if (node->name && !strncmp(node->name, "insecure_", 9) && !(node->kind == CONF_BOOL && !node->integer))
+		finding_node(reader->findings, "W-INSECURE", node, "%.64s is set: not for production", node->name);
+	for (size_t i = 0; i < node->count; i++)
+		lint_insecure(reader, &node->children[i]);
+}
+
+static void lint_providers(struct reader *reader)
+{
+	const struct conf *conf = reader->conf;
+	for (size_t i = 0; i < conf->provider_count; i++) {
+		const struct conf_provider *provider = &conf->providers[i];
+		const struct conf_node *node = provider->instance.node;
+		if (provider->replay == REPLAY_SAME_CLIENT)
+			finding_node(reader->findings, "W-REPLAY", conf_child(node, "replay"),
+				     "same-client-reuse is outside of the Enterprise-Managed Authorization profile (7.4.2), which wants single-use");
+		else if (conf_child(node, "replay_uses"))
+			finding_node(reader->findings, "E-VALUE", conf_child(node, "replay_uses"), "replay_uses is for replay = \"same-client-reuse\" alone");
+		if (provider->longest > 600)
+			finding_node(reader->findings, "W-LIFETIME", conf_child(node, "max_lifetime"), "ID-JAGs are short-lived: 300 s is usual, over 600 s is not");
+		if ((provider->jwks_url != NULL) + (provider->jwks_file != NULL) + (provider->jwks != NULL) > 1)
+			finding_node(reader->findings, "E-VALUE", node, "jwks_url, jwks_file and jwks: write one of them");
+		if (provider->read_only_ms > provider->stale_ms)
+			finding_node(reader->findings, "E-VALUE", conf_child(node, "read_only_after"), "read_only_after is longer than stale_keys: it would never come");
+		for (size_t a = 0; a < provider->authority.count; a++)
+			for (size_t j = 0; j < i; j++)
+				for (size_t b = 0; b < conf->providers[j].authority.count; b++)
+					if (!strcmp(provider->authority.list[a], conf->providers[j].authority.list[b]))
+						finding_node(reader->findings, "E-AUTHORITY", conf_child(node, "authority"),
+							     "\"%s\" has an authority already: provider \"%s\" at line %d. A domain has one",
+							     provider->authority.list[a], conf->providers[j].instance.id ? conf->providers[j].instance.id : "?",
+							     conf->providers[j].instance.node->line);
+	}
+}
+
+static void lint_audiences(struct reader *reader, const struct conf_service *a, const struct conf_service *b)
+{
+	for (size_t i = 0; i < a->audience_count; i++)
+		for (size_t j = 0; j < b->audience_count; j++) {
+			const struct conf_audience *x = &a->audiences[i], *y = &b->audiences[j];
+			if (!x->provider || !y->provider || strcmp(x->provider, y->provider))
+				continue;
+			for (size_t k = 0; k < x->is.count; k++)
+				for (size_t l = 0; l < y->is.count; l++)
+					if (!strcmp(x->is.list[k], y->is.list[l]) && !(a->insecure_shared_audience && b->insecure_shared_audience))
+						finding_node(reader->findings, "E-SHARED-AUDIENCE", y->node,
+							     "the service of line %d takes access tokens of this audience too: a token for one opens the other", a->node->line);
+		}
+}
+
+static void lint_pair(struct reader *reader, const struct conf_service *a, const struct conf_service *b)
+{
+	const struct conf *conf = reader->conf;
+	if (a->resource && b->resource && !strcmp(a->resource, b->resource))
+		finding_node(reader->findings, "E-DUPLICATE", b->node, "the service of line %d has the same resource", a->node->line);
+	lint_audiences(reader, a, b);
+	for (size_t i = 0; a->issuer && b->issuer && !strcmp(a->issuer, b->issuer) && i < conf->provider_count; i++) {
+		const struct conf_provider *provider = &conf->providers[i];
+		const char *id = provider->instance.id;
+		if (!id || (provider->accepts && !(provider->accepts & EMA_ID_JAG)) || !lint_has_provider(conf, a, id) || !lint_has_provider(conf, b, id))
+			continue;
+		finding_node(reader->findings, "W-SHARED-ISSUER-NO-RESOURCE", b->node,
+			     "it shares its issuer with the service of line %d: if ID-JAGs of \"%s\" name no resource (Okta's do not), the client chooses "
+			     "among the two, and the provider's quota is one. Give it an issuer of its own", a->node->line, id);
+		return;
+	}
+}
+
+void lint_run(struct reader *reader)
+{
+	const struct conf *conf = reader->conf;
+	int *marks = arena_get(reader->arena, conf->stack_count + 1, sizeof *marks), loops = 0;
+	for (size_t i = 0; marks && i < conf->stack_count && !loops; i++) {
+		if (!marks[i]) {
+			marks[i] = 1;
+			int below = stack_depth(reader, &conf->stacks[i].rules, marks);
+			marks[i] = below < 0 ? 2 : 2 + below;
+			loops = below < 0;
+		}
+	}
+	for (size_t i = 0; i < conf->stack_count; i++) {
+		lint_rules(reader, &conf->stacks[i].rules, 0);
+		if (!loops && !can_grant(conf, &conf->stacks[i].rules, 0))
+			finding_node(reader->findings, "E-NO-GRANTER", conf->stacks[i].node, "no rule of the stack can ever vouch: make one required, requisite or sufficient");
+	}
+	for (size_t i = 0; i < conf->service_count; i++) {
+		const struct conf_service *service = &conf->services[i];
+		if (marks && !loops)
+			loops = stack_depth(reader, &service->identity, marks) < 0;
+		lint_rules(reader, &service->identity, 0);
+		lint_rules(reader, &service->guards, 1);
+		if (!loops && !can_grant(conf, &service->identity, 0))
+			finding_node(reader->findings, "E-NO-GRANTER", service->identity.node, "no rule can ever vouch: make one required, requisite or sufficient");
+		policy_lint(reader, service);
+		for (size_t j = 0; j < i; j++)
+			lint_pair(reader, &conf->services[j], service);
+	}
+	lint_providers(reader);
+	lint_insecure(reader, conf->root);
+	if (!conf->sink_count)
+		finding_add(reader->findings, "W-NO-AUDIT", conf->path, 1, "there is no audit sink: nothing that is decided is written down");
+}

@@ -1,0 +1,302 @@
+#include "schema.h"
+
+#include "ema/plugin.h"
+#include "jwk.h"
+
+#define AT(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
+#define NOWHERE 0, 0
+#define SECTION(name, text, open) const struct conf_section section_##name = { text, name##_keys, sizeof name##_keys / sizeof *name##_keys, open }
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define MIB INT64_C(1048576)
+
+static const char *const accepts_words[] = { "id_jag", "access_token", NULL };
+static const char *const guests_words[] = { "refuse", "allow", NULL };
+static const char *const replay_words[] = { "single-use", "same-client-reuse", NULL };
+static const char *const scope_rule_words[] = { "strict", "narrow", NULL };
+static const char *const algorithm_words[] = { "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", NULL };
+static const char *const directory_failure_words[] = { "deny", "last_known", NULL };
+static const char *const sink_failure_words[] = { "deny", "continue", NULL };
+static const char *const durability_words[] = { "process", "disk", NULL };
+static const char *const mode_words[] = { "enforce", "shadow", NULL };
+static const char *const access_words[] = { "read", "write", NULL };
+static const char *const auth_words[] = { "private_key_jwt", "client_secret_basic", "client_secret_post", NULL };
+
+static const struct conf_key fetch_keys[] = {
+	{ "proxy", KEY_STRING, FORM_URL, 0, AT(conf_fetch, proxy), 0, 0, NULL, NULL, NULL, "HTTP proxy, as http://HOST:PORT; none is taken from the environment" },
+	{ "ca_file", KEY_STRING, FORM_FILE, 0, AT(conf_fetch, ca_file), 0, 0, NULL, NULL, NULL, "certificate authorities instead of the system's, PEM" },
+	{ "connect", KEY_DURATION, FORM_ANY, 0, AT(conf_fetch, connect_ms), 100, 30 * SECOND, "2s", NULL, NULL, "time to connect" },
+	{ "total", KEY_DURATION, FORM_ANY, 0, AT(conf_fetch, total_ms), 100, 60 * SECOND, "5s", NULL, NULL, "time for all of a fetch" },
+	{ "redirects", KEY_INT, FORM_ANY, 0, AT(conf_fetch, redirects), 0, 2, "0", NULL, NULL, "redirects to follow, https to https on the same host" },
+};
+SECTION(fetch, "fetch", 0);
+
+static const struct conf_key provider_keys[] = {
+	{ "id", KEY_STRING, FORM_ID, 1, AT(conf_provider, instance.id), 0, 0, NULL, NULL, NULL, "the name that rules, grants and audit use" },
+	{ "plugin", KEY_STRING, FORM_ANY, 1, AT(conf_provider, instance.plugin), 0, 0, NULL, NULL, NULL, "identity plugin: its name, or a path with a slash" },
+	{ "authority", KEY_STRINGS, FORM_DOMAIN, 0, AT(conf_provider, authority), 0, 0, NULL, NULL, NULL, "e-mail domains that this provider alone may assert" },
+	{ "accepts", KEY_WORDS, FORM_ANY, 0, AT(conf_provider, accepts), 0, 0, NULL, accepts_words, NULL, "kinds of credential; default: what the plugin can read" },
+	{ "guests", KEY_WORD, FORM_ANY, 0, AT(conf_provider, guests), 0, 0, "refuse", guests_words, NULL, "people with an address of another provider's authority" },
+	{ "replay", KEY_WORD, FORM_ANY, 0, AT(conf_provider, replay), 0, 0, "single-use", replay_words, NULL, "how often an assertion may be redeemed" },
+	{ "replay_uses", KEY_INT, FORM_ANY, 0, AT(conf_provider, replay_uses), 1, 1000, "10", NULL, NULL, "with same-client-reuse: how many times at most" },
+	{ "scope_rule", KEY_WORD, FORM_ANY, 0, AT(conf_provider, scope_rule), 0, 0, "strict", scope_rule_words, NULL, "whether a request may ask for fewer scopes than the assertion has" },
+	{ "drop_unknown_scopes", KEY_BOOL, FORM_ANY, 0, AT(conf_provider, drop_unknown_scopes), 0, 0, "false", NULL, NULL, "drop scopes that the service does not have, instead of refusing" },
+	{ "algorithms", KEY_WORDS, FORM_ANY, 0, AT(conf_provider, algorithms), JOSE_RS256, 0, "RS256 PS256 ES256 EdDSA Ed25519", algorithm_words, NULL, "signature algorithms that are taken" },
+	{ "skew", KEY_SECONDS, FORM_ANY, 0, AT(conf_provider, skew), 0, 60, "30s", NULL, NULL, "difference of clocks that is borne" },
+	{ "max_lifetime", KEY_SECONDS, FORM_ANY, 0, AT(conf_provider, longest), 1, 3600, "300s", NULL, NULL, "longest lifetime of an ID-JAG (exp - iat)" },
+	{ "max_age", KEY_SECONDS, FORM_ANY, 0, AT(conf_provider, oldest), 0, 86400, "0s", NULL, NULL, "oldest credential by its iat; 0s: any" },
+	{ "stale_keys", KEY_DURATION, FORM_ANY, 0, AT(conf_provider, stale_ms), 0, 30 * DAY, "24h", NULL, NULL, "keys are served so long while the provider is away" },
+	{ "read_only_after", KEY_DURATION, FORM_ANY, 0, AT(conf_provider, read_only_ms), 0, 30 * DAY, "0s", NULL, NULL, "after this time of stale keys, reading scopes alone; 0s: never" },
+	{ "cooldown", KEY_DURATION, FORM_ANY, 0, AT(conf_provider, cooldown_ms), 60 * SECOND, HOUR, "60s", NULL, NULL, "least time between two fetches for an unknown key id or a bad signature" },
+	{ "kidless_keys", KEY_INT, FORM_ANY, 0, AT(conf_provider, kidless_most), 1, 8, "1", NULL, NULL, "keys to try for a token that names none" },
+	{ "jwks_url", KEY_STRING, FORM_URL, 0, AT(conf_provider, jwks_url), 0, 0, NULL, NULL, NULL, "where the keys are, instead of where the plugin or discovery says" },
+	{ "jwks_file", KEY_STRING, FORM_FILE, 0, AT(conf_provider, jwks_file), 0, 0, NULL, NULL, NULL, "keys in a file, instead of fetched ones" },
+	{ "jwks", KEY_STRING, FORM_ANY, 0, AT(conf_provider, jwks), 0, 0, NULL, NULL, NULL, "the same, written here" },
+	{ "jwks_hosts", KEY_STRINGS, FORM_HOST, 0, AT(conf_provider, jwks_hosts), 0, 0, NULL, NULL, NULL, "other hosts that a discovery document may send to for keys" },
+	{ "internal_hosts", KEY_STRINGS, FORM_HOST, 0, AT(conf_provider, internal_hosts), 0, 0, NULL, NULL, NULL, "hosts that may have private addresses" },
+	{ "fetch", KEY_GROUP, FORM_ANY, 0, AT(conf_provider, fetch), 0, 0, NULL, NULL, &section_fetch, "as the global one, for this provider" },
+	{ "insecure_http", KEY_BOOL, FORM_ANY, 0, AT(conf_provider, insecure_http), 0, 0, "false", NULL, NULL, "plain http, on loopback alone" },
+	{ "aud_tenants", KEY_STRINGS, FORM_ANY, 0, AT(conf_provider, aud_tenants), 0, 0, NULL, NULL, NULL, "tenants of ours that its assertions may name (aud_tenant)" },
+	{ "actor_required", KEY_BOOL, FORM_ANY, 0, AT(conf_provider, actor_required), 0, 0, "false", NULL, NULL, "an assertion must name an actor (act)" },
+	{ "actors", KEY_STRINGS, FORM_ANY, 0, AT(conf_provider, actors), 0, 0, NULL, NULL, NULL, "subjects that may act; default: any" },
+	{ "actor_depth", KEY_INT, FORM_ANY, 0, AT(conf_provider, actor_depth), 1, 8, "1", NULL, NULL, "how deep actors may be nested" },
+	{ "clients", KEY_STRINGS, FORM_ANY, 0, AT(conf_provider, clients), 0, 0, NULL, NULL, NULL, "client ids that may come with its assertions; default: any" },
+};
+SECTION(provider, "provider", 1);
+
+static const struct conf_key directory_keys[] = {
+	{ "id", KEY_STRING, FORM_ID, 1, AT(conf_directory, instance.id), 0, 0, NULL, NULL, NULL, "the name that services use" },
+	{ "plugin", KEY_STRING, FORM_ANY, 1, AT(conf_directory, instance.plugin), 0, 0, NULL, NULL, NULL, "directory plugin: its name, or a path with a slash" },
+	{ "max_age", KEY_DURATION, FORM_ANY, 0, AT(conf_directory, max_age_ms), 0, 30 * DAY, "5m", NULL, NULL, "how long an answer is believed, if the plugin does not say" },
+	{ "on_failure", KEY_WORD, FORM_ANY, 0, AT(conf_directory, last_known), 0, 0, "deny", directory_failure_words, NULL, "what counts while it does not answer" },
+};
+SECTION(directory, "directory", 1);
+
+static const struct conf_key guard_keys[] = {
+	{ "id", KEY_STRING, FORM_ID, 1, AT(conf_guard, instance.id), 0, 0, NULL, NULL, NULL, "the name that services use" },
+	{ "plugin", KEY_STRING, FORM_ANY, 1, AT(conf_guard, instance.plugin), 0, 0, NULL, NULL, NULL, "guard plugin: its name, or a path with a slash" },
+};
+SECTION(guard, "guard", 1);
+
+static const struct conf_key audit_keys[] = {
+	{ "id", KEY_STRING, FORM_ID, 0, AT(conf_sink, instance.id), 0, 0, NULL, NULL, NULL, "a name for messages; default: the plugin's, numbered" },
+	{ "plugin", KEY_STRING, FORM_ANY, 1, AT(conf_sink, instance.plugin), 0, 0, NULL, NULL, NULL, "audit plugin: its name, or a path with a slash" },
+	{ "on_failure", KEY_WORD, FORM_ANY, 0, AT(conf_sink, on_failure), 0, 0, "deny", sink_failure_words, NULL, "what happens to decisions while the sink fails" },
+};
+SECTION(audit, "audit", 1);
+
+static const struct conf_key store_keys[] = {
+	{ "id", KEY_STRING, FORM_ID, 0, AT(conf, store.id), 0, 0, "store", NULL, NULL, "a name for messages" },
+	{ "plugin", KEY_STRING, FORM_ANY, 0, AT(conf, store.plugin), 0, 0, "memory", NULL, NULL, "memory, or a store plugin: its name, or a path with a slash" },
+};
+SECTION(store, "store", 1);
+
+static const struct conf_key store_memory_keys[] = {
+	{ "id", KEY_STRING, FORM_ID, 0, AT(conf, store.id), 0, 0, "store", NULL, NULL, "a name for messages" },
+	{ "plugin", KEY_STRING, FORM_ANY, 0, AT(conf, store.plugin), 0, 0, "memory", NULL, NULL, "memory, or a store plugin: its name, or a path with a slash" },
+	{ "entries", KEY_INT, FORM_ANY, 0, AT(conf, store_entries), 1000, 100000000, "1000000", NULL, NULL, "entries of the memory store" },
+	{ "size", KEY_SIZE, FORM_ANY, 0, AT(conf, store_bytes), MIB, 65536 * MIB, "256MiB", NULL, NULL, "bytes of the memory store" },
+	{ "quota", KEY_INT, FORM_ANY, 0, AT(conf, store_quota), 0, 100000000, "0", NULL, NULL, "entries of the memory store that one provider may fill; 0: a quarter" },
+};
+SECTION(store_memory, "memory store", 0);
+
+static const struct conf_key secret_keys[] = {
+	{ "file", KEY_STRING, FORM_PATH, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a file that nobody but its owner may read" },
+	{ "fd", KEY_INT, FORM_ANY, 0, NOWHERE, 3, 65535, NULL, NULL, NULL, "a descriptor that the process was started with" },
+	{ "credential", KEY_STRING, FORM_ID, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a systemd credential, by name" },
+};
+SECTION(secret, "secret", 0);
+
+static const struct conf_key client_keys[] = {
+	{ "id", KEY_STRING, FORM_ANY, 1, AT(conf_client, id), 0, 0, NULL, NULL, NULL, "client_id" },
+	{ "auth", KEY_WORD, FORM_ANY, 1, AT(conf_client, auth), 0, 0, NULL, auth_words, NULL, "how it proves who it is" },
+	{ "jwks_file", KEY_STRING, FORM_FILE, 0, AT(conf_client, jwks_file), 0, 0, NULL, NULL, NULL, "its public keys, for private_key_jwt" },
+	{ "jwks_url", KEY_STRING, FORM_URL, 0, AT(conf_client, jwks_url), 0, 0, NULL, NULL, NULL, "where its public keys are, for private_key_jwt" },
+	{ "secret", KEY_SECRET, FORM_ANY, 0, AT(conf_client, secret), 0, 0, NULL, NULL, &section_secret, "its secret, for client_secret_basic and client_secret_post" },
+	{ "scopes", KEY_STRINGS, FORM_SCOPE, 0, AT(conf_client, scopes), 0, 0, NULL, NULL, NULL, "scopes that it may have; default: any" },
+	{ "services", KEY_STRINGS, FORM_ANY, 0, AT(conf_client, services), 0, 0, NULL, NULL, NULL, "services that it may reach; default: all" },
+	{ "token_lifetime", KEY_SECONDS, FORM_ANY, 0, AT(conf_client, token_lifetime), 60, 86400, "1h", NULL, NULL, "lifetime of the access tokens that it gets" },
+};
+SECTION(client, "client", 0);
+
+static const struct conf_key stack_keys[] = {
+	{ "id", KEY_STRING, FORM_ID, 1, AT(conf_stack, id), 0, 0, NULL, NULL, NULL, "the name that rules use" },
+	{ "rules", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_rule, "identity rules, as those of a service" },
+};
+SECTION(stack, "stack", 0);
+
+static const struct conf_key rule_keys[] = {
+	{ "control", KEY_NODE, FORM_ANY, 1, NOWHERE, 0, 0, NULL, NULL, NULL, "required, requisite, sufficient, optional, or { CODE = \"ACTION\"; ... }" },
+	{ "provider", KEY_STRING, FORM_ID, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "who is asked: a provider," },
+	{ "stack", KEY_STRING, FORM_ID, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "or a stack," },
+	{ "guard", KEY_STRING, FORM_ID, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "or, in guards, a guard" },
+	{ "when", KEY_GROUP, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_rule_when, "the rule is for these alone; for others it answers not_mine" },
+};
+SECTION(rule, "rule", 0);
+
+static const struct conf_key window_keys[] = {
+	{ "days", KEY_WORDS, FORM_ANY, 0, AT(conf_window, days), 1, 0, "mon tue wed thu fri sat sun",
+	  (const char *const[]){ "mon", "tue", "wed", "thu", "fri", "sat", "sun", NULL }, NULL, "days of the week" },
+	{ "from", KEY_NODE, FORM_ANY, 0, NOWHERE, 0, 0, "00:00", NULL, NULL, "time of day at which it begins" },
+	{ "until", KEY_NODE, FORM_ANY, 0, NOWHERE, 0, 0, "24:00", NULL, NULL, "time of day at which it ends; earlier than from: on the next day" },
+	{ "zone", KEY_NODE, FORM_ANY, 0, NOWHERE, 0, 0, "UTC", NULL, NULL, "UTC, or a fixed offset, +01:00" },
+};
+SECTION(window, "time window", 0);
+
+static const struct conf_key rule_when_keys[] = {
+	{ "tenant", KEY_STRINGS, FORM_ANY, 0, AT(conf_when, tenants), 0, 0, NULL, NULL, NULL, "tenants of the provider" },
+	{ "client", KEY_STRINGS, FORM_ANY, 0, AT(conf_when, clients), 0, 0, NULL, NULL, NULL, "client ids" },
+	{ "email_domain", KEY_STRINGS, FORM_DOMAIN, 0, AT(conf_when, email_domains), 0, 0, NULL, NULL, NULL, "domains of the e-mail address" },
+	{ "time", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_window, "time windows, one of which must be open" },
+	{ "not_before", KEY_DATE, FORM_ANY, 0, AT(conf_when, not_before), 0, 0, NULL, NULL, NULL, "from this date on" },
+	{ "not_after", KEY_DATE, FORM_ANY, 0, AT(conf_when, not_after), 0, 0, NULL, NULL, NULL, "until this date" },
+};
+SECTION(rule_when, "when", 0);
+
+static const struct conf_key audience_keys[] = {
+	{ "provider", KEY_STRING, FORM_ID, 1, AT(conf_audience, provider), 0, 0, NULL, NULL, NULL, "whose access tokens" },
+	{ "is", KEY_STRINGS, FORM_ANY, 1, AT(conf_audience, is), 0, 0, NULL, NULL, NULL, "audiences (aud), any of which will do" },
+	{ "clients", KEY_STRINGS, FORM_ANY, 1, AT(conf_audience, clients), 0, 0, NULL, NULL, NULL, "client ids (azp, appid) that may come" },
+	{ "scope_map", KEY_NODE, FORM_ANY, 1, AT(conf_audience, scope_map), 0, 0, NULL, NULL, &section_scope_map, "which of its scopes are which of ours; \"any\": the grants alone limit" },
+};
+SECTION(audience, "audience", 0);
+
+static const struct conf_key scope_map_keys[] = {
+	{ "from", KEY_STRING, FORM_SCOPE, 1, NOWHERE, 0, 0, NULL, NULL, NULL, "a scope of the provider's token" },
+	{ "to", KEY_STRINGS, FORM_SCOPE, 1, NOWHERE, 0, 0, NULL, NULL, NULL, "scopes of the service" },
+};
+SECTION(scope_map, "scope map", 0);
+
+static const struct conf_key service_directory_keys[] = {
+	{ "id", KEY_STRING, FORM_ID, 1, AT(conf_service_directory, id), 0, 0, NULL, NULL, NULL, "which directory" },
+	{ "for", KEY_STRINGS, FORM_ID, 1, AT(conf_service_directory, providers), 0, 0, NULL, NULL, NULL, "providers for whose subjects it speaks" },
+	{ "required", KEY_BOOL, FORM_ANY, 0, AT(conf_service_directory, required), 0, 0, "false", NULL, NULL, "who is absent from it is refused" },
+};
+SECTION(service_directory, "directory of a service", 0);
+
+static const struct conf_key scope_keys[] = {
+	{ "name", KEY_STRING, FORM_SCOPE, 1, AT(conf_scope, name), 0, 0, NULL, NULL, NULL, "as tokens have it" },
+	{ "access", KEY_WORD, FORM_ANY, 1, AT(conf_scope, writes), 0, 0, NULL, access_words, NULL, "whether what it opens reads or writes" },
+	{ "tools", KEY_STRINGS, FORM_ANY, 0, AT(conf_scope, tools), 0, 0, NULL, NULL, NULL, "tools that it opens, as patterns" },
+	{ "prompts", KEY_STRINGS, FORM_ANY, 0, AT(conf_scope, prompts), 0, 0, NULL, NULL, NULL, "prompts that it opens, as patterns" },
+	{ "uris", KEY_STRINGS, FORM_ANY, 0, AT(conf_scope, uris), 0, 0, NULL, NULL, NULL, "URIs of MCP resources that it opens, as patterns" },
+};
+SECTION(scope, "scope", 0);
+
+#define GRANT_KEYS(provider_required, scopes_required) \
+	{ "provider", KEY_STRING, FORM_ANY, provider_required, AT(conf_grant, provider), 0, 0, NULL, NULL, NULL, "whose subjects; \"*\": any provider's" }, \
+	{ "from", KEY_STRINGS, FORM_ID, 0, AT(conf_grant, from), 0, 0, NULL, NULL, NULL, "where the group or role comes from: claims, or a directory" }, \
+	{ "tenant", KEY_STRINGS, FORM_ANY, 0, AT(conf_grant, tenants), 0, 0, NULL, NULL, NULL, "tenants of the provider" }, \
+	{ "group", KEY_STRINGS, FORM_ANY, 0, AT(conf_grant, groups), 0, 0, NULL, NULL, NULL, "groups" }, \
+	{ "role", KEY_STRINGS, FORM_ANY, 0, AT(conf_grant, roles), 0, 0, NULL, NULL, NULL, "roles" }, \
+	{ "subject", KEY_STRINGS, FORM_ANY, 0, AT(conf_grant, subjects), 0, 0, NULL, NULL, NULL, "subjects (sub)" }, \
+	{ "client", KEY_STRINGS, FORM_ANY, 0, AT(conf_grant, clients), 0, 0, NULL, NULL, NULL, "client ids" }, \
+	{ "scopes", KEY_STRINGS, FORM_SCOPE, scopes_required, AT(conf_grant, scopes), 0, 0, NULL, NULL, NULL, "scopes of the service" }, \
+	{ "tools", KEY_STRINGS, FORM_ANY, 0, AT(conf_grant, tools), 0, 0, NULL, NULL, NULL, "these tools alone, as patterns" }, \
+	{ "prompts", KEY_STRINGS, FORM_ANY, 0, AT(conf_grant, prompts), 0, 0, NULL, NULL, NULL, "these prompts alone, as patterns" }, \
+	{ "uris", KEY_STRINGS, FORM_ANY, 0, AT(conf_grant, uris), 0, 0, NULL, NULL, NULL, "these URIs alone, as patterns" }, \
+	{ "mode", KEY_WORD, FORM_ANY, 0, AT(conf_grant, shadow), 0, 0, "enforce", mode_words, NULL, "shadow: it does not count, and audit says what it would have done" }, \
+	{ "when", KEY_GROUP, FORM_ANY, 0, AT(conf_grant, when), 0, 0, NULL, NULL, &section_grant_when, "under these conditions alone" }
+
+static const struct conf_key grant_keys[] = { GRANT_KEYS(1, 1) };
+SECTION(grant, "grant", 0);
+static const struct conf_key deny_keys[] = { GRANT_KEYS(0, 0) };
+SECTION(deny, "deny", 0);
+
+static const struct conf_key grant_when_keys[] = {
+	{ "args", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_argument, "conditions on the arguments, all of which must hold" },
+	{ "acr", KEY_STRINGS, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "authentication contexts, one of which is wanted" },
+	{ "amr", KEY_STRINGS, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "authentication methods, all of which are wanted" },
+	{ "max_age", KEY_SECONDS, FORM_ANY, 0, NOWHERE, 1, 31536000, NULL, NULL, NULL, "longest time since the login (auth_time)" },
+	{ "time", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_window, "time windows, one of which must be open" },
+	{ "not_before", KEY_DATE, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "from this date on" },
+	{ "not_after", KEY_DATE, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "until this date" },
+};
+SECTION(grant_when, "when", 0);
+
+static const struct conf_key argument_keys[] = {
+	{ "at", KEY_STRING, FORM_POINTER, 1, NOWHERE, 0, 0, NULL, NULL, NULL, "JSON pointer into the arguments" },
+	{ "equals", KEY_NODE, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a string, a number, true or false" },
+	{ "like", KEY_STRING, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a pattern" },
+	{ "in", KEY_NODE, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "an array of strings or numbers" },
+	{ "less", KEY_INT, FORM_ANY, 0, NOWHERE, INT64_MIN, INT64_MAX, NULL, NULL, NULL, "a number that it must be below" },
+	{ "greater", KEY_INT, FORM_ANY, 0, NOWHERE, INT64_MIN, INT64_MAX, NULL, NULL, NULL, "a number that it must be above" },
+	{ "absent", KEY_BOOL, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "true: it must not be there" },
+};
+SECTION(argument, "argument condition", 0);
+
+static const struct conf_key permissions_keys[] = {
+	{ "mode", KEY_WORD, FORM_ANY, 1, NOWHERE, 0, 0, NULL, mode_words, NULL, "shadow: what no grant gives is allowed, and audit says what would have been denied" },
+	{ "until", KEY_DATE, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "when shadow ends; at most 30 days ahead" },
+};
+SECTION(permissions, "permissions", 0);
+
+static const struct conf_key former_issuer_keys[] = {
+	{ "issuer", KEY_STRING, FORM_ISSUER, 1, NOWHERE, 0, 0, NULL, NULL, NULL, "an issuer that the service had before" },
+	{ "until", KEY_DATE, FORM_ANY, 1, NOWHERE, 0, 0, NULL, NULL, NULL, "it is taken as aud until then" },
+};
+SECTION(former_issuer, "former issuer", 0);
+
+static const struct conf_key service_keys[] = {
+	{ "id", KEY_STRING, FORM_ID, 1, AT(conf_service, id), 0, 0, NULL, NULL, NULL, "the name that programs, messages and audit use" },
+	{ "resource", KEY_STRING, FORM_RESOURCE, 1, AT(conf_service, resource), 0, 0, NULL, NULL, NULL, "its resource identifier (RFC 9728)" },
+	{ "issuer", KEY_STRING, FORM_ISSUER, 0, AT(conf_service, issuer), 0, 0, NULL, NULL, NULL, "an issuer of its own; default: the global one" },
+	{ "former_issuers", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_former_issuer, "issuers that are still taken as aud" },
+	{ "tenants", KEY_STRINGS, FORM_ANY, 0, AT(conf_service, tenants), 0, 0, NULL, NULL, NULL, "tenants that it serves; default: all of its providers'" },
+	{ "identity", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_rule, "identity rules: a list of providers, or of rules" },
+	{ "guards", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_rule, "guards: a list of guards, or of rules" },
+	{ "audience", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_audience, "access tokens of providers that are taken at a request" },
+	{ "insecure_shared_audience", KEY_BOOL, FORM_ANY, 0, AT(conf_service, insecure_shared_audience), 0, 0, "false", NULL, NULL, "another service may take the same audience" },
+	{ "directory", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_service_directory, "directories that are asked" },
+	{ "scopes", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_scope, "what each scope opens" },
+	{ "default_scopes", KEY_STRINGS, FORM_SCOPE, 0, AT(conf_service, default_scopes), 0, 0, NULL, NULL, NULL, "scopes when neither assertion nor request names any; default: refuse" },
+	{ "grants", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_grant, "who gets which scopes" },
+	{ "denies", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_deny, "what is refused, whatever is granted" },
+	{ "permissions", KEY_GROUP, FORM_ANY, 0, AT(conf_service, permissions), 0, 0, NULL, NULL, &section_permissions, "shadow mode of the default deny" },
+	{ "deadline", KEY_DURATION, FORM_ANY, 0, AT(conf_service, deadline_ms), 10, 60 * SECOND, "5s", NULL, NULL, "time for one decision" },
+};
+SECTION(service, "service", 0);
+
+static const struct conf_key top_keys[] = {
+	{ "issuer", KEY_STRING, FORM_ISSUER, 0, AT(conf, issuer), 0, 0, NULL, NULL, NULL, "this authorization server; may be left out where each service has its own" },
+	{ "state_dir", KEY_STRING, FORM_PATH, 0, AT(conf, state_dir), 0, 0, NULL, NULL, NULL, "keys, cache and spool; default: none, all is in memory" },
+	{ "owner", KEY_STRING, FORM_ANY, 0, AT(conf, owner), 0, 0, NULL, NULL, NULL, "user besides root that may own files which the configuration names; default: none" },
+	{ "insecure_http", KEY_BOOL, FORM_ANY, 0, AT(conf, insecure_http), 0, 0, "false", NULL, NULL, "issuers and resources of ours may be plain http, on loopback alone" },
+	{ "fetch", KEY_GROUP, FORM_ANY, 0, AT(conf, fetch), 0, 0, NULL, NULL, &section_fetch, "how discovery documents and keys are fetched" },
+	{ "spool_size", KEY_SIZE, FORM_ANY, 0, AT(conf, spool_bytes), MIB, 1024 * MIB, "8MiB", NULL, NULL, "audit records that wait for their sinks" },
+	{ "durability", KEY_WORD, FORM_ANY, 0, AT(conf, durability_disk), 0, 0, "process", durability_words, NULL, "what an audit record survives before the answer leaves" },
+	{ "providers", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_provider, "identity providers" },
+	{ "directories", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_directory, "directories" },
+	{ "guards", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_guard, "guards" },
+	{ "audit", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_audit, "audit sinks" },
+	{ "store", KEY_GROUP, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_store_memory, "replay, revocation and epochs" },
+	{ "clients", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_client, "OAuth clients of the token endpoint" },
+	{ "stacks", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_stack, "named stacks of identity rules" },
+	{ "services", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_service, "MCP servers" },
+};
+SECTION(top, "ema.conf", 0);
+
+const struct conf_section *const sections[] = {
+	&section_top, &section_fetch, &section_provider, &section_directory, &section_guard, &section_audit, &section_store,
+	&section_store_memory, &section_secret, &section_client, &section_stack, &section_service, &section_former_issuer, &section_rule,
+	&section_rule_when, &section_window, &section_audience, &section_scope_map, &section_service_directory, &section_scope,
+	&section_grant, &section_deny, &section_grant_when, &section_argument, &section_permissions, NULL
+};
+
+static const char *const provider_names[] = {
+	"id", "plugin", "authority", "accepts", "guests", "replay", "replay_uses", "scope_rule", "drop_unknown_scopes", "algorithms",
+	"skew", "max_lifetime", "max_age", "stale_keys", "read_only_after", "cooldown", "kidless_keys", "jwks_url", "jwks_file", "jwks",
+	"jwks_hosts", "internal_hosts", "fetch", "insecure_http", "aud_tenants", "actor_required", "actors", "actor_depth", "clients", NULL
+};
+static const char *const directory_names[] = { "id", "plugin", "max_age", "on_failure", NULL };
+static const char *const guard_names[] = { "id", "plugin", NULL };
+static const char *const audit_names[] = { "id", "plugin", "on_failure", NULL };
+
+const char *const *conf_core_keys(enum conf_instance_kind kind)
+{
+	static const char *const *const names[] = { provider_names, directory_names, guard_names, audit_names, guard_names };
+	return names[kind];
+}

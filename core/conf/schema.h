@@ -1,0 +1,113 @@
+/* The one table of what may stand in ema.conf: the reader, the messages, the manual and etc/ema.conf are held against it. */
+#ifndef CONF_SCHEMA_H
+#define CONF_SCHEMA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "conf.h"
+#include "file.h"
+
+enum key_type {
+	KEY_STRING,   /* const char * */
+	KEY_STRINGS,  /* struct conf_strings; one string stands for a list of one */
+	KEY_BOOL,     /* int */
+	KEY_INT,      /* int, unsigned or int64_t */
+	KEY_DURATION, /* int64_t, milliseconds */
+	KEY_SECONDS,  /* int64_t, seconds, written as a duration */
+	KEY_SIZE,     /* int64_t, bytes */
+	KEY_WORD,     /* an enum: the place in words */
+	KEY_WORDS,    /* unsigned: a bit for each of words, the first being that of least */
+	KEY_DATE,     /* int64_t, seconds since 1970 */
+	KEY_GROUP,    /* read by its section */
+	KEY_LIST,     /* of groups, or what its own reader says */
+	KEY_SECRET,   /* { file = ... }, { fd = ... } or { credential = ... }: const struct conf_node * */
+	KEY_NODE      /* const struct conf_node *, checked by its own reader */
+};
+
+enum key_form {
+	FORM_ANY,
+	FORM_ID,       /* of an entry of ours */
+	FORM_ISSUER,   /* https, no query, no fragment */
+	FORM_RESOURCE, /* https, no fragment */
+	FORM_URL,
+	FORM_HOST,
+	FORM_DOMAIN,   /* stored in lower case */
+	FORM_FILE,     /* made absolute; is opened and its owner checked */
+	FORM_PATH,     /* made absolute */
+	FORM_SCOPE,
+	FORM_POINTER
+};
+
+struct conf_section;
+
+struct conf_key {
+	const char *name;
+	enum key_type type;
+	enum key_form form;
+	int required;
+	size_t offset, size;
+	int64_t least, most;
+	const char *fallback;               /* as it would be written (words by spaces); NULL: none */
+	const char *const *words;
+	const struct conf_section *section; /* of a group, or of the groups of a list */
+	const char *doc;
+};
+
+struct conf_section {
+	const char *name;    /* "provider": for messages */
+	const struct conf_key *keys;
+	size_t count;
+	int open;            /* other keys are the plugin's */
+};
+
+extern const struct conf_section section_top, section_fetch, section_provider, section_directory, section_guard, section_audit,
+	section_store, section_store_memory, section_client, section_stack, section_service, section_rule, section_rule_when,
+	section_window, section_audience, section_scope_map, section_service_directory, section_scope, section_grant, section_deny,
+	section_grant_when, section_argument, section_permissions, section_former_issuer, section_secret;
+/* All of them, ends with NULL. */
+extern const struct conf_section *const sections[];
+
+/* What reading needs. */
+struct reader {
+	struct conf *conf;
+	struct arena *arena;
+	struct findings *findings;
+	struct file_trust trust;
+};
+
+/* What hangs at conf->memory. */
+struct conf_memory {
+	struct arena arena;
+	struct file_trust trust;
+};
+
+/* Fills a struct from a group, by its section: unknown keys, types, bounds, forms, what is missing. defaults: keys that are
+   not there get theirs. node may be NULL: all is absent. */
+void section_read(struct reader *reader, const struct conf_section *section, const struct conf_node *node, void *out, int defaults);
+/* Adds E-TYPE unless node is of this kind. */
+int value_is(struct reader *reader, const struct conf_node *node, enum conf_kind kind);
+/* A list of groups (or what stands as group alone), else E-TYPE; the number of entries. */
+size_t value_groups(struct reader *reader, const struct conf_node *node);
+/* "2027-02-01" or "2027-02-01T08:00:00Z". */
+int value_date(const char *text, int64_t *seconds);
+/* , nearest of names in a list of strings ends with NULL; ": did you mean X?" into out. */
+const char *value_hint(const char *wrong, const char *const *names, char out[128]);
+/* Text of a configuration for a message: short and without control characters. */
+const char *value_show(const char *text, char out[96]);
+
+/* rules.c */
+void rules_read(struct reader *reader, const struct conf_node *node, int guards, const char *what, struct conf_rules *out);
+/* service.c: one service; what it names must have been read. */
+void service_read(struct reader *reader, const struct conf_node *node, struct conf_service *out);
+void stack_read(struct reader *reader, const struct conf_node *node, struct conf_stack *out);
+/* policy.c */
+void policy_read(struct reader *reader, const struct conf_node *node, struct conf_service *service);
+void policy_lint(struct reader *reader, const struct conf_service *service);
+struct conf_window *policy_windows(struct reader *reader, const struct conf_node *node, size_t *count);
+/* lint.c */
+void lint_run(struct reader *reader);
+int lint_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider);
+
+#endif
