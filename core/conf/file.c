@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* O_PATH, strerrordesc_np */
 #include "file.h"
 
 #include <errno.h>

@@ -234,7 +234,7 @@ static void rule_text(struct reader *reader, const struct conf_node *node, int g
 	}
 	out->target = target_check(reader, node, id + out->is_stack, guards ? 1 : out->is_stack ? 2 : 0);
 	/* A plain list means the normal case: any of the providers, all of the guards. */
-	out->control = *conf_keyword(guards ? "required" : "sufficient");
+	out->control = keywords[guards ? 0 : 2];
 }
 
 static void rule_group(struct reader *reader, const struct conf_node *node, int guards, struct conf_rule *out)
