@@ -129,8 +129,9 @@ static struct ema_call *saying(ema_call *ticket, unsigned kinds, const char *wha
 const char *host_item(ema_call *ticket, int item)
 {
 	struct ema_call *call = lent_call(ticket);
-	size_t items = call ? sizeof call->settings->items / sizeof *call->settings->items : 0;
-	return item > 0 && (size_t)item < items ? call->settings->items[item] : NULL;
+	if (!call || item <= 0 || (size_t)item >= sizeof call->settings->items / sizeof *call->settings->items)
+		return NULL;
+	return call->settings->items[item];
 }
 
 const char *host_credential(ema_call *ticket, size_t *length, uint32_t *kind)
