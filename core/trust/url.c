@@ -88,6 +88,8 @@ int url_read(const char *text, const struct fetch_rules *rules, const char *what
 	if (strchr(text, '#'))
 		return failure_set(failure, EMA_CONFIG, "%s: must have no fragment (#)", what);
 	size_t authority = strcspn(text + (url.http ? 7 : 8), "/?");
+	if (!authority)
+		return failure_set(failure, EMA_CONFIG, "%s: has no host", what);
 	if (memchr(text + (url.http ? 7 : 8), '@', authority))
 		return failure_set(failure, EMA_CONFIG, "%s: must have no user or password", what);
 
