@@ -1,7 +1,13 @@
-TRUST_TESTS = tests/trust/test_address tests/trust/test_discovery
+TRUST_TESTS = tests/trust/test_address tests/trust/test_discovery tests/trust/test_fetch tests/trust/test_keyset
 check_PROGRAMS += $(TRUST_TESTS)
 TESTS += $(TRUST_TESTS)
 tests_trust_test_address_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_trust_test_address_LDADD = $(UNIT_LDADD)
 tests_trust_test_discovery_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_trust_test_discovery_LDADD = $(UNIT_LDADD)
+tests_trust_test_fetch_SOURCES = tests/trust/test_fetch.c tests/trust/certificate.c tests/trust/certificate.h tests/trust/server.c tests/trust/server.h
+tests_trust_test_fetch_CPPFLAGS = $(UNIT_CPPFLAGS) $(MICROHTTPD_CFLAGS)
+tests_trust_test_fetch_LDADD = $(UNIT_LDADD) $(MICROHTTPD_LIBS)
+tests_trust_test_keyset_SOURCES = tests/trust/test_keyset.c tests/trust/server.c tests/trust/server.h
+tests_trust_test_keyset_CPPFLAGS = $(UNIT_CPPFLAGS) $(MICROHTTPD_CFLAGS)
+tests_trust_test_keyset_LDADD = $(UNIT_LDADD) $(MICROHTTPD_LIBS)

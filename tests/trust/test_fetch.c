@@ -1,0 +1,273 @@
+#include "test.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "certificate.h"
+#include "keyset.h"
+#include "server.h"
+
+struct fixture {
+	struct server *server;
+	struct trust *trust;
+	char ca_file[64];
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	if (!f)
+		return -1;
+	f->server = server_start(NULL, NULL);
+	f->trust = trust_new(&(struct trust_settings){ .clock = NULL }, NULL);
+	assert_non_null(f->server);
+	assert_non_null(f->trust);
+	snprintf(f->ca_file, sizeof f->ca_file, "/tmp/ema-ca-XXXXXX");
+	int fd = mkstemp(f->ca_file);
+	assert_true(fd >= 0);
+	close(fd);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	trust_free(f->trust);
+	server_stop(f->server);
+	unlink(f->ca_file);
+	free(f);
+	return 0;
+}
+
+static int get(struct fixture *f, const struct fetch_rules *rules, const char *url, size_t most, char **body, struct failure *failure)
+{
+	struct fetch_answer answer = { 0 };
+	struct fetch_request request = { .url = url, .max_bytes = most, .deadline_ms = 5000 };
+	int code = trust_fetch(f->trust, rules, &request, &answer, failure);
+	if (body)
+		*body = answer.body;
+	else
+		free(answer.body);
+	return code;
+}
+
+static int get_path(struct fixture *f, const struct fetch_rules *rules, const char *path, size_t most, char **body, struct failure *failure)
+{
+	char url[256];
+	snprintf(url, sizeof url, "%s%s", server_origin(f->server), path);
+	return get(f, rules, url, most, body, failure);
+}
+
+static void fetches_whole_answers(void **state)
+{
+	struct fixture *f = *state;
+	struct fetch_rules rules = { .insecure_http = 1 };
+	struct fetch_answer answer = { 0 };
+	char *body = NULL, url[256];
+	server_json(f->server, "/x", "0123456789");
+	assert_int_equal(get_path(f, &rules, "/x", 10, &body, NULL), EMA_OK);
+	assert_string_equal(body, "0123456789");
+	free(body);
+	assert_int_equal(get_path(f, &rules, "/x", 9, NULL, NULL), EMA_TOO_LARGE);
+	/* Any status is an answer. */
+	snprintf(url, sizeof url, "%s/none", server_origin(f->server));
+	struct fetch_request request = { .url = url, .body = "a=b", .body_length = 3, .deadline_ms = 5000 };
+	assert_int_equal(trust_fetch(f->trust, &rules, &request, &answer, NULL), EMA_OK);
+	assert_int_equal(answer.status, 404);
+	free(answer.body);
+}
+
+/* JWT-41 JWT-44: neither http nor an address of this machine or a private network without a word of the operator's. */
+static void refuses_addresses(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const listed[] = { "127.0.0.1" };
+	struct failure failure = FAILURE_INIT;
+	struct fetch_rules none = { 0 }, http = { .insecure_http = 1 }, internal = { .internal_hosts = listed, .internal_host_count = 1 };
+	char url[128];
+	server_json(f->server, "/x", "{}");
+	assert_int_equal(get_path(f, &none, "/x", 0, NULL, &failure), EMA_CONFIG);
+	assert_non_null(strstr(failure.text, "insecure_http"));
+	assert_int_equal(get_path(f, &internal, "/x", 0, NULL, NULL), EMA_CONFIG); /* internal is no word about http */
+	assert_int_equal(get_path(f, &http, "/x", 0, NULL, NULL), EMA_OK);
+	unsigned before = server_count(f->server, NULL);
+	snprintf(url, sizeof url, "https://127.0.0.1:%d/x", server_port(f->server));
+	assert_int_equal(get(f, &none, url, 0, NULL, NULL), EMA_CONFIG);
+	assert_int_equal(get(f, &http, url, 0, NULL, NULL), EMA_CONFIG);
+	assert_int_equal(get(f, &internal, url, 0, NULL, NULL), EMA_UNAVAILABLE); /* it was tried; there is no TLS */
+	assert_int_equal(server_count(f->server, NULL), before);
+}
+
+/* JWT-44: a name that looks public and resolves to this machine is refused where the socket is made. The name of the machine
+   itself is such a one; where it is not known, or known as something else, there is nothing to see. */
+static void refuses_rebinding(void **state)
+{
+	struct fixture *f = *state;
+	struct fetch_rules none = { 0 };
+	struct failure failure = FAILURE_INIT;
+	char host[128] = "", url[256];
+	if (gethostname(host, sizeof host - 1) || !strcmp(host, "localhost") || strlen(host) > 63)
+		skip();
+	snprintf(url, sizeof url, "https://%s:%d/x", host, server_port(f->server));
+	int code = get(f, &none, url, 0, NULL, &failure);
+	if (code == EMA_UNAVAILABLE && strstr(failure.text, "resolve"))
+		skip();
+	if (code != EMA_CONFIG || !strstr(failure.text, "internal_hosts"))
+		fail_msg("%d %s", code, failure.text);
+}
+
+/* JWT-42: redirects are not followed; with a setting, to the same host alone, and not for ever. */
+static void redirects(void **state)
+{
+	struct fixture *f = *state;
+	char there[128], elsewhere[128];
+	struct server *other = server_start(NULL, NULL);
+	snprintf(there, sizeof there, "%s/there", server_origin(f->server));
+	snprintf(elsewhere, sizeof elsewhere, "%s/there", server_origin(other));
+	server_json(f->server, "/there", "{}");
+	server_json(other, "/there", "{}");
+	server_answer(f->server, "/moved", &(struct server_answer){ .status = 302, .headers = { { "Location", "/there" } } });
+	server_answer(f->server, "/away", &(struct server_answer){ .status = 302, .headers = { { "Location", elsewhere } } });
+	server_answer(f->server, "/file", &(struct server_answer){ .status = 302, .headers = { { "Location", "file:///etc/passwd" } } });
+	struct fetch_rules none = { .insecure_http = 1 }, some = { .insecure_http = 1, .redirects = 99 };
+	assert_int_equal(get_path(f, &none, "/moved", 0, NULL, NULL), EMA_CONFIG);
+	assert_int_equal(server_count(f->server, "/there"), 0);
+	assert_int_equal(get_path(f, &some, "/away", 0, NULL, NULL), EMA_CONFIG);
+	assert_int_equal(server_count(other, NULL), 0);
+	assert_int_equal(get_path(f, &some, "/file", 0, NULL, NULL), EMA_CONFIG);
+	/* A redirect never goes to http, not even where http is allowed for the first step. */
+	assert_int_equal(get_path(f, &some, "/moved", 0, NULL, NULL), EMA_CONFIG);
+	assert_int_equal(server_count(f->server, "/there"), 0);
+	server_stop(other);
+}
+
+/* JWT-43: slow, large and compressed answers are cut off. */
+static void cuts_off(void **state)
+{
+	struct fixture *f = *state;
+	struct fetch_rules rules = { .insecure_http = 1, .total_ms = 300 };
+	char *large = malloc(2000000);
+	assert_non_null(large);
+	memset(large, 'x', 2000000);
+	server_answer(f->server, "/slow", &(struct server_answer){ .body = "0123456789", .drip = 200 });
+	server_answer(f->server, "/large", &(struct server_answer){ .body = large, .length = 2000000 });
+	server_answer(f->server, "/drip-large", &(struct server_answer){ .body = large, .length = 2000000, .drip = 1 });
+	server_answer(f->server, "/gzip", &(struct server_answer){ .body = "\x1f\x8b", .headers = { { "Content-Encoding", "gzip" } } });
+	assert_int_equal(get_path(f, &rules, "/slow", 0, NULL, NULL), EMA_TIMEOUT);
+	rules.total_ms = 5000;
+	assert_int_equal(get_path(f, &rules, "/large", SIZE_MAX / 4, NULL, NULL), EMA_TOO_LARGE); /* over what any plugin may ask for */
+	assert_int_equal(get_path(f, &rules, "/drip-large", 8, NULL, NULL), EMA_TOO_LARGE);
+	assert_int_equal(get_path(f, &rules, "/gzip", 0, NULL, NULL), EMA_UNAVAILABLE);
+	free(large);
+}
+
+static void headers_are_checked(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const bad[] = { "X", ": y", "X: a\r\nHost: b", "Host: evil", "cookie: a", "Content-Length: 1", "X y: z", "X: \xff" };
+	struct fetch_rules rules = { .insecure_http = 1 };
+	char url[128];
+	snprintf(url, sizeof url, "%s/x", server_origin(f->server));
+	server_json(f->server, "/x", "{}");
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct fetch_answer answer = { 0 };
+		struct fetch_request request = { .url = url, .headers = &bad[i], .header_count = 1, .deadline_ms = 1000 };
+		assert_int_equal(trust_fetch(f->trust, &rules, &request, &answer, NULL), EMA_BAD_REQUEST);
+		request = (struct fetch_request){ .url = url, .method = "DELETE", .deadline_ms = 1000 };
+		assert_int_equal(trust_fetch(f->trust, &rules, &request, &answer, NULL), EMA_BAD_REQUEST);
+		request = (struct fetch_request){ .url = url, .deadline_ms = 0 };
+		assert_int_equal(trust_fetch(f->trust, &rules, &request, &answer, NULL), EMA_TIMEOUT);
+	}
+	assert_int_equal(server_count(f->server, NULL), 0);
+}
+
+/* JWT-44: the environment has no say in which proxy is used. */
+static void no_proxy_from_the_environment(void **state)
+{
+	struct fixture *f = *state;
+	struct fetch_rules rules = { .insecure_http = 1 };
+	server_json(f->server, "/x", "{}");
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+	int code = get_path(f, &rules, "/x", 0, NULL, NULL);
+	unsetenv("http_proxy");
+	unsetenv("ALL_PROXY");
+	assert_int_equal(code, EMA_OK);
+}
+
+/* JWT-41: TLS with a certificate of a known authority, for this host, at this time, or nothing. */
+static void certificates(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *name;
+		int from, to, known, code;
+	} cases[] = {
+		{ "IP:127.0.0.1", -1, 1, 1, EMA_OK },
+		{ "IP:127.0.0.1", -1, 1, 0, EMA_UNAVAILABLE },   /* self-signed, unknown */
+		{ "DNS:idp.example", -1, 1, 1, EMA_UNAVAILABLE }, /* another host's */
+		{ "IP:127.0.0.2", -1, 1, 1, EMA_UNAVAILABLE },
+		{ "IP:127.0.0.1", -2, -1, 1, EMA_UNAVAILABLE },  /* expired */
+		{ "IP:127.0.0.1", 1, 2, 1, EMA_UNAVAILABLE },    /* not yet valid */
+	};
+	static const char *const internal[] = { "127.0.0.1" };
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct certificate certificate = certificate_make(cases[i].name, cases[i].from, cases[i].to);
+		struct server *server = server_start(certificate.key, certificate.text);
+		struct failure failure = FAILURE_INIT;
+		char url[128];
+		if (!server) {
+			certificate_free(&certificate);
+			skip(); /* libmicrohttpd without TLS */
+		}
+		server_json(server, "/x", "{}");
+		FILE *file = fopen(f->ca_file, "w");
+		assert_non_null(file);
+		fputs(certificate.text, file);
+		fclose(file);
+		struct fetch_rules rules = { .ca_file = cases[i].known ? f->ca_file : NULL, .internal_hosts = internal, .internal_host_count = 1 };
+		snprintf(url, sizeof url, "%s/x", server_origin(server));
+		int code = get(f, &rules, url, 0, NULL, &failure);
+		if (code != cases[i].code)
+			fail_msg("case %zu: %d %s", i, code, failure.text);
+		assert_int_equal(server_count(server, NULL), cases[i].code == EMA_OK);
+		if (code == EMA_OK) { /* JWT-42: https to https on the same host, if it is allowed */
+			server_answer(server, "/moved", &(struct server_answer){ .status = 301, .headers = { { "Location", "/x" } } });
+			snprintf(url, sizeof url, "%s/moved", server_origin(server));
+			assert_int_equal(get(f, &rules, url, 0, NULL, NULL), EMA_CONFIG);
+			rules.redirects = 1;
+			assert_int_equal(get(f, &rules, url, 0, NULL, NULL), EMA_OK);
+			rules.redirects = 99;
+			server_answer(server, "/loop", &(struct server_answer){ .status = 307, .headers = { { "Location", "/loop" } } });
+			snprintf(url, sizeof url, "%s/loop", server_origin(server));
+			assert_int_equal(get(f, &rules, url, 0, NULL, NULL), EMA_CONFIG);
+			assert_int_equal(server_count(server, "/loop"), 3); /* 99 or not */
+			snprintf(url, sizeof url, "http://127.0.0.1:%d/x", server_port(f->server));
+			server_answer(server, "/moved", &(struct server_answer){ .status = 301, .headers = { { "Location", url } } });
+			snprintf(url, sizeof url, "%s/moved", server_origin(server));
+			rules.insecure_http = 1;
+			assert_int_equal(get(f, &rules, url, 0, NULL, NULL), EMA_CONFIG);
+		}
+		server_stop(server);
+		certificate_free(&certificate);
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(fetches_whole_answers),
+		TEST(refuses_addresses),
+		TEST(refuses_rebinding),
+		TEST(redirects),
+		TEST(cuts_off),
+		TEST(headers_are_checked),
+		TEST(no_proxy_from_the_environment),
+		TEST(certificates),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
