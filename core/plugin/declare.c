@@ -114,7 +114,7 @@ static int open_keys(struct instance *instance, const struct ema_issuer *issuer,
 	};
 	lent_fetch_rules(instance, &settings.fetch);
 	if (provider) {
-		if (provider->jwks_url)
+		if (provider->jwks_url || provider->jwks_file || provider->jwks)
 			settings.jwks_url = provider->jwks_url;
 		settings.jwks_file = provider->jwks_file;
 		settings.jwks_text = provider->jwks;

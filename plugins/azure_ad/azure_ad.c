@@ -135,6 +135,7 @@ static const char azure_v1_form[] = "%s/%s/";
 static int azure_declare(ema_conf *conf, ema_instance *self, enum azure_version version, uint32_t kinds, const char *login,
                          const char *sts, const char *key_app, size_t first, size_t count)
 {
+	int alone = key_app || (!sts && count == 1); /* a document of one tenant or application, whose keys need not say it */
 	struct azure_set *set = &self->sets[self->set_count];
 	char discovery[AZURE_URL_MOST], document[AZURE_URL_MOST];
 	set->version = version;
@@ -156,7 +157,7 @@ static int azure_declare(ema_conf *conf, ema_instance *self, enum azure_version 
 	snprintf(discovery, sizeof discovery, "%s/%s/v2.0/.well-known/openid-configuration%s%s", login,
 	         one ? self->tenants[first] : "common", key_app ? "?appid=" : "", key_app ? key_app : "");
 	struct ema_issuer issuer = {
-		.size = sizeof issuer, .kinds = kinds, .flags = EMA_ISSUER_KEY_ISSUER,
+		.size = sizeof issuer, .kinds = kinds, .flags = alone ? 0 : EMA_ISSUER_KEY_ISSUER,
 		.names = set->names, .name_count = count,
 		.tenant_claim = "/tid", .tenants = self->tenant_list + first, .tenant_count = count,
 		.discovery_url = discovery, .discovery_issuer = document,

@@ -164,15 +164,13 @@ static int okta_sub_id(ema_instance *self, ema_call *call, const ema_claims *cla
 	size_t used = 0;
 	if (!self->saml_issuer_count)
 		return EMA_OK;
-	int code = host->claim_string(claims, "/sub_id/format", &format);
-	if (code == EMA_MISSING_CLAIM && !self->saml_required) {
-		const char *member = NULL;
-		if (host->claim_string(claims, "/sub_id", &member) == EMA_MISSING_CLAIM)
-			return EMA_OK;
-	}
-	if (code != EMA_OK)
-		return host->fail(call, code, code == EMA_MISSING_CLAIM ? "no sub_id.format: the connection must send a SAML subject (saml_required)"
-		                                                        : "sub_id.format is no string");
+	int code = host->claim_string(claims, "/sub_id", &value);
+	if (code == EMA_MISSING_CLAIM && !self->saml_required)
+		return EMA_OK;
+	if (code == EMA_MISSING_CLAIM)
+		return host->fail(call, code, "no sub_id: the connection must send a SAML subject (saml_required)");
+	if (host->claim_string(claims, "/sub_id/format", &format) != EMA_OK)
+		return host->fail(call, EMA_BAD_CLAIM, "sub_id has no string format");
 	if (strcmp(format, "saml_nameid") == 0 && !self->saml_underscore)
 		return host->fail(call, EMA_BAD_CLAIM, "sub_id.format is \"saml_nameid\"; the standard spells it \"saml-nameid\" "
 		                                       "(saml_underscore = true takes both)");
