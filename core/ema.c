@@ -1,7 +1,285 @@
 /* The public functions, and nothing else. */
 #include "ema/ema.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin.h"
 #include "codes.h"
+#include "context.h"
+#include "decision.h"
+#include "ema/admin.h"
+#include "secret.h"
+
+#define ITEM_BYTES_MOST 4096
+#define CREDENTIAL_BYTES_MOST 65536
+
+/* ---- Context ---- */
+
+ema_context *ema_new(void)
+{
+	return context_new();
+}
+
+void ema_free(ema_context *context)
+{
+	context_free(context);
+}
+
+void ema_set_log(ema_context *context, ema_log_fn *log, void *data)
+{
+	context->log = (struct log){ log, data };
+}
+
+int ema_set_plugin_path(ema_context *context, const char *folders)
+{
+	char *copy = folders ? strdup(folders) : NULL;
+	if (folders && !copy)
+		return EMA_OUT_OF_MEMORY;
+	free(context->plugin_path);
+	context->plugin_path = copy;
+	return EMA_OK;
+}
+
+int ema_load(ema_context *context, const char *path)
+{
+	if (!context || !path)
+		return EMA_BAD_REQUEST;
+	return context_is_alive(context) ? context_load(context, path, NULL, 0) : EMA_AFTER_FORK;
+}
+
+int ema_load_memory(ema_context *context, const char *text, size_t length, const char *name)
+{
+	if (!context || !text)
+		return EMA_BAD_REQUEST;
+	return context_is_alive(context) ? context_load(context, name ? name : "ema.conf", text, length) : EMA_AFTER_FORK;
+}
+
+int ema_reload(ema_context *context)
+{
+	if (!context || !context_is_alive(context))
+		return context ? EMA_AFTER_FORK : EMA_BAD_REQUEST;
+	pthread_mutex_lock(&context->load_lock);
+	char *path = context->path ? strdup(context->path) : NULL;
+	pthread_mutex_unlock(&context->load_lock);
+	int code = path ? context_load(context, path, NULL, 0) : EMA_BAD_REQUEST;
+	free(path);
+	return code;
+}
+
+const char *ema_error(const ema_context *context)
+{
+	return context && context->error ? context->error : "";
+}
+
+/* ---- Request ---- */
+
+ema_request *ema_request_new(void)
+{
+	return calloc(1, sizeof(struct ema_request));
+}
+
+static void drop_credential(ema_request *request)
+{
+	secret_wipe(request->credential, request->length);
+	free(request->credential);
+	request->credential = NULL;
+	request->length = 0;
+	request->kind = 0;
+}
+
+void ema_request_free(ema_request *request)
+{
+	if (!request)
+		return;
+	drop_credential(request);
+	for (size_t i = 0; i < sizeof request->items / sizeof *request->items; i++)
+		free(request->items[i]);
+	free(request);
+}
+
+static int hexadecimal(const char *text, size_t length)
+{
+	size_t zeros = 0;
+	for (size_t i = 0; i < length; i++) {
+		if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
+			return 0;
+		zeros += text[i] == '0';
+	}
+	return zeros < length;
+}
+
+/* Version 00 with ids that are not all zero (W3C Trace Context 3.2). */
+static int is_traceparent(const char *text)
+{
+	return strlen(text) == 55 && !strncmp(text, "00-", 3) && text[35] == '-' && text[52] == '-' && hexadecimal(text + 3, 32) &&
+	       hexadecimal(text + 36, 16) && (hexadecimal(text + 53, 2) || !strcmp(text + 53, "00"));
+}
+
+int ema_request_set(ema_request *request, int item, const char *value)
+{
+	if (!request || item < 1 || (size_t)item >= sizeof request->items / sizeof *request->items)
+		return EMA_BAD_REQUEST;
+	if (value && (strlen(value) > ITEM_BYTES_MOST || (item == EMA_REQUEST_TRACEPARENT && !is_traceparent(value))))
+		return EMA_BAD_REQUEST;
+	char *copy = value ? strdup(value) : NULL;
+	if (value && !copy)
+		return EMA_OUT_OF_MEMORY;
+	free(request->items[item]);
+	request->items[item] = copy;
+	return EMA_OK;
+}
+
+int ema_request_credential(ema_request *request, int kind, const char *credential, size_t length)
+{
+	if (!request || !credential || (kind != EMA_CREDENTIAL_ID_JAG && kind != EMA_CREDENTIAL_ACCESS_TOKEN))
+		return EMA_BAD_REQUEST;
+	if (length > CREDENTIAL_BYTES_MOST)
+		return EMA_TOO_LARGE;
+	char *copy = malloc(length + 1);
+	if (!copy)
+		return EMA_OUT_OF_MEMORY;
+	memcpy(copy, credential, length);
+	copy[length] = 0;
+	drop_credential(request);
+	request->credential = copy;
+	request->length = length;
+	request->kind = kind;
+	return EMA_OK;
+}
+
+/* ---- Decision ---- */
+
+static int decide(ema_context *context, const char *service, const ema_request *request, int flags, int64_t now, ema_decision **out)
+{
+	ema_decision *decision = NULL;
+	if (!context || !request || !service)
+		return EMA_BAD_REQUEST;
+	int code = context_decide(context, service, request, flags, now, &decision);
+	if (out)
+		*out = decision;
+	else
+		decision_free(decision);
+	return code;
+}
+
+int ema_decide(ema_context *context, const char *service, const ema_request *request, ema_decision **out)
+{
+	if (out)
+		*out = NULL;
+	return decide(context, service, request, 0, 0, out);
+}
+
+int ema_explain(ema_context *context, const char *service, const ema_request *request, int64_t now, ema_decision **out)
+{
+	if (out)
+		*out = NULL;
+	return decide(context, service, request, DECIDE_DRY, now, out);
+}
+
+void ema_decision_free(ema_decision *decision)
+{
+	decision_free(decision);
+}
+
+int ema_decision_code(const ema_decision *decision)
+{
+	return decision ? decision->code : EMA_OUT_OF_MEMORY;
+}
+
+const char *ema_decision_id(const ema_decision *decision)
+{
+	return decision ? decision->id : "";
+}
+
+const char *ema_decision_user_line(const ema_decision *decision)
+{
+	return code_row(ema_decision_code(decision))->user;
+}
+
+const char *ema_decision_operator_line(const ema_decision *decision)
+{
+	return decision ? decision->operator_line : "no memory";
+}
+
+#define GETTER(name)                                                      \
+	const char *ema_decision_##name(const ema_decision *decision)     \
+	{                                                                 \
+		return decision ? decision->name : NULL;                  \
+	}
+GETTER(subject)
+GETTER(provider)
+GETTER(issuer)
+GETTER(tenant)
+GETTER(sub)
+GETTER(client)
+GETTER(email)
+GETTER(person)
+GETTER(actor)
+GETTER(resource)
+
+int64_t ema_decision_expires(const ema_decision *decision)
+{
+	return decision ? decision->expires : 0;
+}
+
+static const char *listed(const struct decision_list *list, size_t index)
+{
+	return index < list->count ? list->list[index] : NULL;
+}
+
+const char *ema_decision_group(const ema_decision *decision, size_t index)
+{
+	return decision ? listed(&decision->groups, index) : NULL;
+}
+
+const char *ema_decision_role(const ema_decision *decision, size_t index)
+{
+	return decision ? listed(&decision->roles, index) : NULL;
+}
+
+const char *ema_decision_scope(const ema_decision *decision, size_t index)
+{
+	return decision ? listed(&decision->scopes, index) : NULL;
+}
+
+const char *ema_decision_account(const ema_decision *decision, size_t index)
+{
+	return decision ? listed(&decision->accounts, index) : NULL;
+}
+
+static const struct decision_step *step_at(const ema_decision *decision, size_t index)
+{
+	return decision && index < decision->step_count ? &decision->steps[index] : NULL;
+}
+
+#define STEP(function, member)                                                     \
+	const char *function(const ema_decision *decision, size_t index)           \
+	{                                                                          \
+		const struct decision_step *step = step_at(decision, index);       \
+		return step ? step->member : NULL;                                 \
+	}
+STEP(ema_decision_trace, line)
+STEP(ema_step_rule, rule)
+STEP(ema_step_stage, stage)
+STEP(ema_step_name, name)
+STEP(ema_step_control, control)
+STEP(ema_step_action, action)
+STEP(ema_step_text, text)
+
+int ema_step_code(const ema_decision *decision, size_t index)
+{
+	const struct decision_step *step = step_at(decision, index);
+	return step ? step->code : -1;
+}
+
+int ema_step_depth(const ema_decision *decision, size_t index)
+{
+	const struct decision_step *step = step_at(decision, index);
+	return step ? step->depth : -1;
+}
+
+/* ---- Codes ---- */
 
 const char *ema_version(void)
 {
@@ -17,4 +295,135 @@ const char *ema_code_meaning(int code)
 {
 	const struct code_row *row = code_row(code);
 	return row ? row->meaning : code_row(EMA_INTERNAL)->meaning;
+}
+
+/* ---- Operators' tools ---- */
+
+void ema_set_observer(ema_context *context)
+{
+	context->observer = 1;
+}
+
+int ema_lint(ema_context *context, const char *path, ema_findings **out)
+{
+	if (!context || !path || !out)
+		return EMA_BAD_REQUEST;
+	ema_findings *findings = calloc(1, sizeof *findings);
+	if (!findings)
+		return EMA_OUT_OF_MEMORY;
+	*out = findings;
+	return context_is_alive(context) ? context_lint(context, path, &findings->found) : EMA_AFTER_FORK;
+}
+
+void ema_findings_free(ema_findings *findings)
+{
+	if (findings)
+		findings_free(&findings->found);
+	free(findings);
+}
+
+static const struct finding *finding_at(const ema_findings *findings, size_t index)
+{
+	return findings && index < findings->found.count ? &findings->found.list[index] : NULL;
+}
+
+const char *ema_finding_id(const ema_findings *findings, size_t index)
+{
+	const struct finding *finding = finding_at(findings, index);
+	return finding ? finding->id : NULL;
+}
+
+const char *ema_finding_file(const ema_findings *findings, size_t index)
+{
+	const struct finding *finding = finding_at(findings, index);
+	return finding ? finding->file : NULL;
+}
+
+int ema_finding_line(const ema_findings *findings, size_t index)
+{
+	const struct finding *finding = finding_at(findings, index);
+	return finding ? finding->line : 0;
+}
+
+const char *ema_finding_text(const ema_findings *findings, size_t index)
+{
+	const struct finding *finding = finding_at(findings, index);
+	return finding ? finding->text : NULL;
+}
+
+int ema_plugins_list(ema_context *context, ema_plugins **out)
+{
+	if (!context || !out)
+		return EMA_BAD_REQUEST;
+	return plugins_list(context, out);
+}
+
+void ema_plugins_free(ema_plugins *plugins)
+{
+	plugins_free(plugins);
+}
+
+#define PLUGIN(member)                                                                              \
+	const char *ema_plugins_##member(const ema_plugins *plugins, size_t index)                  \
+	{                                                                                           \
+		return plugins && index < plugins->count ? plugins->list[index].member : NULL;      \
+	}
+PLUGIN(name)
+PLUGIN(path)
+PLUGIN(version)
+PLUGIN(summary)
+PLUGIN(kinds)
+PLUGIN(threads)
+PLUGIN(abi)
+PLUGIN(error)
+
+const char *ema_provider_id(ema_context *context, size_t index)
+{
+	const struct conf *conf = admin_conf(context);
+	return conf && index < conf->provider_count ? conf->providers[index].instance.id : NULL;
+}
+
+const char *ema_service_id(ema_context *context, size_t index)
+{
+	const struct conf *conf = admin_conf(context);
+	return conf && index < conf->service_count ? conf->services[index].id : NULL;
+}
+
+const char *ema_provider_fact(ema_context *context, const char *id, const char *fact)
+{
+	return id && fact ? admin_provider_fact(context, id, fact) : NULL;
+}
+
+const char *ema_service_fact(ema_context *context, const char *id, const char *fact)
+{
+	return id && fact ? admin_service_fact(context, id, fact) : NULL;
+}
+
+const char *ema_service_scope(ema_context *context, const char *id, size_t index)
+{
+	const struct conf *conf = admin_conf(context);
+	for (size_t i = 0; conf && id && i < conf->service_count; i++)
+		if (!strcmp(conf->services[i].id, id) && index < conf->services[i].scope_count)
+			return conf->services[i].scopes[index].name;
+	return NULL;
+}
+
+int ema_provider_probe(ema_context *context, const char *id, char **out)
+{
+	return id && out ? admin_probe(context, id, out) : EMA_BAD_REQUEST;
+}
+
+void ema_text_free(char *text)
+{
+	free(text);
+}
+
+int ema_audit_verify(const char *path, char **out)
+{
+	if (!path || !out)
+		return EMA_BAD_REQUEST;
+	struct buffer report = BUFFER_INIT(1024 * 1024);
+	int code = audit_verify(path, &report);
+	*out = buffer_take(&report);
+	return *out ? code : EMA_OUT_OF_MEMORY;
 }

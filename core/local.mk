@@ -45,10 +45,17 @@ noinst_LTLIBRARIES += core/libemacore-internal.la
 core_libemacore_internal_la_SOURCES =
 core_libemacore_internal_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)
 
+# The same with the public functions.
+noinst_LTLIBRARIES += core/libemacore-whole.la
+core_libemacore_whole_la_SOURCES = core/ema.c
+core_libemacore_whole_la_CPPFLAGS = $(CONTEXT_CPPFLAGS)
+core_libemacore_whole_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)
+
 lib_LTLIBRARIES += core/libemacore.la
 core_libemacore_la_SOURCES = core/ema.c
 core_libemacore_la_CPPFLAGS = $(CONTEXT_CPPFLAGS)
-core_libemacore_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+# The public functions are visible; the map says which of them.
+core_libemacore_la_CFLAGS = $(AM_CFLAGS)
 core_libemacore_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)
 core_libemacore_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 	-Wl,--version-script=$(top_srcdir)/core/libemacore.map

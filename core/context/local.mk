@@ -1,5 +1,17 @@
 noinst_LTLIBRARIES += core/context/libcontext.la
 core_context_libcontext_la_CPPFLAGS = $(CONTEXT_CPPFLAGS)
 core_context_libcontext_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_context_libcontext_la_SOURCES =
+core_context_libcontext_la_SOURCES = \
+	core/context/admin.c core/context/admin.h \
+	core/context/context.c core/context/context.h \
+	core/context/decision.c core/context/decision.h \
+	core/context/directories.c \
+	core/context/identify.c \
+	core/context/near.c core/context/near.h \
+	core/context/pipeline.c core/context/pipeline.h \
+	core/context/record.c \
+	core/context/resolve.c core/context/resolve.h \
+	core/context/scopes.c \
+	core/context/sinks.c core/context/sinks.h \
+	core/context/snapshot.c core/context/snapshot.h
 CORE_FOLDERS += core/context/libcontext.la

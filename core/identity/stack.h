@@ -49,7 +49,5 @@ void stack_identity(const struct stack_list *list, const struct stack_ops *ops, 
 /* Guards: passed if none failed; an empty list passes. */
 void stack_guards(const struct stack_list *list, const struct stack_ops *ops, struct stack_result *out);
 
-/* ok of a keyword; NULL for a keyword that is none. */
-const struct conf_control *stack_keyword(const char *keyword);
 
 #endif

@@ -157,6 +157,11 @@ int keyset_open(struct trust *trust, const struct keyset_settings *settings, str
 	return code;
 }
 
+const struct keyset_settings *keyset_settings_of(const struct keyset *keyset)
+{
+	return &keyset->settings;
+}
+
 void keyset_close(struct keyset *keyset)
 {
 	if (!keyset)

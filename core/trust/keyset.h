@@ -20,7 +20,7 @@ struct trust_settings {
 	struct log log;
 	struct notice notice;
 	const char *cache_folder; /* NULL: memory alone. Files there are owner-checked; a corrupt one is set aside. */
-	int64_t build_time;       /* 0 */
+	int passive;              /* looks at settings alone: no thread, and so no fetch that nobody asked for */
 };
 
 struct trust *trust_new(const struct trust_settings *settings, struct failure *failure);
@@ -60,6 +60,9 @@ struct keyset;
    EMA_CONFIG for a bad URL or file. */
 int keyset_open(struct trust *trust, const struct keyset_settings *settings, struct keyset **out, struct failure *failure);
 void keyset_close(struct keyset *keyset);
+
+/* What it was opened with; lives as long as the key set. */
+const struct keyset_settings *keyset_settings_of(const struct keyset *keyset);
 
 struct keyset_verdict {
 	int stale;              /* the keys are served although the issuer is away */

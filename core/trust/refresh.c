@@ -437,7 +437,7 @@ static void *run(void *data)
 int refresh_start(struct trust *trust, struct failure *failure)
 {
 	sigset_t all, old;
-	if (trust->has_thread)
+	if (trust->has_thread || trust->passive)
 		return EMA_OK;
 	sigfillset(&all); /* the program's signals are the program's */
 	pthread_sigmask(SIG_SETMASK, &all, &old);

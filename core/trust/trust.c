@@ -25,6 +25,7 @@ struct trust *trust_new(const struct trust_settings *settings, struct failure *f
 		return NULL;
 	}
 	trust->clock = settings->clock ? settings->clock : &clock_system;
+	trust->passive = settings->passive;
 	trust->log = settings->log;
 	trust->notice = settings->notice;
 	pthread_mutex_init(&trust->lock, NULL);

@@ -20,7 +20,7 @@ struct trust {
 	pthread_mutex_t lock;    /* list, thread, counts of key sets */
 	pthread_cond_t changed;  /* something became due, or it is over */
 	pthread_t thread;
-	int has_thread;
+	int has_thread, passive;
 	atomic_int stopping;
 	atomic_uint_fast64_t generation; /* one row of numbers for all key sets: a reopened set never repeats one */
 	struct keyset *first;

@@ -10,6 +10,14 @@
 extern "C" {
 #endif
 
+/* ---- Looking without serving ---- */
+
+/*
+ * Loads of this context open configuration, plugins and keys to look at: no audit, no store, no state_dir is touched, and
+ * ema_decide() refuses everything; ema_explain() works. Before the first load.
+ */
+void ema_set_observer(ema_context *context);
+
 /* ---- Lint ---- */
 
 typedef struct ema_findings ema_findings;
@@ -69,6 +77,8 @@ const char *ema_service_id(ema_context *context, size_t index);
    "resource". Valid until the next load. */
 const char *ema_provider_fact(ema_context *context, const char *id, const char *fact);
 const char *ema_service_fact(ema_context *context, const char *id, const char *fact);
+/* The index'th scope of a service; NULL past the end. Valid until the next load. */
+const char *ema_service_scope(ema_context *context, const char *id, size_t index);
 
 /*
  * Fetches discovery document and keys of a provider now, whatever is cached. EMA_OK or the failure; *out is a report for a

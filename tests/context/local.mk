@@ -1,1 +1,13 @@
-# Tests of context.
+# Tests of context: whole decisions.
+CONTEXT_TESTS = tests/context/test_decide tests/context/test_near tests/context/test_threads
+check_PROGRAMS += $(CONTEXT_TESTS)
+TESTS += $(CONTEXT_TESTS)
+CONTEXT_TEST_LDADD = core/libemacore-whole.la $(CMOCKA_LIBS) $(JSONC_LIBS)
+tests_context_test_decide_SOURCES = tests/context/test_decide.c tests/context/world.c tests/context/world.h
+tests_context_test_decide_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_context_test_decide_LDADD = $(CONTEXT_TEST_LDADD)
+tests_context_test_near_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_context_test_near_LDADD = $(CONTEXT_TEST_LDADD)
+tests_context_test_threads_SOURCES = tests/context/test_threads.c tests/context/world.c tests/context/world.h
+tests_context_test_threads_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_context_test_threads_LDADD = $(CONTEXT_TEST_LDADD)

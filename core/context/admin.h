@@ -1,0 +1,32 @@
+/* What operators' tools ask of a context. */
+#ifndef CONTEXT_ADMIN_H
+#define CONTEXT_ADMIN_H
+
+#include "context.h"
+#include "ema/admin.h"
+
+struct ema_findings {
+	struct findings found;
+};
+
+struct listed_plugin {
+	char *name, *path, *version, *summary, *kinds, *abi, *error;
+	const char *threads;
+};
+
+struct ema_plugins {
+	struct listed_plugin *list;
+	size_t count;
+	int broken; /* no memory on the way */
+};
+
+int plugins_list(struct ema_context *context, struct ema_plugins **out);
+void plugins_free(struct ema_plugins *plugins);
+
+/* The configuration in place, until the next load; NULL: none. */
+const struct conf *admin_conf(struct ema_context *context);
+const char *admin_provider_fact(struct ema_context *context, const char *id, const char *fact);
+const char *admin_service_fact(struct ema_context *context, const char *id, const char *fact);
+int admin_probe(struct ema_context *context, const char *id, char **out);
+
+#endif

@@ -1,0 +1,275 @@
+#define _GNU_SOURCE
+#include "context.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "answers.h"
+#include "keyset.h"
+#include "sinks.h"
+
+/* How long a shutdown waits for audit to reach the sinks; what is left then stays in the spool. */
+#define DRAIN_MS 5000
+
+struct ema_context *context_new(void)
+{
+	struct ema_context *context = calloc(1, sizeof *context);
+	if (!context)
+		return NULL;
+	context->clock = clock_system;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	context->alive = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (context->alive == MAP_FAILED || madvise(context->alive, page, MADV_WIPEONFORK)) {
+		if (context->alive != MAP_FAILED)
+			munmap(context->alive, page);
+		free(context);
+		return NULL;
+	}
+	*context->alive = 1;
+	pthread_mutex_init(&context->lock, NULL);
+	pthread_mutex_init(&context->load_lock, NULL);
+	context->error = strdup("");
+	return context;
+}
+
+int context_is_alive(const struct ema_context *context)
+{
+	return *(volatile const unsigned char *)context->alive;
+}
+
+void context_free(struct ema_context *context)
+{
+	/* In a child the threads are gone and locks may be held for good: its memory goes with it. */
+	if (!context || !context_is_alive(context))
+		return;
+	snapshot_release(context->snapshot);
+	trust_free(context->trust); /* before audit, which it tells things */
+	notice_tell(&context->notice, "stop", NOTICE_INFO, NULL);
+	if (context->audit)
+		audit_free(context->audit, DRAIN_MS); /* releases the sinks */
+	free(context->sinks);
+	store_free(context->store);
+	instance_close(context->store_instance);
+	held_conf_release(context->store_conf);
+	answers_free(context->answers);
+	pthread_mutex_destroy(&context->lock);
+	pthread_mutex_destroy(&context->load_lock);
+	munmap(context->alive, (size_t)sysconf(_SC_PAGESIZE));
+	free(context->plugin_path);
+	free(context->path);
+	free(context->error);
+	free(context);
+}
+
+struct snapshot *context_snapshot(struct ema_context *context)
+{
+	pthread_mutex_lock(&context->lock);
+	struct snapshot *snapshot = context->snapshot ? snapshot_hold(context->snapshot) : NULL;
+	pthread_mutex_unlock(&context->lock);
+	return snapshot;
+}
+
+void context_plugin_search(const struct ema_context *context, const struct conf *conf, struct plugin_search *out)
+{
+	*out = (struct plugin_search){ .folders = context->plugin_path, .log = context->log, .owner = conf ? conf->owner : NULL };
+}
+
+/* All findings that refuse, one a line, for ema_error(). */
+static void keep_error(struct ema_context *context, const struct findings *findings)
+{
+	struct buffer text = BUFFER_INIT(64 * 1024);
+	for (size_t i = 0; findings && i < findings->count; i++) {
+		const struct finding *finding = &findings->list[i];
+		if (finding->id[0] != 'E')
+			continue;
+		buffer_printf(&text, "%s%s:%d: %s: %s", text.length ? "\n" : "", finding->file, finding->line, finding->id, finding->text);
+	}
+	if (findings && findings->out_of_memory)
+		buffer_printf(&text, "%sno memory", text.length ? "\n" : "");
+	text.failed = 0; /* as much of it as there was room for */
+	char *taken = buffer_take(&text);
+	if (taken) {
+		free(context->error);
+		context->error = taken;
+	}
+}
+
+/* A difference that needs a restart, since what was opened by it is the context's. */
+static void lint_restart(const struct conf *old, const struct conf *new, struct findings *findings)
+{
+	const char *was = old->state_dir ? old->state_dir : "", *is = new->state_dir ? new->state_dir : "";
+	if (strcmp(was, is)) {
+		const struct conf_node *node = conf_child(new->root, "state_dir");
+		finding_node(findings, "E-RESTART", node ? node : new->root, "state_dir was \"%s\": a restart is needed to change it", was);
+	}
+	const struct conf_node *a = conf_child(old->root, "store"), *b = conf_child(new->root, "store");
+	if (!conf_same(a, b))
+		finding_node(findings, "E-RESTART", b ? b : new->root, "the store was another one: a restart is needed to change it");
+}
+
+static int open_trust(struct ema_context *context, const char *state_dir, int passive, struct trust **out, struct failure *failure)
+{
+	char *cache = NULL;
+	if (state_dir && asprintf(&cache, "%s/cache", state_dir) < 0)
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
+	struct trust_settings settings = { .clock = &context->clock, .log = context->log, .notice = context->notice, .cache_folder = cache,
+		                           .passive = passive };
+	*out = trust_new(&settings, failure);
+	free(cache);
+	return *out ? EMA_OK : failure->code;
+}
+
+static int open_store(struct ema_context *context, struct held_conf *held, struct findings *findings)
+{
+	const struct conf *conf = held->conf;
+	struct failure failure = FAILURE_INIT;
+	if (!strcmp(conf->store.plugin, "memory")) {
+		struct memory_settings settings = { .clock = &context->clock, .entries_most = (size_t)conf->store_entries,
+			                            .bytes_most = (size_t)conf->store_bytes, .quota_most = (size_t)conf->store_quota };
+		store_memory(&settings, &context->store, &failure);
+	} else {
+		struct plugin_search search;
+		context_plugin_search(context, conf, &search);
+		struct instance_settings settings = { .kind = PLUGIN_STORE, .conf = conf, .clock = &context->clock, .log = context->log,
+			                              .core_keys = conf_core_keys(CONF_STORE) };
+		context->store_instance = open_instance(&search, &conf->store, &settings, findings);
+		if (!context->store_instance)
+			return -1;
+		context->store_conf = held_conf_hold(held);
+		store_plugin(instance_plugin(context->store_instance)->store, instance_self(context->store_instance), &context->store, &failure);
+		if (context->store && instance_plugin(context->store_instance)->threads == EMA_THREADS_PARALLEL)
+			store_plugin_parallel(context->store);
+	}
+	if (!context->store)
+		finding_node(findings, "E-STORE", conf->store.node ? conf->store.node : conf->root, "%s", failure.text);
+	return context->store ? 0 : -1;
+}
+
+/* What the context keeps from one configuration to the next: opened once. */
+static int open_lasting(struct ema_context *context, struct held_conf *held, struct findings *findings)
+{
+	const struct conf *conf = held->conf;
+	struct failure failure = FAILURE_INIT;
+	if (!context->audit && !context->observer) {
+		struct audit_settings settings = { .clock = &context->clock, .log = context->log, .state_dir = conf->state_dir,
+			                           .spool_bytes = (size_t)conf->spool_bytes, .durability_disk = conf->durability_disk };
+		if (audit_new(&settings, &context->audit, &failure)) {
+			finding_node(findings, "E-STATE", conf->root, "%s", failure.text);
+			return -1;
+		}
+		audit_notice(context->audit, &context->notice);
+	}
+	if (!context->trust && open_trust(context, context->observer ? NULL : conf->state_dir, 0, &context->trust, &failure)) {
+		finding_node(findings, "E-STATE", conf->root, "%s", failure.text);
+		return -1;
+	}
+	if (!context->answers && !(context->answers = answers_new(&context->clock, 0))) {
+		findings->out_of_memory = 1;
+		return -1;
+	}
+	return context->store || context->observer ? 0 : open_store(context, held, findings);
+}
+
+static void tell_loaded(struct ema_context *context, const struct conf *conf, const char *before)
+{
+	notice_tell(&context->notice, before ? "config-loaded" : "start", NOTICE_INFO, "config", conf->path, "digest", conf->digest, "before", before,
+	            "version", EMA_VERSION, NULL);
+}
+
+static int swap(struct ema_context *context, struct conf *conf, struct findings *findings)
+{
+	struct held_conf *held = held_conf_new(conf);
+	struct snapshot *old = NULL, *new = NULL;
+	struct plugin_search search;
+	char before[sizeof conf->digest] = "";
+	if (!held) {
+		findings->out_of_memory = 1;
+		return -1;
+	}
+	if (context->snapshot)
+		lint_restart(context->snapshot->conf, conf, findings);
+	if (findings->errors || open_lasting(context, held, findings))
+		goto out;
+	context_plugin_search(context, conf, &search);
+	struct snapshot_settings settings = { .search = &search, .clock = &context->clock, .log = context->log, .trust = context->trust,
+		                              .generation = context->generation + 1 };
+	new = snapshot_new(held, &settings, findings);
+	if (new && context->observer)
+		sinks_lint(context, held, &search, findings);
+	if (!new || findings->errors || (!context->observer && sinks_swap(context, held, &search, findings))) {
+		snapshot_release(new);
+		new = NULL;
+		goto out;
+	}
+	context->generation++;
+	pthread_mutex_lock(&context->lock);
+	old = context->snapshot;
+	context->snapshot = new;
+	pthread_mutex_unlock(&context->lock);
+	if (old)
+		memcpy(before, old->conf->digest, sizeof before);
+	tell_loaded(context, conf, old ? before : NULL);
+	snapshot_release(old);
+out:
+	held_conf_release(held);
+	return new ? 0 : -1;
+}
+
+static void log_findings(struct ema_context *context, const struct findings *findings)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->list[i];
+		log_printf(&context->log, finding->id[0] == 'E' ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s:%d: %s: %s", finding->file, finding->line,
+		           finding->id, finding->text);
+	}
+}
+
+int context_load(struct ema_context *context, const char *path, const char *text, size_t length)
+{
+	struct findings findings = { 0 };
+	char *kept = text ? NULL : strdup(path);
+	pthread_mutex_lock(&context->load_lock);
+	struct conf *conf = text ? conf_read_text(text, length, path, &findings) : conf_read(path, &findings);
+	int failed = !conf || swap(context, conf, &findings);
+	if (!failed && kept) {
+		free(context->path);
+		context->path = kept;
+		kept = NULL;
+	}
+	keep_error(context, failed ? &findings : NULL);
+	log_findings(context, &findings);
+	if (failed)
+		notice_tell(&context->notice, "config-refused", NOTICE_ERROR, "config", path, "reason", context->error, NULL);
+	int code = !failed ? EMA_OK : findings.out_of_memory ? EMA_OUT_OF_MEMORY : EMA_CONFIG;
+	pthread_mutex_unlock(&context->load_lock);
+	free(kept);
+	findings_free(&findings);
+	return code;
+}
+
+int context_lint(struct ema_context *context, const char *path, struct findings *findings)
+{
+	struct conf *conf = conf_read(path, findings);
+	struct held_conf *held = conf ? held_conf_new(conf) : NULL;
+	struct trust *trust = NULL;
+	struct snapshot *snapshot = NULL;
+	struct failure failure = FAILURE_INIT;
+	struct plugin_search search;
+	if (!held || open_trust(context, NULL, 1, &trust, &failure))
+		goto out;
+	context_plugin_search(context, conf, &search);
+	struct snapshot_settings settings = { .search = &search, .clock = &context->clock, .log = context->log, .trust = trust };
+	snapshot = snapshot_new(held, &settings, findings);
+	sinks_lint(context, held, &search, findings);
+out:
+	if (failure.code)
+		findings->out_of_memory = 1;
+	int code = snapshot && !findings->errors ? EMA_OK : findings->out_of_memory ? EMA_OUT_OF_MEMORY : EMA_CONFIG;
+	snapshot_release(snapshot);
+	trust_free(trust);
+	held_conf_release(held);
+	return code;
+}

@@ -1,0 +1,137 @@
+#include "decision.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codes.h"
+#include "secret.h"
+
+#define BLOCK_ROOM 2048
+
+struct decision_block {
+	struct decision_block *next;
+	size_t used, room;
+	char data[];
+};
+
+struct ema_decision *decision_new(void)
+{
+	struct ema_decision *decision = calloc(1, sizeof *decision);
+	if (decision) {
+		decision->code = EMA_INTERNAL;
+		decision->operator_line = "";
+	}
+	return decision;
+}
+
+void decision_free(struct ema_decision *decision)
+{
+	if (!decision)
+		return;
+	for (struct decision_block *block = decision->blocks, *next; block; block = next) {
+		next = block->next;
+		secret_wipe(block->data, block->used);
+		free(block);
+	}
+	free(decision->groups.list);
+	free(decision->roles.list);
+	free(decision->scopes.list);
+	free(decision->accounts.list);
+	free(decision->steps);
+	free(decision);
+}
+
+static char *reserve(struct ema_decision *decision, size_t size)
+{
+	struct decision_block *block = decision->blocks;
+	if (!block || block->room - block->used < size) {
+		size_t room = size > BLOCK_ROOM ? size : BLOCK_ROOM;
+		block = malloc(sizeof *block + room);
+		if (!block) {
+			decision->broken = 1;
+			return NULL;
+		}
+		*block = (struct decision_block){ .next = decision->blocks, .room = room };
+		decision->blocks = block;
+	}
+	char *at = block->data + block->used;
+	block->used += size;
+	return at;
+}
+
+const char *decision_copy(struct ema_decision *decision, const char *text)
+{
+	if (!text)
+		return NULL;
+	size_t size = strlen(text) + 1;
+	char *at = reserve(decision, size);
+	return at ? memcpy(at, text, size) : "";
+}
+
+const char *decision_printf(struct ema_decision *decision, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
+	char *at = length < 0 ? NULL : reserve(decision, (size_t)length + 1);
+	if (!at)
+		return "";
+	va_start(arguments, format);
+	vsnprintf(at, (size_t)length + 1, format, arguments);
+	va_end(arguments);
+	return at;
+}
+
+void decision_add(struct ema_decision *decision, struct decision_list *list, const char *text)
+{
+	if (list->count == list->room) {
+		size_t room = list->room ? list->room * 2 : 8;
+		const char **grown = reallocarray(list->list, room, sizeof *grown);
+		if (!grown) {
+			decision->broken = 1;
+			return;
+		}
+		list->list = grown;
+		list->room = room;
+	}
+	list->list[list->count++] = decision_copy(decision, text);
+}
+
+size_t decision_step(struct ema_decision *decision, const struct decision_step *step)
+{
+	if (decision->step_count == DECISION_STEPS_MOST)
+		return SIZE_MAX;
+	if (decision->step_count == decision->step_room) {
+		size_t room = decision->step_room ? decision->step_room * 2 : 8;
+		struct decision_step *grown = reallocarray(decision->steps, room, sizeof *grown);
+		if (!grown) {
+			decision->broken = 1;
+			return SIZE_MAX;
+		}
+		decision->steps = grown;
+		decision->step_room = room;
+	}
+	struct decision_step *at = &decision->steps[decision->step_count];
+	*at = *step;
+	at->rule = decision_copy(decision, step->rule ? step->rule : "");
+	at->name = decision_copy(decision, step->name ? step->name : "");
+	at->control = decision_copy(decision, step->control);
+	at->text = decision_copy(decision, step->text ? step->text : "");
+	at->line = decision_printf(decision, "%*s%s%s%s%s%s%s%s%s: %s%s%s%s%s", at->depth * 2, "", at->rule, *at->rule ? ": " : "", at->stage,
+	                           *at->name ? " " : "", at->name, at->control ? " (" : "", at->control ? at->control : "",
+	                           at->control ? ")" : "", code_name(at->code), at->action ? " -> " : "", at->action ? at->action : "",
+	                           *at->text ? ": " : "", at->text);
+	return decision->step_count++;
+}
+
+void decision_refuse(struct ema_decision *decision, int code)
+{
+	decision->code = code == EMA_OK ? EMA_INTERNAL : code;
+	decision->subject = decision->provider = decision->issuer = decision->tenant = decision->sub = NULL;
+	decision->email = decision->person = decision->actor = decision->resource = NULL;
+	decision->expires = 0;
+	decision->groups.count = decision->roles.count = decision->scopes.count = decision->accounts.count = 0;
+}

@@ -1,0 +1,56 @@
+/* A decision while it is made and after. Its strings are its own. */
+#ifndef CONTEXT_DECISION_H
+#define CONTEXT_DECISION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "audit.h"
+#include "ema/ema.h"
+
+#define DECISION_STEPS_MOST 256
+
+struct decision_step {
+	const char *rule;    /* FILE:LINE; "" where there is none */
+	const char *stage;   /* static */
+	const char *name;
+	const char *control; /* NULL: none */
+	const char *action;  /* static; NULL: none */
+	int code;
+	int depth;
+	const char *text;
+	const char *line;    /* all of it, for a person */
+};
+
+struct decision_list {
+	const char **list;
+	size_t count, room;
+};
+
+struct decision_block;
+
+struct ema_decision {
+	int code;
+	int broken; /* no memory on the way: the code is out_of_memory, whatever else is here */
+	char id[AUDIT_ID];
+	const char *operator_line;
+	const char *subject, *provider, *issuer, *tenant, *sub, *client, *email, *person, *actor, *resource;
+	int64_t expires;
+	struct decision_list groups, roles, scopes, accounts;
+	struct decision_step *steps;
+	size_t step_count, step_room;
+	struct decision_block *blocks;
+};
+
+struct ema_decision *decision_new(void);
+void decision_free(struct ema_decision *decision);
+/* A copy that lives as long as the decision; NULL stays NULL. No memory: "" and broken. */
+const char *decision_copy(struct ema_decision *decision, const char *text);
+const char *decision_printf(struct ema_decision *decision, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void decision_add(struct ema_decision *decision, struct decision_list *list, const char *text);
+/* Appends a step and returns its place, or SIZE_MAX when there are too many. The strings are copied, but for the static ones. */
+size_t decision_step(struct ema_decision *decision, const struct decision_step *step);
+/* Takes away everything that a refusal must not tell. */
+void decision_refuse(struct ema_decision *decision, int code);
+
+#endif

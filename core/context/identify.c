@@ -1,0 +1,299 @@
+/* Identity rules: which provider owns the token, and does it vouch? */
+#include "pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authority.h"
+#include "near.h"
+#include "resolve.h"
+#include "when.h"
+
+static const char *request_item(const struct pipeline *p, int item)
+{
+	return p->request->items[item];
+}
+
+static int listed(const struct conf_strings *list, const char *text)
+{
+	for (size_t i = 0; text && i < list->count; i++)
+		if (!strcmp(list->list[i], text))
+			return 1;
+	return 0;
+}
+
+/* The tenant that an unverified claim names: for choosing the provider alone, jwt_verify looks again. */
+static const char *routed_tenant(const struct pipeline *p, const struct declared *declared, const char *name_tenant)
+{
+	return declared->tenant_claim ? json_string(json_at(&p->route, declared->tenant_claim)) : name_tenant;
+}
+
+/* Is the token of this provider's issuer (and tenant), and of a kind that it accepts? */
+static const struct declared *owner(struct pipeline *p, const struct provider *provider, const char **name_tenant)
+{
+	const struct declared *declared = p->issuer ? instance_for_issuer(provider->instance, p->issuer, name_tenant) : NULL;
+	if (!declared) {
+		failure_set(&p->step, EMA_NOT_MINE, "the token is of another issuer");
+		return NULL;
+	}
+	const char *tenant = routed_tenant(p, declared, *name_tenant);
+	const struct issuer_name *name = resolve_issuer(p->snapshot, p->issuer, tenant);
+	if (name && tenant && &p->snapshot->providers[name->provider] != provider && name->tenant) {
+		failure_set(&p->step, EMA_NOT_MINE, "the token is of a tenant that provider \"%s\" has", name->declared ? p->snapshot->providers[name->provider].conf->instance.id : "");
+		return NULL;
+	}
+	p->owned = 1;
+	if (!(provider->accepts & declared->kinds & p->kind)) {
+		failure_set(&p->step, EMA_NOT_MINE, "the provider does not accept %s (see accepts)", p->kind == EMA_ID_JAG ? "ID-JAGs" : "access tokens of its own");
+		return NULL;
+	}
+	return declared;
+}
+
+/* What the service demands of an access token of this provider; an ID-JAG is for the service's issuer. */
+static int demand_of(struct pipeline *p, const struct provider *provider, struct call_demand *demand)
+{
+	const struct conf_service *service = p->service->conf;
+	if (p->kind == EMA_ID_JAG) {
+		*demand = (struct call_demand){ .audiences = p->audiences, .audience_count = p->audience_count };
+		return EMA_OK;
+	}
+	for (size_t i = 0; i < service->audience_count; i++)
+		if (!strcmp(service->audiences[i].provider, provider->conf->instance.id)) {
+			*demand = (struct call_demand){ .audiences = service->audiences[i].is.list, .audience_count = service->audiences[i].is.count,
+				                        .clients = service->audiences[i].clients.list,
+				                        .client_count = service->audiences[i].clients.count };
+			return EMA_OK;
+		}
+	return failure_set(&p->step, EMA_NOT_MINE, "the service has no audience entry for provider \"%s\"", provider->conf->instance.id);
+}
+
+/* What is asked beyond the token: the host has looked at its times, audience, client and actor. */
+static int judge_request(struct pipeline *p, const struct call_result *found)
+{
+	const struct conf_strings *served = &p->service->conf->tenants;
+	if (p->kind == EMA_ID_JAG && !request_item(p, EMA_REQUEST_CLIENT_ID))
+		return failure_set(&p->step, EMA_WRONG_CLIENT, "the request names no client, and an ID-JAG is for one");
+	if (served->count && found->tenant && !listed(served, found->tenant))
+		return failure_set(&p->step, EMA_WRONG_TENANT, "the tenant is not in the service's tenants = [ ... ]");
+	return EMA_OK;
+}
+
+static int judge_email(struct pipeline *p, struct candidate *candidate, const struct call_result *found)
+{
+	struct failure why = FAILURE_INIT;
+	char *email = NULL;
+	int code = authority_judge(p->snapshot->conf, candidate->provider->conf, found->email, found->email_verified, &email, &why);
+	if (code)
+		return failure_set(&p->step, code, "%s", why.text);
+	candidate->email = decision_copy(p->decision, email);
+	free(email);
+	return EMA_OK;
+}
+
+void pipeline_request_items(const struct pipeline *p, const char *items[16])
+{
+	items[EMA_ITEM_SERVICE] = p->service->conf->id;
+	items[EMA_ITEM_RESOURCE] = p->service->conf->resource;
+	items[EMA_ITEM_CLIENT_ID] = request_item(p, EMA_REQUEST_CLIENT_ID);
+	items[EMA_ITEM_REMOTE] = request_item(p, EMA_REQUEST_REMOTE);
+	items[EMA_ITEM_SCOPE] = request_item(p, EMA_REQUEST_SCOPE);
+	items[EMA_ITEM_REQUEST] = p->decision->id;
+}
+
+void pipeline_subject_items(const struct pipeline *p, const char *items[16])
+{
+	const struct candidate *winner = p->winner;
+	items[EMA_ITEM_PROVIDER] = winner->subject.provider;
+	items[EMA_ITEM_ISSUER] = winner->subject.issuer;
+	items[EMA_ITEM_TENANT] = winner->subject.tenant;
+	items[EMA_ITEM_SUBJECT] = winner->subject.sub;
+	items[EMA_ITEM_EMAIL] = winner->email;
+	items[EMA_ITEM_ACTOR] = call_result(winner->call)->actor;
+}
+
+static int identify(struct pipeline *p, const struct conf_rule *rule, const struct provider *provider, struct candidate *candidate)
+{
+	const char *name_tenant = NULL;
+	struct call_demand demand = { 0 };
+	struct when_facts facts = { .client = request_item(p, EMA_REQUEST_CLIENT_ID), .now = p->now };
+	const struct declared *declared = owner(p, provider, &name_tenant);
+	if (!declared || demand_of(p, provider, &demand))
+		return p->step.code;
+	facts.tenant = declared->tenant_claim ? NULL : name_tenant;
+	if (rule->when && !when_before(rule->when, &facts))
+		return failure_set(&p->step, EMA_NOT_MINE, "the rule's when does not match");
+	struct call_settings settings = {
+		.instance = provider->instance,
+		.kind = p->kind,
+		.credential = p->request->credential,
+		.credential_length = p->request->length,
+		.jws = &p->jws,
+		.declared = declared,
+		.name_tenant = name_tenant,
+		.demand = &demand,
+		.deadline = p->deadline,
+		.now = p->given_now,
+	};
+	pipeline_request_items(p, settings.items);
+	settings.items[EMA_ITEM_PROVIDER] = provider->conf->instance.id;
+	int code = call_run(&settings, &candidate->call, &p->step);
+	if (code)
+		return failure_set(&p->step, code, "%s", code_row(code)->meaning);
+	const struct call_result *found = call_result(candidate->call);
+	if (judge_request(p, found) || judge_email(p, candidate, found))
+		return p->step.code;
+	candidate->subject = (struct subject){ provider->conf->instance.id, found->issuer ? found->issuer : p->issuer, found->tenant, found->subject };
+	facts.tenant = found->tenant;
+	facts.email = candidate->email;
+	if (rule->when && !when_after(rule->when, &facts))
+		return failure_set(&p->step, EMA_NOT_MINE, "the rule's when does not match");
+	return EMA_OK;
+}
+
+/* A plugin that broke the rules must not be ignored by a control: -1 is outside of the table, and ends the list. */
+static void broken_ends_all(struct stack_answer *answer)
+{
+	if (answer->code == EMA_INTERNAL)
+		answer->code = -1;
+}
+
+static void run(void *data, const struct stack_rule *rule, int depth, struct stack_answer *answer)
+{
+	struct pipeline *p = data;
+	struct candidate *candidate = calloc(1, sizeof *candidate);
+	(void)depth;
+	failure_clear(&p->step);
+	if (!candidate) {
+		answer->code = failure_set(&p->step, EMA_OUT_OF_MEMORY, "no memory");
+		return;
+	}
+	candidate->next = p->candidates;
+	candidate->provider = &p->snapshot->providers[rule->module];
+	p->candidates = candidate;
+	answer->code = identify(p, rule->conf, candidate->provider, candidate);
+	answer->vouching = answer->code == EMA_OK ? candidate : NULL;
+	broken_ends_all(answer);
+}
+
+static int same(void *data, const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+	(void)data;
+	return subject_same(&x->subject, &y->subject);
+}
+
+static const char *action_name(enum conf_action action)
+{
+	static const char *const names[] = { [ACTION_UNSET] = "die", [ACTION_IGNORE] = "ignore", [ACTION_OK] = "ok", [ACTION_DONE] = "done",
+		                             [ACTION_BAD] = "bad", [ACTION_DIE] = "die" };
+	return names[action];
+}
+
+void pipeline_tell(struct pipeline *p, const char *stage, const struct stack_rule *rule, int depth, int code, enum conf_action action)
+{
+	char place[300];
+	pipeline_place(rule->conf->node, place, sizeof place);
+	decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = stage, .name = rule->conf->target,
+		                   .control = rule->conf->control.keyword ? rule->conf->control.keyword : "control",
+		                   .action = action_name(action), .code = code, .depth = depth, .text = rule->stack ? "stack" : p->step.text });
+	if ((action == ACTION_BAD || action == ACTION_DIE) && !p->failed) {
+		p->failed = rule->conf;
+		pipeline_fail(p, code, rule->conf->node, p->step.text);
+	}
+}
+
+static void tell(void *data, const struct stack_rule *rule, int depth, int code, enum conf_action action)
+{
+	pipeline_tell(data, "identity", rule, depth, code, action);
+}
+
+/* Nobody of this service owns the token: say who does, or whose it nearly is. */
+static int explain_stranger(struct pipeline *p)
+{
+	struct failure why = FAILURE_INIT;
+	char difference[NEAR_TEXT];
+	const struct conf_node *node = p->service->conf->identity.node ? p->service->conf->identity.node : p->service->conf->node;
+	const struct issuer_name *name = resolve_issuer(p->snapshot, p->issuer, NULL);
+	const struct issuer_name *near = name ? NULL : near_issuer(p->snapshot, p->issuer);
+	if (name) {
+		failure_set(&why, EMA_NOT_MINE, "the token is of provider \"%s\", which no identity rule of service \"%s\" names",
+		            p->snapshot->providers[name->provider].conf->instance.id, p->service->conf->id);
+	} else if (near) {
+		const struct conf_provider *provider = p->snapshot->providers[near->provider].conf;
+		node = provider->instance.node;
+		near_difference(p->issuer, near->issuer, difference);
+		failure_set(&why, EMA_UNKNOWN_ISSUER, "no provider has the issuer \"%.120s\"; \"%s\" has \"%.120s\": %s", p->issuer,
+		            provider->instance.id, near->issuer, difference);
+	} else {
+		failure_set(&why, EMA_UNKNOWN_ISSUER, "no provider has the issuer \"%.200s\"", p->issuer);
+	}
+	return pipeline_fail(p, why.code, node, why.text);
+}
+
+int pipeline_identity(struct pipeline *p)
+{
+	struct stack_ops ops = { .run = run, .same = same, .tell = tell, .data = p };
+	struct stack_result result;
+	stack_identity(&p->service->identity, &ops, &result);
+	if (result.code == EMA_OK) {
+		p->winner = result.vouching;
+		failure_clear(&p->failure);
+		return p->winner ? EMA_OK : pipeline_fail(p, EMA_INTERNAL, p->service->conf->node, "granted without a vouching");
+	}
+	if (result.code == EMA_NOT_MINE && !p->owned) {
+		failure_clear(&p->failure);
+		return explain_stranger(p);
+	}
+	if (p->failure.code != result.code) {
+		failure_clear(&p->failure);
+		pipeline_fail(p, result.code, p->service->conf->identity.node ? p->service->conf->identity.node : p->service->conf->node,
+		              p->step.code == result.code && p->step.text[0] ? p->step.text : code_row(result.code)->meaning);
+	}
+	return result.code;
+}
+
+/* ---- Guards ---- */
+
+static void run_guard(void *data, const struct stack_rule *rule, int depth, struct stack_answer *answer)
+{
+	struct pipeline *p = data;
+	const struct guard *guard = &p->snapshot->guards[rule->module];
+	struct ema_call *call = NULL;
+	struct when_facts facts = { .client = request_item(p, EMA_REQUEST_CLIENT_ID), .tenant = p->winner->subject.tenant,
+		                    .email = p->winner->email, .now = p->now };
+	struct call_settings settings = { .instance = guard->instance, .deadline = p->deadline, .now = p->given_now };
+	(void)depth;
+	failure_clear(&p->step);
+	answer->vouching = NULL;
+	if (rule->conf->when && !(when_before(rule->conf->when, &facts) && when_after(rule->conf->when, &facts))) {
+		/* What a guard's `when` leaves out is not its business: it passes. */
+		answer->code = EMA_OK;
+		snprintf(p->step.text, sizeof p->step.text, "the rule's when does not match: not asked");
+		return;
+	}
+	pipeline_request_items(p, settings.items);
+	pipeline_subject_items(p, settings.items);
+	answer->code = call_run(&settings, &call, &p->step);
+	broken_ends_all(answer);
+	call_free(call);
+}
+
+static void tell_guard(void *data, const struct stack_rule *rule, int depth, int code, enum conf_action action)
+{
+	pipeline_tell(data, "guard", rule, depth, code, action);
+}
+
+int pipeline_guards(struct pipeline *p)
+{
+	struct stack_ops ops = { .run = run_guard, .tell = tell_guard, .data = p };
+	struct stack_result result;
+	p->failed = NULL;
+	stack_guards(&p->service->guards, &ops, &result);
+	if (result.code && p->failure.code != result.code) {
+		failure_clear(&p->failure);
+		pipeline_fail(p, result.code, p->service->conf->guards.node, code_row(result.code) ? code_row(result.code)->meaning : "");
+	}
+	return result.code;
+}

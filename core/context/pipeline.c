@@ -1,0 +1,221 @@
+#include "pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jwt.h"
+#include "replay.h"
+
+/* What a record of a decision may take in the spool; asked for before an assertion is used up. */
+#define RECORD_BYTES 8192
+
+void pipeline_place(const struct conf_node *node, char *out, size_t room)
+{
+	if (node && node->file)
+		snprintf(out, room, "%s:%d", node->file, node->line);
+	else
+		out[0] = 0;
+}
+
+int pipeline_fail(struct pipeline *p, int code, const struct conf_node *node, const char *text)
+{
+	if (p->failure.code)
+		return p->failure.code;
+	failure_set(&p->failure, code, "%s", text && *text ? text : code_row(code) ? code_row(code)->meaning : "");
+	pipeline_place(node, p->rule, sizeof p->rule);
+	return code;
+}
+
+static void step(struct pipeline *p, const char *stage, int code, const char *text)
+{
+	decision_step(p->decision, &(struct decision_step){ .stage = stage, .code = code, .text = text });
+}
+
+/* Everything about the token that needs no key: shape, header, and whose it says it is. */
+static int read_token(struct pipeline *p)
+{
+	const struct ema_request *request = p->request;
+	if (!request->credential || !request->kind)
+		return failure_set(&p->failure, EMA_BAD_REQUEST, "the request has no credential");
+	if (p->now * 1000 < CLOCK_LEAST)
+		return failure_set(&p->failure, EMA_CLOCK_WRONG, "this machine's clock is before the day EMA was made: set it");
+	p->kind = request->kind == EMA_CREDENTIAL_ID_JAG ? EMA_ID_JAG : EMA_ACCESS_TOKEN;
+	int code = jws_parse(request->credential, request->length, &p->jws, &p->failure);
+	if (!code)
+		code = jws_claims(&p->jws, &p->route, &p->failure);
+	if (code)
+		return code;
+	const struct json_node *issuer = json_member(&p->route, json_root(&p->route), "iss");
+	p->issuer = json_string(issuer);
+	if (!issuer || (p->issuer && !*p->issuer))
+		return failure_set(&p->failure, EMA_MISSING_CLAIM, "the token has no issuer (iss)");
+	if (!p->issuer)
+		return failure_set(&p->failure, EMA_BAD_CLAIM, "the token's issuer (iss) is no string");
+	return EMA_OK;
+}
+
+/* An assertion counts once. Last of all checks, so that a bad request cannot burn a good one. */
+static int take_replay(struct pipeline *p)
+{
+	const struct call_result *found = call_result(p->winner->call);
+	const struct conf_provider *conf = p->winner->provider->conf;
+	if (p->kind != EMA_ID_JAG || p->flags & DECIDE_DRY)
+		return EMA_OK;
+	if (audit_room(p->context->audit, RECORD_BYTES, p->deadline))
+		return failure_set(&p->failure, EMA_AUDIT_UNAVAILABLE, "there is no room in the audit spool");
+	struct replay replay = {
+		.provider = conf->instance.id,
+		.issuer = p->winner->subject.issuer,
+		.tenant = p->winner->subject.tenant,
+		.jti = found->jti,
+		.assertion = p->request->credential,
+		.assertion_length = p->request->length,
+		.client = found->client_id,
+		.expires = found->expires,
+		.skew = conf->skew,
+		.uses = conf->replay == REPLAY_SINGLE_USE ? 1 : conf->replay_uses,
+	};
+	int64_t left = p->deadline - clock_monotonic(&p->context->clock);
+	int code = replay_take(p->context->store, &replay, left > 0 ? left : 0, &p->failure);
+	step(p, "replay", code, p->failure.text);
+	return code;
+}
+
+/* The service's issuer, and those that it had before until their dates. */
+static int list_audiences(struct pipeline *p)
+{
+	const struct conf_service *service = p->service->conf;
+	p->audiences = calloc(service->former_issuers.count + 1, sizeof *p->audiences);
+	if (!p->audiences)
+		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
+	p->audiences[p->audience_count++] = service->issuer;
+	for (size_t i = 0; i < service->former_issuers.count; i++)
+		if (p->now < service->former_until[i])
+			p->audiences[p->audience_count++] = service->former_issuers.list[i];
+	return EMA_OK;
+}
+
+static int walk(struct pipeline *p)
+{
+	int code = read_token(p);
+	if (!code)
+		code = list_audiences(p);
+	if (code) {
+		step(p, "token", code, p->failure.text);
+		return code;
+	}
+	code = pipeline_identity(p);
+	if (!code)
+		code = pipeline_directories(p);
+	if (!code)
+		code = pipeline_guards(p);
+	if (!code)
+		code = pipeline_scopes(p);
+	if (!code && clock_monotonic(&p->context->clock) > p->deadline)
+		code = failure_set(&p->failure, EMA_TIMEOUT, "the decision took longer than the service's deadline");
+	return code ? code : take_replay(p);
+}
+
+static void copy_list(struct ema_decision *decision, struct decision_list *to, const struct call_list *from)
+{
+	for (size_t i = 0; i < from->count; i++)
+		decision_add(decision, to, from->list[i]);
+}
+
+static void grant(struct pipeline *p)
+{
+	struct ema_decision *d = p->decision;
+	const struct candidate *winner = p->winner;
+	const struct call_result *found = call_result(winner->call);
+	char *subject = subject_text(&winner->subject);
+	if (!subject)
+		d->broken = 1;
+	d->code = EMA_OK;
+	d->subject = decision_copy(d, subject);
+	free(subject);
+	d->provider = decision_copy(d, winner->subject.provider);
+	d->issuer = decision_copy(d, winner->subject.issuer);
+	d->tenant = decision_copy(d, winner->subject.tenant);
+	d->sub = decision_copy(d, winner->subject.sub);
+	d->client = decision_copy(d, found->client_id);
+	d->email = winner->email;
+	d->actor = decision_copy(d, found->actor);
+	d->person = decision_copy(d, p->principal.person);
+	d->resource = decision_copy(d, p->service->conf->resource);
+	d->expires = found->expires == JWT_ABSENT ? 0 : found->expires;
+	for (size_t i = 0; i < p->principal.group_count; i++)
+		decision_add(d, &d->groups, p->principal.groups[i].name);
+	for (size_t i = 0; i < p->principal.role_count; i++)
+		decision_add(d, &d->roles, p->principal.roles[i].name);
+	copy_list(d, &d->accounts, &p->principal.accounts);
+	d->operator_line = decision_printf(d, "granted to %s by provider \"%s\"", d->subject, d->provider);
+}
+
+static void finish(struct pipeline *p, int code)
+{
+	struct ema_decision *d = p->decision;
+	if (!code)
+		grant(p);
+	if (!(p->flags & DECIDE_DRY)) {
+		int written = record_decision(p, code);
+		if (written && (!code || written == EMA_AUDIT_UNAVAILABLE)) {
+			failure_clear(&p->failure);
+			code = failure_set(&p->failure, EMA_AUDIT_UNAVAILABLE, "the audit record could not be written: see the log of the sinks");
+			p->rule[0] = 0;
+		}
+	}
+	if (d->broken && !code) {
+		failure_clear(&p->failure);
+		code = failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
+	}
+	if (code) {
+		d->operator_line = decision_printf(d, "%s%s%s", p->rule, p->rule[0] ? ": " : "", p->failure.text);
+		decision_refuse(d, code);
+	}
+}
+
+static void end(struct pipeline *p)
+{
+	for (struct candidate *candidate = p->candidates, *next; candidate; candidate = next) {
+		next = candidate->next;
+		call_free(candidate->call);
+		free(candidate);
+	}
+	free(p->audiences);
+	principal_clear(&p->principal);
+	json_free(&p->route);
+	jws_free(&p->jws);
+	snapshot_release(p->snapshot);
+}
+
+int context_decide(struct ema_context *context, const char *service, const struct ema_request *request, int flags, int64_t now,
+                   struct ema_decision **out)
+{
+	struct ema_decision *decision = decision_new();
+	if (!decision)
+		return EMA_OUT_OF_MEMORY;
+	*out = decision;
+	if (!context_is_alive(context)) {
+		decision->operator_line = "this context was made before fork(): make one in the child";
+		decision_refuse(decision, EMA_AFTER_FORK);
+		return EMA_AFTER_FORK;
+	}
+	audit_id(&context->clock, decision->id);
+	struct pipeline p = { .context = context, .request = request, .decision = decision, .flags = flags, .given_now = now,
+		              .failure = FAILURE_INIT, .step = FAILURE_INIT };
+	p.now = now ? now : clock_wall(&context->clock) / 1000;
+	p.snapshot = context_snapshot(context);
+	p.service = p.snapshot && service ? snapshot_service(p.snapshot, service) : NULL;
+	p.deadline = clock_monotonic(&context->clock) + (p.service ? p.service->conf->deadline_ms : 5000);
+	int code;
+	if (!p.snapshot)
+		code = failure_set(&p.failure, EMA_CONFIG, "no configuration is loaded");
+	else if (!p.service)
+		code = failure_set(&p.failure, EMA_UNKNOWN_SERVICE, "ema.conf has no service \"%.100s\"", service ? service : "");
+	else
+		code = walk(&p);
+	finish(&p, code);
+	end(&p);
+	return decision->code;
+}

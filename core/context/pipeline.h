@@ -1,0 +1,69 @@
+/* The way of one decision: token, identity rules, directories, guards, scopes. What it needs on the way is here. */
+#ifndef CONTEXT_PIPELINE_H
+#define CONTEXT_PIPELINE_H
+
+#include "context.h"
+#include "decision.h"
+#include "jws.h"
+#include "principal.h"
+#include "subject.h"
+
+/* Whom an identity rule vouched for. */
+struct candidate {
+	struct candidate *next;
+	const struct provider *provider;
+	struct ema_call *call;
+	struct subject subject;
+	const char *email; /* NULL: none that the provider has the authority for */
+};
+
+struct pipeline {
+	struct ema_context *context;
+	struct snapshot *snapshot;
+	const struct service *service;
+	const struct ema_request *request;
+	struct ema_decision *decision;
+	struct failure failure;   /* of the decision */
+	struct failure step;      /* of the rule that runs */
+	int flags;
+	int64_t now;              /* seconds since 1970 */
+	int64_t given_now;        /* as the caller gave it: 0 for the clock */
+	int64_t deadline;         /* monotonic milliseconds */
+	struct jws jws;
+	struct json route;        /* unverified claims: for routing alone */
+	const char *issuer;       /* of route; NULL: none */
+	const char **audiences;   /* that an ID-JAG may have today */
+	size_t audience_count;
+	unsigned kind;            /* EMA_ID_JAG or EMA_ACCESS_TOKEN */
+	int owned;                /* some rule's provider has the issuer */
+	struct candidate *candidates;
+	const struct candidate *winner;
+	struct principal principal;
+	const struct conf_rule *failed;
+	char rule[300];           /* FILE:LINE of the rule that decided */
+};
+
+/* Identity rules. The code; the winner is set on EMA_OK. */
+int pipeline_identity(struct pipeline *p);
+/* Directories, then guards. */
+int pipeline_directories(struct pipeline *p);
+int pipeline_guards(struct pipeline *p);
+/* Resource and scopes of the token against those of the service. */
+int pipeline_scopes(struct pipeline *p);
+
+/* What directories and guards are told of the winner. */
+void pipeline_subject_items(const struct pipeline *p, const char *items[16]);
+/* What every plugin is told of the request. */
+void pipeline_request_items(const struct pipeline *p, const char *items[16]);
+/* A step of the trace for a rule of a list, whose text is p->step's; the first one that fails is the decision's failure. */
+void pipeline_tell(struct pipeline *p, const char *stage, const struct stack_rule *rule, int depth, int code, enum conf_action action);
+
+/* Sets the failure of the decision, and the rule that it is due to. Returns the code. */
+int pipeline_fail(struct pipeline *p, int code, const struct conf_node *node, const char *text);
+/* FILE:LINE of a node; "" for none. */
+void pipeline_place(const struct conf_node *node, char *out, size_t room);
+
+/* The record of a finished decision, into the spool. EMA_OK or EMA_AUDIT_UNAVAILABLE. */
+int record_decision(struct pipeline *p, int code);
+
+#endif

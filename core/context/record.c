@@ -1,0 +1,98 @@
+/* The record of a decision: what an operator needs to know of it, and never a token. */
+#include "pipeline.h"
+
+#include <string.h>
+
+#define FIELDS_MOST 40
+
+struct fields {
+	struct audit_field list[FIELDS_MOST];
+	size_t count;
+};
+
+static void put(struct fields *fields, const char *name, const char *text, int personal)
+{
+	if (text && *text && fields->count < FIELDS_MOST)
+		fields->list[fields->count++] = (struct audit_field){ .name = name, .type = AUDIT_TEXT, .text = text, .personal = personal };
+}
+
+static void put_list(struct fields *fields, const char *name, const char *const *list, size_t count)
+{
+	if (count && fields->count < FIELDS_MOST)
+		fields->list[fields->count++] = (struct audit_field){ .name = name, .type = AUDIT_LIST, .list = list, .list_count = count };
+}
+
+/* AUD-27 in syslog's numbers: a replay is an attack, our own trouble an error, the rest what happens every day. */
+static int severity_of(int code)
+{
+	const struct code_row *row = code_row(code);
+	if (code == EMA_REPLAYED || code == EMA_SUBJECT_CONFLICT)
+		return NOTICE_ALERT;
+	if (code == EMA_INTERNAL || code == EMA_AUDIT_UNAVAILABLE || code == EMA_STORE_UNAVAILABLE || code == EMA_CLOCK_WRONG)
+		return NOTICE_ERROR;
+	return code == EMA_OK ? NOTICE_INFO : row && row->retry ? NOTICE_WARNING : 5;
+}
+
+int record_decision(struct pipeline *p, int code)
+{
+	struct fields fields = { .count = 0 };
+	struct ema_decision *d = p->decision;
+	const struct candidate *who = p->winner ? p->winner : p->candidates;
+	const struct call_result *found = who && who->call ? call_result(who->call) : NULL;
+	const int verified = found && found->bound;
+	char jti[AUDIT_FINGERPRINT];
+	const char *traced[DECISION_STEPS_MOST];
+	if (!p->context->audit)
+		return code ? EMA_OK : EMA_AUDIT_UNAVAILABLE;
+	put(&fields, "verdict", code ? "deny" : "permit", 0);
+	put(&fields, "code", code_name(code), 0);
+	put(&fields, "reason", code ? p->failure.text : NULL, 0);
+	put(&fields, "rule", p->rule, 0);
+	put(&fields, "service", p->service ? p->service->conf->id : NULL, 0);
+	put(&fields, "resource", p->service ? p->service->conf->resource : NULL, 0);
+	put(&fields, "credential", p->kind == EMA_ID_JAG ? "id_jag" : p->kind == EMA_ACCESS_TOKEN ? "access_token" : NULL, 0);
+	put(&fields, "issuer", p->issuer, 0);
+	put(&fields, "provider", who && (verified || p->owned) ? who->provider->conf->instance.id : NULL, 0);
+	if (verified) {
+		put(&fields, "tenant", found->tenant, 0);
+		put(&fields, "subject", found->subject, 1);
+		put(&fields, "actor", found->actor, 1);
+		put(&fields, "token_client", found->client_id, 0);
+		put_list(&fields, "token_scopes", (const char *const *)found->scopes.list, found->scopes.count);
+		put_list(&fields, "amr", (const char *const *)found->amr.list, found->amr.count);
+		put(&fields, "acr", found->acr, 0);
+		put(&fields, "kid", found->keys.kid, 0);
+		put(&fields, "key", found->keys.thumbprint, 0);
+		put(&fields, "keys", found->keys.stale ? "stale" : NULL, 0);
+		if (found->jti) {
+			audit_fingerprint(found->jti, strlen(found->jti), jti);
+			put(&fields, "jti", jti, 0);
+		}
+		put(&fields, "replay_rule", who->provider->conf->replay == REPLAY_SINGLE_USE ? "single-use" : "same-client-reuse", 0);
+		put(&fields, "scope_rule", who->provider->conf->scope_rule == SCOPE_STRICT ? "strict" : "narrow", 0);
+	}
+	put(&fields, "alg", p->jws.algorithm_name, 0);
+	put(&fields, "person", p->principal.person, 1);
+	put(&fields, "client", p->request->items[EMA_REQUEST_CLIENT_ID], 0);
+	put(&fields, "remote", p->request->items[EMA_REQUEST_REMOTE], 1);
+	put(&fields, "asked_resource", p->request->items[EMA_REQUEST_RESOURCE], 0);
+	put(&fields, "asked_scope", p->request->items[EMA_REQUEST_SCOPE], 0);
+	put(&fields, "traceparent", p->request->items[EMA_REQUEST_TRACEPARENT], 0);
+	put_list(&fields, "scopes", d->scopes.list, code ? 0 : d->scopes.count);
+	put_list(&fields, "groups", d->groups.list, code ? 0 : d->groups.count);
+	put_list(&fields, "roles", d->roles.list, code ? 0 : d->roles.count);
+	for (size_t i = 0; i < d->step_count; i++)
+		traced[i] = d->steps[i].line;
+	put_list(&fields, "trace", traced, d->step_count);
+	put(&fields, "config", p->snapshot ? p->snapshot->conf->digest : NULL, 0);
+	struct audit_event event = {
+		.kind = "decision",
+		.time = clock_wall(&p->context->clock),
+		.severity = severity_of(code),
+		.request = d->id,
+		.fields = fields.list,
+		.field_count = fields.count,
+	};
+	/* Whoever brings a token that an issuer of ours signed is no stranger. */
+	return audit_append(p->context->audit, &event, verified, p->deadline, NULL);
+}

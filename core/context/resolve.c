@@ -1,0 +1,309 @@
+#include "resolve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Issuers ---- */
+
+static int compare_text(const char *a, const char *b)
+{
+	return !a || !b ? !!a - !!b : strcmp(a, b);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct issuer_name *x = a, *y = b;
+	int order = strcmp(x->issuer, y->issuer);
+	if (!order)
+		order = compare_text(x->tenant, y->tenant);
+	return order ? order : (x->provider > y->provider) - (x->provider < y->provider);
+}
+
+/* How many names a declaration has: each issuer once a tenant that the claim may name, else once. */
+static size_t names_of(const struct declared *declared)
+{
+	return declared->name_count * (declared->tenant_claim && declared->tenant_count ? declared->tenant_count : 1);
+}
+
+static int collect_names(struct snapshot *s)
+{
+	size_t count = 0;
+	for (size_t p = 0; p < s->conf->provider_count; p++)
+		for (size_t d = 0; s->providers[p].instance && d < instance_declared_count(s->providers[p].instance); d++)
+			count += names_of(instance_declared(s->providers[p].instance, d));
+	s->names = calloc(count ? count : 1, sizeof *s->names);
+	if (!s->names)
+		return -1;
+	for (size_t p = 0; p < s->conf->provider_count; p++) {
+		struct provider *provider = &s->providers[p];
+		unsigned kinds = 0;
+		for (size_t d = 0; provider->instance && d < instance_declared_count(provider->instance); d++) {
+			const struct declared *declared = instance_declared(provider->instance, d);
+			kinds |= declared->kinds;
+			size_t each = declared->name_count ? names_of(declared) / declared->name_count : 0;
+			for (size_t n = 0; n < declared->name_count; n++)
+				for (size_t t = 0; t < each; t++)
+					s->names[s->name_count++] = (struct issuer_name){
+						.issuer = declared->names[n].issuer,
+						.tenant = declared->tenant_claim && declared->tenant_count ? declared->tenants[t]
+					                                                                   : declared->names[n].tenant,
+						.provider = p,
+						.declared = declared,
+					};
+		}
+		provider->accepts = provider->conf->accepts ? provider->conf->accepts & kinds : kinds;
+	}
+	qsort(s->names, s->name_count, sizeof *s->names, compare_names);
+	return 0;
+}
+
+static void lint_issuers(const struct snapshot *s, struct findings *findings)
+{
+	for (size_t i = 0; i < s->name_count; i++) {
+		const struct issuer_name *name = &s->names[i], *before = i ? &s->names[i - 1] : NULL;
+		const struct conf_provider *provider = s->providers[name->provider].conf;
+		/* A name without a tenant answers for all of them, and sorts before those that have one. */
+		for (size_t j = i; j > 0 && !strcmp(s->names[j - 1].issuer, name->issuer); j--)
+			if (!s->names[j - 1].tenant && s->names[j - 1].provider != name->provider)
+				before = &s->names[j - 1];
+		if (before && before->provider != name->provider && !strcmp(before->issuer, name->issuer) &&
+		    (!before->tenant || !compare_text(before->tenant, name->tenant))) {
+			const struct conf_node *other = s->providers[before->provider].conf->instance.node;
+			finding_node(findings, "E-ISSUER", provider->instance.node,
+			             "provider \"%s\" has the issuer \"%s\"%s%s, and so has \"%s\" at %s:%d: keep one of them, or give each its tenants",
+			             provider->instance.id, name->issuer, name->tenant ? " tenant " : "", name->tenant ? name->tenant : "",
+			             s->providers[before->provider].conf->instance.id, other->file, other->line);
+		}
+		for (size_t k = 0; k < s->conf->service_count; k++)
+			if (!strcmp(s->conf->services[k].issuer, name->issuer)) {
+				finding_node(findings, "E-ISSUER", provider->instance.node,
+				             "provider \"%s\" has the issuer \"%s\", which is our own: we do not take assertions that we made",
+				             provider->instance.id, name->issuer);
+				break;
+			}
+	}
+	for (size_t p = 0; p < s->conf->provider_count; p++) {
+		const struct provider *provider = &s->providers[p];
+		if (provider->instance && provider->conf->accepts && !provider->accepts)
+			finding_node(findings, "E-ROLE", provider->conf->instance.node,
+			             "provider \"%s\" accepts what plugin \"%s\" cannot read: take accepts away, or write another plugin",
+			             provider->conf->instance.id, provider->conf->instance.plugin);
+	}
+}
+
+const struct issuer_name *resolve_issuer(const struct snapshot *s, const char *issuer, const char *tenant)
+{
+	size_t low = 0, high = s->name_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(s->names[middle].issuer, issuer) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < s->name_count && !strcmp(s->names[low].issuer, issuer); low++)
+		if (!tenant || !s->names[low].tenant || !strcmp(s->names[low].tenant, tenant))
+			return &s->names[low];
+	return NULL;
+}
+
+/* More than one tenant: the names of tenants that an instance declares, or any that a claim says. */
+static int several_tenants(const struct provider *provider)
+{
+	const char *first = NULL;
+	for (size_t d = 0; provider->instance && d < instance_declared_count(provider->instance); d++) {
+		const struct declared *declared = instance_declared(provider->instance, d);
+		if (declared->tenant_claim && declared->tenant_count != 1)
+			return 1;
+		for (size_t n = 0; n < declared->name_count; n++) {
+			const char *tenant = declared->tenant_claim ? declared->tenants[0] : declared->names[n].tenant;
+			if (tenant && first && strcmp(first, tenant))
+				return 1;
+			if (tenant)
+				first = tenant;
+		}
+	}
+	return 0;
+}
+
+/* ---- Rules ---- */
+
+
+static struct stack_rule *new_list(struct snapshot *s, size_t count)
+{
+	struct stack_rule **grown = reallocarray(s->rules, s->rule_lists + 1, sizeof *grown);
+	if (!grown)
+		return NULL;
+	s->rules = grown;
+	struct stack_rule *list = calloc(count ? count : 1, sizeof *list);
+	if (list)
+		s->rules[s->rule_lists++] = list;
+	return list;
+}
+
+/* Place of a guard; conf has seen that it is there. */
+static size_t find_guard(const struct conf *conf, const char *id)
+{
+	for (size_t i = 0; i < conf->guard_count; i++)
+		if (!strcmp(conf->guards[i].instance.id, id))
+			return i;
+	return SIZE_MAX;
+}
+
+static int resolve_rules(struct snapshot *s, const struct conf_rules *rules, int guards, struct stack_list *out, struct findings *findings)
+{
+	const struct conf *conf = s->conf;
+	struct stack_rule *list = new_list(s, rules->count);
+	if (!list)
+		return -1;
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct conf_rule *rule = &rules->list[i];
+		list[i] = (struct stack_rule){ .action = rule->control.action, .module = SIZE_MAX, .conf = rule };
+		if (rule->is_stack) {
+			for (size_t k = 0; k < conf->stack_count; k++)
+				if (!strcmp(conf->stacks[k].id, rule->target))
+					list[i].stack = &s->stacks[k + (guards ? conf->stack_count : 0)];
+		} else {
+			list[i].module = guards ? find_guard(conf, rule->target) : snapshot_provider(s, rule->target);
+		}
+		if (!list[i].stack && list[i].module == SIZE_MAX)
+			finding_node(findings, "E-UNKNOWN", rule->node, "there is no %s \"%s\"", rule->is_stack ? "stack" : guards ? "guard" : "provider",
+			             rule->target);
+	}
+	*out = (struct stack_list){ list, rules->count };
+	return 0;
+}
+
+/* A stack is one of identity rules or of guards, as its first rule that is no stack says; those of the other kind stay empty,
+   and conf has seen that they are not named there. */
+static int stack_is_guards(const struct conf *conf, const struct conf_stack *stack, int depth)
+{
+	for (size_t i = 0; i < stack->rules.count; i++) {
+		const struct conf_rule *rule = &stack->rules.list[i];
+		if (!rule->is_stack)
+			return find_guard(conf, rule->target) != SIZE_MAX;
+		for (size_t k = 0; depth < STACK_DEPTH_MOST && k < conf->stack_count; k++)
+			if (!strcmp(conf->stacks[k].id, rule->target))
+				return stack_is_guards(conf, &conf->stacks[k], depth + 1);
+	}
+	return 0;
+}
+
+static int rule_must(const struct conf_rule *rule)
+{
+	return rule->control.keyword && (!strcmp(rule->control.keyword, "required") || !strcmp(rule->control.keyword, "requisite"));
+}
+
+/* Do two providers answer for one issuer and tenant? */
+static int issuers_meet(const struct snapshot *s, size_t a, size_t b)
+{
+	for (size_t i = 0; i < s->name_count; i++)
+		for (size_t j = 0; s->names[i].provider == a && j < s->name_count; j++)
+			if (s->names[j].provider == b && !strcmp(s->names[i].issuer, s->names[j].issuer))
+				return 1;
+	return 0;
+}
+
+static void lint_required(const struct snapshot *s, const struct stack_list *list, struct findings *findings)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct stack_rule *a = &list->rules[i];
+		if (a->stack || a->module == SIZE_MAX || !rule_must(a->conf) || !s->providers[a->module].instance)
+			continue;
+		for (size_t j = 0; j < i; j++) {
+			const struct stack_rule *b = &list->rules[j];
+			if (b->stack || b->module == SIZE_MAX || b->module == a->module || !rule_must(b->conf) || !s->providers[b->module].instance)
+				continue;
+			if (!issuers_meet(s, a->module, b->module))
+				finding_node(findings, "E-REQUIRED-ISSUERS-DIFFER", a->conf->node,
+				             "\"%s\" and \"%s\" are both %s and have different issuers: no token satisfies both; write "
+				             "identity = [\"%s\", \"%s\"] if either may vouch",
+				             b->conf->target, a->conf->target, a->conf->control.keyword, b->conf->target, a->conf->target);
+		}
+	}
+}
+
+/* Calls found for each provider that the rules can reach. */
+static void each_provider(const struct stack_list *list, int depth, void (*found)(void *data, size_t provider), void *data)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->rules[i].stack && depth < STACK_DEPTH_MOST)
+			each_provider(list->rules[i].stack, depth + 1, found, data);
+		else if (!list->rules[i].stack && list->rules[i].module != SIZE_MAX)
+			found(data, list->rules[i].module);
+	}
+}
+
+struct tenant_lint {
+	const struct snapshot *snapshot;
+	const struct service *service;
+	struct findings *findings;
+	int told;
+};
+
+static void lint_service_tenants(void *data, size_t number)
+{
+	struct tenant_lint *lint = data;
+	const struct provider *provider = &lint->snapshot->providers[number];
+	const struct conf_service *service = lint->service->conf;
+	if (lint->told || !several_tenants(provider))
+		return;
+	if (!service->tenants.count) {
+		lint->told = 1;
+		finding_node(lint->findings, "E-TENANT", service->node,
+		             "service \"%s\" takes provider \"%s\", which has several tenants: write tenants = [ ... ] with those that it serves",
+		             service->id, provider->conf->instance.id);
+	}
+	for (size_t i = 0; i < service->grant_count; i++) {
+		const struct conf_grant *grant = &service->grants[i];
+		int meant = grant->provider && (!strcmp(grant->provider, "*") || !strcmp(grant->provider, provider->conf->instance.id));
+		if (meant && !grant->tenants.count)
+			finding_node(lint->findings, "E-TENANT", grant->node,
+			             "this grant is for provider \"%s\", which has several tenants: write tenant = \"...\" with the one that it is for",
+			             provider->conf->instance.id);
+	}
+}
+
+/* ---- Services ---- */
+
+static int resolve_service(struct snapshot *s, const struct conf_service *conf, struct service *out, struct findings *findings)
+{
+	out->conf = conf;
+	if (resolve_rules(s, &conf->identity, 0, &out->identity, findings) || resolve_rules(s, &conf->guards, 1, &out->guards, findings))
+		return -1;
+	out->directories = calloc(conf->directory_count ? conf->directory_count : 1, sizeof *out->directories);
+	if (!out->directories)
+		return -1;
+	for (size_t i = 0; i < conf->directory_count; i++)
+		for (size_t d = 0; d < s->conf->directory_count; d++)
+			if (!strcmp(s->conf->directories[d].instance.id, conf->directories[i].id))
+				out->directories[out->directory_count++] = (struct service_directory){ &conf->directories[i], d };
+	return 0;
+}
+
+int resolve(struct snapshot *s, struct findings *findings)
+{
+	const struct conf *conf = s->conf;
+	if (collect_names(s))
+		return -1;
+	s->stacks = calloc(conf->stack_count * 2 + 1, sizeof *s->stacks);
+	if (!s->stacks)
+		return -1;
+	for (size_t i = 0; i < conf->stack_count; i++) {
+		int guards = stack_is_guards(conf, &conf->stacks[i], 0);
+		if (resolve_rules(s, &conf->stacks[i].rules, guards, &s->stacks[i + (guards ? conf->stack_count : 0)], findings))
+			return -1;
+	}
+	for (size_t i = 0; i < conf->service_count; i++)
+		if (resolve_service(s, &conf->services[i], &s->services[i], findings))
+			return -1;
+	lint_issuers(s, findings);
+	for (size_t i = 0; i < conf->stack_count; i++)
+		lint_required(s, &s->stacks[i], findings);
+	for (size_t i = 0; i < conf->service_count; i++) {
+		struct tenant_lint lint = { s, &s->services[i], findings, 0 };
+		lint_required(s, &s->services[i].identity, findings);
+		each_provider(&s->services[i].identity, 0, lint_service_tenants, &lint);
+	}
+	return 0;
+}

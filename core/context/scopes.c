@@ -1,0 +1,107 @@
+/* What the token is for: resource and scopes, against those that the service has. */
+#include "pipeline.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Scheme and host without case, no default port, a bare root as it is written; the rest byte for byte (JAG-65). */
+static int same_resource(const char *a, const char *b)
+{
+	const char *sa = strstr(a, "://"), *sb = strstr(b, "://");
+	if (!sa || !sb)
+		return !strcmp(a, b);
+	size_t head_a = (size_t)(sa - a) + 3, head_b = (size_t)(sb - b) + 3;
+	size_t host_a = head_a + strcspn(a + head_a, "/?#"), host_b = head_b + strcspn(b + head_b, "/?#");
+	if (strcmp(a + host_a, b + host_b))
+		return 0;
+	const char *port = !strncasecmp(a, "https:", 6) ? ":443" : !strncasecmp(a, "http:", 5) ? ":80" : NULL;
+	size_t room = port ? strlen(port) : 0;
+	if (room && host_a - head_a > room && !strncmp(a + host_a - room, port, room))
+		host_a -= room;
+	if (room && host_b - head_b > room && !strncmp(b + host_b - room, port, room))
+		host_b -= room;
+	return host_a == host_b && !strncasecmp(a, b, host_a);
+}
+
+static int names_resource(const struct call_list *list, const char *resource)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (same_resource(list->list[i], resource))
+			return 1;
+	return 0;
+}
+
+static const struct conf_scope *find_scope(const struct conf_service *service, const char *name, size_t length)
+{
+	for (size_t i = 0; i < service->scope_count; i++)
+		if (strlen(service->scopes[i].name) == length && !memcmp(service->scopes[i].name, name, length))
+			return &service->scopes[i];
+	return NULL;
+}
+
+static int scope_fail(struct pipeline *p, int code, const char *text)
+{
+	decision_step(p->decision, &(struct decision_step){ .stage = "scope", .code = code, .text = text });
+	return pipeline_fail(p, code, p->service->conf->node, text);
+}
+
+/* Is the scope among those that the request asks for? A request that asks for none asks for all of the token's. */
+static int asked_for(const char *asked, const char *scope)
+{
+	size_t length = strlen(scope);
+	if (!asked || !asked[strspn(asked, " ")])
+		return 1;
+	for (const char *at = asked; *at;) {
+		at += strspn(at, " ");
+		size_t n = strcspn(at, " ");
+		if (n == length && !memcmp(at, scope, n))
+			return 1;
+		at += n;
+	}
+	return 0;
+}
+
+int pipeline_scopes(struct pipeline *p)
+{
+	const struct conf_service *service = p->service->conf;
+	const struct conf_provider *provider = p->winner->provider->conf;
+	const struct call_result *found = call_result(p->winner->call);
+	const char *parameter = p->request->items[EMA_REQUEST_RESOURCE], *asked = p->request->items[EMA_REQUEST_SCOPE];
+	char text[FAILURE_TEXT];
+	if (p->kind != EMA_ID_JAG)
+		return EMA_OK; /* scope_map belongs to the permissions */
+	if (found->resources.count && !names_resource(&found->resources, service->resource)) {
+		snprintf(text, sizeof text, "the token is for the resource \"%.150s\", the service's is \"%.150s\"", found->resources.list[0],
+		         service->resource);
+		return scope_fail(p, EMA_WRONG_RESOURCE, text);
+	}
+	if (parameter && !same_resource(parameter, service->resource)) {
+		snprintf(text, sizeof text, "the request's resource parameter is \"%.150s\", the service's is \"%.150s\"", parameter, service->resource);
+		return scope_fail(p, EMA_WRONG_RESOURCE, text);
+	}
+	for (size_t i = 0; i < found->scopes.count; i++) {
+		const char *scope = found->scopes.list[i];
+		if (!find_scope(service, scope, strlen(scope))) {
+			if (provider->drop_unknown_scopes)
+				continue;
+			snprintf(text, sizeof text,
+			         "service \"%s\" has no scope \"%.100s\"; add it to scopes, or write drop_unknown_scopes = true at provider \"%s\"", service->id,
+			         scope, provider->instance.id);
+			return scope_fail(p, EMA_UNKNOWN_SCOPE, text);
+		}
+		if (asked_for(asked, scope)) {
+			decision_add(p->decision, &p->decision->scopes, scope);
+			continue;
+		}
+		if (provider->scope_rule == SCOPE_STRICT) {
+			snprintf(text, sizeof text, "the request asks for less than the token's scope \"%.100s\", which scope_rule = \"strict\" refuses", scope);
+			return scope_fail(p, EMA_BAD_SCOPE, text);
+		}
+	}
+	for (size_t i = 0; !found->scopes.count && i < service->default_scopes.count; i++)
+		if (asked_for(asked, service->default_scopes.list[i]))
+			decision_add(p->decision, &p->decision->scopes, service->default_scopes.list[i]);
+	return EMA_OK;
+}

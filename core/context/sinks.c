@@ -1,0 +1,132 @@
+#include "sinks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct sink {
+	struct held_conf *held; /* the configuration that its instance was opened with */
+	const struct conf_sink *conf;
+	struct instance *instance;
+};
+
+int conf_same(const struct conf_node *a, const struct conf_node *b)
+{
+	if (!a || !b)
+		return a == b;
+	if (a->kind != b->kind || a->count != b->count || a->integer != b->integer || !(a->real <= b->real && a->real >= b->real))
+		return 0;
+	if (!a->name != !b->name || (a->name && strcmp(a->name, b->name)) || (a->kind == CONF_STRING && strcmp(a->string, b->string)))
+		return 0;
+	for (size_t i = 0; i < a->count; i++)
+		if (!conf_same(&a->children[i], &b->children[i]))
+			return 0;
+	return 1;
+}
+
+static const struct ema_audit_ops *ops_of(const struct sink *sink)
+{
+	return instance_plugin(sink->instance)->audit;
+}
+
+static int sink_record(void *data, const ema_event *event)
+{
+	struct sink *sink = data;
+	return ops_of(sink)->record(instance_self(sink->instance), event);
+}
+
+static int sink_flush(void *data, int64_t ms)
+{
+	struct sink *sink = data;
+	return ops_of(sink)->flush ? ops_of(sink)->flush(instance_self(sink->instance), ms) : EMA_OK;
+}
+
+static int sink_reopen(void *data)
+{
+	struct sink *sink = data;
+	return ops_of(sink)->reopen ? ops_of(sink)->reopen(instance_self(sink->instance)) : EMA_OK;
+}
+
+static void sink_release(void *data)
+{
+	struct sink *sink = data;
+	instance_close(sink->instance);
+	held_conf_release(sink->held);
+	free(sink);
+}
+
+static struct sink *open_sink(struct ema_context *context, struct held_conf *held, const struct conf_sink *conf,
+                              const struct plugin_search *search, struct findings *findings)
+{
+	struct sink *sink = calloc(1, sizeof *sink);
+	if (!sink) {
+		findings->out_of_memory = 1;
+		return NULL;
+	}
+	struct instance_settings settings = { .kind = PLUGIN_AUDIT, .conf = held->conf, .clock = &context->clock, .log = context->log,
+		                              .core_keys = conf_core_keys(CONF_AUDIT) };
+	sink->held = held_conf_hold(held);
+	sink->conf = conf;
+	sink->instance = open_instance(search, &conf->instance, &settings, findings);
+	if (!sink->instance) {
+		sink_release(sink);
+		return NULL;
+	}
+	return sink;
+}
+
+static struct sink *carried_over(const struct ema_context *context, const struct conf_sink *conf)
+{
+	for (size_t i = 0; i < context->sink_count; i++)
+		if (!strcmp(context->sinks[i]->conf->instance.id, conf->instance.id) &&
+		    conf_same(context->sinks[i]->conf->instance.node, conf->instance.node))
+			return context->sinks[i];
+	return NULL;
+}
+
+int sinks_swap(struct ema_context *context, struct held_conf *held, const struct plugin_search *search, struct findings *findings)
+{
+	const struct conf *conf = held->conf;
+	struct sink **sinks = calloc(conf->sink_count + 1, sizeof *sinks);
+	struct audit_sink *asked = calloc(conf->sink_count + 1, sizeof *asked);
+	struct failure failure = FAILURE_INIT;
+	size_t count = 0;
+	if (!sinks || !asked) {
+		findings->out_of_memory = 1;
+		goto fail;
+	}
+	for (; count < conf->sink_count; count++) {
+		const struct conf_sink *wanted = &conf->sinks[count];
+		sinks[count] = carried_over(context, wanted);
+		if (!sinks[count])
+			sinks[count] = open_sink(context, held, wanted, search, findings);
+		if (!sinks[count])
+			goto fail;
+		asked[count] = (struct audit_sink){ .id = wanted->instance.id, .must = wanted->on_failure == FAILURE_DENY, .record = sink_record,
+			                            .flush = sink_flush, .reopen = sink_reopen, .release = sink_release, .data = sinks[count] };
+	}
+	if (audit_sinks(context->audit, asked, count, &failure)) {
+		finding_node(findings, "E-AUDIT", conf->root, "%s", failure.text);
+		goto fail;
+	}
+	free(asked);
+	free(context->sinks);
+	context->sinks = sinks;
+	context->sink_count = count;
+	return 0;
+fail:
+	for (size_t i = 0; i < count; i++)
+		if (sinks[i] && !carried_over(context, sinks[i]->conf))
+			sink_release(sinks[i]);
+	free(sinks);
+	free(asked);
+	return -1;
+}
+
+void sinks_lint(struct ema_context *context, struct held_conf *held, const struct plugin_search *search, struct findings *findings)
+{
+	for (size_t i = 0; i < held->conf->sink_count; i++) {
+		struct sink *sink = open_sink(context, held, &held->conf->sinks[i], search, findings);
+		if (sink)
+			sink_release(sink);
+	}
+}

@@ -1,0 +1,228 @@
+#define _GNU_SOURCE
+#include "world.h"
+
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void decides(struct world *world, const char *changes, int code, const char *text)
+{
+	ema_decision *decision = NULL;
+	int got = world_decide(world, "svc", world_token(world, changes), &decision);
+	if (got != code || !strstr(ema_decision_operator_line(decision), text))
+		fail_msg("%s: %s, %s: expected %s with \"%s\"", changes, ema_code_name(got), ema_decision_operator_line(decision), ema_code_name(code),
+		         text);
+	if (code) {
+		assert_null(ema_decision_subject(decision));
+		assert_null(ema_decision_scope(decision, 0));
+		assert_null(ema_decision_group(decision, 0));
+	}
+	assert_int_equal(strlen(ema_decision_id(decision)), 36);
+	ema_decision_free(decision);
+}
+
+/* JAG-36 JAG-37 JAG-38 JAG-40 JAG-41 JAG-42 JAG-43 JAG-45 JAG-60 JAG-61 JAG-66 JAG-71 JAG-75 JAG-98: each fault of an assertion
+   is refused with its own code, and the good one is granted. */
+static void each_fault_has_its_code(void **state)
+{
+	struct world world;
+	char late[64], future[64], lengthy[64], changes[160];
+	(void)state;
+	world_open(&world);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	assert_string_equal(ema_error(world.context), "");
+	snprintf(late, sizeof late, "{\"iat\":%lld,\"exp\":%lld}", (long long)world.now - 400, (long long)world.now - 100);
+	snprintf(future, sizeof future, "{\"iat\":%lld,\"exp\":%lld}", (long long)world.now + 100, (long long)world.now + 200);
+	snprintf(lengthy, sizeof lengthy, "{\"exp\":%lld}", (long long)world.now + 400);
+	const struct {
+		const char *changes;
+		int code;
+		const char *text;
+	} cases[] = {
+		{ "{}", EMA_OK, "granted" },
+		{ "{\"scope\":null}", EMA_OK, "granted" },
+		{ "{\"resource\":\"HTTPS://MCP.example:443/svc\"}", EMA_OK, "granted" },
+		{ "{\"aud\":[\"" OURS "\"]}", EMA_OK, "granted" },
+		{ "{\"extra\":{\"deep\":[1,2]}}", EMA_OK, "granted" },
+		{ late, EMA_EXPIRED, "" },
+		{ future, EMA_ISSUED_IN_FUTURE, "" },
+		{ lengthy, EMA_LIFETIME_TOO_LONG, "" },
+		{ "{\"aud\":\"" OURS "/\"}", EMA_WRONG_AUDIENCE, "" },
+		{ "{\"aud\":[\"" OURS "\",\"https://x.example\"]}", EMA_WRONG_AUDIENCE, "" },
+		{ "{\"aud\":[]}", EMA_BAD_CLAIM, "aud" },
+		{ "{\"aud\":null}", EMA_MISSING_CLAIM, "aud" },
+		{ "{\"sub\":null}", EMA_MISSING_CLAIM, "sub" },
+		{ "{\"sub\":\"\"}", EMA_BAD_CLAIM, "sub" },
+		{ "{\"sub\":7}", EMA_BAD_CLAIM, "sub" },
+		{ "{\"jti\":null}", EMA_MISSING_CLAIM, "jti" },
+		{ "{\"exp\":null}", EMA_MISSING_CLAIM, "exp" },
+		{ "{\"iat\":null}", EMA_MISSING_CLAIM, "iat" },
+		{ "{\"exp\":\"soon\"}", EMA_BAD_CLAIM, "exp" },
+		{ "{\"client_id\":null}", EMA_MISSING_CLAIM, "client_id" },
+		{ "{\"client_id\":\"another\"}", EMA_WRONG_CLIENT, "client" },
+		{ "{\"scope\":\"read \\\"x\"}", EMA_BAD_SCOPE, "" },
+		{ "{\"scope\":\"read admin\"}", EMA_UNKNOWN_SCOPE, "admin" },
+		{ "{\"resource\":\"https://mcp.example/other\"}", EMA_WRONG_RESOURCE, "other" },
+		{ "{\"resource\":\"https://mcp.example/svc/\"}", EMA_WRONG_RESOURCE, "svc/" },
+		{ "{\"resource\":\"/svc\"}", EMA_BAD_CLAIM, "resource" },
+		{ "{\"authorization_details\":[{\"type\":\"x\"}]}", EMA_UNSUPPORTED_DETAILS, "" },
+		{ "{\"cnf\":{\"jkt\":\"x\"}}", EMA_BOUND_TOKEN, "" },
+		{ "{\"iss\":\"https://idp.example/\"}", EMA_UNKNOWN_ISSUER, "slash at its end" },
+		{ "{\"iss\":\"https://idp.example/oauth2/default\"}", EMA_UNKNOWN_ISSUER, "custom authorization server" },
+		{ "{\"iss\":\"https://IDP.example\"}", EMA_UNKNOWN_ISSUER, "upper and lower case" },
+		{ "{\"iss\":\"https://elsewhere.test\"}", EMA_UNKNOWN_ISSUER, "no provider has the issuer" },
+		{ "{\"iss\":null}", EMA_MISSING_CLAIM, "iss" },
+		{ "{\"iss\":[\"x\"]}", EMA_BAD_CLAIM, "iss" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		decides(&world, cases[i].changes, cases[i].code, cases[i].text);
+	snprintf(changes, sizeof changes, "{\"nbf\":%lld}", (long long)world.now + 100);
+	decides(&world, changes, EMA_NOT_YET_VALID, "");
+	world_close(&world);
+}
+
+/* JAG-38 JWT-15 JWT-19 JWT-67: a key that is not the issuer's, and tokens of other kinds. */
+static void other_keys_and_kinds(void **state)
+{
+	struct world world;
+	(void)state;
+	world_open(&world);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	assert_int_equal(world_decide(&world, "svc", world_sign(&world, world.other, "oauth-id-jag+jwt", "{}"), NULL), EMA_UNKNOWN_KEY);
+	static const char *const types[] = { "at+jwt", "JWT", "dpop+jwt", "secevent+jwt", "client-authentication+jwt" };
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		assert_int_equal(world_decide(&world, "svc", world_sign(&world, world.key, types[i], "{}"), NULL), EMA_WRONG_TYPE);
+	assert_int_equal(world_decide(&world, "svc", strdup("a.b.c.d.e"), NULL), EMA_ENCRYPTED);
+	assert_int_equal(world_decide(&world, "svc", strdup("not a token"), NULL), EMA_BAD_ENCODING);
+	assert_int_equal(world_decide(&world, "svc", strdup(""), NULL), EMA_MALFORMED);
+	assert_int_equal(world_decide(&world, "none", world_token(&world, "{}"), NULL), EMA_UNKNOWN_SERVICE);
+	char *token = world_token(&world, "{}");
+	token[strlen(token) - 8] ^= 1;
+	assert_int_equal(world_decide(&world, "svc", token, NULL), EMA_BAD_SIGNATURE);
+	world_close(&world);
+}
+
+/* JAG-51 JAG-52 JAG-56 JAG-59: once is once; a refusal and an explanation use nothing up. */
+static void an_assertion_counts_once(void **state)
+{
+	struct world world;
+	(void)state;
+	world_open(&world);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	char *token = world_token(&world, "{\"jti\":\"one\"}");
+	ema_request *request = ema_request_new();
+	ema_request_set(request, EMA_REQUEST_CLIENT_ID, "wrong");
+	ema_request_credential(request, EMA_CREDENTIAL_ID_JAG, token, strlen(token));
+	assert_int_equal(ema_decide(world.context, "svc", request, NULL), EMA_WRONG_CLIENT);
+	ema_request_set(request, EMA_REQUEST_CLIENT_ID, "app");
+	assert_int_equal(ema_explain(world.context, "svc", request, 0, NULL), EMA_OK);
+	assert_int_equal(ema_explain(world.context, "svc", request, world.now + 1000, NULL), EMA_EXPIRED);
+	assert_int_equal(ema_decide(world.context, "svc", request, NULL), EMA_OK);
+	assert_int_equal(ema_decide(world.context, "svc", request, NULL), EMA_REPLAYED);
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, "{\"jti\":\"one\"}"), NULL), EMA_REPLAYED);
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, "{\"jti\":\"two\"}"), NULL), EMA_OK);
+	ema_request_free(request);
+	free(token);
+	world_close(&world);
+}
+
+/* A reload that does not check changes nothing and says why; a good one is in force at once. */
+static void reload_is_all_or_nothing(void **state)
+{
+	struct world world;
+	char *other;
+	(void)state;
+	world_open(&world);
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, "{}"), NULL), EMA_CONFIG);
+	assert_int_equal(world_load(&world, "services = ( { id = \"svc\" "), EMA_CONFIG);
+	assert_non_null(strstr(ema_error(world.context), "ema.conf:1:"));
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, "{}"), NULL), EMA_CONFIG);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, "{}"), NULL), EMA_OK);
+	world_file(&world, "ema.conf", "nonsense = ;");
+	assert_int_equal(ema_reload(world.context), EMA_CONFIG);
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, "{}"), NULL), EMA_OK);
+	assert_true(asprintf(&other, "%s\nskew = \"30s\";\n", world_plain) > 0);
+	assert_int_equal(world_load(&world, other), EMA_CONFIG);
+	free(other);
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, "{}"), NULL), EMA_OK);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	assert_string_equal(ema_error(world.context), "");
+	world_close(&world);
+}
+
+/* A child of the process gets a clean answer and does not hang. */
+static void a_child_is_told(void **state)
+{
+	struct world world;
+	int status = 0;
+	(void)state;
+	world_open(&world);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	char *token = world_token(&world, "{}");
+	pid_t child = fork();
+	if (!child) {
+		alarm(20);
+		ema_request *request = ema_request_new();
+		ema_request_credential(request, EMA_CREDENTIAL_ID_JAG, token, strlen(token));
+		int right = ema_decide(world.context, "svc", request, NULL) == EMA_AFTER_FORK && ema_reload(world.context) == EMA_AFTER_FORK;
+		ema_free(world.context);
+		_exit(right ? 0 : 1);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(world_decide(&world, "svc", token, NULL), EMA_OK);
+	world_close(&world);
+}
+
+/* AUD-01 AUD-02 AUD-06 AUD-09 AUD-10 JAG-123: each decision leaves one record with its code, and no piece of a token. */
+static void every_decision_is_written_down(void **state)
+{
+	struct world world;
+	(void)state;
+	world_open(&world);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	char *token = world_token(&world, "{\"jti\":\"canary-0123456789-canary\",\"secret\":\"canary-claim\"}"), *kept = strdup(token);
+	ema_decision *decision = NULL;
+	assert_int_equal(world_decide(&world, "svc", token, &decision), EMA_OK);
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, "{\"aud\":\"https://x.example\"}"), NULL), EMA_WRONG_AUDIENCE);
+	assert_int_equal(world_decide(&world, "svc", strdup(kept), NULL), EMA_REPLAYED);
+	ema_free(world.context);
+	world.context = NULL;
+	char *trail = world_read(&world, "audit.jsonl");
+	assert_non_null(strstr(trail, ema_decision_id(decision)));
+	assert_non_null(strstr(trail, "\"code\":\"wrong_audience\""));
+	assert_non_null(strstr(trail, "\"code\":\"replayed\""));
+	assert_null(strstr(trail, "canary"));
+	for (size_t i = 0; i + 12 < strlen(kept); i += 5) {
+		char piece[13] = "";
+		memcpy(piece, kept + i, 12);
+		assert_null(strstr(trail, piece));
+	}
+	size_t decisions = 0;
+	for (const char *at = trail; (at = strstr(at, "\"kind\":\"decision\"")); at++)
+		decisions++;
+	assert_int_equal(decisions, 3);
+	char path[128], *report = NULL;
+	snprintf(path, sizeof path, "%s/audit.jsonl", world.folder);
+	assert_int_equal(ema_audit_verify(path, &report), EMA_OK);
+	ema_text_free(report);
+	ema_decision_free(decision);
+	free(trail);
+	free(kept);
+	world_close(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_fault_has_its_code),
+		cmocka_unit_test(other_keys_and_kinds),
+		cmocka_unit_test(an_assertion_counts_once),
+		cmocka_unit_test(reload_is_all_or_nothing),
+		cmocka_unit_test(a_child_is_told),
+		cmocka_unit_test(every_decision_is_written_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,42 @@
+/* A context with a configuration in a folder of its own, an issuer's key, and tokens made with it. */
+#ifndef TESTS_CONTEXT_WORLD_H
+#define TESTS_CONTEXT_WORLD_H
+
+#include "test.h"
+
+#include "context.h"
+#include "ema/admin.h"
+#include "ema/ema.h"
+#include "jwk.h"
+
+struct world {
+	char folder[64];
+	struct jwk *key, *other;  /* the issuer's, and one that nobody trusts */
+	char *jwks;               /* of key, as an ema.conf string */
+	ema_context *context;
+	int64_t now;              /* seconds since 1970, what the tokens are made with */
+	int serial;               /* of jti */
+};
+
+#define ISSUER "https://idp.example"
+#define OURS "https://auth.example"
+
+void world_open(struct world *world);
+void world_close(struct world *world);
+/* Writes a file into the folder; "%FOLDER%" and "%JWKS%" in it are replaced. */
+void world_file(const struct world *world, const char *name, const char *text);
+/* Writes ema.conf and loads it; the code. */
+int world_load(struct world *world, const char *text);
+/* An ID-JAG with the usual claims; changes is a JSON object whose members replace them (null takes away). free() it. */
+char *world_token(struct world *world, const char *changes);
+/* The same with another typ and key. */
+char *world_sign(struct world *world, const struct jwk *key, const char *type, const char *changes);
+/* Decides the token for client "app"; frees the token. */
+int world_decide(struct world *world, const char *service, char *token, ema_decision **out);
+/* The whole of a file of the folder; "" if it is not there. free() it. */
+char *world_read(const struct world *world, const char *name);
+
+/* One provider, one service, no more. */
+extern const char world_plain[];
+
+#endif
