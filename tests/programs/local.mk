@@ -1,3 +1,5 @@
 # Tests of programs.
 TESTS += tests/programs/devidp.sh
 EXTRA_DIST += tests/programs/devidp.sh
+TESTS += tests/programs/emactl.sh
+EXTRA_DIST += tests/programs/emactl.sh

@@ -1,0 +1,92 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emactl.h"
+
+#define LINE_MOST (256 * 1024)
+
+static int verify(const struct options *options, const char *path)
+{
+	char *report = NULL;
+	int code = ema_audit_verify(path, &report);
+	must(report);
+	if (options->json) {
+		struct json_object *all = must(json_object_new_object());
+		json_add(all, "file", path);
+		json_object_object_add(all, "holds", must(json_object_new_boolean(code == EMA_OK)));
+		json_add(all, "report", report);
+		print_json(all);
+	} else {
+		print_plain(report);
+	}
+	ema_text_free(report);
+	return code == EMA_OK ? STATUS_FINE : code == EMA_DENIED ? STATUS_DENY : STATUS_USAGE;
+}
+
+static const char *text_of(struct json_object *record, const char *name)
+{
+	struct json_object *value;
+	return json_object_object_get_ex(record, name, &value) ? json_object_get_string(value) : "";
+}
+
+/* One record as a row; the reason has the rest of the line. */
+static void show_row(struct json_object *record)
+{
+	const char *verdict = text_of(record, "verdict"), *code = text_of(record, "code"), *kind = text_of(record, "kind");
+	int permit = !strcmp(verdict, "permit");
+	printf("%-24.24s %s%-7.7s%s %-18.18s %-14.14s %-14.14s %-12.12s ", text_of(record, "time"),
+	       !*verdict ? "" : colour(permit ? COLOUR_GOOD : COLOUR_BAD), *verdict ? verdict : "-", colour_off(), *code ? code : kind,
+	       text_of(record, "service"), text_of(record, "provider"), text_of(record, "client"));
+	print_plain(text_of(record, "reason"));
+	putchar('\n');
+}
+
+static int show(const struct options *options, const char *path)
+{
+	FILE *file = !strcmp(path, "-") ? stdin : fopen(path, "re");
+	if (!file)
+		return complain("%s: %s", path, strerror(errno));
+	char *line = must(malloc(LINE_MOST));
+	struct json_object *all = options->json ? must(json_object_new_array()) : NULL;
+	int status = STATUS_FINE;
+	size_t number = 0;
+	if (!all)
+		printf("%s%-24s %-7s %-18s %-14s %-14s %-12s %s%s\n", colour(COLOUR_BOLD), "TIME", "VERDICT", "CODE", "SERVICE", "PROVIDER", "CLIENT",
+		       "REASON", colour_off());
+	while (fgets(line, LINE_MOST, file)) {
+		number++;
+		struct json_object *record = json_tokener_parse(line);
+		if (!json_object_is_type(record, json_type_object)) {
+			complain("%s:%zu: this line is no record; `emactl audit verify` says what is wrong", path, number);
+			status = STATUS_DENY;
+			json_object_put(record);
+		} else if (all) {
+			json_object_array_add(all, record);
+		} else {
+			show_row(record);
+			json_object_put(record);
+		}
+	}
+	if (ferror(file))
+		status = complain("%s: %s", path, strerror(errno));
+	if (all) {
+		struct json_object *object = must(json_object_new_object());
+		json_object_object_add(object, "records", all);
+		print_json(object);
+	}
+	if (file != stdin)
+		fclose(file);
+	free(line);
+	return status;
+}
+
+int command_audit(const struct options *options, int count, char **words)
+{
+	if (count == 2 && !strcmp(words[0], "verify"))
+		return verify(options, words[1]);
+	if (count == 2 && !strcmp(words[0], "show"))
+		return show(options, words[1]);
+	return complain("audit takes `verify FILE` or `show FILE`");
+}

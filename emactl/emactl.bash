@@ -1,0 +1,33 @@
+# Completion of emactl for bash.  -*- shell-script -*-
+_emactl() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' config=() i
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-c | --config) config=(-c "${COMP_WORDS[i + 1]}") && ((i++)) ;;
+		-*) ;;
+		*) command=${COMP_WORDS[i]} && break ;;
+		esac
+	done
+	case $before in
+	--service)
+		mapfile -t COMPREPLY < <(compgen -W "$(emactl "${config[@]}" __complete services 2>/dev/null)" -- "$word")
+		return
+		;;
+	-c | --config | --assertion | --token)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	esac
+	case $command in
+	'') mapfile -t COMPREPLY < <(compgen -W 'check explain plugins onboard audit --config --verbose --help --version' -- "$word") ;;
+	check) mapfile -t COMPREPLY < <(compgen -W '--live --json' -- "$word") ;;
+	explain) mapfile -t COMPREPLY < <(compgen -W '--service --assertion --token --client --resource --scope --now --json' -- "$word") ;;
+	plugins) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$word") ;;
+	onboard) mapfile -t COMPREPLY < <(compgen -W "--service --json claude claude-code vscode $(emactl "${config[@]}" __complete providers 2>/dev/null)" -- "$word") ;;
+	audit)
+		if [[ $before == audit ]]; then mapfile -t COMPREPLY < <(compgen -W 'verify show' -- "$word")
+		else mapfile -t COMPREPLY < <(compgen -f -- "$word"); fi
+		;;
+	esac
+}
+complete -F _emactl emactl

@@ -1,0 +1,110 @@
+/* emactl(1): the operator's tool. */
+#include "emactl.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int (*run)(const struct options *options, int count, char **words);
+	const char *usage, *summary;
+} commands[] = {
+	{ "check", command_check, "[--live] [--json]", "check the configuration; --live also fetches discovery documents and keys" },
+	{ "explain", command_explain,
+	  "--service S (--assertion FILE|- | --token FILE|-) [--client ID]\n"
+	  "                 [--resource R] [--scope S] [--now TIME] [--json]",
+	  "decide a credential without using it up, and say why" },
+	{ "plugins", command_plugins, "[--json]", "list what is installed" },
+	{ "onboard", command_onboard, "PROVIDER|CLIENT --service S [--json]", "what to type into an IdP or a client, byte for byte" },
+	{ "audit", command_audit, "verify|show FILE [--json]", "check the chain of an audit file, or show it" },
+	{ "__complete", command_complete, NULL, NULL },
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+static void usage(FILE *to)
+{
+	fputs("usage: emactl [-c FILE] [-v] COMMAND ...\n\n", to);
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (commands[i].usage)
+			fprintf(to, "  %-8s %s\n           %s\n", commands[i].name, commands[i].usage, commands[i].summary);
+	fprintf(to,
+	        "\n  -c, --config FILE   the configuration (%s)\n"
+	        "  -v, --verbose       warnings of the library on standard error\n"
+	        "      --version       the version\n\n"
+	        "Exit status: 0 granted or fine, 1 denied or something was found, 2 usage or no answer. See emactl(1).\n",
+	        EMA_CONFIG_FILE);
+}
+
+static void write_log(void *data, int level, const char *text)
+{
+	static const char *const levels[] = { "", "error", "warning", "info", "debug" };
+	(void)data;
+	fprintf(stderr, "emactl: %s: %s\n", levels[level >= 1 && level <= 4 ? level : 0], text);
+}
+
+ema_context *context_for(const struct options *options)
+{
+	ema_context *context = must(ema_new());
+	if (ema_set_plugin_path(context, getenv("EMA_PLUGIN_PATH")))
+		must(NULL);
+	if (options->verbose)
+		ema_set_log(context, write_log, NULL);
+	ema_set_observer(context);
+	return context;
+}
+
+ema_context *context_loaded(const struct options *options)
+{
+	ema_context *context = context_for(options);
+	if (ema_load(context, options->config) == EMA_OK)
+		return context;
+	fprintf(stderr, "%s\n", ema_error(context));
+	complain("%s was not loaded; `emactl check` says more", options->config);
+	ema_free(context);
+	return NULL;
+}
+
+int main(int count, char **words)
+{
+	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, NOW, JSON, LIVE, VERSION };
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },     { "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },             { "version", no_argument, NULL, VERSION },
+		{ "service", required_argument, NULL, SERVICE }, { "assertion", required_argument, NULL, ASSERTION },
+		{ "token", required_argument, NULL, TOKEN },    { "client", required_argument, NULL, CLIENT },
+		{ "resource", required_argument, NULL, RESOURCE }, { "scope", required_argument, NULL, SCOPE },
+		{ "now", required_argument, NULL, NOW },        { "json", no_argument, NULL, JSON },
+		{ "live", no_argument, NULL, LIVE },            { NULL, 0, NULL, 0 },
+	};
+	struct options options = { .config = EMA_CONFIG_FILE };
+	for (int option; (option = getopt_long(count, words, "c:vh", longs, NULL)) != -1;) {
+		switch (option) {
+		case 'c': options.config = optarg; break;
+		case 'v': options.verbose = 1; break;
+		case SERVICE: options.service = optarg; break;
+		case ASSERTION: options.assertion = optarg; break;
+		case TOKEN: options.token = optarg; break;
+		case CLIENT: options.client = optarg; break;
+		case RESOURCE: options.resource = optarg; break;
+		case SCOPE: options.scope = optarg; break;
+		case NOW: options.now = optarg; break;
+		case JSON: options.json = 1; break;
+		case LIVE: options.live = 1; break;
+		case 'h': usage(stdout); return STATUS_FINE;
+		case VERSION: printf("emactl %s\n", ema_version()); return STATUS_FINE;
+		default: fputs("Try `emactl --help`.\n", stderr); return STATUS_USAGE;
+		}
+	}
+	if (optind == count) {
+		usage(stderr);
+		return STATUS_USAGE;
+	}
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(words[optind], commands[i].name))
+			return commands[i].run(&options, count - optind - 1, words + optind + 1);
+	complain("there is no command \"%s\"", words[optind]);
+	fputs("Try `emactl --help`.\n", stderr);
+	return STATUS_USAGE;
+}

@@ -1,0 +1,50 @@
+/* emactl: what its commands share. */
+#ifndef EMACTL_EMACTL_H
+#define EMACTL_EMACTL_H
+
+#include <json-c/json.h>
+
+#include "ema/admin.h"
+
+/* Exit statuses. */
+enum { STATUS_FINE = 0, STATUS_DENY = 1, STATUS_USAGE = 2 };
+
+struct options {
+	const char *config;
+	const char *service, *assertion, *token, *client, *resource, *scope, *now;
+	int json, live, verbose;
+};
+
+/* Each gets its words after the options, and returns an exit status. */
+int command_check(const struct options *options, int count, char **words);
+int command_explain(const struct options *options, int count, char **words);
+int command_plugins(const struct options *options, int count, char **words);
+int command_onboard(const struct options *options, int count, char **words);
+int command_audit(const struct options *options, int count, char **words);
+int command_complete(const struct options *options, int count, char **words);
+
+/* A context with the plugin path of the environment, whose warnings go to standard error if verbose. Ends the program if there is no memory. */
+ema_context *context_for(const struct options *options);
+/* The same with the configuration loaded to look at, not to serve; NULL: it said why. */
+ema_context *context_loaded(const struct options *options);
+
+/* ---- Output ---- */
+
+enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_WARN, COLOUR_DIM, COLOUR_BOLD };
+/* The sequence that turns a colour on, "" where standard output is no terminal or NO_COLOR is set. */
+const char *colour(enum colour colour);
+const char *colour_off(void);
+/* "emactl: ..." on standard error; returns STATUS_USAGE. */
+int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Writes text for a person: control characters that a file or a token brought become '?'. */
+void print_plain(const char *text);
+/* Prints a JSON object on one line or pretty, and frees it. STATUS_USAGE if standard output is full. */
+int print_json(struct json_object *object);
+/* Adds a string, or null if it is NULL. */
+void json_add(struct json_object *object, const char *name, const char *text);
+/* The whole of a file or, for "-", of standard input, without white space at its ends; NULL: it said why. Free it. */
+char *read_word(const char *path, size_t most);
+/* Ends the program with a message where memory is gone. */
+void *must(void *pointer);
+
+#endif

@@ -1,0 +1,181 @@
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "emactl.h"
+
+#define TOKEN_MOST 65536
+
+/* Seconds since 1970, or "2026-11-23T11:40:00Z". -1: neither. */
+static int64_t parse_time(const char *text)
+{
+	char *end;
+	errno = 0;
+	long long seconds = strtoll(text, &end, 10);
+	if (!errno && end != text && !*end && seconds > 0)
+		return seconds;
+	struct tm tm = { 0 };
+	end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return end && !*end ? (int64_t)timegm(&tm) : -1;
+}
+
+typedef const char *item_fn(const ema_decision *decision, size_t index);
+
+static void json_list(struct json_object *object, const char *name, const ema_decision *decision, item_fn *item)
+{
+	struct json_object *list = must(json_object_new_array());
+	for (size_t i = 0; item(decision, i); i++)
+		json_object_array_add(list, must(json_object_new_string(item(decision, i))));
+	json_object_object_add(object, name, list);
+}
+
+static struct json_object *as_json(const ema_decision *decision, const struct options *options)
+{
+	int code = ema_decision_code(decision);
+	struct json_object *all = must(json_object_new_object()), *trace = must(json_object_new_array());
+	json_add(all, "verdict", code ? "deny" : "permit");
+	json_add(all, "code", ema_code_name(code));
+	json_add(all, "service", options->service);
+	json_add(all, "reason", ema_decision_operator_line(decision));
+	json_add(all, "user_line", ema_decision_user_line(decision));
+	json_add(all, "request", ema_decision_id(decision));
+	json_add(all, "subject", ema_decision_subject(decision));
+	json_add(all, "provider", ema_decision_provider(decision));
+	json_add(all, "issuer", ema_decision_issuer(decision));
+	json_add(all, "tenant", ema_decision_tenant(decision));
+	json_add(all, "sub", ema_decision_sub(decision));
+	json_add(all, "client", ema_decision_client(decision));
+	json_add(all, "email", ema_decision_email(decision));
+	json_add(all, "person", ema_decision_person(decision));
+	json_add(all, "actor", ema_decision_actor(decision));
+	json_add(all, "resource", ema_decision_resource(decision));
+	json_object_object_add(all, "expires", ema_decision_expires(decision) ? must(json_object_new_int64(ema_decision_expires(decision))) : NULL);
+	json_list(all, "groups", decision, ema_decision_group);
+	json_list(all, "roles", decision, ema_decision_role);
+	json_list(all, "scopes", decision, ema_decision_scope);
+	json_list(all, "accounts", decision, ema_decision_account);
+	for (size_t i = 0; ema_step_stage(decision, i); i++) {
+		struct json_object *step = must(json_object_new_object());
+		json_add(step, "rule", ema_step_rule(decision, i));
+		json_add(step, "stage", ema_step_stage(decision, i));
+		json_add(step, "name", ema_step_name(decision, i));
+		json_add(step, "control", ema_step_control(decision, i));
+		json_add(step, "code", ema_code_name(ema_step_code(decision, i)));
+		json_add(step, "action", ema_step_action(decision, i));
+		json_object_object_add(step, "depth", must(json_object_new_int(ema_step_depth(decision, i))));
+		json_add(step, "text", ema_step_text(decision, i));
+		json_object_array_add(trace, step);
+	}
+	json_object_object_add(all, "trace", trace);
+	return all;
+}
+
+static void line(const char *name, const char *value)
+{
+	if (!value)
+		return;
+	printf("  %-10s ", name);
+	print_plain(value);
+	putchar('\n');
+}
+
+static void list(const char *name, const ema_decision *decision, item_fn *item)
+{
+	if (!item(decision, 0))
+		return;
+	printf("  %-10s ", name);
+	for (size_t i = 0; item(decision, i); i++) {
+		if (i)
+			fputs(", ", stdout);
+		print_plain(item(decision, i));
+	}
+	putchar('\n');
+}
+
+static void for_person(const ema_decision *decision, const struct options *options)
+{
+	int code = ema_decision_code(decision);
+	printf("%s%s%s  %s  (service %s)\n", colour(code ? COLOUR_BAD : COLOUR_GOOD), code ? "DENY" : "PERMIT", colour_off(), ema_code_name(code),
+	       options->service);
+	line(code ? "why" : "because", ema_decision_operator_line(decision));
+	if (code)
+		line("user sees", ema_decision_user_line(decision));
+	line("subject", ema_decision_subject(decision));
+	line("issuer", ema_decision_issuer(decision));
+	line("client", ema_decision_client(decision));
+	line("actor", ema_decision_actor(decision));
+	line("e-mail", ema_decision_email(decision));
+	line("person", ema_decision_person(decision));
+	list("groups", decision, ema_decision_group);
+	list("roles", decision, ema_decision_role);
+	list("scopes", decision, ema_decision_scope);
+	list("accounts", decision, ema_decision_account);
+	if (ema_decision_trace(decision, 0))
+		printf("  what ran\n");
+	for (size_t i = 0; ema_decision_trace(decision, i); i++) {
+		fputs("    ", stdout);
+		print_plain(ema_decision_trace(decision, i));
+		putchar('\n');
+	}
+}
+
+static int set_item(ema_request *request, int item, const char *name, const char *value)
+{
+	return value && ema_request_set(request, item, value) ? complain("--%s is too long", name) : STATUS_FINE;
+}
+
+int command_explain(const struct options *options, int count, char **words)
+{
+	const char *path = options->assertion ? options->assertion : options->token;
+	int64_t now = options->now ? parse_time(options->now) : 0;
+	int status = STATUS_USAGE;
+	ema_context *context = NULL;
+	ema_request *request = NULL;
+	ema_decision *decision = NULL;
+	char *token = NULL;
+	(void)words;
+	if (count)
+		return complain("explain takes no words, options alone; see `emactl --help`");
+	if (!options->service)
+		return complain("--service is missing: for which service should it be decided?");
+	if (!path || (options->assertion && options->token))
+		return complain("give --assertion FILE for an ID-JAG or --token FILE for an access token, \"-\" for standard input");
+	if (now < 0)
+		return complain("--now takes seconds since 1970, or a time like 2026-11-23T11:40:00Z");
+	token = read_word(path, TOKEN_MOST);
+	context = token ? context_loaded(options) : NULL;
+	if (!context)
+		goto out;
+	request = must(ema_request_new());
+	if (ema_request_credential(request, options->assertion ? EMA_CREDENTIAL_ID_JAG : EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)))
+		must(NULL);
+	if (set_item(request, EMA_REQUEST_CLIENT_ID, "client", options->client) ||
+	    set_item(request, EMA_REQUEST_RESOURCE, "resource", options->resource) || set_item(request, EMA_REQUEST_SCOPE, "scope", options->scope))
+		goto out;
+	int code = ema_explain(context, options->service, request, now, &decision);
+	must(decision);
+	if (code == EMA_UNKNOWN_SERVICE) {
+		complain("%s", ema_decision_operator_line(decision));
+		for (size_t i = 0; ema_service_id(context, i); i++)
+			fprintf(stderr, "%s%s%s", i ? ", " : "it has: ", ema_service_id(context, i), ema_service_id(context, i + 1) ? "" : "\n");
+		goto out;
+	}
+	status = code ? STATUS_DENY : STATUS_FINE;
+	if (options->json) {
+		int printed = print_json(as_json(decision, options));
+		status = printed ? printed : status;
+	} else {
+		for_person(decision, options);
+	}
+out:
+	ema_decision_free(decision);
+	ema_request_free(request);
+	ema_free(context);
+	if (token)
+		explicit_bzero(token, strlen(token));
+	free(token);
+	return status;
+}

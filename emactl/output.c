@@ -1,0 +1,94 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "emactl.h"
+
+static int colourful(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	return isatty(STDOUT_FILENO) && (!no || !*no) && term && strcmp(term, "dumb");
+}
+
+const char *colour(enum colour which)
+{
+	static const char *const sequences[] = { "", "\033[32m", "\033[31m", "\033[33m", "\033[2m", "\033[1m" };
+	return colourful() ? sequences[which] : "";
+}
+
+const char *colour_off(void)
+{
+	return colourful() ? "\033[0m" : "";
+}
+
+int complain(const char *format, ...)
+{
+	va_list arguments;
+	fputs("emactl: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	return STATUS_USAGE;
+}
+
+void print_plain(const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+		putchar((*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f ? '?' : *c);
+}
+
+int print_json(struct json_object *object)
+{
+	puts(json_object_to_json_string_ext(must(object), JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+	return fflush(stdout) ? STATUS_USAGE : STATUS_FINE;
+}
+
+void json_add(struct json_object *object, const char *name, const char *text)
+{
+	json_object_object_add(object, name, text ? must(json_object_new_string(text)) : NULL);
+}
+
+char *read_word(const char *path, size_t most)
+{
+	int standard = !strcmp(path, "-");
+	FILE *file = standard ? stdin : fopen(path, "re");
+	char *text = must(malloc(most + 2));
+	size_t length = 0;
+	if (file)
+		length = fread(text, 1, most + 1, file);
+	if (!file || ferror(file)) {
+		complain("%s: %s", standard ? "standard input" : path, strerror(errno));
+		goto fail;
+	}
+	if (length > most) {
+		complain("%s: over %zu bytes: that is no token", standard ? "standard input" : path, most);
+		goto fail;
+	}
+	while (length && strchr(" \t\r\n", text[length - 1]))
+		length--;
+	text[length] = 0;
+	size_t blank = strspn(text, " \t\r\n");
+	memmove(text, text + blank, length - blank + 1);
+	if (!standard)
+		fclose(file);
+	return text;
+fail:
+	if (file && !standard)
+		fclose(file);
+	free(text);
+	return NULL;
+}
+
+void *must(void *pointer)
+{
+	if (!pointer) {
+		fputs("emactl: no memory\n", stderr);
+		exit(STATUS_USAGE);
+	}
+	return pointer;
+}

@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# emactl as an operator uses it, against devidp.
+. "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+
+unset NO_COLOR
+mkdir -m 0700 "$work/state"
+background devidp --ports okta=0,azure=0,oidc=0 --state "$work/state" --ready-file "$work/ready" >"$work/devidp.log" 2>&1
+for _ in $(seq 100); do [ -s "$work/ready" ] && break; sleep 0.1; done
+# shellcheck disable=SC1091
+. "$work/ready"
+tenant=6babcaad-604b-40ac-a9d7-9fd97c0b779f
+
+cat >"$work/ema.conf" <<EOF
+issuer = "https://auth.acme.example";
+providers = (
+  { id = "okta"; plugin = "okta_xaa"; org = "http://127.0.0.1:$okta"; insecure_http = true; authority = ["acme.example"]; },
+  { id = "oidc"; plugin = "oidc"; issuer = "http://127.0.0.1:$oidc"; insecure_http = true; accepts = ["id_jag"]; } );
+audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
+services = (
+  { id = "github";
+    issuer = "https://auth.acme.example/github";
+    resource = "https://mcp.acme.example/github";
+    identity = ["okta", "oidc"];
+    scopes = ( { name = "repo:read"; access = "read"; tools = ["get_*"]; } );
+    grants = ( { provider = "okta"; group = "engineering"; from = "claims"; scopes = ["repo:read"]; } );
+  } );
+EOF
+chmod 0640 "$work/ema.conf"
+token() { devidp --state "$work/state" --service https://auth.acme.example/github --client app --scope repo:read --print-assertion "$@"; }
+explain() { emactl -c "$work/ema.conf" explain --service github --client app --assertion "$@"; }
+
+fails 1 "check has warnings" emactl -c "$work/ema.conf" check --json
+says '"loads": true'
+says '"W-INSECURE"'
+fails 2 "no command" emactl
+says "usage: emactl"
+fails 2 "unknown command" emactl frobnicate
+says 'there is no command "frobnicate"'
+fails 2 "unknown option" emactl check --frobnicate
+fails 2 "no such file" emactl -c "$work/none.conf" explain --service github --assertion /dev/null
+ok "version" emactl --version
+ok "help" emactl --help
+says "Exit status"
+
+token alice >"$work/alice"
+ok "a good assertion is granted" explain "$work/alice"
+says "PERMIT"
+says "okta/-/"
+says "identity okta (sufficient): ok -> done"
+ok "explaining uses nothing up" explain "$work/alice"
+ok "from standard input" explain - <"$work/alice"
+ok "an issuer of its own kind" explain <(token carol --persona oidc)
+says "oidc/-/"
+fails 1 "an address that another provider has the authority for" explain <(token alice --persona oidc)
+says "wrong_provider"
+fails 1 "another client" emactl -c "$work/ema.conf" explain --service github --client other --assertion "$work/alice"
+says "wrong_client"
+fails 1 "no client" emactl -c "$work/ema.conf" explain --service github --assertion "$work/alice"
+for bad in audience:wrong_audience audience-slash:wrong_audience expired:expired future:issued_in_future hs256:bad_algorithm \
+	algorithm-none:bad_algorithm signature:bad_signature no-jti:missing_claim no-sub:missing_claim typ:wrong_type \
+	lifetime:lifetime_too_long not-before:not_yet_valid issuer:unknown_issuer issuer-slash:unknown_issuer \
+	duplicate:duplicate_member unknown-key:unknown_key client:wrong_client; do
+	fails 1 "--bad ${bad%%:*}" explain <(token alice --bad "${bad%%:*}")
+	says "${bad##*:}"
+done
+fails 1 "the slash is named" explain <(token alice --bad issuer-slash)
+says "slash at its end"
+says "ema.conf:3"
+fails 1 "later it has expired" explain "$work/alice" --now 2099-01-01T00:00:00Z
+says "expired"
+fails 2 "a time that is none" explain "$work/alice" --now yesterday
+fails 2 "no service" emactl -c "$work/ema.conf" explain --assertion "$work/alice"
+fails 2 "unknown service" emactl -c "$work/ema.conf" explain --service gitlab --assertion "$work/alice"
+says "it has: github"
+fails 2 "both kinds" explain "$work/alice" --token "$work/alice"
+head -c 70000 /dev/zero | tr '\0' a >"$work/huge"
+fails 2 "a file that is no token" explain "$work/huge"
+fails 1 "JSON of a refusal" explain <(token alice --bad expired) --json
+says '"code": "expired"'
+says '"subject": null'
+ok "JSON of a grant" explain "$work/alice" --json
+says '"verdict": "permit"'
+ok "no colour where there is no terminal" sh -c '! emactl -c "$1" explain --service github --client app --assertion "$2" | grep -q "$(printf "\033")"' sh "$work/ema.conf" "$work/alice"
+ok "nothing was written" test ! -e "$work/audit.jsonl" -o ! -s "$work/audit.jsonl"
+
+ok "check --live" sh -c 'emactl -c "$1" check --live; test $? -le 1' sh "$work/ema.conf"
+says "provider okta: keys fetched"
+says "provider oidc: keys fetched"
+curl -fsS -X POST "http://127.0.0.1:$oidc/devidp/answer?wrong=issuer" >/dev/null
+fails 1 "check --live finds an issuer that differs" emactl -c "$work/ema.conf" check --live
+curl -fsS -X POST "http://127.0.0.1:$oidc/devidp/answer?wrong=nothing" >/dev/null
+curl -fsS -X POST "http://127.0.0.1:$okta/devidp/outage?on=1" >/dev/null
+fails 1 "an outage is not the user's fault" explain "$work/alice"
+says "keys_unavailable"
+curl -fsS -X POST "http://127.0.0.1:$okta/devidp/outage?on=0" >/dev/null
+
+ok "onboard okta" emactl -c "$work/ema.conf" onboard okta --service github
+says "https://auth.acme.example/github"
+ok "onboard a client" emactl -c "$work/ema.conf" onboard vscode --service github
+says "https://mcp.acme.example/github"
+fails 2 "onboard nobody" emactl -c "$work/ema.conf" onboard nobody --service github
+says "providers: okta oidc"
+ok "completion" emactl -c "$work/ema.conf" __complete services
+says "github"
+
+sed 's/repo:read"\]; } );/repo:read"]; gruop = "x"; } );/' "$work/ema.conf" >"$work/typo.conf"
+chmod 0640 "$work/typo.conf"
+fails 1 "a typo is found" emactl -c "$work/typo.conf" check
+says "typo.conf:12: "
+says "gruop"
+says "would not load"
+sed 's/org = /orgg = /' "$work/ema.conf" >"$work/typo2.conf"
+chmod 0640 "$work/typo2.conf"
+fails 1 "a plugin's key" emactl -c "$work/typo2.conf" check
+says "orgg"
+sed 's/okta_xaa/okta_xxa/' "$work/ema.conf" >"$work/typo3.conf"
+chmod 0640 "$work/typo3.conf"
+fails 1 "a plugin's name" emactl -c "$work/typo3.conf" check
+says "okta_xaa"
+sed 's/okta_xaa/file/' "$work/ema.conf" >"$work/typo4.conf"
+chmod 0640 "$work/typo4.conf"
+fails 1 "a plugin of another kind" emactl -c "$work/typo4.conf" check
+says "E-ROLE"
+
+ok "plugins" emactl plugins
+says "okta_xaa"
+says "azure_ad"
+ok "plugins as JSON" emactl plugins --json
+: "$tenant" "$azure"
+plan
