@@ -5,6 +5,7 @@ MODULE_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -no-undefined \
 	-export-symbols-regex '^ema_plugin_entry$$'
 
 include plugins/azure_ad/local.mk
+include plugins/fault/local.mk
 include plugins/file/local.mk
 include plugins/oidc/local.mk
 include plugins/okta_xaa/local.mk

@@ -30,8 +30,9 @@ static int out_of_memory(struct instance *instance)
 	return EMA_OUT_OF_MEMORY;
 }
 
-#define WRONG(instance, node, ...) \
-	((instance)->conf_failed = 1, finding_node((instance)->findings, "E-VALUE", (node), __VA_ARGS__), EMA_CONFIG)
+#define FOUND(instance, id, node, ...) ((instance)->conf_failed = 1, finding_node((instance)->findings, id, (node), __VA_ARGS__), EMA_CONFIG)
+#define WRONG(instance, node, ...) FOUND(instance, "E-VALUE", node, __VA_ARGS__)
+#define MISTYPED(instance, node, ...) FOUND(instance, "E-TYPE", node, __VA_ARGS__)
 
 void conf_mark(struct instance *instance, const struct conf_node *group, const char *key)
 {
@@ -78,7 +79,7 @@ static int of_kind(struct instance *instance, const struct conf_node *node, enum
 {
 	if (node->kind == kind)
 		return EMA_OK;
-	return WRONG(instance, node, "%s is %s; write it as %s", node->name, conf_kind_name(node->kind), example);
+	return MISTYPED(instance, node, "%s is %s; write it as %s", node->name, conf_kind_name(node->kind), example);
 }
 
 /* What all getters of one value begin with: returns from the caller unless the node is there and of the kind. */
@@ -135,7 +136,7 @@ static int strings_of(struct instance *instance, const struct conf_node *node, c
 		return out_of_memory(instance);
 	for (size_t i = 0; i < node->count; i++) {
 		if (node->children[i].kind != CONF_STRING)
-			return WRONG(instance, &node->children[i], "%s has %s in its list, where only strings can be", node->name, conf_kind_name(node->children[i].kind));
+			return MISTYPED(instance, &node->children[i], "%s has %s in its list, where only strings can be", node->name, conf_kind_name(node->children[i].kind));
 		(*list)[i] = node->children[i].string;
 	}
 	return EMA_OK;
@@ -150,7 +151,7 @@ int host_conf_list(ema_conf *conf, const char *key, const char *const **out, siz
 	if (code || !node)
 		return code;
 	if (node->kind != CONF_ARRAY && node->kind != CONF_LIST)
-		return WRONG(instance, node, "%s is %s; write it as a list, as in [\"one\", \"two\"]", key, conf_kind_name(node->kind));
+		return MISTYPED(instance, node, "%s is %s; write it as a list, as in [\"one\", \"two\"]", key, conf_kind_name(node->kind));
 	if ((code = strings_of(instance, node, &list)))
 		return code;
 	*out = list;
@@ -172,7 +173,7 @@ int host_conf_claims(ema_conf *conf, const char *key, const char *const **out, s
 			return out_of_memory(instance);
 		list[0] = node->string;
 	} else if (node->kind != CONF_ARRAY && node->kind != CONF_LIST) {
-		return WRONG(instance, node, "%s is %s; write the name of a claim, or a list of them", key, conf_kind_name(node->kind));
+		return MISTYPED(instance, node, "%s is %s; write the name of a claim, or a list of them", key, conf_kind_name(node->kind));
 	} else if ((code = strings_of(instance, node, &list))) {
 		return code;
 	}
@@ -275,11 +276,11 @@ int host_conf_item(ema_conf *conf, const char *key, size_t index, ema_conf **out
 	if (code || !node)
 		return code;
 	if (node->kind != CONF_LIST)
-		return WRONG(instance, node, "%s is %s; write it as a list of groups, as in ( { key = value; } )", key, conf_kind_name(node->kind));
+		return MISTYPED(instance, node, "%s is %s; write it as a list of groups, as in ( { key = value; } )", key, conf_kind_name(node->kind));
 	if (index >= node->count)
 		return EMA_OK;
 	if (node->children[index].kind != CONF_GROUP)
-		return WRONG(instance, &node->children[index], "%s has %s in its list, where only groups can be", key, conf_kind_name(node->children[index].kind));
+		return MISTYPED(instance, &node->children[index], "%s has %s in its list, where only groups can be", key, conf_kind_name(node->children[index].kind));
 	return group_of(instance, &node->children[index], out);
 }
 

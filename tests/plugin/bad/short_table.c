@@ -1,0 +1,17 @@
+/* Says that its description is shorter than it can be. */
+#include "bad.h"
+
+static int identify(ema_instance *self, ema_call *call)
+{
+	(void)self; (void)call;
+	return EMA_OK;
+}
+
+static const struct ema_identity_ops identity = { sizeof identity, bad_open, bad_close, identify };
+static const struct ema_plugin plugin = { 24, EMA_ABI, EMA_THREADS_SERIAL, "short_table", "1", "misbehaves", &identity, NULL, NULL, NULL, NULL };
+
+EMA_EXPORT const struct ema_plugin *ema_plugin_entry(const struct ema_host *lent)
+{
+	host = lent;
+	return &plugin;
+}

@@ -1,0 +1,44 @@
+# The headers stand alone in every dialect, keep what was promised, and name nothing that the manual does not.
+. "${srcdir:-.}/tests/lib.sh"
+compilers() { for c in "$@"; do command -v "$c" >/dev/null && echo "$c"; done; }
+
+alone() { # COMPILER LANGUAGE DIALECT
+	local header
+	for header in "$srcdir"/include/ema/*.h; do
+		printf '#include "ema/%s"\nextern int alone;\n' "${header##*/}" >"$work/alone.$2"
+		"$1" "-std=$3" -pedantic-errors -Wall -Wextra -Werror -I"$srcdir/include" -fsyntax-only "$work/alone.$2" || return
+	done
+}
+for cc in $(compilers gcc clang); do
+	for std in c90 c99 c11 c17; do ok "$cc -std=$std takes each public header alone" alone "$cc" c $std; done
+done
+for cxx in $(compilers g++ clang++); do
+	for std in c++98 c++11 c++14 c++17 c++20; do ok "$cxx -std=$std takes each public header alone" alone "$cxx" cc $std; done
+done
+
+frozen=$srcdir/tests/plugin/abi-1.0
+for cc in $(compilers gcc clang); do
+	ok "$cc: each member of the 1.0 header is where it was, of the same type" \
+		"$cc" -Wall -Wextra -Werror -I"$srcdir/include" -fsyntax-only "$srcdir/tests/plugin/abi_1_0.c"
+done
+same_asserts() { CC=${CC:-cc} sh "$srcdir/tests/plugin/abi-asserts" "$frozen" | cmp - "$srcdir/tests/plugin/abi_1_0.c"; }
+ok "the assertions are those of the frozen header" same_asserts
+
+# What the asserts cannot see would show here: all types that a plugin reaches, old header against new.
+reference() { # NAME INCLUDE
+	${CC:-cc} -g -O0 -fPIC -shared -I"$2" -o "$work/$1.so" "$srcdir/tests/plugin/reference.c"
+}
+abi_same() { reference old "$frozen" && reference new "$srcdir/include" && abidiff "$work/old.so" "$work/new.so"; }
+if command -v abidiff >/dev/null; then ok "abidiff sees no difference in a plugin built with either header" abi_same
+else skip "abidiff sees no difference in a plugin built with either header" "no abidiff here (Debian: abigail-tools)"; fi
+
+named() { # every member of a struct and every constant of plugin.h stands in the manual
+	local missing=0 word
+	for word in $(sh "$srcdir/tests/plugin/abi-asserts" "$srcdir/include" | sed -n 's/^SAME_PLACE([a-z_]*, \([a-z_]*\),.*/\1/p' | sort -u) \
+		$(grep -oE '^#define EMA_[A-Z0-9_]+' "$srcdir/include/ema/plugin.h" | sed 's/#define //' | grep -vE 'EMA_PLUGIN_H|EMA_EXPORT' | sort -u); do
+		grep -qE "(^|[^a-zA-Z_])$word([^a-zA-Z_]|\$)" "$srcdir/man/ema-plugin.7" || { echo "ema-plugin(7) does not name $word"; missing=1; }
+	done
+	return $missing
+}
+ok "ema-plugin(7) names each member and constant of ema/plugin.h" named
+plan

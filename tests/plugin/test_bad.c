@@ -1,0 +1,204 @@
+/* Plugins that misbehave, one per file in bad/: none may crash, hang or be allowed what it must not. */
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "rig.h"
+
+/* Refused before anything of it runs for a decision. */
+static void is_not_loaded(void **state)
+{
+	static const struct {
+		const char *name, *says;
+	} cases[] = {
+		{ "null_table", "needs a newer EMA" },
+		{ "short_table", "its description says that it has 24 bytes" },
+		{ "huge_size", "1048576 bytes" },
+		{ "huge_kind", "its identity table says" },
+		{ "short_kind", "its identity table says" },
+		{ "wrong_abi", "made for plugin interface 2.0" },
+		{ "no_entry", "it has no ema_plugin_entry" },
+		{ "entry_elsewhere", "which it depends on" },
+		{ "no_function", "its identity table lacks identify" },
+		{ "no_kind", "it is of no kind" },
+		{ "no_name", "it has no name" },
+		{ "other_name", "its file must be good.so" },
+		{ "goood", "did you mean \"good\"?" },
+		{ "../good", "must be a name or an absolute path" },
+		{ "go.od", "letters, digits" },
+		{ "", "letters, digits" },
+		{ "/nowhere/good.so", "No such file" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct plugin *plugin = NULL;
+		struct failure failure = FAILURE_INIT;
+		assert_int_equal(plugin_open(&rig_search, cases[i].name, &plugin, &failure), EMA_CONFIG);
+		if (!strstr(failure.text, cases[i].says))
+			fail_msg("%s: %s", cases[i].name, failure.text);
+		assert_null(plugin);
+	}
+}
+
+static void is_not_opened(void **state)
+{
+	static const struct {
+		const char *name, *text, *id, *says;
+	} cases[] = {
+		{ "open_fails", "", "E-PLUGIN", "something that the decision needs did not answer" },
+		{ "open_says_why", "colour = \"red\";", "E-VALUE", "colour: must be blue" },
+		{ "fetches_in_open", "", "E-PLUGIN", "without naming it" },
+		{ "good", "color = \"red\";", "E-UNKNOWN", "unknown key \"color\"" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct rig rig = { .conf = NULL };
+		assert_int_equal(rig_open(&rig, cases[i].name, PLUGIN_IDENTITY, cases[i].text), EMA_CONFIG);
+		assert_true(rig_found(&rig, cases[i].id, cases[i].says));
+		assert_null(rig.instance);
+		rig_close(&rig);
+	}
+}
+
+static void is_not_believed(void **state)
+{
+	static const struct {
+		const char *name;
+		int code;
+		const char *says;
+	} cases[] = {
+		{ "good", EMA_OK, "" },
+		{ "newer", EMA_OK, "" },
+		{ "null_everywhere", EMA_OK, "" },
+		{ "returns_42000", EMA_INTERNAL, "code that its kind may not" },
+		{ "foreign_code", EMA_INTERNAL, "code that its kind may not" },
+		{ "ok_without_vouching", EMA_INTERNAL, "vouched for nobody" },
+		{ "vouches_twice", EMA_INTERNAL, "two different subjects" },
+		{ "vouches_then_fails", EMA_INTERNAL, "vouched and answered with a failure" },
+		{ "says_nothing", EMA_INTERNAL, "did not say all" },
+		{ "sets_a_person", EMA_INTERNAL, "called set_person" },
+		{ "keeps_call", EMA_OK, "" },
+		{ "leaks_thread", EMA_OK, "" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct rig rig = { .conf = NULL };
+		assert_int_equal(rig_open(&rig, cases[i].name, PLUGIN_IDENTITY, ""), EMA_OK);
+		for (int again = 0; again < 3; again++) {
+			struct call_settings settings;
+			struct ema_call *call = NULL;
+			struct failure failure = FAILURE_INIT;
+			rig_call(&rig, &settings);
+			int code = call_run(&settings, &call, &failure);
+			if (code != cases[i].code || !strstr(failure.text, cases[i].says))
+				fail_msg("%s: %d %s", cases[i].name, code, failure.text);
+			assert_int_equal(code, failure.code);
+			if (code == EMA_OK)
+				assert_string_equal(call_result(call)->subject, "alice");
+			call_free(call);
+		}
+		rig_close(&rig);
+	}
+	usleep(100000); /* the thread that was left behind ends in code that is still mapped */
+}
+
+/* Under a control that ignores ok, a vouching is neither asked for nor judged. */
+static void an_ignored_rule_need_not_vouch(void **state)
+{
+	struct rig rig = { .conf = NULL };
+	struct call_settings settings;
+	struct ema_call *call = NULL;
+	struct failure failure = FAILURE_INIT;
+	(void)state;
+	assert_int_equal(rig_open(&rig, "ok_without_vouching", PLUGIN_IDENTITY, ""), EMA_OK);
+	rig_call(&rig, &settings);
+	settings.unjudged = 1;
+	assert_int_equal(call_run(&settings, &call, &failure), EMA_OK);
+	call_free(call);
+	rig_close(&rig);
+}
+
+static void an_answer_after_the_deadline_is_a_timeout(void **state)
+{
+	struct rig rig = { .conf = NULL };
+	struct call_settings settings;
+	struct ema_call *call = NULL;
+	struct failure failure = FAILURE_INIT;
+	(void)state;
+	assert_int_equal(rig_open(&rig, "sleeps", PLUGIN_IDENTITY, ""), EMA_OK);
+	rig_call(&rig, &settings);
+	settings.deadline = clock_monotonic(&clock_system) + 50;
+	assert_int_equal(call_run(&settings, &call, &failure), EMA_TIMEOUT);
+	assert_non_null(strstr(failure.text, "after the deadline"));
+	call_free(call);
+	failure_clear(&failure);
+	assert_int_equal(call_run(&settings, &call, &failure), EMA_TIMEOUT); /* it has passed by now */
+	call_free(call);
+	rig_close(&rig);
+}
+
+static void *run_slowly(void *data)
+{
+	struct call_settings settings;
+	struct ema_call *call = NULL;
+	rig_call(data, &settings);
+	call_run(&settings, &call, NULL);
+	call_free(call);
+	return NULL;
+}
+
+static void waiting_for_a_busy_instance_ends(void **state)
+{
+	struct rig rig = { .conf = NULL };
+	struct call_settings settings;
+	struct ema_call *call = NULL;
+	struct failure failure = FAILURE_INIT;
+	pthread_t thread;
+	(void)state;
+	assert_int_equal(rig_open(&rig, "sleeps", PLUGIN_IDENTITY, ""), EMA_OK);
+	assert_int_equal(pthread_create(&thread, NULL, run_slowly, &rig), 0);
+	while (instance_enter(rig.instance, 0) == EMA_OK) /* until the other one has begun */
+		instance_leave(rig.instance);
+	rig_call(&rig, &settings);
+	settings.deadline = clock_monotonic(&clock_system) + 50;
+	assert_int_equal(call_run(&settings, &call, &failure), EMA_TIMEOUT);
+	assert_non_null(strstr(failure.text, "busy"));
+	call_free(call);
+	pthread_join(thread, NULL);
+	rig_close(&rig);
+}
+
+static void a_forked_child_gets_a_clean_error(void **state)
+{
+	struct rig rig = { .conf = NULL };
+	struct call_settings settings;
+	struct ema_call *call = NULL;
+	struct failure failure = FAILURE_INIT;
+	pid_t self = getpid();
+	int status = 0;
+	(void)state;
+	assert_int_equal(rig_open(&rig, "forks", PLUGIN_IDENTITY, ""), EMA_OK);
+	rig_call(&rig, &settings);
+	int code = call_run(&settings, &call, &failure);
+	if (getpid() != self)
+		_exit(code == EMA_AFTER_FORK ? 7 : 8);
+	assert_int_equal(code, EMA_OK);
+	assert_true(wait(&status) > 0);
+	assert_int_equal(WEXITSTATUS(status), 7);
+	call_free(call);
+	rig_close(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(is_not_loaded),
+		cmocka_unit_test(is_not_opened),
+		cmocka_unit_test(is_not_believed),
+		cmocka_unit_test(an_ignored_rule_need_not_vouch),
+		cmocka_unit_test(an_answer_after_the_deadline_is_a_timeout),
+		cmocka_unit_test(waiting_for_a_busy_instance_ends),
+		cmocka_unit_test(a_forked_child_gets_a_clean_error),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,231 @@
+/* Directories, guards, stores and sinks: what they may say, and what the settings come to. */
+#include <sys/stat.h>
+
+#include "rig.h"
+
+static int run(struct rig *rig, struct ema_call **call, struct failure *failure)
+{
+	struct call_settings settings;
+	rig_call(rig, &settings);
+	settings.kind = 0;
+	return call_run(&settings, call, failure);
+}
+
+static void each_kind_answers_in_its_own_codes(void **state)
+{
+	static const struct {
+		enum plugin_kind kind;
+		const char *text;
+		int code;
+		const char *says;
+	} cases[] = {
+		{ PLUGIN_DIRECTORY, "", EMA_OK, "" },
+		{ PLUGIN_DIRECTORY, "code = \"unknown_subject\"; text = \"nobody of that name\";", EMA_UNKNOWN_SUBJECT, "nobody of that name" },
+		{ PLUGIN_DIRECTORY, "code = \"directory_stale\";", EMA_DIRECTORY_STALE, "" },
+		{ PLUGIN_DIRECTORY, "code = \"expired\";", EMA_INTERNAL, "its kind may not" },
+		{ PLUGIN_DIRECTORY, "misbehave = \"vouch_in_vain\";", EMA_INTERNAL, "called vouch" },
+		{ PLUGIN_GUARD, "", EMA_OK, "" },
+		{ PLUGIN_GUARD, "code = \"denied\";", EMA_DENIED, "was told to" },
+		{ PLUGIN_GUARD, "code = \"bad_signature\";", EMA_INTERNAL, "its kind may not" },
+		{ PLUGIN_GUARD, "misbehave = \"vouch_in_vain\";", EMA_INTERNAL, "called vouch" },
+		{ PLUGIN_GUARD, "misbehave = \"unknown_code\";", EMA_INTERNAL, "its kind may not" },
+		{ PLUGIN_GUARD, "misbehave = \"other_thread\";", EMA_OK, "" },
+		{ PLUGIN_STORE, "", EMA_INTERNAL, "not called this way" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct rig rig = { .conf = NULL };
+		struct ema_call *call = NULL;
+		struct failure failure = FAILURE_INIT;
+		assert_int_equal(rig_open(&rig, "fault", cases[i].kind, cases[i].text), EMA_OK);
+		int code = run(&rig, &call, &failure);
+		if (code != cases[i].code || !strstr(failure.text, cases[i].says))
+			fail_msg("case %zu: %d %s", i, code, failure.text);
+		call_free(call);
+		rig_close(&rig);
+	}
+}
+
+static void a_directory_tells_what_it_knows(void **state)
+{
+	struct rig rig = { .conf = NULL };
+	struct ema_call *call = NULL;
+	(void)state;
+	assert_int_equal(rig_open(&rig, "fault", PLUGIN_DIRECTORY,
+	                          "person = \"p1\"; active = false; groups = [\"a\", \"b\"]; roles = (\"r\"); accounts = [\"github=octo\"]; max_age = \"5m\";"), EMA_OK);
+	assert_int_equal(run(&rig, &call, NULL), EMA_OK);
+	const struct call_result *r = call_result(call);
+	assert_string_equal(r->person, "p1");
+	assert_false(r->person_active);
+	assert_int_equal(r->groups.count, 2);
+	assert_string_equal(r->roles.list[0], "r");
+	assert_string_equal(r->accounts.list[0], "github=octo");
+	assert_int_equal(r->max_age_ms, 300000);
+	call_free(call);
+	rig_close(&rig);
+}
+
+/* Every mistake in a setting is a finding that says what to write, and the instance does not open. */
+static void wrong_settings_are_findings(void **state)
+{
+	static const struct {
+		const char *text, *id, *says;
+	} cases[] = {
+		{ "code = 5;", "E-TYPE", "write it as a string" },
+		{ "delay = \"5\";", "E-VALUE", "no time with a unit" },
+		{ "delay = 5;", "E-TYPE", "as in \"5m\"" },
+		{ "groups = \"a\";", "E-TYPE", "write it as a list" },
+		{ "groups = (\"a\", 5);", "E-TYPE", "only strings" },
+		{ "grups = [\"a\"];", "E-UNKNOWN", "did you mean \"groups\"" },
+		{ "code = \"deny\";", "E-VALUE", "no such name" },
+		{ "misbehave = \"unasked_key\"; text = \"x\";", "E-UNKNOWN", "unknown key \"text\"" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct rig rig = { .conf = NULL };
+		assert_int_equal(rig_open(&rig, "fault", PLUGIN_GUARD, cases[i].text), EMA_CONFIG);
+		if (!rig_found(&rig, cases[i].id, cases[i].says))
+			fail_msg("case %zu", i);
+		assert_true(rig.findings.list[0].line > 0);
+		assert_null(rig.instance);
+		rig_close(&rig);
+	}
+}
+
+/* A secret comes from a file, a descriptor or a credential, never from ema.conf itself. */
+static void a_secret_is_never_written_inline(void **state)
+{
+	char path[] = "/tmp/ema-secret-XXXXXX", text[256];
+	int fd = mkstemp(path);
+	(void)state;
+	assert_true(fd > 2);
+	assert_int_equal(write(fd, "hunter2\n", 8), 8);
+	static const struct {
+		const char *text; /* %s: the file; %d: its descriptor */
+		mode_t mode;
+		int code;
+		const char *id, *says;
+	} cases[] = {
+		{ "secret = { file = \"%s\"; }; expect = \"hunter2\"; # %d", 0600, EMA_OK, NULL, NULL },
+		{ "secret = { fd = %2$d; }; expect = \"hunter2\"; # %1$s", 0600, EMA_OK, NULL, NULL },
+		{ "secret = { file = \"%s\"; }; # %d", 0644, EMA_CONFIG, "E-PERMS", "" },
+		{ "secret = { file = \"%s.no\"; }; # %d", 0600, EMA_CONFIG, "E-FILE", "" },
+		{ "secret = \"hunter2\"; # %s %d", 0600, EMA_CONFIG, "E-VALUE", "never written here" },
+		{ "secret = { value = \"hunter2\"; }; # %s %d", 0600, EMA_CONFIG, "E-VALUE", "never written here" },
+		{ "secret = { fd = 1; }; # %s %d", 0600, EMA_CONFIG, "E-VALUE", "no open file" },
+		{ "secret = { credential = \"../x\"; }; # %s %d", 0600, EMA_CONFIG, "E-VALUE", "LoadCredential=" },
+		{ "secret = { credential = \"ema-test-absent\"; }; # %s %d", 0600, EMA_CONFIG, "E-FILE", "" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct rig rig = { .conf = NULL };
+		struct ema_call *call = NULL;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		snprintf(text, sizeof text, cases[i].text, path, fd);
+#pragma GCC diagnostic pop
+		assert_int_equal(fchmod(fd, cases[i].mode), 0);
+		int code = rig_open(&rig, "fault", PLUGIN_GUARD, text);
+		if (code != cases[i].code || (cases[i].id && !rig_found(&rig, cases[i].id, cases[i].says)))
+			fail_msg("case %zu: %d", i, code);
+		for (size_t f = 0; f < rig.findings.count; f++)
+			assert_null(strstr(rig.findings.list[f].text, "hunter2"));
+		if (!code) {
+			assert_int_equal(run(&rig, &call, NULL), EMA_OK);
+			call_free(call);
+		}
+		rig_close(&rig);
+	}
+	close(fd);
+	unlink(path);
+}
+
+static void a_plugin_of_another_kind_is_refused(void **state)
+{
+	struct rig rig = { .conf = NULL };
+	(void)state;
+	assert_int_equal(rig_open(&rig, "good", PLUGIN_GUARD, ""), EMA_CONFIG);
+	assert_true(rig_found(&rig, "E-ROLE", "is no guard plugin"));
+	rig_close(&rig);
+}
+
+static void count_found(void *data, const char *name, const char *path, const struct plugin *plugin, const struct failure *failure)
+{
+	int *counts = data;
+	assert_non_null(name);
+	assert_int_equal(*path, '/');
+	assert_true((plugin == NULL) == (failure != NULL));
+	counts[plugin ? 0 : 1]++;
+}
+
+static void each_plugin_is_listed(void **state)
+{
+	int counts[2] = { 0, 0 };
+	(void)state;
+	plugin_each(&rig_search, count_found, counts);
+	assert_true(counts[0] >= 15);
+	assert_true(counts[1] >= 10);
+}
+
+/* A plugin that others may write is not loaded, nor is one in a folder that they may. */
+static void what_others_may_write_is_not_loaded(void **state)
+{
+	char folder[] = "/tmp/ema-load-XXXXXX", path[64];
+	struct plugin *plugin = NULL;
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/good.so", folder);
+	FILE *in = fopen(BUILDDIR "/tests/plugin/bad/.libs/good.so", "rb"), *out = fopen(path, "wb");
+	assert_true(in && out);
+	for (int c; (c = getc(in)) != EOF;)
+		putc(c, out);
+	fclose(in);
+	fclose(out);
+	static const struct {
+		mode_t file, folder;
+		int code;
+	} cases[] = { { 0644, 0755, EMA_OK }, { 0664, 0755, EMA_CONFIG }, { 0646, 0755, EMA_CONFIG }, { 0644, 0777, EMA_CONFIG }, { 0644, 0775, EMA_CONFIG } };
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct failure failure = FAILURE_INIT;
+		chmod(path, cases[i].file);
+		chmod(folder, cases[i].folder);
+		assert_int_equal(plugin_open(&rig_search, path, &plugin, &failure), cases[i].code);
+		if (!cases[i].code)
+			plugin_close(plugin);
+		else
+			assert_non_null(strstr(failure.text, "writable"));
+	}
+	unlink(path);
+	rmdir(folder);
+}
+
+/* A host as 1.0 had it: a plugin that needs more says so, one that does not runs. */
+static void an_older_host_is_told_apart(void **state)
+{
+	struct ema_host old = *plugin_host();
+	struct plugin_search search = rig_search;
+	struct plugin *plugin = NULL;
+	struct failure failure = FAILURE_INIT;
+	(void)state;
+	search.host = &old;
+	old.size = offsetof(struct ema_host, set_max_age);
+	assert_int_equal(plugin_open(&search, "fault", &plugin, &failure), EMA_CONFIG);
+	assert_non_null(strstr(failure.text, "newer EMA"));
+	old.size = offsetof(struct ema_host, add_roles) + sizeof old.add_roles; /* the last member of 1.0 */
+	assert_int_equal(plugin_open(&search, "fault", &plugin, &failure), EMA_OK);
+	plugin_close(plugin);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_kind_answers_in_its_own_codes),
+		cmocka_unit_test(a_directory_tells_what_it_knows),
+		cmocka_unit_test(wrong_settings_are_findings),
+		cmocka_unit_test(a_secret_is_never_written_inline),
+		cmocka_unit_test(a_plugin_of_another_kind_is_refused),
+		cmocka_unit_test(each_plugin_is_listed),
+		cmocka_unit_test(what_others_may_write_is_not_loaded),
+		cmocka_unit_test(an_older_host_is_told_apart),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
