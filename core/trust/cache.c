@@ -44,21 +44,21 @@ static int file_name(const char *source, char name[NAME_MOST])
 	return 0;
 }
 
-static int only_ours(const struct stat *st)
+static int only_ours(const struct cache *cache, const struct stat *st)
 {
-	return (st->st_uid == geteuid() || st->st_uid == 0) && !(st->st_mode & (S_IWGRP | S_IWOTH));
+	return (st->st_uid == geteuid() || st->st_uid == 0 || st->st_uid == cache->owner) && !(st->st_mode & (S_IWGRP | S_IWOTH));
 }
 
-static int open_folder(const char *folder, const struct log *log)
+static int open_folder(const struct cache *cache)
 {
 	struct stat st;
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(cache->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
-		log_printf(log, LOG_LEVEL_WARNING, "key cache %s: %s", folder, strerror(errno));
+		log_printf(&cache->log, LOG_LEVEL_WARNING, "key cache %s: %s", cache->folder, strerror(errno));
 		return -1;
 	}
-	if (fstat(fd, &st) || !only_ours(&st)) {
-		log_printf(log, LOG_LEVEL_WARNING, "key cache %s: not used, because others than its owner and root can write there", folder);
+	if (fstat(fd, &st) || !only_ours(cache, &st)) {
+		log_printf(&cache->log, LOG_LEVEL_WARNING, "key cache %s: not used, because others than its owner and root can write there", cache->folder);
 		close(fd);
 		return -1;
 	}
@@ -66,7 +66,7 @@ static int open_folder(const char *folder, const struct log *log)
 }
 
 /* The whole file, or NULL with a reason; absent is no reason. */
-static char *read_file(int folder, const char *name, size_t *length, const char **why)
+static char *read_file(const struct cache *cache, int folder, const char *name, size_t *length, const char **why)
 {
 	struct stat st;
 	char *text = NULL;
@@ -80,7 +80,7 @@ static char *read_file(int folder, const char *name, size_t *length, const char 
 	}
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_nlink != 1) {
 		*why = "no regular file";
-	} else if (!only_ours(&st)) {
+	} else if (!only_ours(cache, &st)) {
 		*why = "others than its owner and root can write it, or it is somebody else's";
 	} else if (st.st_size <= 0 || st.st_size > FILE_MOST) {
 		*why = "has a wrong size";
@@ -159,15 +159,15 @@ void cache_entry_free(struct cache_entry *entry)
 	*entry = (struct cache_entry){ 0 };
 }
 
-int cache_load(const char *folder, const char *source, const struct log *log, struct cache_entry *out)
+int cache_load(const struct cache *cache, const char *source, struct cache_entry *out)
 {
 	char name[NAME_MOST], aside[NAME_MOST + 4], *text = NULL;
 	const char *why = NULL;
 	size_t length = 0;
 	int found = 0, fd;
-	if (file_name(source, name) || (fd = open_folder(folder, log)) < 0)
+	if (file_name(source, name) || (fd = open_folder(cache)) < 0)
 		return 0;
-	text = read_file(fd, name, &length, &why);
+	text = read_file(cache, fd, name, &length, &why);
 	if (text && parse(text, length, source, out))
 		why = "is damaged";
 	else if (text)
@@ -175,7 +175,7 @@ int cache_load(const char *folder, const char *source, const struct log *log, st
 	if (why) {
 		snprintf(aside, sizeof aside, "%s.bad", name);
 		int moved = !renameat(fd, name, fd, aside);
-		log_printf(log, LOG_LEVEL_WARNING, "key cache %s/%s: not used, it %s%s%s", folder, name, why, moved ? "; set aside as " : "",
+		log_printf(&cache->log, LOG_LEVEL_WARNING, "key cache %s/%s: not used, it %s%s%s", cache->folder, name, why, moved ? "; set aside as " : "",
 		           moved ? aside : "");
 	}
 	free(text);
@@ -184,12 +184,12 @@ int cache_load(const char *folder, const char *source, const struct log *log, st
 }
 
 /* 1 if the file there holds something that was fetched later. */
-static int newer_is_there(int folder, const char *name, const char *source, int64_t fetched)
+static int newer_is_there(const struct cache *cache, int folder, const char *name, const char *source, int64_t fetched)
 {
 	struct cache_entry there = { 0 };
 	const char *why = NULL;
 	size_t length = 0;
-	char *text = read_file(folder, name, &length, &why);
+	char *text = read_file(cache, folder, name, &length, &why);
 	int newer = text && !parse(text, length, source, &there) && there.fetched > fetched;
 	cache_entry_free(&there);
 	free(text);
@@ -209,14 +209,14 @@ static int write_all(int fd, const char *text, size_t length)
 	return 0;
 }
 
-int cache_store(const char *folder, const char *source, const struct cache_entry *entry, const struct log *log, struct failure *failure)
+int cache_store(const struct cache *cache, const char *source, const struct cache_entry *entry, struct failure *failure)
 {
 	struct buffer rest = BUFFER_INIT(FILE_MOST), head = BUFFER_INIT(128);
 	char name[NAME_MOST], temporary[NAME_MOST + 32], hex[DIGEST + 1];
 	int fd = -1, code = EMA_OK;
-	int at = open_folder(folder, log);
+	int at = open_folder(cache);
 	if (at < 0)
-		return failure_set(failure, EMA_UNAVAILABLE, "key cache %.300s cannot be used", folder);
+		return failure_set(failure, EMA_UNAVAILABLE, "key cache %.300s cannot be used", cache->folder);
 	buffer_text(&rest, "{\"source\":");
 	buffer_json(&rest, source, strlen(source));
 	buffer_text(&rest, ",\"jwks_uri\":");
@@ -231,14 +231,16 @@ int cache_store(const char *folder, const char *source, const struct cache_entry
 		code = failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
 		goto end;
 	}
-	if (newer_is_there(at, name, source, entry->fetched))
+	if (faccessat(at, ".", W_OK, AT_EACCESS) && (errno == EACCES || errno == EROFS))
+		goto end;
+	if (newer_is_there(cache, at, name, source, entry->fetched))
 		goto end;
 	snprintf(temporary, sizeof temporary, "%s.%ld.new", name, (long)getpid());
 	unlinkat(at, temporary, 0);
 	fd = openat(at, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0 || write_all(fd, head.data, head.length) || write_all(fd, rest.data, rest.length) || fsync(fd) ||
 	    renameat(at, temporary, at, name)) {
-		code = failure_set(failure, EMA_UNAVAILABLE, "key cache %.200s/%s: %s", folder, name, strerror(errno));
+		code = failure_set(failure, EMA_UNAVAILABLE, "key cache %.200s/%s: %s", cache->folder, name, strerror(errno));
 		unlinkat(at, temporary, 0);
 	}
 end:

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "failure.h"
 #include "log.h"
@@ -18,11 +19,18 @@ struct cache_entry {
 	size_t length;
 };
 
+struct cache {
+	const char *folder; /* NULL: none */
+	uid_t owner;        /* whose files are believed, besides root's and those of the user that we run as */
+	struct log log;
+};
+
 /* source: what the keys belong to; the file is named by its digest, and holds it. */
 /* 1 and *out if there is one that can be believed; a corrupt one, or one that others may have written, is set aside. */
-int cache_load(const char *folder, const char *source, const struct log *log, struct cache_entry *out);
-/* Written aside and renamed. An entry that is newer than this one stays. */
-int cache_store(const char *folder, const char *source, const struct cache_entry *entry, const struct log *log, struct failure *failure);
+int cache_load(const struct cache *cache, const char *source, struct cache_entry *out);
+/* Written aside and renamed. An entry that is newer than this one stays. EMA_OK also for a folder that somebody else publishes
+   and we may not write. */
+int cache_store(const struct cache *cache, const char *source, const struct cache_entry *entry, struct failure *failure);
 void cache_entry_free(struct cache_entry *entry);
 
 #endif

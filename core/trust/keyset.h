@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "clock.h"
 #include "failure.h"
@@ -21,6 +22,8 @@ struct trust_settings {
 	struct notice notice;
 	const char *cache_folder; /* NULL: memory alone. Files there are owner-checked; a corrupt one is set aside. */
 	int passive;              /* looks at settings alone: no thread, and so no fetch that nobody asked for */
+	uid_t cache_owner;        /* a user besides root and the one that we run as, whose files there are believed: emad's, who
+	                             publishes its cache to programs that may only read it */
 };
 
 struct trust *trust_new(const struct trust_settings *settings, struct failure *failure);

@@ -73,7 +73,8 @@ static int discover(struct keyset *keyset, int64_t until, char **jwks_uri, struc
 		free(reply.body);
 		if (code == EMA_OK)
 			break;
-		if (code == EMA_UNKNOWN_ISSUER) {
+		/* As in note_failure(): the first time, and then at the powers of two. */
+		if (code == EMA_UNKNOWN_ISSUER && !(keyset->failing & (keyset->failing - 1))) {
 			notice_tell(&keyset->trust->notice, "issuer-mismatch", NOTICE_ALERT, "provider", settings->id, "issuer", settings->issuer,
 			            "url", urls[i], "reason", why.text, NULL);
 			log_printf(&keyset->trust->log, LOG_LEVEL_ERROR, "provider %s: %s: %s", settings->id, urls[i], why.text);
@@ -183,8 +184,7 @@ static void tell_fetched(struct keyset *keyset, const struct keys *keys, const c
 static void store(struct keyset *keyset, const struct cache_entry *entry)
 {
 	struct failure failure = FAILURE_INIT;
-	if (keyset->trust->cache_folder &&
-	    cache_store(keyset->trust->cache_folder, keyset->source, entry, &keyset->trust->log, &failure) != EMA_OK)
+	if (keyset->trust->cache.folder && cache_store(&keyset->trust->cache, keyset->source, entry, &failure) != EMA_OK)
 		log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "provider %s: keys not kept on disk: %s", keyset->settings.id, failure.text);
 }
 
@@ -321,7 +321,7 @@ void refresh_load(struct keyset *keyset)
 	struct trust *trust = keyset->trust;
 	struct cache_entry entry = { 0 };
 	struct jwks *set = NULL;
-	if (!trust->cache_folder || !cache_load(trust->cache_folder, keyset->source, &trust->log, &entry))
+	if (!trust->cache.folder || !cache_load(&trust->cache, keyset->source, &entry))
 		return;
 	int64_t now = clock_wall(trust->clock), tick = clock_monotonic(trust->clock);
 	/* A time in the future is a clock that was set: what can be wrong is on the side of fetching again soon. */

@@ -23,12 +23,23 @@ static int issuer_fits(const struct jwk *key, const char *wanted, const char *te
 	       !strcmp(mark + sizeof TENANT - 1, wanted + before + length);
 }
 
+/* A kid came from outside: what is no plain character of one is not shown. */
+static const char *show_kid(const char *kid, char out[44])
+{
+	size_t i = 0;
+	for (; i < 40 && kid[i]; i++)
+		out[i] = (kid[i] >= '0' && kid[i] <= '9') || ((kid[i] | 0x20) >= 'a' && (kid[i] | 0x20) <= 'z') || strchr("-_.=:", kid[i]) ? kid[i] : '?';
+	memcpy(out + i, kid[i] ? "..." : "", kid[i] ? 4 : 1);
+	return out;
+}
+
 int selection_verify(const struct jwks *set, const struct jws *jws, unsigned allowed, const char *key_issuer, const char *tenant,
                      unsigned kidless, const struct jwk **out, struct failure *failure)
 {
 	const struct jwk *candidates[JWKS_KEYS_MOST];
 	size_t count = 0;
 	int named = 0, foreign = 0;
+	char kid_text[44];
 
 	if (!(allowed & JOSE_BIT(jws->algorithm)) || jws->algorithm == JOSE_NONE)
 		return failure_set(failure, EMA_BAD_ALGORITHM, "algorithm %.20s is not allowed for this issuer", jose_algorithm_name(jws->algorithm));
@@ -44,10 +55,16 @@ int selection_verify(const struct jwks *set, const struct jws *jws, unsigned all
 			candidates[count++] = key;
 	}
 	if (!count && jws->kid && named && !foreign)
-		return failure_set(failure, EMA_BAD_ALGORITHM, "the key that the token names is not one for %s", jose_algorithm_name(jws->algorithm));
+		return failure_set(failure, EMA_BAD_ALGORITHM, "the key %s is not one for %s", show_kid(jws->kid, kid_text),
+		                   jose_algorithm_name(jws->algorithm));
+	if (!count && foreign)
+		return failure_set(failure, EMA_UNKNOWN_KEY, "the key belongs to another issuer of the shared key set");
+	if (!count && jws->kid)
+		return failure_set(failure, EMA_UNKNOWN_KEY, "none of the issuer's %zu keys has the token's kid, %s", set->count,
+		                   show_kid(jws->kid, kid_text));
 	if (!count)
-		return failure_set(failure, EMA_UNKNOWN_KEY, foreign ? "the key belongs to another issuer of the shared key set" :
-		                   jws->kid ? "the issuer's key set has no key of the token's kid" : "no key of the issuer fits the token's algorithm");
+		return failure_set(failure, EMA_UNKNOWN_KEY, "none of the issuer's %zu keys is one for %s", set->count,
+		                   jose_algorithm_name(jws->algorithm));
 	if (!jws->kid && count > kidless)
 		return failure_set(failure, EMA_UNKNOWN_KEY, "the token has no kid and %zu keys fit; at most %u are tried", count, kidless);
 	int code = EMA_BAD_SIGNATURE;

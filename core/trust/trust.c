@@ -18,7 +18,9 @@ struct trust *trust_new(const struct trust_settings *settings, struct failure *f
 		return NULL;
 	}
 	struct trust *trust = calloc(1, sizeof *trust);
-	if (!trust || (settings->cache_folder && !(trust->cache_folder = strdup(settings->cache_folder)))) {
+	char *folder = settings->cache_folder ? strdup(settings->cache_folder) : NULL;
+	if (!trust || (settings->cache_folder && !folder)) {
+		free(folder);
 		free(trust);
 		curl_global_cleanup();
 		failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
@@ -27,6 +29,7 @@ struct trust *trust_new(const struct trust_settings *settings, struct failure *f
 	trust->clock = settings->clock ? settings->clock : &clock_system;
 	trust->passive = settings->passive;
 	trust->log = settings->log;
+	trust->cache = (struct cache){ folder, settings->cache_owner, settings->log };
 	trust->notice = settings->notice;
 	pthread_mutex_init(&trust->lock, NULL);
 	pthread_condattr_init(&attributes);
@@ -43,7 +46,7 @@ void trust_free(struct trust *trust)
 	refresh_stop(trust);
 	pthread_cond_destroy(&trust->changed);
 	pthread_mutex_destroy(&trust->lock);
-	free(trust->cache_folder);
+	free((void *)(uintptr_t)trust->cache.folder);
 	free(trust);
 	curl_global_cleanup();
 }

@@ -16,7 +16,7 @@ struct trust {
 	const struct clock *clock;
 	struct log log;
 	struct notice notice;
-	char *cache_folder;
+	struct cache cache;      /* its folder is a string of ours */
 	pthread_mutex_t lock;    /* list, thread, counts of key sets */
 	pthread_cond_t changed;  /* something became due, or it is over */
 	pthread_t thread;

@@ -126,7 +126,7 @@ static void quiet(void *data, const char *format, va_list arguments)
 	(void)data, (void)format, (void)arguments; /* refused handshakes are what is tested */
 }
 
-struct server *server_start(const char *key, const char *certificate)
+struct server *server_start_tls(const char *key, const char *certificate, const char *priorities)
 {
 	struct server *server = calloc(1, sizeof *server);
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -137,7 +137,8 @@ struct server *server_start(const char *key, const char *certificate)
 	if (key)
 		server->daemon = MHD_start_daemon(flags | MHD_USE_TLS, 0, NULL, NULL, answer, server, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL,
 		                                  MHD_OPTION_SOCK_ADDR, &address,
-		                                  MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_HTTPS_MEM_CERT, certificate, MHD_OPTION_END);
+		                                  MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_HTTPS_MEM_CERT, certificate,
+		                                  MHD_OPTION_HTTPS_PRIORITIES, priorities, MHD_OPTION_END);
 	else
 		server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL,
 		                                  MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_END);
@@ -149,6 +150,11 @@ struct server *server_start(const char *key, const char *certificate)
 	server->port = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
 	snprintf(server->origin, sizeof server->origin, "%s://127.0.0.1:%d", key ? "https" : "http", server->port);
 	return server;
+}
+
+struct server *server_start(const char *key, const char *certificate)
+{
+	return server_start_tls(key, certificate, "NORMAL");
 }
 
 static void empty(struct route *route)

@@ -20,6 +20,8 @@ struct server;
 
 /* On 127.0.0.1, a port of its own; with TLS if there is a key and a certificate (PEM). NULL: no such thing here. */
 struct server *server_start(const char *key, const char *certificate);
+/* priorities: as gnutls_priority_init() has them. */
+struct server *server_start_tls(const char *key, const char *certificate, const char *priorities);
 void server_stop(struct server *server);
 /* "http://127.0.0.1:PORT" */
 const char *server_origin(const struct server *server);

@@ -1,8 +1,9 @@
 #include "test.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "certificate.h"
@@ -256,6 +257,85 @@ static void certificates(void **state)
 	}
 }
 
+/* JWT-41: TLS 1.2 or newer. */
+static void old_tls_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *versions;
+		int code;
+	} cases[] = {
+		{ "NORMAL:-VERS-ALL:+VERS-TLS1.3", EMA_OK },
+		{ "NORMAL:-VERS-ALL:+VERS-TLS1.2", EMA_OK },
+		{ "NORMAL:-VERS-ALL:+VERS-TLS1.1:+SHA1:+SIGN-ECDSA-SHA1", EMA_UNAVAILABLE },
+		{ "NORMAL:-VERS-ALL:+VERS-TLS1.0:+SHA1:+SIGN-ECDSA-SHA1", EMA_UNAVAILABLE },
+	};
+	static const char *const internal[] = { "127.0.0.1" };
+	struct certificate certificate = certificate_make("IP:127.0.0.1", -1, 1);
+	FILE *file = fopen(f->ca_file, "w");
+	assert_non_null(file);
+	fputs(certificate.text, file);
+	fclose(file);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct server *server = server_start_tls(certificate.key, certificate.text, cases[i].versions);
+		struct fetch_rules rules = { .ca_file = f->ca_file, .internal_hosts = internal, .internal_host_count = 1 };
+		struct failure failure = FAILURE_INIT;
+		char url[128];
+		if (!server)
+			continue; /* this GnuTLS does not have that version at all */
+		server_json(server, "/x", "{}");
+		snprintf(url, sizeof url, "%s/x", server_origin(server));
+		int code = get(f, &rules, url, 0, NULL, &failure);
+		if (code != cases[i].code)
+			fail_msg("%s: %d %s", cases[i].versions, code, failure.text);
+		server_stop(server);
+	}
+	certificate_free(&certificate);
+}
+
+struct ear {
+	int socket;
+	char line[128];
+};
+
+static void *listen_once(void *data)
+{
+	struct ear *ear = data;
+	int fd = accept(ear->socket, NULL, NULL);
+	if (fd >= 0) {
+		ssize_t n = read(fd, ear->line, sizeof ear->line - 1);
+		ear->line[n > 0 ? n : 0] = 0;
+		close(fd);
+	}
+	return NULL;
+}
+
+/* JWT-44: the proxy that the operator wrote is asked, also at a private address, and learns the name; the environment cannot
+   make an exception. What is plainly an address of ours is not handed to it. */
+static void the_proxy_of_the_operator(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof address;
+	struct ear ear = { socket(AF_INET, SOCK_STREAM, 0), "" };
+	pthread_t thread;
+	char proxy[64];
+	assert_int_equal(bind(ear.socket, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(listen(ear.socket, 1), 0);
+	assert_int_equal(getsockname(ear.socket, (struct sockaddr *)&address, &length), 0);
+	snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", ntohs(address.sin_port));
+	struct fetch_rules rules = { .proxy = proxy };
+	assert_int_equal(get(f, &rules, "https://169.254.169.254/latest", 0, NULL, NULL), EMA_CONFIG);
+	assert_int_equal(get(f, &rules, "https://localhost/", 0, NULL, NULL), EMA_CONFIG);
+	assert_int_equal(pthread_create(&thread, NULL, listen_once, &ear), 0);
+	setenv("no_proxy", "*", 1);
+	assert_int_equal(get(f, &rules, "https://idp.invalid/keys", 0, NULL, NULL), EMA_UNAVAILABLE);
+	unsetenv("no_proxy");
+	pthread_join(thread, NULL);
+	assert_int_equal(strncmp(ear.line, "CONNECT idp.invalid:443 ", 24), 0);
+	close(ear.socket);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -268,6 +348,8 @@ int main(void)
 		TEST(headers_are_checked),
 		TEST(no_proxy_from_the_environment),
 		TEST(certificates),
+		TEST(old_tls_is_refused),
+		TEST(the_proxy_of_the_operator),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
