@@ -9,3 +9,4 @@ include plugins/fault/local.mk
 include plugins/file/local.mk
 include plugins/oidc/local.mk
 include plugins/okta_xaa/local.mk
+include plugins/syslog/local.mk

@@ -1,0 +1,230 @@
+/* RFC 5424: the header, structured data, and the text. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "syslog.h"
+
+#define BOM "\xef\xbb\xbf"
+#define SD_NAME 32
+#define MARK_ROOM 32
+
+struct out {
+	char *text;
+	size_t length, most;
+	int full; /* something did not fit */
+};
+
+static void put(struct out *out, const char *text, size_t length)
+{
+	if (length > out->most - out->length) {
+		out->full = 1;
+		return;
+	}
+	memcpy(out->text + out->length, text, length);
+	out->length += length;
+}
+
+static void put_text(struct out *out, const char *text)
+{
+	put(out, text, strlen(text));
+}
+
+/* Printable ASCII without spaces, at most so many; "-" for nothing (6.2.4 to 6.2.7). */
+static void put_word(struct out *out, const char *text, size_t most)
+{
+	char word[256];
+	size_t n = 0;
+	for (; text && text[n] && n < most && n < sizeof word; n++)
+		word[n] = text[n] > 32 && text[n] < 127 ? text[n] : '_';
+	if (n)
+		put(out, word, n);
+	else
+		put_text(out, "-");
+}
+
+static size_t utf8_length(const unsigned char *c)
+{
+	static const struct { unsigned char first, mask, least, most; size_t length; } forms[] = {
+		{ 0x00, 0x80, 0, 0, 1 },          { 0xc0, 0xe0, 0x80, 0xbf, 2 }, { 0xe0, 0xf0, 0x80, 0xbf, 3 }, { 0xf0, 0xf8, 0x80, 0xbf, 4 },
+	};
+	for (size_t i = 0; i < 4; i++) {
+		if ((c[0] & forms[i].mask) != forms[i].first)
+			continue;
+		for (size_t k = 1; k < forms[i].length; k++)
+			if ((c[k] & 0xc0) != 0x80)
+				return 0;
+		if (c[0] == 0xc0 || c[0] == 0xc1 || c[0] > 0xf4 || (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
+		    (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
+			return 0;
+		return forms[i].length;
+	}
+	return 0;
+}
+
+/* Bidirectional controls and line separators could make a record look like another one. */
+static int misleading(const unsigned char *c, size_t n)
+{
+	return (n == 2 && c[0] == 0xc2 && c[1] < 0xa0) || (n == 2 && c[0] == 0xd8 && c[1] == 0x9c) ||
+	       (n == 3 && c[0] == 0xe2 && c[1] == 0x80 && (c[2] == 0x8e || c[2] == 0x8f || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
+	       (n == 3 && c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9) || (n == 3 && c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf);
+}
+
+/* A value of structured data (6.3.3): UTF-8, with '"', '\' and ']' escaped; what is neither text nor UTF-8 becomes '?'. */
+static void put_value(struct out *out, const char *text)
+{
+	const unsigned char *c = (const unsigned char *)text;
+	while (*c) {
+		size_t n = utf8_length(c);
+		if (!n || *c < 0x20 || *c == 0x7f || misleading(c, n)) {
+			put_text(out, "?");
+			c += n ? n : 1;
+			continue;
+		}
+		if (*c == '"' || *c == '\\' || *c == ']')
+			put_text(out, "\\");
+		put(out, (const char *)c, n);
+		c += n;
+	}
+}
+
+/* A whole parameter or none of it. */
+static void put_parameter(struct out *out, const char *name, const char *value)
+{
+	struct out before = *out;
+	char clean[SD_NAME + 1];
+	size_t n = 0;
+	if (!value || !*name)
+		return;
+	for (; name[n] && n < SD_NAME; n++)
+		clean[n] = name[n] > 32 && name[n] < 127 && !strchr("=]\"", name[n]) ? name[n] : '_';
+	clean[n] = 0;
+	put_text(out, " ");
+	put_text(out, clean);
+	put_text(out, "=\"");
+	put_value(out, value);
+	put_text(out, "\"");
+	if (out->full)
+		*out = before;
+}
+
+static const char *const ids[] = { "id", "writer", "seq", "request", "verdict", "code", "service", "provider", "client", "jti" };
+
+static int is_id(const char *name)
+{
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+		if (!strcmp(name, ids[i]))
+			return 1;
+	return 0;
+}
+
+static void put_structured(ema_instance *self, const ema_event *event, struct out *out)
+{
+	const struct ema_host *host = self->host;
+	const char *seq = host->event_field(event, "seq");
+	char text[64];
+	uint64_t number = seq ? strtoull(seq, NULL, 10) : 0;
+	snprintf(text, sizeof text, "[meta sequenceId=\"%" PRIu64 "\"]", number ? (number - 1) % 2147483647 + 1 : 1);
+	put_text(out, text);
+	put_text(out, "[timeQuality tzKnown=\"1\"]");
+	if (!self->enterprise)
+		return;
+	snprintf(text, sizeof text, "[ema@%" PRId64, self->enterprise);
+	if (out->most - out->length < strlen(text) + 1)
+		return;
+	put_text(out, text);
+	out->most -= 1; /* for the bracket */
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+		put_parameter(out, ids[i], host->event_field(event, ids[i]));
+	const char *name;
+	for (size_t i = 0; (name = host->event_name(event, i)); i++)
+		if (!is_id(name) && strcmp(name, "v"))
+			put_parameter(out, name, host->event_field(event, name));
+	out->most += 1;
+	put_text(out, "]");
+}
+
+/* Between two UTF-8 characters, at most at. */
+static size_t message_cut(const char *text, size_t at)
+{
+	while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80)
+		at--;
+	return at;
+}
+
+/* One line for people. */
+static void put_line(ema_instance *self, const ema_event *event, struct out *out)
+{
+	static const char *const parts[] = { "verdict", "service", "code", "reason" };
+	const char *kind = self->host->event_field(event, "kind"), *text;
+	put_value(out, kind ? kind : "event");
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if ((text = self->host->event_field(event, parts[i]))) {
+			put_text(out, " ");
+			put_value(out, text);
+		}
+}
+
+size_t message_text(ema_instance *self, const ema_event *event)
+{
+	struct out out = { .text = self->message, .most = MESSAGE_DEFAULT };
+	put_line(self, event, &out);
+	self->message[out.length] = 0;
+	return out.length;
+}
+
+static void put_message(ema_instance *self, const ema_event *event, struct out *out)
+{
+	const struct ema_host *host = self->host;
+	size_t length = 0, ascii = 0;
+	const char *text = host->event_line(event, &length);
+	char mark[MARK_ROOM];
+	if (!self->json) {
+		put_line(self, event, out);
+		return;
+	}
+	while (ascii < length && (unsigned char)text[ascii] < 0x80)
+		ascii++;
+	if (self->bom && ascii < length)
+		put_text(out, BOM);
+	if (length <= out->most - out->length) {
+		put(out, text, length);
+		return;
+	}
+	size_t room = out->most - out->length;
+	size_t kept = room > MARK_ROOM ? message_cut(text, room - MARK_ROOM) : 0;
+	put(out, text, kept);
+	snprintf(mark, sizeof mark, "...[cut %zu]", length - kept);
+	put_text(out, mark);
+}
+
+size_t message_make(ema_instance *self, const ema_event *event, size_t most)
+{
+	struct out out = { .text = self->message, .most = most };
+	const char *time = self->host->event_field(event, "time");
+	char head[16];
+	snprintf(head, sizeof head, "<%d>1 ", self->facility * 8 + (self->host->event_severity(event) & 7));
+	put_text(&out, head);
+	put_word(&out, time, 32);
+	put_text(&out, " ");
+	put_word(&out, self->hostname, 255);
+	put_text(&out, " ");
+	put_word(&out, self->app, 48);
+	put_text(&out, " ");
+	put_word(&out, self->process, 128);
+	put_text(&out, " ");
+	put_word(&out, self->host->event_field(event, "kind"), 32);
+	put_text(&out, " ");
+	/* The ids come first; what is in the JSON text is there twice, so the structured data gives way. */
+	size_t length = 0;
+	self->host->event_line(event, &length);
+	size_t half = most / 2 > out.length + MESSAGE_LEAST / 2 ? most / 2 : most - MARK_ROOM;
+	out.most = !self->json ? most : most - out.length > 2 * (length + 8) ? most - length - 8 : half;
+	put_structured(self, event, &out);
+	out.most = most;
+	put_text(&out, " ");
+	put_message(self, event, &out);
+	self->message[out.length] = 0;
+	return out.length;
+}
