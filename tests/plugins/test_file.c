@@ -1,0 +1,398 @@
+#define _GNU_SOURCE
+#include "test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "fakehost.h"
+#include "../audit/sinks.h"
+
+static const struct ema_audit_ops *ops;
+
+struct file {
+	char folder[256], path[300];
+	struct setting settings[4];
+	ema_conf conf;
+	ema_instance *self;
+};
+
+static int file_record(void *data, const ema_event *event)
+{
+	return ops->record(((struct file *)data)->self, event);
+}
+
+static int file_flush(void *data, int64_t ms)
+{
+	return ops->flush(((struct file *)data)->self, ms);
+}
+
+static int file_reopen(void *data)
+{
+	return ops->reopen(((struct file *)data)->self);
+}
+
+static void file_init(struct file *file, const char *sync)
+{
+	memset(file, 0, sizeof *file);
+	make_scratch(file->folder, sizeof file->folder);
+	snprintf(file->path, sizeof file->path, "%s/audit.jsonl", file->folder);
+	file->settings[0] = (struct setting){ "path", file->path, 0 };
+	file->settings[1] = (struct setting){ sync ? "fsync" : NULL, sync, 0 };
+	file->conf.settings = file->settings;
+	file->self = open_sink(ops, &file->conf);
+}
+
+static void file_end(struct file *file)
+{
+	if (file->self)
+		ops->close(file->self);
+	remove_tree(file->folder);
+}
+
+static struct audit *audit_on(struct file *file)
+{
+	struct audit_settings settings = { .clock = &clock_system, .state_dir = file->folder, .writer = "w" };
+	struct failure failure = FAILURE_INIT;
+	struct audit *audit = NULL;
+	if (audit_new(&settings, &audit, &failure))
+		fail_msg("%s", failure.text);
+	struct audit_sink sink = { .id = "file", .must = 1, .record = file_record, .flush = file_flush, .reopen = file_reopen, .data = file };
+	audit_sinks(audit, &sink, 1, NULL);
+	return audit;
+}
+
+static char *read_whole(const char *path)
+{
+	struct buffer text = BUFFER_INIT(64u << 20);
+	char bytes[4096];
+	FILE *in = fopen(path, "re");
+	if (!in)
+		fail_msg("no %s", path);
+	for (size_t n; in && (n = fread(bytes, 1, sizeof bytes, in)) > 0;)
+		buffer_append(&text, bytes, n);
+	fclose(in);
+	return buffer_take(&text);
+}
+
+static void check(const struct file *file, int want, const char *says)
+{
+	struct buffer report = BUFFER_INIT(1 << 20);
+	int code = audit_verify_state(file->path, file->folder, &report);
+	if (code != want || (says && !strstr(report.data, says)))
+		fail_msg("%d, wanted %d and \"%s\":\n%s", code, want, says ? says : "", report.data);
+	buffer_free(&report);
+}
+
+/* AUD-38: mode 0640, no following of links, whole lines. */
+static void the_file_is_closed_to_others(void **state)
+{
+	(void)state;
+	struct file file;
+	struct stat is;
+	char other[400];
+	file_init(&file, "always");
+	struct audit *audit = audit_on(&file);
+	assert_int_equal(append_text(audit, "n", "v", 1, 1000), EMA_OK);
+	assert_int_equal(audit_drain(audit, 5000), EMA_OK);
+	audit_free(audit, 2000);
+	assert_int_equal(lstat(file.path, &is), 0);
+	assert_int_equal(is.st_mode & 07777 & ~0640u, 0);
+	check(&file, EMA_OK, "every chain holds");
+	snprintf(other, sizeof other, "%s/other", file.folder);
+	rename(file.path, other);
+	assert_int_equal(symlink(other, file.path), 0);
+	const char *names[] = { "seq" }, *values[] = { "1" };
+	struct ema_event event = { .line = "{}", .length = 2, .count = 1, .names = names, .values = values };
+	assert_int_equal(ops->record(file.self, &event), EMA_UNAVAILABLE);
+	unlink(file.path);
+	assert_int_equal(mkfifo(file.path, 0600), 0);
+	assert_int_equal(ops->record(file.self, &event), EMA_UNAVAILABLE);
+	file_end(&file);
+}
+
+static void *append_all(void *data)
+{
+	for (int i = 0; i < 3000; i++)
+		if (append_text(data, "n", "v", 1, 10000))
+			return data;
+	return NULL;
+}
+
+/* AUD-38: rotated by rename and by signal while records come: none is missing over all the files. */
+static void rotation_makes_no_gap(void **state)
+{
+	(void)state;
+	struct file file;
+	char old[400];
+	file_init(&file, "never");
+	struct audit *audit = audit_on(&file);
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, append_all, audit), 0);
+	for (int i = 9; i > 0; i--) {
+		while (access(file.path, F_OK))
+			pause_ms(1);
+		snprintf(old, sizeof old, "%s.%d", file.path, i);
+		assert_int_equal(rename(file.path, old), 0);
+		if (i & 1)
+			audit_reopen(audit);
+		assert_int_equal(append_text(audit, "n", "next", 1, 10000), EMA_OK);
+	}
+	void *failed = NULL;
+	pthread_join(thread, &failed);
+	assert_null(failed);
+	assert_int_equal(append_text(audit, "n", "last", 1, 10000), EMA_OK);
+	audit_free(audit, 10000);
+	check(&file, EMA_OK, "every chain holds");
+	file_end(&file);
+}
+
+/* AUD-39 AUD-40: a full disk refuses, leaves no part of a record, and recovers by itself with a record of the gap. */
+static void a_full_disk_refuses_and_recovers(void **state)
+{
+	(void)state;
+	struct file file;
+	struct rlimit limit, before;
+	file_init(&file, NULL);
+	struct audit *audit = audit_on(&file);
+	assert_int_equal(append_text(audit, "n", "first", 1, 1000), EMA_OK);
+	assert_int_equal(audit_drain(audit, 5000), EMA_OK);
+	struct stat is;
+	assert_int_equal(stat(file.path, &is), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	limit = before;
+	limit.rlim_cur = (rlim_t)is.st_size + 100; /* in the middle of the next record */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(append_text(audit, "n", "second", 1, 1000), EMA_OK);
+	int code = EMA_OK;
+	for (int i = 0; i < 500 && code == EMA_OK; i++) {
+		pause_ms(10);
+		code = append_text(audit, "n", "while-full", 1, 1000);
+	}
+	assert_int_equal(code, EMA_AUDIT_UNAVAILABLE);
+	char *text = read_whole(file.path);
+	assert_int_equal(text[strlen(text) - 1], '\n');
+	free(text);
+	setrlimit(RLIMIT_FSIZE, &before);
+	for (int i = 0; i < 500 && code != EMA_OK; i++) {
+		pause_ms(20);
+		code = append_text(audit, "n", "after", 1, 1000);
+	}
+	assert_int_equal(code, EMA_OK);
+	audit_free(audit, 5000);
+	text = read_whole(file.path);
+	assert_non_null(strstr(text, "\"second\""));
+	assert_non_null(strstr(text, "\"after\""));
+	assert_non_null(strstr(text, "\"kind\":\"audit-gap\""));
+	free(text);
+	check(&file, EMA_OK, "every chain holds");
+	file_end(&file);
+}
+
+/* AUD-33 AUD-35: killed at any moment while the file is written: each record is there once, and the chain holds. */
+static void kills_leave_each_record_once(void **state)
+{
+	(void)state;
+	struct file file;
+	file_init(&file, NULL);
+	unsigned total = 0;
+	for (int round = 0; round < 30; round++) {
+		int ends[2];
+		unsigned i = 0;
+		assert_int_equal(pipe(ends), 0);
+		pid_t child = fork();
+		if (!child) {
+			struct audit *audit = audit_on(&file);
+			for (;; i++)
+				if (append_text(audit, "mark", "here", 1, 10000) || write(ends[1], &i, sizeof i) != sizeof i)
+					_exit(1);
+		}
+		close(ends[1]);
+		for (int want = 1 + (round * 7919) % 300; want > 0 && read(ends[0], &i, sizeof i) == sizeof i; want--)
+			total++;
+		kill(child, SIGKILL);
+		while (read(ends[0], &i, sizeof i) == sizeof i)
+			total++;
+		close(ends[0]);
+		int status = 0;
+		waitpid(child, &status, 0);
+		assert_true(WIFSIGNALED(status));
+	}
+	/* A line without its end, as a machine that lost its power leaves one. */
+	int fd = open(file.path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(write(fd, "{\"v\":1,\"id\"", 11), 11);
+	close(fd);
+	struct audit *audit = audit_on(&file);
+	assert_int_equal(audit_drain(audit, 10000), EMA_OK);
+	audit_free(audit, 5000);
+	char *text = read_whole(file.path);
+	unsigned found = 0;
+	for (const char *at = text; (at = strstr(at, "\"mark\":\"here\"")); at++)
+		found++;
+	free(text);
+	assert_in_range(found, total, total + 30); /* one a round may be committed and not yet said */
+	check(&file, EMA_OK, "every chain holds");
+	file_end(&file);
+}
+
+/* A chain that begins anew at 1 is not taken for records that came before. */
+static void a_new_chain_is_written(void **state)
+{
+	(void)state;
+	struct file file;
+	char path[400];
+	file_init(&file, NULL);
+	for (int i = 0; i < 2; i++) {
+		struct audit *audit = audit_on(&file);
+		assert_int_equal(append_text(audit, "n", i ? "second" : "first", 1, 1000), EMA_OK);
+		audit_free(audit, 5000);
+		snprintf(path, sizeof path, "%s/spool", file.folder);
+		remove_tree(path);
+		snprintf(path, sizeof path, "%s/audit/w.head", file.folder);
+		if (!i)
+			unlink(path);
+	}
+	char *text = read_whole(file.path);
+	assert_non_null(strstr(text, "\"second\""));
+	free(text);
+	check(&file, EMA_DENIED, "begins here after record");
+	file_end(&file);
+}
+
+static void mistakes_are_told(void **state)
+{
+	(void)state;
+	static const struct { struct setting settings[3]; const char *says; } cases[] = {
+		{ { { NULL, NULL, 0 } }, "where do the records go" },
+		{ { { "path", "/x", 0 }, { "fsync", "sometimes", 0 }, { NULL, NULL, 0 } }, "always" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		ema_conf conf = { .settings = cases[i].settings };
+		ema_instance *self = NULL;
+		assert_int_equal(ops->open(&fake_host, NULL, &conf, &self), EMA_CONFIG);
+		assert_non_null(strstr(conf.said, cases[i].says));
+	}
+}
+
+/* ---- verify ---- */
+
+static void write_lines(const char *path, char *const *lines, size_t count)
+{
+	FILE *out = fopen(path, "we");
+	assert_non_null(out);
+	for (size_t i = 0; i < count; i++)
+		if (lines[i])
+			fprintf(out, "%s\n", lines[i]);
+	fclose(out);
+}
+
+/* AUD-33 AUD-34: edit, drop, swap, insert, repeat, a cut end, a forged seal: each is found, with its line. */
+static void tampering_is_found(void **state)
+{
+	(void)state;
+	struct file file;
+	char *lines[64] = { NULL }, *rest = NULL;
+	size_t count = 0;
+	file_init(&file, NULL);
+	struct audit *audit = audit_on(&file);
+	for (int i = 0; i < 10; i++)
+		append_text(audit, "n", "some value", 1, 1000);
+	audit_free(audit, 5000);
+	char *text = read_whole(file.path);
+	for (char *line = strtok_r(text, "\n", &rest); line && count < 64; line = strtok_r(NULL, "\n", &rest))
+		lines[count++] = line;
+	assert_int_equal(count, 12); /* chain-start, ten, checkpoint */
+	check(&file, EMA_OK, "sealed up to 11");
+	enum { EDIT, EDIT_LAST, DROP, SWAP, INSERT, REPEAT, CUT, GARBAGE, SEAL };
+	static const struct { const char *name, *says; } cases[] = {
+		[EDIT] = { "edit", ":6: record 6 of w does not follow" },
+		[EDIT_LAST] = { "edit the last", "seal" },
+		[DROP] = { "drop", ":5: records 5 to 5 of w are missing" },
+		[SWAP] = { "swap", ":6: record 5 of w stands after record 6" },
+		[INSERT] = { "insert", ":5: record 4 of w stands after record 4" },
+		[REPEAT] = { "repeat", "swapped, inserted or repeated" },
+		[CUT] = { "cut", "the end was cut off" },
+		[GARBAGE] = { "garbage", ":3: this line is no record" },
+		[SEAL] = { "seal", "was not made with the key" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *changed[64], *copy = NULL;
+		memcpy(changed, lines, sizeof changed);
+		size_t n = count;
+		switch (i) {
+		case EDIT:
+			changed[4] = copy = strdup(lines[4]);
+			memcpy(strstr(copy, "some value"), "evil", 4);
+			break;
+		case EDIT_LAST:
+		case SEAL:
+			changed[11] = copy = strdup(lines[11]);
+			char *seal = strstr(copy, "\"seal\":\"") + 8;
+			*seal = *seal == 'A' ? 'B' : 'A';
+			break;
+		case DROP:
+			changed[4] = NULL;
+			break;
+		case SWAP:
+			changed[4] = lines[5];
+			changed[5] = lines[4];
+			break;
+		case INSERT:
+			changed[4] = copy = strdup(lines[3]);
+			memcpy(strstr(copy, "some value"), "evil", 4);
+			break;
+		case REPEAT:
+			changed[n++] = lines[3];
+			break;
+		case CUT:
+			n = 8;
+			break;
+		case GARBAGE:
+		default:
+			if (i == GARBAGE)
+				changed[2] = copy = strdup("{\"v\":1");
+		}
+		write_lines(file.path, changed, n);
+		check(&file, EMA_DENIED, cases[i].says);
+		free(copy);
+	}
+	/* Split over rotated files, it is whole. */
+	char older[400];
+	write_lines(file.path, lines + 8, count - 8);
+	snprintf(older, sizeof older, "%s.1", file.path);
+	write_lines(older, lines + 4, 4);
+	snprintf(older, sizeof older, "%s.2", file.path);
+	write_lines(older, lines, 4);
+	check(&file, EMA_OK, "every chain holds");
+	unlink(older);
+	check(&file, EMA_OK, "what came before is not in these files");
+	struct buffer report = BUFFER_INIT(4096);
+	assert_int_equal(audit_verify("/nonexistent/audit", &report), EMA_CONFIG);
+	buffer_free(&report);
+	free(text);
+	file_end(&file);
+}
+
+static int load(void **state)
+{
+	(void)state;
+	ops = load_sink(BUILDDIR "/plugins/.libs/file.so");
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_file_is_closed_to_others),
+		cmocka_unit_test(rotation_makes_no_gap),
+		cmocka_unit_test(a_full_disk_refuses_and_recovers),
+		cmocka_unit_test(kills_leave_each_record_once),
+		cmocka_unit_test(a_new_chain_is_written),
+		cmocka_unit_test(mistakes_are_told),
+		cmocka_unit_test(tampering_is_found),
+	};
+	return cmocka_run_group_tests(tests, load, NULL);
+}

@@ -1,0 +1,585 @@
+#define _GNU_SOURCE
+#include "test.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "buffer.h"
+#include "fakehost.h"
+#include "../audit/sinks.h"
+
+#define RECEIVED (4 * 1024 * 1024)
+
+static const struct ema_audit_ops *ops;
+static char folder[256], socket_path[300], port_text[8];
+static char *received;
+
+/* ---- An event ---- */
+
+struct made {
+	struct ema_event event;
+	struct buffer line;
+	const char *names[16], *values[16];
+};
+
+static void event_make(struct made *made, const char *name, const char *value)
+{
+	static const char *const frame[][2] = { { "v", "1" }, { "id", "0199" }, { "writer", "w" }, { "seq", "2147483648" },
+		                                { "time", "2026-11-23T11:40:33.123Z" }, { "kind", "decision" }, { "code", "bad_signature" } };
+	size_t n = 0;
+	memset(made, 0, sizeof *made);
+	buffer_init(&made->line, RECEIVED);
+	for (; n < sizeof frame / sizeof *frame; n++) {
+		made->names[n] = frame[n][0];
+		made->values[n] = frame[n][1];
+	}
+	made->names[n] = name;
+	made->values[n++] = value;
+	for (size_t i = 0; i < n; i++) {
+		buffer_char(&made->line, i ? ',' : '{');
+		buffer_json(&made->line, made->names[i], strlen(made->names[i]));
+		buffer_char(&made->line, ':');
+		buffer_json(&made->line, made->values[i], strlen(made->values[i]));
+	}
+	buffer_char(&made->line, '}');
+	made->event = (struct ema_event){ .line = made->line.data, .length = made->line.length, .time = INT64_C(1795434033123), .severity = 4,
+		                          .count = n, .names = made->names, .values = made->values };
+}
+
+static int send_event(ema_instance *self, const char *name, const char *value)
+{
+	struct made made;
+	event_make(&made, name, value);
+	int code = ops->record(self, &made.event);
+	buffer_free(&made.line);
+	return code;
+}
+
+/* ---- Receivers ---- */
+
+static int listen_unix(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path);
+	unlink(socket_path);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+	return fd;
+}
+
+static int listen_inet(int type, uint16_t port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) }, .sin_port = htons(port) };
+	socklen_t length = sizeof address;
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0), on = 1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	if (type == SOCK_STREAM)
+		assert_int_equal(listen(fd, 4), 0);
+	snprintf(port_text, sizeof port_text, "%u", ntohs(address.sin_port));
+	return fd;
+}
+
+static size_t receive(int fd)
+{
+	struct pollfd one = { fd, POLLIN, 0 };
+	assert_int_equal(poll(&one, 1, 5000), 1);
+	ssize_t n = recv(fd, received, RECEIVED, 0);
+	assert_true(n >= 0);
+	received[n] = 0;
+	return (size_t)n;
+}
+
+static void starts_with(const char *text, const char *what)
+{
+	if (strncmp(text, what, strlen(what)))
+		fail_msg("\"%.120s\" does not start with \"%s\"", text, what);
+}
+
+/* Reads header and structured data as a strict receiver would; gives the text. NULL: not RFC 5424. */
+static const char *parse_5424(const char *text, int *elements)
+{
+	int words = 0;
+	if (*text++ != '<' || !isdigit((unsigned char)*text))
+		return NULL;
+	while (isdigit((unsigned char)*text))
+		text++;
+	if (*text++ != '>' || *text++ != '1' || *text++ != ' ')
+		return NULL;
+	for (; words < 5; words++) {
+		const char *word = text;
+		while (*text > 32 && *text < 127)
+			text++;
+		if (text == word || *text++ != ' ')
+			return NULL;
+	}
+	for (*elements = 0; *text == '['; ++*elements) {
+		for (text++; *text > 32 && *text < 127 && !strchr("=]\"", *text); text++)
+			;
+		while (*text == ' ') {
+			const char *name = ++text;
+			while (*text > 32 && *text < 127 && !strchr("=]\"", *text))
+				text++;
+			if (text == name || text - name > 32 || *text++ != '=' || *text++ != '"')
+				return NULL;
+			for (; *text && *text != '"'; text++) {
+				if (*text == ']' || (unsigned char)*text < 0x20)
+					return NULL;
+				if (*text == '\\' && !strchr("\"\\]", *++text))
+					return NULL;
+			}
+			if (*text++ != '"')
+				return NULL;
+		}
+		if (*text++ != ']')
+			return NULL;
+	}
+	return *text == ' ' ? text + 1 : NULL;
+}
+
+/* ---- Local ---- */
+
+/* AUD-44 AUD-45 AUD-46 AUD-47: header, time, structured data with the number that was set, sequenceId below 2^31. */
+static void the_header_is_rfc5424(void **state)
+{
+	(void)state;
+	struct setting settings[] = { { "path", socket_path, 0 }, { "hostname", "mcp 1", 0 }, { "enterprise_number", NULL, 32473 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	int fd = listen_unix(), elements = 0;
+	ema_instance *self = open_sink(ops, &conf);
+	assert_int_equal(send_event(self, "subject", "ann"), EMA_OK);
+	receive(fd);
+	starts_with(received, "<84>1 2026-11-23T11:40:33.123Z mcp_1 ema ");
+	const char *text = parse_5424(received, &elements);
+	assert_non_null(text);
+	assert_int_equal(elements, 3);
+	starts_with(text, "{\"v\":");
+	assert_non_null(strstr(received, " decision [meta sequenceId=\"1\"][timeQuality tzKnown=\"1\"][ema@32473 id=\"0199\" "));
+	assert_non_null(strstr(received, " subject=\"ann\"] "));
+	ops->close(self);
+	settings[2].key = NULL; /* AUD-48: no number, no data of ours */
+	self = open_sink(ops, &conf);
+	assert_int_equal(send_event(self, "subject", "ann"), EMA_OK);
+	receive(fd);
+	assert_null(strstr(received, "ema@"));
+	ops->close(self);
+	close(fd);
+}
+
+/* AUD-13 AUD-47 AUD-49: no value breaks out; the BOM is there for text that is not ASCII, and only then. */
+static void values_cannot_break_out(void **state)
+{
+	(void)state;
+	static const char *const cases[] = {
+		"a\"] [x@1 y=\"z", "]", "\\", "\\\"", "a\nb", "\r\n<13>1 - - - - - - forged", "\xff\xfe", "\xe2\x80\xae" "x", "\x1b[2J", "\xc3\xa9", "a=b c", "\x7f",
+	};
+	struct setting settings[] = { { "path", socket_path, 0 }, { "enterprise_number", NULL, 32473 }, { NULL, NULL, 0 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	int fd = listen_unix(), elements = 0;
+	for (int round = 0; round < 2; round++) {
+		ema_instance *self = open_sink(ops, &conf);
+		for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+			assert_int_equal(send_event(self, i & 1 ? cases[i] : "name", cases[i]), EMA_OK);
+			size_t length = receive(fd);
+			const char *text = parse_5424(received, &elements);
+			if (!text)
+				fail_msg("case %zu: %s", i, received);
+			assert_int_equal(elements, 3);
+			assert_null(memchr(received, '\n', length));
+			int ascii = 1;
+			for (const char *c = text; *c; c++)
+				ascii &= (unsigned char)*c < 128;
+			assert_int_equal(!ascii, !strncmp(text, "\xef\xbb\xbf", 3));
+			assert_null(strstr(text, "\xe2\x80\xae"));
+		}
+		ops->close(self);
+		settings[2] = (struct setting){ "message", "text", 0 };
+		if (round == 0)
+			continue;
+	}
+	close(fd);
+}
+
+/* AUD-50: over the cap, the text is cut with a mark; the ids come first and stay. */
+static void long_records_are_cut(void **state)
+{
+	(void)state;
+	static const int64_t caps[] = { 480, 2048, 8192 };
+	size_t length = 100000;
+	char *big = malloc(length + 1);
+	assert_non_null(big);
+	for (size_t i = 0; i < length; i += 2)
+		memcpy(big + i, "\xc3\xa9", 2);
+	big[length] = 0;
+	int fd = listen_unix(), elements = 0;
+	for (size_t i = 0; i < sizeof caps / sizeof *caps; i++) {
+		struct setting settings[] = { { "path", socket_path, 0 }, { "enterprise_number", NULL, 32473 }, { "max_size", NULL, caps[i] }, { NULL, NULL, 0 } };
+		ema_conf conf = { .settings = settings };
+		ema_instance *self = open_sink(ops, &conf);
+		assert_int_equal(send_event(self, "big", big), EMA_OK);
+		size_t n = receive(fd);
+		assert_true(n <= (size_t)caps[i]);
+		assert_non_null(parse_5424(received, &elements));
+		if (caps[i] > 480) {
+			assert_non_null(strstr(received, "id=\"0199\""));
+			assert_non_null(strstr(received, "code=\"bad_signature\""));
+		}
+		assert_non_null(strstr(received, "...[cut "));
+		struct buffer check = BUFFER_INIT(1 << 20);
+		buffer_json(&check, received, n);
+		assert_null(strstr(check.data, "\xef\xbf\xbd\"")); /* no half of a character before the mark */
+		buffer_free(&check);
+		ops->close(self);
+	}
+	free(big);
+	close(fd);
+}
+
+/* AUD-54: no daemon, one that is restarted, one that is slow. */
+static void the_daemon_comes_and_goes(void **state)
+{
+	(void)state;
+	struct setting settings[] = { { "path", socket_path, 0 }, { "timeout", NULL, 50 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	unlink(socket_path);
+	ema_instance *self = open_sink(ops, &conf);
+	assert_int_equal(send_event(self, "n", "0"), EMA_UNAVAILABLE);
+	int fd = listen_unix();
+	assert_int_equal(send_event(self, "n", "1"), EMA_OK);
+	receive(fd);
+	close(fd);
+	fd = listen_unix();
+	assert_int_equal(send_event(self, "n", "2"), EMA_OK);
+	receive(fd);
+	assert_non_null(strstr(received, "\"n\":\"2\""));
+	int code = EMA_OK, sent = 0;
+	while (code == EMA_OK && sent < 100000) {
+		code = send_event(self, "n", "3");
+		sent += code == EMA_OK;
+	}
+	assert_int_equal(code, EMA_UNAVAILABLE);
+	while (sent-- > 0)
+		receive(fd);
+	assert_int_equal(send_event(self, "n", "4"), EMA_OK);
+	receive(fd);
+	assert_non_null(strstr(received, "\"n\":\"4\""));
+	ops->close(self);
+	close(fd);
+}
+
+/* ---- Networks ---- */
+
+/* AUD-53: over UDP, and only where no decision depends on it. */
+static void udp_is_never_the_one_that_counts(void **state)
+{
+	(void)state;
+	int fd = listen_inet(SOCK_DGRAM, 0);
+	struct setting settings[] = { { "transport", "udp", 0 }, { "host", "127.0.0.1", 0 }, { "port", port_text, 0 }, { NULL, NULL, 0 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	ema_instance *self = NULL;
+	assert_int_equal(ops->open(&fake_host, NULL, &conf, &self), EMA_CONFIG);
+	assert_non_null(strstr(conf.said, "on_failure"));
+	settings[3] = (struct setting){ "on_failure", "continue", 0 };
+	self = open_sink(ops, &conf);
+	assert_int_equal(send_event(self, "n", "u"), EMA_OK);
+	receive(fd);
+	starts_with(received, "<84>1 ");
+	ops->close(self);
+	close(fd);
+}
+
+static size_t read_frame(int fd)
+{
+	size_t length = 0;
+	for (char c = 0; c != ' ';) {
+		struct pollfd one = { fd, POLLIN, 0 };
+		assert_int_equal(poll(&one, 1, 5000), 1);
+		assert_int_equal(recv(fd, &c, 1, 0), 1);
+		if (c != ' ')
+			length = length * 10 + (size_t)(c - '0');
+	}
+	assert_true(length < RECEIVED);
+	assert_int_equal(recv(fd, received, length, MSG_WAITALL), (ssize_t)length);
+	received[length] = 0;
+	return length;
+}
+
+/* AUD-51: octet counting; a receiver that closed is found out before the next record, and connected again. */
+static void tcp_counts_octets(void **state)
+{
+	(void)state;
+	int fd = listen_inet(SOCK_STREAM, 0);
+	struct setting settings[] = { { "transport", "tcp", 0 }, { "host", "127.0.0.1", 0 }, { "port", port_text, 0 }, { "timeout", NULL, 300 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	ema_instance *self = open_sink(ops, &conf);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(send_event(self, "n", "a\nb"), EMA_OK);
+		assert_int_equal(send_event(self, "n", "second"), EMA_OK);
+		int peer = accept(fd, NULL, NULL);
+		assert_true(peer >= 0);
+		read_frame(peer);
+		starts_with(received, "<84>1 ");
+		read_frame(peer);
+		assert_non_null(strstr(received, "second"));
+		close(peer);
+		pause_ms(20);
+	}
+	close(fd);
+	assert_int_equal(send_event(self, "n", "nobody"), EMA_UNAVAILABLE);
+	ops->close(self);
+}
+
+static EVP_PKEY *make_key(void)
+{
+	return EVP_EC_gen("P-256");
+}
+
+static X509 *make_certificate(EVP_PKEY *key, const char *alternative)
+{
+	X509 *certificate = X509_new();
+	X509_set_version(certificate, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+	X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
+	X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+	X509_set_pubkey(certificate, key);
+	X509_NAME *name = X509_get_subject_name(certificate);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+	X509_set_issuer_name(certificate, name);
+	X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, alternative);
+	X509_EXTENSION *authority = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+	assert_non_null(names);
+	X509_add_ext(certificate, names, -1);
+	X509_add_ext(certificate, authority, -1);
+	X509_EXTENSION_free(names);
+	X509_EXTENSION_free(authority);
+	assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+	return certificate;
+}
+
+static void write_pem(const char *path, X509 *certificate, EVP_PKEY *key)
+{
+	FILE *out = fopen(path, "we");
+	assert_non_null(out);
+	if (certificate)
+		PEM_write_X509(out, certificate);
+	if (key)
+		PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL);
+	fclose(out);
+}
+
+struct server {
+	int fd, want_client, had_client, frames;
+	SSL_CTX *tls;
+	char last[65536];
+};
+
+/* Takes one connection, reads what comes until the end. */
+static void *serve_tls(void *data)
+{
+	struct server *server = data;
+	int peer = accept(server->fd, NULL, NULL);
+	SSL *session = SSL_new(server->tls);
+	SSL_set_fd(session, peer);
+	if (SSL_accept(session) == 1) {
+		X509 *client = SSL_get1_peer_certificate(session);
+		server->had_client = client != NULL;
+		X509_free(client);
+		for (int n; (n = SSL_read(session, server->last, sizeof server->last - 1)) > 0; server->frames++)
+			server->last[n] = 0;
+	}
+	SSL_free(session);
+	close(peer);
+	return NULL;
+}
+
+/* AUD-52: the server is verified by name or address; a wrong name and an unknown authority are refused; client certificate. */
+static void tls_verifies_the_server(void **state)
+{
+	(void)state;
+	char ca[300], other[300], key_path[300];
+	snprintf(ca, sizeof ca, "%s/ca.pem", folder);
+	snprintf(other, sizeof other, "%s/other.pem", folder);
+	snprintf(key_path, sizeof key_path, "%s/key.pem", folder);
+	EVP_PKEY *key = make_key(), *other_key = make_key();
+	X509 *certificate = make_certificate(key, "DNS:logs.acme.example,IP:127.0.0.1"), *stranger = make_certificate(other_key, "DNS:logs.acme.example");
+	write_pem(ca, certificate, NULL);
+	write_pem(other, stranger, NULL);
+	write_pem(key_path, NULL, key);
+	static const struct { const char *name; int other_ca, client, want; } cases[] = {
+		{ "logs.acme.example", 0, 0, EMA_OK },          { "127.0.0.1", 0, 0, EMA_OK },
+		{ "evil.example", 0, 0, EMA_UNAVAILABLE },      { "127.0.0.2", 0, 0, EMA_UNAVAILABLE },
+		{ "acme.example", 0, 0, EMA_UNAVAILABLE },      { "logs.acme.example", 1, 0, EMA_UNAVAILABLE },
+		{ "logs.acme.example", 0, 1, EMA_OK },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct server server = { .fd = listen_inet(SOCK_STREAM, 0), .tls = SSL_CTX_new(TLS_server_method()) };
+		assert_int_equal(SSL_CTX_use_certificate(server.tls, certificate), 1);
+		assert_int_equal(SSL_CTX_use_PrivateKey(server.tls, key), 1);
+		if (cases[i].client) {
+			SSL_CTX_load_verify_file(server.tls, ca);
+			SSL_CTX_set_verify(server.tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+		}
+		struct setting settings[] = { { "transport", "tls", 0 }, { "host", "127.0.0.1", 0 }, { "port", port_text, 0 }, { "server_name", cases[i].name, 0 },
+			                      { "ca_file", cases[i].other_ca ? other : ca, 0 }, { "timeout", NULL, 5000 },
+			                      { cases[i].client ? "client_cert" : NULL, ca, 0 }, { "client_key", key_path, 0 }, { NULL, NULL, 0 } };
+		ema_conf conf = { .settings = settings };
+		ema_instance *self = open_sink(ops, &conf);
+		pthread_t thread;
+		assert_int_equal(pthread_create(&thread, NULL, serve_tls, &server), 0);
+		assert_int_equal(send_event(self, "n", "t"), cases[i].want);
+		if (cases[i].want == EMA_OK)
+			assert_int_equal(send_event(self, "n", "last\nline"), EMA_OK);
+		ops->close(self);
+		pthread_join(thread, NULL);
+		assert_int_equal(server.had_client, cases[i].client);
+		assert_int_equal(server.frames > 0, cases[i].want == EMA_OK);
+		if (cases[i].want == EMA_OK) {
+			char *end = NULL;
+			const char *frame = strstr(server.last, "last") ? server.last : "";
+			size_t length = strtoul(frame, &end, 10);
+			assert_true(end && *end == ' ');
+			assert_int_equal(length, strlen(end + 1));
+		}
+		SSL_CTX_free(server.tls);
+		close(server.fd);
+		conf_end(&conf);
+	}
+	X509_free(certificate);
+	X509_free(stranger);
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(other_key);
+}
+
+/* ---- journald ---- */
+
+/* AUD-55 AUD-56: names, the length-prefixed form for a line feed, a fixed MESSAGE_ID of the kind. */
+static void journald_gets_fields(void **state)
+{
+	(void)state;
+	struct setting settings[] = { { "transport", "journald", 0 }, { "path", socket_path, 0 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	int fd = listen_unix();
+	ema_instance *self = open_sink(ops, &conf);
+	assert_int_equal(send_event(self, "some-name", "line\nPRIORITY=0"), EMA_OK);
+	size_t length = receive(fd);
+	static const char *const wanted[] = { "MESSAGE=decision bad_signature\n", "PRIORITY=4\n", "SYSLOG_IDENTIFIER=ema\n", "SYSLOG_FACILITY=10\n", "MESSAGE_ID=",
+		                              "EMA_CODE=bad_signature\n", "EMA_RECORD={", "EMA_SOME_NAME\n\x0f\0\0\0\0\0\0\0line\nPRIORITY=0\n" };
+	static const size_t lengths[] = { 0, 0, 0, 0, 0, 0, 0, 38 };
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+		if (!memmem(received, length, wanted[i], lengths[i] ? lengths[i] : strlen(wanted[i])))
+			fail_msg("no %s", wanted[i]);
+	char id[45], again[45];
+	snprintf(id, sizeof id, "%s", (char *)memmem(received, length, "MESSAGE_ID=", 11));
+	assert_int_equal(send_event(self, "n", "v"), EMA_OK);
+	length = receive(fd);
+	snprintf(again, sizeof again, "%s", (char *)memmem(received, length, "MESSAGE_ID=", 11));
+	assert_memory_equal(id, again, 44);
+	ops->close(self);
+	close(fd);
+}
+
+/* AUD-57: what is too large for a datagram comes in a sealed file. */
+static void journald_gets_large_records(void **state)
+{
+	(void)state;
+	struct setting settings[] = { { "transport", "journald", 0 }, { "path", socket_path, 0 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	int fd = listen_unix(), passed = -1;
+	size_t length = 1024 * 1024;
+	char *big = malloc(length + 1);
+	assert_non_null(big);
+	memset(big, 'x', length);
+	big[length] = 0;
+	ema_instance *self = open_sink(ops, &conf);
+	assert_int_equal(send_event(self, "big", big), EMA_OK);
+	union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control;
+	struct iovec part = { received, RECEIVED };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	assert_int_equal(recvmsg(fd, &message, 0), 0);
+	assert_non_null(CMSG_FIRSTHDR(&message));
+	memcpy(&passed, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof passed);
+	assert_int_equal(fcntl(passed, F_GET_SEALS) & F_SEAL_WRITE, F_SEAL_WRITE);
+	struct stat is;
+	assert_int_equal(fstat(passed, &is), 0);
+	assert_true((size_t)is.st_size > 2 * length);
+	close(passed);
+	ops->close(self);
+	free(big);
+	close(fd);
+}
+
+static void mistakes_are_told(void **state)
+{
+	(void)state;
+	static const struct { struct setting settings[3]; const char *says; } cases[] = {
+		{ { { "transport", "carrier-pigeon", 0 } }, "journald" },
+		{ { { "facility", "none", 0 } }, "authpriv" },
+		{ { { "max_size", NULL, 100 } }, "480" },
+		{ { { "message", "xml", 0 } }, "json" },
+		{ { { "transport", "tcp", 0 } }, "logs.acme.example" },
+		{ { { "transport", "tls", 0 }, { "host", "h", 0 } }, NULL },
+		{ { { "timeout", NULL, 1 } }, "10ms" },
+		{ { { "path", "/this/is/a/very/long/path/this/is/a/very/long/path/this/is/a/very/long/path/this/is/a/very/long/path/12345678", 0 } }, "107" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		ema_conf conf = { .settings = cases[i].settings };
+		ema_instance *self = NULL;
+		int code = ops->open(&fake_host, NULL, &conf, &self);
+		assert_int_equal(code, cases[i].says ? EMA_CONFIG : EMA_OK);
+		if (cases[i].says && !strstr(conf.said, cases[i].says))
+			fail_msg("case %zu says %s", i, conf.said);
+		if (code == EMA_OK)
+			ops->close(self);
+	}
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	ops = load_sink(BUILDDIR "/plugins/.libs/syslog.so");
+	make_scratch(folder, sizeof folder);
+	snprintf(socket_path, sizeof socket_path, "%s/log", folder);
+	received = malloc(RECEIVED + 1);
+	return received ? 0 : -1;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	free(received);
+	remove_tree(folder);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_header_is_rfc5424),
+		cmocka_unit_test(values_cannot_break_out),
+		cmocka_unit_test(long_records_are_cut),
+		cmocka_unit_test(the_daemon_comes_and_goes),
+		cmocka_unit_test(udp_is_never_the_one_that_counts),
+		cmocka_unit_test(tcp_counts_octets),
+		cmocka_unit_test(tls_verifies_the_server),
+		cmocka_unit_test(journald_gets_fields),
+		cmocka_unit_test(journald_gets_large_records),
+		cmocka_unit_test(mistakes_are_told),
+	};
+	return cmocka_run_group_tests(tests, begin, end);
+}
