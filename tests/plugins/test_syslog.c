@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,7 +27,7 @@
 #define RECEIVED (4 * 1024 * 1024)
 
 static const struct ema_audit_ops *ops;
-static char folder[256], socket_path[300], port_text[8];
+static char folder[90], socket_path[100], port_text[8];
 static char *received;
 
 /* ---- An event ---- */
@@ -210,8 +211,6 @@ static void values_cannot_break_out(void **state)
 		}
 		ops->close(self);
 		settings[2] = (struct setting){ "message", "text", 0 };
-		if (round == 0)
-			continue;
 	}
 	close(fd);
 }
@@ -393,6 +392,10 @@ struct server {
 static void *serve_tls(void *data)
 {
 	struct server *server = data;
+	sigset_t pipe; /* this thread's alone: the sink must not need it */
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe, NULL);
 	int peer = accept(server->fd, NULL, NULL);
 	SSL *session = SSL_new(server->tls);
 	SSL_set_fd(session, peer);
@@ -484,12 +487,12 @@ static void journald_gets_fields(void **state)
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
 		if (!memmem(received, length, wanted[i], lengths[i] ? lengths[i] : strlen(wanted[i])))
 			fail_msg("no %s", wanted[i]);
-	char id[45], again[45];
-	snprintf(id, sizeof id, "%s", (char *)memmem(received, length, "MESSAGE_ID=", 11));
+	char id[44], *at = memmem(received, length, "MESSAGE_ID=", 11);
+	assert_non_null(at);
+	memcpy(id, at, sizeof id);
 	assert_int_equal(send_event(self, "n", "v"), EMA_OK);
 	length = receive(fd);
-	snprintf(again, sizeof again, "%s", (char *)memmem(received, length, "MESSAGE_ID=", 11));
-	assert_memory_equal(id, again, 44);
+	assert_non_null(memmem(received, length, id, sizeof id));
 	ops->close(self);
 	close(fd);
 }
@@ -512,8 +515,8 @@ static void journald_gets_large_records(void **state)
 	struct iovec part = { received, RECEIVED };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
 	assert_int_equal(recvmsg(fd, &message, 0), 0);
-	assert_non_null(CMSG_FIRSTHDR(&message));
-	memcpy(&passed, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof passed);
+	assert_true(message.msg_controllen >= CMSG_LEN(sizeof passed));
+	memcpy(&passed, CMSG_DATA(&control.head), sizeof passed);
 	assert_int_equal(fcntl(passed, F_GET_SEALS) & F_SEAL_WRITE, F_SEAL_WRITE);
 	struct stat is;
 	assert_int_equal(fstat(passed, &is), 0);
