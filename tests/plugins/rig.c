@@ -241,3 +241,16 @@ void rig_refused(const char *plugin, enum plugin_kind kind, const struct rig_set
 		rig_close(&rig);
 	}
 }
+
+char *rig_source(const char *name)
+{
+	char path[512], *text = calloc(1, 16384);
+	snprintf(path, sizeof path, SRCDIR "/%s", name);
+	FILE *file = fopen(path, "r");
+	assert_non_null(text);
+	assert_non_null(file);
+	size_t length = fread(text, 1, 16383, file);
+	assert_true(length > 0 && length < 16383);
+	fclose(file);
+	return text;
+}

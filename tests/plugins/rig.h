@@ -69,6 +69,8 @@ struct rig_case {
 	const char *type, *header;
 };
 void rig_cases(struct rig *rig, const struct rig_token *good, const struct rig_case *cases, size_t count);
+/* A file of the source tree; free() it. */
+char *rig_source(const char *name);
 /* A row of settings that do not load. */
 struct rig_setting {
 	const char *settings, *text;

@@ -109,6 +109,21 @@ static void finds_people(void **state)
 	rig_close(&rig);
 }
 
+static void the_example_loads(void **state)
+{
+	(void)state;
+	struct rig rig;
+	struct rig_answer answer;
+	char *text = rig_source("etc/examples/people.conf");
+	write_people(text);
+	free(text);
+	assert_int_equal(open_people(&rig, ""), 0);
+	assert_int_equal(look_up(&rig, "okta", NULL, "00u1abcdEFGH", NULL, NULL, &answer), EMA_OK);
+	rig_answer_free(&answer);
+	rig_close(&rig);
+	write_people(two);
+}
+
 static void refuses_wrong_files(void **state)
 {
 	(void)state;
@@ -256,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_people),
+		cmocka_unit_test(the_example_loads),
 		cmocka_unit_test(refuses_wrong_files),
 		cmocka_unit_test(follows_the_file),
 		cmocka_unit_test(many_threads_while_it_changes),

@@ -242,6 +242,46 @@ static void explains_settings(void **state)
 	rig_refused("oidc", PLUGIN_IDENTITY, settings, sizeof settings / sizeof *settings);
 }
 
+/* JAG-118: the worked examples load, and their plugins open */
+static void examples_load(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *file, *plugin;
+	} rows[] = {
+		{ "etc/examples/okta.conf", "okta_xaa" },
+		{ "etc/examples/azure.conf", "azure_ad" },
+		{ "etc/examples/keycloak.conf", "oidc" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct findings findings = { 0 };
+		struct failure failure = FAILURE_INIT;
+		struct plugin_search search = { .folders = BUILDDIR "/plugins/.libs" };
+		struct plugin *plugin = NULL;
+		struct instance *instance = NULL;
+		static const char *const core_keys[] = { "id", "plugin", "authority", NULL };
+		char *text = rig_source(rows[i].file);
+		struct conf *conf = conf_read_text(text, strlen(text), rows[i].file, &findings);
+		if (!conf)
+			fail_msg("%s:%d: %s", rows[i].file, findings.list[0].line, findings.list[0].text);
+		assert_string_equal(conf->providers[0].instance.plugin, rows[i].plugin);
+		struct trust_settings settings = { .clock = &clock_system };
+		struct trust *trust = trust_new(&settings, &failure);
+		assert_non_null(trust);
+		assert_int_equal(plugin_open(&search, rows[i].plugin, &plugin, &failure), EMA_OK);
+		struct instance_settings what = { .plugin = plugin, .kind = PLUGIN_IDENTITY, .id = "p", .conf = conf, .node = conf->providers[0].instance.node,
+			                          .core_keys = core_keys, .clock = &clock_system, .trust = trust, .provider = &conf->providers[0] };
+		if (instance_open(&what, &instance, &findings) != EMA_OK)
+			fail_msg("%s: %s", rows[i].file, findings.list[findings.count - 1].text);
+		instance_close(instance);
+		plugin_close(plugin);
+		trust_free(trust);
+		conf_free(conf);
+		findings_free(&findings);
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +289,7 @@ int main(void)
 		cmocka_unit_test(refuses_id_tokens),
 		cmocka_unit_test(obeys_its_settings),
 		cmocka_unit_test(explains_settings),
+		cmocka_unit_test(examples_load),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
