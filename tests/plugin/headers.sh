@@ -41,4 +41,13 @@ named() { # every member of a struct and every constant of plugin.h stands in th
 	return $missing
 }
 ok "ema-plugin(7) names each member and constant of ema/plugin.h" named
+
+# The first example of the manual is a whole plugin.
+example() {
+	awk '/^\.Bd/ { inside = 1; next } /^\.Ed/ { exit } inside' "$srcdir/man/ema-plugin.7" | sed 's/\\e/\\/g' >"$work/here.c"
+	${CC:-cc} -Wall -Wextra -Werror -Wno-unused-parameter -fPIC -shared -I"$srcdir/include" -o "$work/here.so" "$work/here.c"
+}
+ok "the plugin in the manual compiles" example
+lint() { mandoc -Tlint -W warning "$srcdir/man/ema-plugin.7"; }
+if command -v mandoc >/dev/null; then ok "mandoc finds nothing in the manual" lint; else skip "mandoc finds nothing in the manual" "no mandoc here"; fi
 plan

@@ -18,6 +18,6 @@ check_PROGRAMS += tests/plugin/load_plugin
 tests_plugin_load_plugin_CPPFLAGS = $(CONTEXT_CPPFLAGS)
 tests_plugin_load_plugin_LDADD = core/libemacore-internal.la
 
-TESTS += tests/plugin/examples.sh
+TESTS += tests/plugin/headers.sh tests/plugin/examples.sh
 EXTRA_DIST += tests/plugin/headers.sh tests/plugin/examples.sh tests/plugin/reference.c tests/plugin/abi-asserts tests/plugin/abi_1_0.c \
 	tests/plugin/abi-1.0/ema/codes.h tests/plugin/abi-1.0/ema/plugin.h
