@@ -111,6 +111,7 @@ void pipeline_subject_items(const struct pipeline *p, const char *items[16])
 	items[EMA_ITEM_SUBJECT] = winner->subject.sub;
 	items[EMA_ITEM_EMAIL] = winner->email;
 	items[EMA_ITEM_ACTOR] = call_result(winner->call)->actor;
+	items[EMA_ITEM_NAME_ID] = call_result(winner->call)->name_id;
 }
 
 static int identify(struct pipeline *p, const struct conf_rule *rule, const struct provider *provider, struct candidate *candidate)
@@ -138,6 +139,7 @@ static int identify(struct pipeline *p, const struct conf_rule *rule, const stru
 	};
 	pipeline_request_items(p, settings.items);
 	settings.items[EMA_ITEM_PROVIDER] = provider->conf->instance.id;
+	settings.items[EMA_ITEM_ISSUER] = p->issuer;
 	int code = call_run(&settings, &candidate->call, &p->step);
 	if (code)
 		return failure_set(&p->step, code, "%s", code_row(code)->meaning);
