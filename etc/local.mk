@@ -1,3 +1,4 @@
-# Files of etc/.
+# Files of etc/. They are documentation: make install never writes into a running configuration.
+dist_doc_DATA += etc/ema.conf
 examplesdir = $(docdir)/examples
 dist_examples_DATA = etc/examples/azure.conf etc/examples/keycloak.conf etc/examples/okta.conf etc/examples/people.conf

@@ -350,6 +350,12 @@ static void instances_read(struct reader *reader)
 	}
 }
 
+static const char *base_name(const char *plugin)
+{
+	const char *slash = strrchr(plugin, '/');
+	return slash ? slash + 1 : plugin;
+}
+
 static void sinks_read(struct reader *reader)
 {
 	struct conf *conf = reader->conf;
@@ -361,9 +367,9 @@ static void sinks_read(struct reader *reader)
 		instance->node = &list->children[i];
 		section_read(reader, &section_audit, instance->node, &conf->sinks[i], 1);
 		for (size_t j = 0; j < i && instance->plugin; j++)
-			same += conf->sinks[j].instance.plugin && !strcmp(conf->sinks[j].instance.plugin, instance->plugin);
+			same += conf->sinks[j].instance.plugin && !strcmp(base_name(conf->sinks[j].instance.plugin), base_name(instance->plugin));
 		if (!instance->id && instance->plugin) {
-			const char *slash = strrchr(instance->plugin, '/'), *name = slash ? slash + 1 : instance->plugin;
+			const char *name = base_name(instance->plugin);
 			size_t room = strlen(name) + 24;
 			char *id = arena_get(reader->arena, room, 1);
 			if (id)

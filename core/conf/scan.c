@@ -228,7 +228,10 @@ static void scan_name(struct scan_state *s)
 		s->last = SCAN_BOOL;
 		return;
 	}
-	if (value_place) {
+	while (i < s->length && (s->text[i] == ' ' || s->text[i] == '\t'))
+		i++;
+	/* In a list, a name with "=" behind it is a key without its group. */
+	if (value_place && (s->last == SCAN_ASSIGN || i >= s->length || s->text[i] != '=')) {
 		if (scan_same(s, begin, length, "yes") || scan_same(s, begin, length, "on"))
 			scan_fail(s, s->line, "\"%.*s\" is no value: write true", shown, word);
 		else if (scan_same(s, begin, length, "no") || scan_same(s, begin, length, "off"))

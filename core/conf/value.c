@@ -493,11 +493,6 @@ static const char *key_advice(const char *name)
 		{ "client_secret", "write secret = { file = \"PATH\"; }" },
 		{ "include", "there is no include: name a stack with stack = \"NAME\", or put @include \"FILE\" at the top level" },
 		{ "substack", "write stack = \"NAME\"" },
-		{ "lifetime", "write max_lifetime" },
-		{ "leeway", "write skew" },
-		{ "tenant", "write tenants" },
-		{ "groups", "write group" },
-		{ "roles", "write role" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (!strcmp(rows[i].name, name))
@@ -520,7 +515,7 @@ void section_read(struct reader *reader, const struct conf_section *section, con
 		value_hint(child->name, names, hint);
 		const char *advice = key_advice(child->name);
 		finding_node(reader->findings, "E-UNKNOWN", child, "unknown key \"%.64s\" in %s%s%s", child->name, section->name,
-			     hint[0] ? hint : advice ? ": " : "", hint[0] ? "" : advice ? advice : "");
+			     advice ? ": " : hint, advice ? advice : "");
 	}
 	for (size_t i = 0; i < section->count; i++) {
 		const struct conf_key *key = &section->keys[i];

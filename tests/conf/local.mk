@@ -1,1 +1,9 @@
-# Tests of conf.
+check_PROGRAMS += tests/conf/test_bad tests/conf/test_files tests/conf/test_good
+TESTS += tests/conf/test_bad tests/conf/test_files tests/conf/test_good
+EXTRA_DIST += tests/conf/show.h
+tests_conf_test_bad_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_conf_test_bad_LDADD = $(UNIT_LDADD)
+tests_conf_test_files_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_conf_test_files_LDADD = $(UNIT_LDADD)
+tests_conf_test_good_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_conf_test_good_LDADD = $(UNIT_LDADD)

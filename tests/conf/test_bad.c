@@ -1,0 +1,305 @@
+/* What is wrong with a configuration: each mistake with its id, its line and what to write instead. */
+#include "test.h"
+
+#include <stdio.h>
+
+#include "conf.h"
+#include "show.h"
+
+#define OKTA "providers = ( { id = \"okta\"; plugin = \"okta_xaa\"; }, { id = \"azure\"; plugin = \"azure_ad\"; } );\n"
+#define SERVICE(rest) OKTA "issuer = \"https://a.example\"; audit = ( { plugin = \"file\"; } );\n" \
+	"guards = ( { id = \"g\"; plugin = \"hours\"; } );\n" \
+	"services = ( { id = \"s\"; resource = \"https://m.example/s\";\n" rest "\n} );\n"
+#define IDENTITY(rules) SERVICE("identity = " rules ";")
+#define OKTA_ONLY(rest) SERVICE("identity = [\"okta\"];\n" rest)
+#define PROVIDER(rest) "issuer = \"https://a.example\"; providers = ( { id = \"p\"; plugin = \"x\";\n" rest "\n} );\n"
+#define SCOPES "scopes = ( { name = \"r\"; access = \"read\"; tools = \"get_*\"; } );\n"
+
+struct bad {
+	const char *text, *id;
+	int line; /* 0: any */
+	const char *fragment;
+};
+
+static void table(const struct bad *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct findings findings = { NULL, 0, 0, 0 };
+		struct conf *conf = conf_read_text(rows[i].text, strlen(rows[i].text), "/nowhere/ema.conf", &findings);
+		if (!show_find(&findings, rows[i].id, rows[i].line, rows[i].fragment)) {
+			show_all(&findings);
+			fail_msg("row %zu: no %s at line %d with \"%s\" for:\n%s", i, rows[i].id, rows[i].line, rows[i].fragment, rows[i].text);
+		}
+		if (rows[i].id[0] == 'E')
+			assert_null(conf);
+		else
+			assert_non_null(conf);
+		conf_free(conf);
+		findings_free(&findings);
+	}
+}
+#define TABLE(rows) table(rows, sizeof rows / sizeof *rows)
+
+static void what_libconfig_takes_in_silence(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ "spool_size = 3000000000;", "E-SYNTAX", 1, "too large" },
+		{ "\nx = 99999999999999999999L;", "E-SYNTAX", 2, "too large" },
+		{ "x = 0xfffffffff;", "E-SYNTAX", 1, "too large" },
+		{ "x = -3000000000;", "E-SYNTAX", 1, "too large" },
+		{ "x = 010;", "E-SYNTAX", 1, "begins with 0" },
+		{ "x = 5m;", "E-SYNTAX", 1, "\"5m\"" },
+		{ "x = [\"a\"\n\"b\"];", "E-SYNTAX", 2, "comma" },
+		{ "x = \"a\\x00b\";", "E-SYNTAX", 1, "printable" },
+		{ "x = \"a\\qb\";", "E-SYNTAX", 1, "\\\\" },
+		{ "x = \"a\nb\";", "E-SYNTAX", 1, "closing quote" },
+		{ "x = \"a", "E-SYNTAX", 1, "closing quote" },
+		{ "x = \"a\\", "E-SYNTAX", 1, "closing quote" },
+		{ "/* x = 1;\n", "E-SYNTAX", 1, "no end" },
+		{ "x = \"\xff\";", "E-SYNTAX", 1, "UTF-8" },
+		{ "x = \"\x01\";", "E-SYNTAX", 1, "control" },
+		{ "x = yes;", "E-SYNTAX", 1, "write true" },
+		{ "x = off;", "E-SYNTAX", 1, "write false" },
+		{ "x = okta;", "E-SYNTAX", 1, "write \"okta\"" },
+		{ "x = 'okta';", "E-SYNTAX", 1, "double quotes" },
+		{ "\"x\" = 1;", "E-SYNTAX", 1, "not quoted" },
+		{ "x 1;", "E-SYNTAX", 1, "\"=\" is missing" },
+		{ "x y = 1;", "E-SYNTAX", 1, "\"=\" is missing" },
+		{ "x = ;", "E-SYNTAX", 1, "value is missing" },
+		{ "x = (1, 2, );", "E-SYNTAX", 1, "one too many" },
+		{ "x = (1; 2);", "E-SYNTAX", 1, "commas" },
+		{ "x = (y = 1);", "E-SYNTAX", 1, "keys stand in groups" },
+		{ "x = [ { } ];", "E-SYNTAX", 1, "not in an array" },
+		{ "x = (\n { y = 1; )", "E-SYNTAX", 2, "wants \"}\"" },
+		{ "x = (\n { y = 1; }\n", "E-SYNTAX", 1, "never closed" },
+		{ "};", "E-SYNTAX", 1, "nothing is open" },
+		{ "x =", "E-SYNTAX", 1, "file ends" },
+		{ "x = 1;;", "E-SYNTAX", 1, "one too many" },
+		{ "x = $y;", "E-SYNTAX", 1, "means nothing" },
+		{ "x = [1, \"a\"];", "E-SYNTAX", 1, "one kind" },
+		{ "issuer = \"https://a.example\";\nissuer = \"https://b.example\";", "E-SYNTAX", 2, "stands in this group already" },
+		{ "x = (((((((((((((((((1)))))))))))))))));", "E-SYNTAX", 1, "deeper" },
+		{ "x = ( @include \"y\" );", "E-SYNTAX", 1, "top level" },
+		{ "x = { @include \"y\" };", "E-SYNTAX", 1, "top level" },
+		{ "@include y", "E-SYNTAX", 1, "in quotes" },
+		{ "x = @stack;", "E-SYNTAX", 1, "\"@name\"" },
+	};
+	TABLE(rows);
+}
+
+static void nul_and_bombs(void **state)
+{
+	(void)state;
+	struct findings findings = { NULL, 0, 0, 0 };
+	assert_null(conf_read_text("x = 1;\0y = 2;", 13, "/nowhere/ema.conf", &findings));
+	assert_true(show_find(&findings, "E-SYNTAX", 1, "NUL"));
+	findings_free(&findings);
+	static char bomb[1048577 + 4];
+	static const char brackets[] = "({[";
+	for (int i = 0; i < 3; i++) {
+		memset(bomb, brackets[i], sizeof bomb);
+		memcpy(bomb, "x = ", 4);
+		assert_null(conf_read_text(bomb, 1048576, "/nowhere/ema.conf", &findings));
+		assert_true(show_find(&findings, "E-SYNTAX", 1, ""));
+		findings_free(&findings);
+	}
+	assert_null(conf_read_text(bomb, 1048577, "/nowhere/ema.conf", &findings));
+	assert_true(show_find(&findings, "E-SIZE", 1, "1 MiB"));
+	findings_free(&findings);
+}
+
+/* JAG-49 JAG-43 JWT-41: issuers, lifetimes and plain http are refused where they are written. */
+static void keys_and_values(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ "isuer = \"https://a.example\";", "E-UNKNOWN", 1, "did you mean \"issuer\"?" },
+		{ "\n\nzzz = 1;", "E-UNKNOWN", 3, "unknown key \"zzz\" in ema.conf" },
+		{ "issuer = 5;", "E-TYPE", 1, "a string is wanted" },
+		{ "issuer = \"http://a.example\";", "E-VALUE", 1, "plain http" },
+		{ "insecure_http = true; issuer = \"http://a.example\";", "E-VALUE", 1, "loopback alone" },
+		{ "issuer = \"https://a.example/?x\";", "E-VALUE", 1, "query" },
+		{ "issuer = \"https://a.example/#x\";", "E-VALUE", 1, "fragment" },
+		{ "issuer = \"https://u:p@a.example/\";", "E-VALUE", 1, "user name" },
+		{ "issuer = \"https://:80/\";", "E-VALUE", 1, "no host" },
+		{ "issuer = \"https://a b/\";", "E-VALUE", 1, "character" },
+		{ "issuer = \"a.example\";", "E-VALUE", 1, "https://" },
+		{ "spool_size = \"8 MiB\";", "E-VALUE", 1, "is no size" },
+		{ "spool_size = \"8KiB\";", "E-VALUE", 1, "outside" },
+		{ "durability = \"disc\";", "E-UNKNOWN", 1, "did you mean \"disk\"?" },
+		{ "fetch = { connect = \"5\"; };", "E-VALUE", 1, "is no duration" },
+		{ "fetch = { conect = \"5s\"; };", "E-UNKNOWN", 1, "\"connect\"" },
+		{ "fetch = { redirects = 3; };", "E-VALUE", 1, "outside of 0 to 2" },
+		{ "fetch = 5;", "E-TYPE", 1, "a group { } is wanted" },
+		{ "providers = { id = \"x\"; };", "E-TYPE", 1, "providers = ( { ... } );" },
+		{ "providers = ( { plugin = \"x\"; } );", "E-MISSING", 1, "lacks the key \"id\"" },
+		{ "providers = ( { id = \"a b\"; plugin = \"x\"; } );", "E-VALUE", 1, "letters, digits" },
+		{ "providers = ( { id = \"a\"; plugin = \"x\"; },\n { id = \"a\"; plugin = \"x\"; } );", "E-DUPLICATE", 2, ":1 already" },
+		{ PROVIDER("skew = \"61s\";"), "E-VALUE", 2, "outside of 0 to 60" },
+		{ PROVIDER("max_lifetime = \"2h\";"), "E-VALUE", 2, "outside" },
+		{ PROVIDER("max_lifetime = \"1500ms\";"), "E-VALUE", 2, "whole seconds" },
+		{ PROVIDER("algorithms = [\"RS256\", \"none\"];"), "E-UNKNOWN", 2, "\"RS256\"" },
+		{ PROVIDER("algorithms = [\"HS256\"];"), "E-UNKNOWN", 2, "unknown" },
+		{ PROVIDER("algorithms = [];"), "E-VALUE", 2, "empty" },
+		{ PROVIDER("authority = [\"@acme.example\"];"), "E-VALUE", 2, "without \"@\"" },
+		{ PROVIDER("authority = [\"*.acme.example\"];"), "E-VALUE", 2, "written out" },
+		{ PROVIDER("authority = [];"), "E-VALUE", 2, "empty" },
+		{ PROVIDER("jwks_url = \"http://a.example/k\";"), "E-VALUE", 2, "plain http" },
+		{ PROVIDER("jwks_file = \"none.jwks\";"), "E-FILE", 2, "no such file" },
+		{ PROVIDER("jwks = \"{}\";\njwks_url = \"https://a.example/k\";"), "E-VALUE", 0, "one of them" },
+		{ PROVIDER("read_only_after = \"48h\";"), "E-VALUE", 2, "never come" },
+		{ PROVIDER("replay = \"off\";"), "E-UNKNOWN", 2, "single-use" },
+		{ PROVIDER("replay_uses = 3;"), "E-VALUE", 2, "same-client-reuse" },
+		{ "owner = \"no-such-user-here\";", "E-UNKNOWN", 1, "no user" },
+		{ "store = { entries = 5; };", "E-VALUE", 1, "outside" },
+		{ "store = { plugin = \"memory\"; path = \"x\"; };", "E-UNKNOWN", 1, "\"path\"" },
+		{ "clients = ( { id = \"c\"; auth = \"none\"; } );", "E-UNKNOWN", 1, "private_key_jwt" },
+		{ "clients = ( { id = \"c\"; auth = \"private_key_jwt\"; } );", "E-VALUE", 1, "jwks_file or jwks_url" },
+		{ "clients = ( { id = \"c\"; auth = \"client_secret_basic\";\n secret = \"hunter2\"; } );", "E-VALUE", 2, "never stands in the configuration" },
+		{ "clients = ( { id = \"c\"; auth = \"client_secret_basic\";\n secret = { file = \"x\"; fd = 3; }; } );", "E-VALUE", 2, "one of" },
+		{ "clients = ( { id = \"c\"; auth = \"client_secret_basic\";\n secret_file = \"x\"; } );", "E-UNKNOWN", 2, "secret = {" },
+		{ "clients = ( { id = \"c\"; auth = \"client_secret_basic\"; secret = { fd = 3; }; services = [\"x\"]; } );", "E-UNKNOWN", 1, "no service \"x\"" },
+	};
+	TABLE(rows);
+}
+
+/* A secret that was written into the file by mistake is in no message. */
+static void secrets_are_not_repeated(void **state)
+{
+	(void)state;
+	static const char text[] = "clients = ( { id = \"c\"; auth = \"client_secret_basic\"; secret = \"hunter2\"; } );";
+	struct findings findings = { NULL, 0, 0, 0 };
+	assert_null(conf_read_text(text, strlen(text), "/nowhere/ema.conf", &findings));
+	for (size_t i = 0; i < findings.count; i++)
+		assert_null(strstr(findings.list[i].text, "hunter2"));
+	findings_free(&findings);
+}
+
+static void rules(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ SERVICE(""), "E-EMPTY", 0, "identity" },
+		{ IDENTITY("[]"), "E-EMPTY", 0, "nobody" },
+		{ IDENTITY("()"), "E-EMPTY", 0, "nobody" },
+		{ IDENTITY("[\"octa\"]"), "E-UNKNOWN", 5, "did you mean \"okta\"?" },
+		{ IDENTITY("[\"@octa\"]"), "E-UNKNOWN", 5, "no stack \"octa\"" },
+		{ IDENTITY("\"okta\""), "E-TYPE", 5, "a list is wanted" },
+		{ IDENTITY("(\n{ control = \"requird\"; provider = \"okta\"; } )"), "E-UNKNOWN", 6, "did you mean \"required\"?" },
+		{ IDENTITY("( { control = \"required\"; } )"), "E-MISSING", 5, "asks nobody" },
+		{ IDENTITY("( { provider = \"okta\"; } )"), "E-MISSING", 5, "\"control\"" },
+		{ IDENTITY("( { control = \"required\"; provider = \"okta\"; stack = \"x\"; } )"), "E-VALUE", 5, "not both" },
+		{ IDENTITY("( { control = \"required\"; guard = \"g\"; } )"), "E-UNKNOWN", 5, "list of their own" },
+		{ IDENTITY("( { control = \"include\"; provider = \"okta\"; } )"), "E-UNKNOWN", 5, "name a stack" },
+		{ IDENTITY("( { control = \"substack\"; provider = \"okta\"; } )"), "E-UNKNOWN", 5, "named stack is a substack" },
+		{ IDENTITY("( { include = \"x\"; control = \"required\"; provider = \"okta\"; } )"), "E-UNKNOWN", 5, "stack = \"NAME\"" },
+		{ IDENTITY("[\"include\", \"okta\"]"), "E-UNKNOWN", 5, "name a stack" },
+		{ IDENTITY("[\"required\", \"okta\"]"), "E-UNKNOWN", 5, "rules with a control are groups" },
+		{ IDENTITY("( { control = { ok = 1; }; provider = \"okta\"; } )"), "E-ACTION", 5, "no jumps" },
+		{ IDENTITY("( { control = 2; provider = \"okta\"; } )"), "E-ACTION", 5, "no jumps" },
+		{ IDENTITY("( 1, \"okta\" )"), "E-ACTION", 5, "no jumps" },
+		{ IDENTITY("( { control = { denied = \"reset\"; }; provider = \"okta\"; } )"), "E-UNKNOWN", 5, "nothing that failed is forgotten" },
+		{ IDENTITY("( { control = { success = \"ok\"; }; provider = \"okta\"; } )"), "E-UNKNOWN", 5, "write \"ok\"" },
+		{ IDENTITY("( { control = { expird = \"bad\"; }; provider = \"okta\"; } )"), "E-UNKNOWN", 5, "did you mean \"expired\"?" },
+		{ IDENTITY("( { control = { ok = \"die\"; }; provider = \"okta\"; } )"), "E-ACTION", 5, "success into failure" },
+		{ IDENTITY("( { control = { denied = \"ok\"; }; provider = \"okta\"; } )"), "E-ACTION", 5, "failure into success" },
+		{ IDENTITY("( { control = { default = \"done\"; }; provider = \"okta\"; } )"), "E-ACTION", 5, "never covers ok" },
+		{ IDENTITY("( { control = { ok = \"done\"; default = \"ignore\"; }; provider = \"okta\"; } )"), "E-ACTION", 5, "rescue a forged token" },
+		{ IDENTITY("( { control = { ok = \"ignore\"; default = \"ignore\"; }; provider = \"okta\"; } )"), "E-NO-GRANTER", 5, "ever vouch" },
+		{ IDENTITY("( { control = \"optional\"; provider = \"okta\"; } )"), "E-NO-GRANTER", 5, "ever vouch" },
+		{ IDENTITY("( { control = \"sufficient\"; provider = \"okta\"; }, { control = \"required\"; provider = \"azure\"; } )"), "W-SUFFICIENT-BEFORE-REQUIRED", 5, "put it first" },
+		{ IDENTITY("( { control = { ok = \"done\"; default = \"die\"; }; provider = \"okta\"; }, { control = \"required\"; provider = \"azure\"; } )"), "W-UNREACHED", 5, "never asked" },
+		{ IDENTITY("( { control = { unavailable = \"ignore\"; }; provider = \"okta\"; } )"), "W-SOFT-FAIL", 5, "passed over" },
+		{ IDENTITY("[\"okta\", \"okta\"]"), "W-DUPLICATE-ISSUER", 5, "asked at line 5" },
+		{ OKTA_ONLY("guards = ( { control = \"optional\"; guard = \"g\"; } );"), "W-SOFT-FAIL", 6, "passed over" },
+		{ OKTA_ONLY("guards = ( { control = \"sufficient\"; guard = \"g\"; } );"), "E-ACTION", 6, "required, requisite or optional" },
+		{ OKTA_ONLY("guards = ( { control = { ok = \"ok\"; }; guard = \"g\"; } );"), "E-ACTION", 6, "tables" },
+		{ OKTA_ONLY("guards = ( { control = \"required\"; provider = \"okta\"; } );"), "E-UNKNOWN", 6, "write guard" },
+		{ OKTA_ONLY("guards = [\"h\"];"), "E-UNKNOWN", 6, "no guard \"h\"" },
+		{ IDENTITY("( { control = \"required\"; provider = \"okta\"; when = { clint = \"x\"; }; } )"), "E-UNKNOWN", 5, "\"client\"" },
+		{ IDENTITY("( { control = \"required\"; provider = \"okta\"; when = { }; } )"), "E-VALUE", 5, "empty" },
+		{ IDENTITY("( { control = \"required\"; provider = \"okta\"; when = { time = ( { from = \"25:00\"; } ); }; } )"), "E-VALUE", 5, "time of day" },
+		{ IDENTITY("( { control = \"required\"; provider = \"okta\"; when = { time = ( { from = \"08:00\"; until = \"08:00\"; } ); }; } )"), "E-VALUE", 5, "window is empty" },
+		{ IDENTITY("( { control = \"required\"; provider = \"okta\"; when = { time = ( { zone = \"Europe/Berlin\"; } ); }; } )"), "E-VALUE", 5, "+01:00" },
+		{ IDENTITY("( { control = \"required\"; provider = \"okta\"; when = { not_before = \"2026-02-30\"; }; } )"), "E-VALUE", 5, "no date" },
+		{ "stacks = ( { id = \"a\"; rules = [\"@b\"]; },\n{ id = \"b\"; rules = [\"@a\"]; } );", "E-LOOP", 0, "comes back" },
+		{ "stacks = ( { id = \"a\"; rules = [\"@a\"]; } );", "E-LOOP", 1, "comes back" },
+		{ "stacks = ( { id = \"a\"; } );", "E-EMPTY", 1, "no rules" },
+		{ "stacks = ( { id = \"a\"; rules = (); } );", "E-EMPTY", 1, "no rule" },
+		{ OKTA "stacks = ( { id = \"a\"; rules = [\"okta\"]; }, { id = \"b\"; rules = [\"@a\"]; }, { id = \"c\"; rules = [\"@b\"]; },\n"
+		  "{ id = \"d\"; rules = [\"@c\"]; }, { id = \"e\"; rules = [\"@d\"]; }, { id = \"f\"; rules = [\"@e\"]; }, { id = \"h\"; rules = [\"@f\"]; },\n"
+		  "{ id = \"i\"; rules = [\"@h\"]; }, { id = \"j\"; rules = [\"@i\"]; }, { id = \"k\"; rules = [\"@j\"]; } );", "E-LOOP", 4, "deeper than 8" },
+	};
+	TABLE(rows);
+}
+
+/* JAG-54 JAG-43: what is outside of the profile is said. */
+static void policy_and_lint(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ OKTA_ONLY(SCOPES "grants = ( { group = \"x\"; scopes = \"r\"; } );"), "E-MISSING", 7, "\"provider\"" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; } );"), "E-MISSING", 7, "\"scopes\"" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"w\"; } );"), "E-UNKNOWN", 7, "no scope \"w\"" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"otka\"; scopes = \"r\"; } );"), "E-UNKNOWN", 7, "did you mean \"okta\"?" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; groups = \"x\"; scopes = \"r\"; } );"), "E-UNKNOWN", 7, "\"group\"" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; group = \"x\"; from = \"staff\"; scopes = \"r\"; } );"), "E-UNKNOWN", 7, "neither" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; mode = \"shadwo\"; } );"), "E-UNKNOWN", 7, "\"shadow\"" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = { args = ( { at = \"repo\"; like = \"x\"; } ); }; } );"), "E-VALUE", 7, "begins with \"/\"" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = { args = ( { at = \"/a~b\"; like = \"x\"; } ); }; } );"), "E-VALUE", 7, "~0" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = { args = ( { at = \"/a\"; } ); }; } );"), "E-VALUE", 7, "one of equals" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = { args = ( { at = \"/a\"; like = \"x\"; equals = 1; } ); }; } );"), "E-VALUE", 7, "one of equals" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = { args = ( { at = \"/a\"; in = []; } ); }; } );"), "E-TYPE", 7, "in = [" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = { acrs = \"x\"; }; } );"), "E-UNKNOWN", 7, "\"acr\"" },
+		{ OKTA_ONLY("denies = ( { } );"), "E-MISSING", 6, "refuse all" },
+		{ OKTA_ONLY("denies = ( { mode = \"shadow\"; } );"), "E-MISSING", 6, "refuse all" },
+		{ OKTA_ONLY("scopes = ( { name = \"r\"; access = \"read\"; } );"), "E-MISSING", 6, "opens nothing" },
+		{ OKTA_ONLY("scopes = ( { name = \"r\"; access = \"reed\"; tools = \"x\"; } );"), "E-UNKNOWN", 6, "\"read\"" },
+		{ OKTA_ONLY("scopes = ( { name = \"r w\"; access = \"read\"; tools = \"x\"; } );"), "E-VALUE", 6, "one scope" },
+		{ OKTA_ONLY("scopes = ( { name = \"r\"; access = \"read\"; tools = \"x\"; },\n{ name = \"r\"; access = \"read\"; tools = \"x\"; } );"), "E-DUPLICATE", 7, "line 6" },
+		{ OKTA_ONLY("default_scopes = [\"q\"];"), "E-UNKNOWN", 6, "no scope \"q\"" },
+		{ OKTA_ONLY("permissions = { mode = \"shadow\"; };"), "E-MISSING", 6, "until" },
+		{ OKTA_ONLY("permissions = { mode = \"shadow\"; until = \"2999-01-01\"; };"), "E-VALUE", 6, "30 days" },
+		{ OKTA_ONLY("permissions = { mode = \"shadow\"; until = \"2001-01-01\"; };"), "W-SHADOW", 6, "has ended" },
+		{ OKTA_ONLY("directory = ( { id = \"staff\"; for = [\"okta\"]; } );"), "E-UNKNOWN", 6, "no directory" },
+		{ OKTA_ONLY("directory = ( { id = \"staff\"; } );"), "E-MISSING", 6, "\"for\"" },
+		{ OKTA_ONLY("audience = ( { provider = \"okta\"; is = \"x\"; clients = \"c\"; scope_map = \"all\"; } );"), "E-VALUE", 6, "\"any\"" },
+		{ OKTA_ONLY("audience = ( { provider = \"okta\"; is = \"x\"; clients = \"c\"; scope_map = ( { from = \"a\"; to = \"b\"; } ); } );"), "E-UNKNOWN", 6, "no scope \"b\"" },
+		{ OKTA_ONLY("deadline = \"5min30\";"), "E-VALUE", 6, "no duration" },
+		{ OKTA_ONLY("former_issuers = ( { issuer = \"https://b.example\"; } );"), "E-MISSING", 6, "until" },
+		{ "providers = ( { id = \"a\"; plugin = \"x\"; authority = [\"Acme.example\"]; },\n{ id = \"b\"; plugin = \"x\"; authority = [\"acme.EXAMPLE\"]; } );", "E-AUTHORITY", 2, "provider \"a\"" },
+		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; issuer = \"https://a.example\"; identity = [\"azure\"];\n"
+		  "audience = ( { provider = \"azure\"; is = \"x\"; clients = \"c\"; scope_map = \"any\"; } ); },\n"
+		  "{ id = \"b\"; resource = \"https://m.example/b\"; issuer = \"https://a.example/b\"; identity = [\"azure\"]; insecure_shared_audience = true;\n"
+		  "audience = ( { provider = \"azure\"; is = \"x\"; clients = \"c\"; scope_map = \"any\"; } ); } );", "E-SHARED-AUDIENCE", 5, "line 2" },
+		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; identity = [\"okta\"]; } );", "E-MISSING", 2, "no issuer" },
+		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; issuer = \"https://a.example\"; identity = [\"okta\"]; },\n"
+		  "{ id = \"b\"; resource = \"https://m.example/a\"; issuer = \"https://a.example\"; identity = [\"okta\"]; } );", "E-DUPLICATE", 3, "same resource" },
+		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; issuer = \"https://a.example\"; identity = [\"okta\"]; },\n"
+		  "{ id = \"b\"; resource = \"https://m.example/b\"; issuer = \"https://a.example\"; identity = [\"okta\"]; } );", "W-SHARED-ISSUER-NO-RESOURCE", 3, "line 2" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"*\"; group = \"x\"; scopes = \"r\"; } );"), "W-ANY-PROVIDER", 7, "any provider" },
+		{ OKTA_ONLY(SCOPES), "W-UNGRANTED-SCOPE", 6, "\"r\"" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; } ); denies = ( { tools = \"put_*\"; } );"), "W-UNSCOPED-TOOL", 7, "put_*" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"azure\"; scopes = \"r\"; } );"), "W-UNUSED", 7, "azure" },
+		{ "issuer = \"https://a.example\";", "W-NO-AUDIT", 0, "no audit sink" },
+		{ PROVIDER("insecure_http = true;"), "W-INSECURE", 2, "insecure_http" },
+		{ PROVIDER("sub = { insecure_thing = 1; };"), "W-INSECURE", 2, "insecure_thing" },
+		{ PROVIDER("replay = \"same-client-reuse\";"), "W-REPLAY", 2, "7.4.2" },
+		{ PROVIDER("max_lifetime = \"900s\";"), "W-LIFETIME", 2, "600 s" },
+	};
+	TABLE(rows);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_libconfig_takes_in_silence),
+		cmocka_unit_test(nul_and_bombs),
+		cmocka_unit_test(keys_and_values),
+		cmocka_unit_test(secrets_are_not_repeated),
+		cmocka_unit_test(rules),
+		cmocka_unit_test(policy_and_lint),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
