@@ -43,7 +43,7 @@ static const struct declared *owner(struct pipeline *p, const struct provider *p
 		failure_set(&p->step, EMA_NOT_MINE, "the token is of a tenant that provider \"%s\" has", name->declared ? p->snapshot->providers[name->provider].conf->instance.id : "");
 		return NULL;
 	}
-	p->owned = 1;
+	p->owned++;
 	if (!(provider->accepts & declared->kinds & p->kind)) {
 		failure_set(&p->step, EMA_NOT_MINE, "the provider does not accept %s (see accepts)", p->kind == EMA_ID_JAG ? "ID-JAGs" : "access tokens of its own");
 		return NULL;
@@ -165,6 +165,7 @@ static void run(void *data, const struct stack_rule *rule, int depth, struct sta
 {
 	struct pipeline *p = data;
 	struct candidate *candidate = calloc(1, sizeof *candidate);
+	const int owned = p->owned;
 	(void)depth;
 	failure_clear(&p->step);
 	if (!candidate) {
@@ -176,6 +177,10 @@ static void run(void *data, const struct stack_rule *rule, int depth, struct sta
 	p->candidates = candidate;
 	answer->code = identify(p, rule->conf, candidate->provider, candidate);
 	answer->vouching = answer->code == EMA_OK ? candidate : NULL;
+	if (answer->code == EMA_NOT_MINE && p->owned > owned && !p->unwanted_by) {
+		p->unwanted = p->step;
+		p->unwanted_by = rule->conf;
+	}
 	broken_ends_all(answer);
 }
 
@@ -248,7 +253,11 @@ int pipeline_identity(struct pipeline *p)
 		failure_clear(&p->failure);
 		return explain_stranger(p);
 	}
-	if (p->failure.code != result.code) {
+	if (result.code == EMA_NOT_MINE && p->unwanted_by) {
+		/* Not that the last one in the list has another issuer, but why the one that has it passed the token on. */
+		failure_clear(&p->failure);
+		pipeline_fail(p, result.code, p->unwanted_by->node, p->unwanted.text);
+	} else if (p->failure.code != result.code) {
 		failure_clear(&p->failure);
 		pipeline_fail(p, result.code, p->service->conf->identity.node ? p->service->conf->identity.node : p->service->conf->node,
 		              p->step.code == result.code && p->step.text[0] ? p->step.text : code_row(result.code)->meaning);

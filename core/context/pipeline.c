@@ -157,6 +157,11 @@ static void finish(struct pipeline *p, int code)
 	struct ema_decision *d = p->decision;
 	if (!code)
 		grant(p);
+	/* Before the record, which must say what was answered. */
+	if (d->broken && !code) {
+		failure_clear(&p->failure);
+		code = failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
+	}
 	if (!(p->flags & DECIDE_DRY)) {
 		int written = record_decision(p, code);
 		if (written && (!code || written == EMA_AUDIT_UNAVAILABLE)) {
@@ -164,10 +169,6 @@ static void finish(struct pipeline *p, int code)
 			code = failure_set(&p->failure, EMA_AUDIT_UNAVAILABLE, "the audit record could not be written: see the log of the sinks");
 			p->rule[0] = 0;
 		}
-	}
-	if (d->broken && !code) {
-		failure_clear(&p->failure);
-		code = failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
 	}
 	if (code) {
 		d->operator_line = decision_printf(d, "%s%s%s", p->rule, p->rule[0] ? ": " : "", p->failure.text);
@@ -203,7 +204,7 @@ int context_decide(struct ema_context *context, const char *service, const struc
 	}
 	audit_id(&context->clock, decision->id);
 	struct pipeline p = { .context = context, .request = request, .decision = decision, .flags = flags, .given_now = now,
-		              .failure = FAILURE_INIT, .step = FAILURE_INIT };
+		              .failure = FAILURE_INIT, .step = FAILURE_INIT, .unwanted = FAILURE_INIT };
 	p.now = now ? now : clock_wall(&context->clock) / 1000;
 	p.snapshot = context_snapshot(context);
 	p.service = p.snapshot && service ? snapshot_service(p.snapshot, service) : NULL;

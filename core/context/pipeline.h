@@ -35,7 +35,9 @@ struct pipeline {
 	const char **audiences;   /* that an ID-JAG may have today */
 	size_t audience_count;
 	unsigned kind;            /* EMA_ID_JAG or EMA_ACCESS_TOKEN */
-	int owned;                /* some rule's provider has the issuer */
+	int owned;                /* rules whose provider has the issuer */
+	struct failure unwanted;  /* why the first of them did not take the token as its own */
+	const struct conf_rule *unwanted_by;
 	struct candidate *candidates;
 	const struct candidate *winner;
 	struct principal principal;

@@ -162,7 +162,7 @@ static int resolve_rules(struct snapshot *s, const struct conf_rules *rules, int
 		if (rule->is_stack) {
 			for (size_t k = 0; k < conf->stack_count; k++)
 				if (!strcmp(conf->stacks[k].id, rule->target))
-					list[i].stack = &s->stacks[k + (guards ? conf->stack_count : 0)];
+					list[i].stack = &s->stacks[k];
 		} else {
 			list[i].module = guards ? find_guard(conf, rule->target) : snapshot_provider(s, rule->target);
 		}
@@ -171,21 +171,6 @@ static int resolve_rules(struct snapshot *s, const struct conf_rules *rules, int
 			             rule->target);
 	}
 	*out = (struct stack_list){ list, rules->count };
-	return 0;
-}
-
-/* A stack is one of identity rules or of guards, as its first rule that is no stack says; those of the other kind stay empty,
-   and conf has seen that they are not named there. */
-static int stack_is_guards(const struct conf *conf, const struct conf_stack *stack, int depth)
-{
-	for (size_t i = 0; i < stack->rules.count; i++) {
-		const struct conf_rule *rule = &stack->rules.list[i];
-		if (!rule->is_stack)
-			return find_guard(conf, rule->target) != SIZE_MAX;
-		for (size_t k = 0; depth < STACK_DEPTH_MOST && k < conf->stack_count; k++)
-			if (!strcmp(conf->stacks[k].id, rule->target))
-				return stack_is_guards(conf, &conf->stacks[k], depth + 1);
-	}
 	return 0;
 }
 
@@ -286,14 +271,12 @@ int resolve(struct snapshot *s, struct findings *findings)
 	const struct conf *conf = s->conf;
 	if (collect_names(s))
 		return -1;
-	s->stacks = calloc(conf->stack_count * 2 + 1, sizeof *s->stacks);
+	s->stacks = calloc(conf->stack_count + 1, sizeof *s->stacks);
 	if (!s->stacks)
 		return -1;
-	for (size_t i = 0; i < conf->stack_count; i++) {
-		int guards = stack_is_guards(conf, &conf->stacks[i], 0);
-		if (resolve_rules(s, &conf->stacks[i].rules, guards, &s->stacks[i + (guards ? conf->stack_count : 0)], findings))
+	for (size_t i = 0; i < conf->stack_count; i++)
+		if (resolve_rules(s, &conf->stacks[i].rules, 0, &s->stacks[i], findings))
 			return -1;
-	}
 	for (size_t i = 0; i < conf->service_count; i++)
 		if (resolve_service(s, &conf->services[i], &s->services[i], findings))
 			return -1;

@@ -1,5 +1,5 @@
 # Tests of context: whole decisions.
-CONTEXT_TESTS = tests/context/test_decide tests/context/test_near tests/context/test_threads
+CONTEXT_TESTS = tests/context/test_decide tests/context/test_near tests/context/test_threads tests/context/test_flow
 check_PROGRAMS += $(CONTEXT_TESTS)
 TESTS += $(CONTEXT_TESTS)
 CONTEXT_TEST_LDADD = core/libemacore-whole.la $(CMOCKA_LIBS) $(JSONC_LIBS)
@@ -11,3 +11,6 @@ tests_context_test_near_LDADD = $(CONTEXT_TEST_LDADD)
 tests_context_test_threads_SOURCES = tests/context/test_threads.c tests/context/world.c tests/context/world.h
 tests_context_test_threads_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_context_test_threads_LDADD = $(CONTEXT_TEST_LDADD)
+tests_context_test_flow_SOURCES = tests/context/test_flow.c tests/context/world.c tests/context/world.h
+tests_context_test_flow_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_context_test_flow_LDADD = $(CONTEXT_TEST_LDADD)
