@@ -34,15 +34,22 @@ static int file_reopen(void *data)
 	return ops->reopen(((struct file *)data)->self);
 }
 
-static void file_init(struct file *file, const char *sync)
+static void file_name(struct file *file, const char *sync, const char *folder)
 {
 	memset(file, 0, sizeof *file);
-	make_scratch(file->folder, sizeof file->folder);
+	snprintf(file->folder, sizeof file->folder, "%s", folder);
 	snprintf(file->path, sizeof file->path, "%s/audit.jsonl", file->folder);
 	file->settings[0] = (struct setting){ "path", file->path, 0 };
 	file->settings[1] = (struct setting){ sync ? "fsync" : NULL, sync, 0 };
 	file->conf.settings = file->settings;
 	file->self = open_sink(ops, &file->conf);
+}
+
+static void file_init(struct file *file, const char *sync)
+{
+	char folder[256];
+	make_scratch(folder, sizeof folder);
+	file_name(file, sync, folder);
 }
 
 static void file_end(struct file *file)
@@ -192,6 +199,16 @@ static void a_full_disk_refuses_and_recovers(void **state)
 	file_end(&file);
 }
 
+static void append_for_ever(const char *folder, int out)
+{
+	struct file file;
+	file_name(&file, NULL, folder);
+	struct audit *audit = audit_on(&file);
+	for (unsigned i = 0;; i++)
+		if (append_text(audit, "mark", "here", 1, 10000) || write(out, &i, sizeof i) != sizeof i)
+			_exit(1);
+}
+
 /* AUD-33 AUD-35: killed at any moment while the file is written: each record is there once, and the chain holds. */
 static void kills_leave_each_record_once(void **state)
 {
@@ -203,13 +220,7 @@ static void kills_leave_each_record_once(void **state)
 		int ends[2];
 		unsigned i = 0;
 		assert_int_equal(pipe(ends), 0);
-		pid_t child = fork();
-		if (!child) {
-			struct audit *audit = audit_on(&file);
-			for (;; i++)
-				if (append_text(audit, "mark", "here", 1, 10000) || write(ends[1], &i, sizeof i) != sizeof i)
-					_exit(1);
-		}
+		pid_t child = start_again("append", file.folder, ends[1]);
 		close(ends[1]);
 		for (int want = 1 + (round * 7919) % 300; want > 0 && read(ends[0], &i, sizeof i) == sizeof i; want--)
 			total++;
@@ -383,8 +394,12 @@ static int load(void **state)
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc == 4 && !strcmp(argv[1], "append")) {
+		load(NULL);
+		append_for_ever(argv[2], (int)strtol(argv[3], NULL, 10));
+	}
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_file_is_closed_to_others),
 		cmocka_unit_test(rotation_makes_no_gap),
