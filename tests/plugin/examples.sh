@@ -4,11 +4,16 @@ load=$builddir/tests/plugin/load_plugin
 command -v pkg-config >/dev/null || { skip "examples build out of tree" "no pkg-config here"; plan; exit; }
 case ${SANITIZER:-} in ?*) skip "examples build out of tree" "a sanitizer's library would have to come first"; plan; exit ;; esac
 
+# What make install puts there, without relinking what other tests use at the same time.
 prefix=$work/prefix
-mkdir -p "$prefix/include/ema" "$prefix/lib/pkgconfig"
-cp "$srcdir"/include/ema/*.h "$prefix/include/ema"
-sed "s|^prefix=.*|prefix=$prefix|; s|^exec_prefix=.*|exec_prefix=$prefix|; s|^libdir=.*|libdir=$prefix/lib|; s|^includedir=.*|includedir=$prefix/include|" \
-	"$builddir/emacore-plugin.pc" >"$prefix/lib/pkgconfig/emacore-plugin.pc"
+installs() {
+	unset MAKEFLAGS MFLAGS
+	make -s -C "$builddir" install-pkgincludeHEADERS install-pkgconfigDATA DESTDIR= prefix="$prefix" exec_prefix="$prefix" \
+		libdir="$prefix/lib" includedir="$prefix/include" &&
+		sed -i "s|^prefix=.*|prefix=$prefix|; s|^exec_prefix=.*|exec_prefix=$prefix|; s|^libdir=.*|libdir=$prefix/lib|; s|^includedir=.*|includedir=$prefix/include|" \
+			"$prefix/lib/pkgconfig/emacore-plugin.pc"
+}
+ok "headers and .pc files are installed into an empty prefix" installs
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 plugindir=$(pkg-config --variable=plugindir emacore-plugin)
 
@@ -32,6 +37,9 @@ ok "hours is loaded and called" "$load" "$plugindir/hours.so" guard "$work/hours
 says "ok"
 says "until: must be later than from"
 says 'did you mean "until"?'
+
+lists() { EMA_PLUGIN_PATH=$plugindir emactl plugins >"$work/listed" && grep -q acme "$work/listed" && grep -q acmexx "$work/listed" && grep -q hours "$work/listed"; }
+if [ -x "$builddir/emactl/emactl" ]; then ok "emactl lists them" lists; else skip "emactl lists them" "emactl is not built"; fi
 
 old() { ${CC:-cc} -fPIC -shared -I"$srcdir/tests/plugin/abi-1.0" -o "$work/$1.so" "$2"; }
 ok "the example builds with the 1.0 header" old acme "$srcdir/examples/plugin-c/acme.c"

@@ -1,4 +1,5 @@
 /* Directories, guards, stores and sinks: what they may say, and what the settings come to. */
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "rig.h"
@@ -148,6 +149,48 @@ static void a_plugin_of_another_kind_is_refused(void **state)
 	rig_close(&rig);
 }
 
+struct crowd {
+	struct rig *rig;
+	int failed;
+};
+
+static void *call_often(void *data)
+{
+	struct crowd *crowd = data;
+	for (int i = 0; i < 100; i++) {
+		struct ema_call *call = NULL;
+		struct call_settings settings;
+		rig_call(crowd->rig, &settings);
+		settings.deadline += 60000;
+		int code = call_run(&settings, &call, NULL);
+		if (code || strcmp(call_result(call)->subject, "alice"))
+			__atomic_store_n(&crowd->failed, 1, __ATOMIC_RELAXED);
+		call_free(call);
+	}
+	return NULL;
+}
+
+/* Serial and parallel instances, called by many threads at once. */
+static void many_threads_call_one_instance(void **state)
+{
+	static const struct {
+		const char *name, *text;
+	} cases[] = { { "good", "" }, { "fault", "audience = [\"" RIG_AUDIENCE "\"];" } };
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct rig rig = { .conf = NULL };
+		struct crowd crowd = { &rig, 0 };
+		pthread_t threads[8];
+		assert_int_equal(rig_open(&rig, cases[i].name, PLUGIN_IDENTITY, cases[i].text), EMA_OK);
+		for (size_t t = 0; t < 8; t++)
+			assert_int_equal(pthread_create(&threads[t], NULL, call_often, &crowd), 0);
+		for (size_t t = 0; t < 8; t++)
+			pthread_join(threads[t], NULL);
+		assert_false(crowd.failed);
+		rig_close(&rig);
+	}
+}
+
 static void count_found(void *data, const char *name, const char *path, const struct plugin *plugin, const struct failure *failure)
 {
 	int *counts = data;
@@ -223,6 +266,7 @@ int main(void)
 		cmocka_unit_test(wrong_settings_are_findings),
 		cmocka_unit_test(a_secret_is_never_written_inline),
 		cmocka_unit_test(a_plugin_of_another_kind_is_refused),
+		cmocka_unit_test(many_threads_call_one_instance),
 		cmocka_unit_test(each_plugin_is_listed),
 		cmocka_unit_test(what_others_may_write_is_not_loaded),
 		cmocka_unit_test(an_older_host_is_told_apart),

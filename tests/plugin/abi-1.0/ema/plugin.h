@@ -99,8 +99,8 @@ struct ema_issuer {
 	const char *discovery_url;           /* the one place of the discovery document; NULL: the standard places */
 	const char *discovery_issuer;        /* issuer that the document must have; NULL: the first name */
 };
-#define EMA_ISSUER_KEY_ISSUER 1u /* a key with a member "issuer" verifies only if that is discovery_issuer (or the token's
-                                    issuer, without one), after "{tenantid}" in both is replaced by the tenant */
+#define EMA_ISSUER_KEY_ISSUER 1u /* only such keys verify whose member "issuer" is discovery_issuer (or the token's issuer,
+                                    without one), after "{tenantid}" in both is replaced by the tenant */
 #define EMA_ISSUER_NO_KEYS 2u    /* declares the issuer alone: the plugin verifies otherwise than by jwt_verify() */
 
 /* Tokens that are refused before any key is asked for: of another kind, or such as nobody but their receiver can verify. */
