@@ -40,21 +40,37 @@ int context_is_alive(const struct ema_context *context)
 	return *(volatile const unsigned char *)context->alive;
 }
 
+/* What open_lasting() opened. served: a configuration was in place. */
+static void close_lasting(struct ema_context *context, int served)
+{
+	trust_free(context->trust); /* before audit, which it tells things */
+	context->trust = NULL;
+	if (served)
+		notice_tell(&context->notice, "stop", NOTICE_INFO, NULL);
+	if (context->audit)
+		audit_free(context->audit, served ? DRAIN_MS : 0); /* releases the sinks */
+	context->audit = NULL;
+	context->notice = (struct notice){ 0 };
+	free(context->sinks);
+	context->sinks = NULL;
+	context->sink_count = 0;
+	store_free(context->store);
+	context->store = NULL;
+	instance_close(context->store_instance);
+	context->store_instance = NULL;
+	held_conf_release(context->store_conf);
+	context->store_conf = NULL;
+	answers_free(context->answers);
+	context->answers = NULL;
+}
+
 void context_free(struct ema_context *context)
 {
 	/* In a child the threads are gone and locks may be held for good: its memory goes with it. */
 	if (!context || !context_is_alive(context))
 		return;
 	snapshot_release(context->snapshot);
-	trust_free(context->trust); /* before audit, which it tells things */
-	notice_tell(&context->notice, "stop", NOTICE_INFO, NULL);
-	if (context->audit)
-		audit_free(context->audit, DRAIN_MS); /* releases the sinks */
-	free(context->sinks);
-	store_free(context->store);
-	instance_close(context->store_instance);
-	held_conf_release(context->store_conf);
-	answers_free(context->answers);
+	close_lasting(context, 1);
 	pthread_mutex_destroy(&context->lock);
 	pthread_mutex_destroy(&context->load_lock);
 	munmap(context->alive, (size_t)sysconf(_SC_PAGESIZE));
@@ -97,14 +113,18 @@ static void keep_error(struct ema_context *context, const struct findings *findi
 	}
 }
 
+static const struct conf_node *state_node(const struct conf *conf)
+{
+	const struct conf_node *node = conf_child(conf->root, "state_dir");
+	return node ? node : conf->root;
+}
+
 /* A difference that needs a restart, since what was opened by it is the context's. */
 static void lint_restart(const struct conf *old, const struct conf *new, struct findings *findings)
 {
 	const char *was = old->state_dir ? old->state_dir : "", *is = new->state_dir ? new->state_dir : "";
-	if (strcmp(was, is)) {
-		const struct conf_node *node = conf_child(new->root, "state_dir");
-		finding_node(findings, "E-RESTART", node ? node : new->root, "state_dir was \"%s\": a restart is needed to change it", was);
-	}
+	if (strcmp(was, is))
+		finding_node(findings, "E-RESTART", state_node(new), "state_dir was \"%s\": a restart is needed to change it", was);
 	const struct conf_node *a = conf_child(old->root, "store"), *b = conf_child(new->root, "store");
 	if (!conf_same(a, b))
 		finding_node(findings, "E-RESTART", b ? b : new->root, "the store was another one: a restart is needed to change it");
@@ -122,20 +142,41 @@ static int open_trust(struct ema_context *context, const char *state_dir, int pa
 	return *out ? EMA_OK : failure->code;
 }
 
+/* A finding, or no memory for what would be none with it. */
+static int cannot(struct findings *findings, const char *id, const struct conf_node *node, const struct failure *failure)
+{
+	if (failure->code == EMA_OUT_OF_MEMORY)
+		findings->out_of_memory = 1;
+	else
+		finding_node(findings, id, node, "%s", failure->text);
+	return -1;
+}
+
+/* The plugin of the store with its settings; NULL: see findings. */
+static struct instance *open_store_plugin(struct ema_context *context, const struct conf *conf, struct findings *findings)
+{
+	struct plugin_search search;
+	context_plugin_search(context, conf, &search);
+	struct instance_settings settings = { .kind = PLUGIN_STORE, .conf = conf, .clock = &context->clock, .log = context->log,
+		                              .core_keys = conf_core_keys(CONF_STORE) };
+	return open_instance(&search, &conf->store, &settings, findings);
+}
+
+static int is_memory_store(const struct conf *conf)
+{
+	return !strcmp(conf->store.plugin, "memory");
+}
+
 static int open_store(struct ema_context *context, struct held_conf *held, struct findings *findings)
 {
 	const struct conf *conf = held->conf;
 	struct failure failure = FAILURE_INIT;
-	if (!strcmp(conf->store.plugin, "memory")) {
+	if (is_memory_store(conf)) {
 		struct memory_settings settings = { .clock = &context->clock, .entries_most = (size_t)conf->store_entries,
 			                            .bytes_most = (size_t)conf->store_bytes, .quota_most = (size_t)conf->store_quota };
 		store_memory(&settings, &context->store, &failure);
 	} else {
-		struct plugin_search search;
-		context_plugin_search(context, conf, &search);
-		struct instance_settings settings = { .kind = PLUGIN_STORE, .conf = conf, .clock = &context->clock, .log = context->log,
-			                              .core_keys = conf_core_keys(CONF_STORE) };
-		context->store_instance = open_instance(&search, &conf->store, &settings, findings);
+		context->store_instance = open_store_plugin(context, conf, findings);
 		if (!context->store_instance)
 			return -1;
 		context->store_conf = held_conf_hold(held);
@@ -143,9 +184,7 @@ static int open_store(struct ema_context *context, struct held_conf *held, struc
 		if (context->store && instance_plugin(context->store_instance)->threads == EMA_THREADS_PARALLEL)
 			store_plugin_parallel(context->store);
 	}
-	if (!context->store)
-		finding_node(findings, "E-STORE", conf->store.node ? conf->store.node : conf->root, "%s", failure.text);
-	return context->store ? 0 : -1;
+	return context->store ? 0 : cannot(findings, "E-STORE", conf->store.node ? conf->store.node : conf->root, &failure);
 }
 
 /* What the context keeps from one configuration to the next: opened once. */
@@ -156,16 +195,12 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 	if (!context->audit && !context->observer) {
 		struct audit_settings settings = { .clock = &context->clock, .log = context->log, .state_dir = conf->state_dir,
 			                           .spool_bytes = (size_t)conf->spool_bytes, .durability_disk = conf->durability_disk };
-		if (audit_new(&settings, &context->audit, &failure)) {
-			finding_node(findings, "E-STATE", conf->root, "%s", failure.text);
-			return -1;
-		}
+		if (audit_new(&settings, &context->audit, &failure))
+			return cannot(findings, "E-STATE", state_node(conf), &failure);
 		audit_notice(context->audit, &context->notice);
 	}
-	if (!context->trust && open_trust(context, context->observer ? NULL : conf->state_dir, 0, &context->trust, &failure)) {
-		finding_node(findings, "E-STATE", conf->root, "%s", failure.text);
-		return -1;
-	}
+	if (!context->trust && open_trust(context, context->observer ? NULL : conf->state_dir, 0, &context->trust, &failure))
+		return cannot(findings, "E-STATE", state_node(conf), &failure);
 	if (!context->answers && !(context->answers = answers_new(&context->clock, 0))) {
 		findings->out_of_memory = 1;
 		return -1;
@@ -243,6 +278,9 @@ int context_load(struct ema_context *context, const char *path, const char *text
 	log_findings(context, &findings);
 	if (failed)
 		notice_tell(&context->notice, "config-refused", NOTICE_ERROR, "config", path, "reason", context->error, NULL);
+	/* Where nothing is in place yet, the next try begins anew: with its own state_dir and store. */
+	if (failed && !context->snapshot)
+		close_lasting(context, 0);
 	int code = !failed ? EMA_OK : findings.out_of_memory ? EMA_OUT_OF_MEMORY : EMA_CONFIG;
 	pthread_mutex_unlock(&context->load_lock);
 	free(kept);
@@ -264,6 +302,8 @@ int context_lint(struct ema_context *context, const char *path, struct findings 
 	struct snapshot_settings settings = { .search = &search, .clock = &context->clock, .log = context->log, .trust = trust };
 	snapshot = snapshot_new(held, &settings, findings);
 	sinks_lint(context, held, &search, findings);
+	if (!is_memory_store(conf))
+		instance_close(open_store_plugin(context, conf, findings));
 out:
 	if (failure.code)
 		findings->out_of_memory = 1;

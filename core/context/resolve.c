@@ -82,13 +82,6 @@ static void lint_issuers(const struct snapshot *s, struct findings *findings)
 				break;
 			}
 	}
-	for (size_t p = 0; p < s->conf->provider_count; p++) {
-		const struct provider *provider = &s->providers[p];
-		if (provider->instance && provider->conf->accepts && !provider->accepts)
-			finding_node(findings, "E-ROLE", provider->conf->instance.node,
-			             "provider \"%s\" accepts what plugin \"%s\" cannot read: take accepts away, or write another plugin",
-			             provider->conf->instance.id, provider->conf->instance.plugin);
-	}
 }
 
 const struct issuer_name *resolve_issuer(const struct snapshot *s, const char *issuer, const char *tenant)

@@ -70,7 +70,7 @@ struct snapshot {
 	struct service *services;
 	struct issuer_name *names; /* sorted by issuer, tenant */
 	size_t name_count;
-	struct stack_list *stacks; /* as conf->stacks, for identity rules, then the same for guards */
+	struct stack_list *stacks; /* as conf->stacks */
 	struct stack_rule **rules; /* what the lists point into */
 	size_t rule_lists;
 };
