@@ -68,9 +68,10 @@ struct instance *open_instance(const struct plugin_search *search, const struct 
 	struct failure failure = FAILURE_INIT;
 	struct plugin *plugin = NULL;
 	struct instance *instance = NULL;
-	if (plugin_open(search, conf->plugin, &plugin, &failure)) {
+	int code = plugin_open(search, conf->plugin, &plugin, &failure);
+	if (code) {
 		const struct conf_node *at = conf_child(conf->node, "plugin");
-		finding_node(findings, "E-PLUGIN", at ? at : conf->node, "%s", failure.text);
+		finding_node(findings, code == EMA_DENIED ? "E-PERMS" : "E-PLUGIN", at ? at : conf->node, "%s", failure.text);
 		return NULL;
 	}
 	if (!has_role(plugin_description(plugin), settings->kind)) {

@@ -24,8 +24,8 @@ struct plugin_search {
 	const struct ema_host *host; /* NULL: plugin_host(); a test lends an older one */
 };
 
-/* name as in ema.conf, or a path. EMA_CONFIG with why: not found (and the nearest name), not a plugin, wrong ABI or size,
-   entry in another object, wrong owner or mode. */
+/* name as in ema.conf, or a path. EMA_DENIED: others may write the file or a folder on its path. EMA_CONFIG: not found (and the
+   nearest name), not a plugin, wrong ABI or size, entry in another object. */
 int plugin_open(const struct plugin_search *search, const char *name, struct plugin **out, struct failure *failure);
 void plugin_close(struct plugin *plugin);
 /* One more user, for whom plugin_close() is called, too. */

@@ -70,7 +70,7 @@ static int open_checked(const char *path, const char *owner, struct stat *file, 
 		}
 		int shared = (now.st_mode & (S_IWGRP | S_IWOTH)) != 0;
 		if (!owner_fits(now.st_uid, owner) || (shared && !(rest && (now.st_mode & S_ISVTX)))) {
-			failure_set(failure, EMA_CONFIG, "%s: %s \"%s\" %s; a plugin and every folder on its path must be writable by root or EMA's own user alone "
+			failure_set(failure, EMA_DENIED, "%s: %s \"%s\" %s; a plugin and every folder on its path must be writable by root or EMA's own user alone "
 			            "(chown root, chmod go-w)", path, rest ? "the folder" : "the file", part,
 			            shared ? "is writable by others" : "belongs to another user");
 			break;
@@ -191,7 +191,7 @@ static int load_file(const struct plugin_search *search, const char *path, const
 	if (!realpath(path, real))
 		return failure_set(failure, EMA_CONFIG, "%s: %s", path, strerror(errno));
 	if (open_checked(real, search->owner, &file, failure))
-		return EMA_CONFIG;
+		return failure->code;
 	/* No dlclose, ever: a destructor of a thread's key that is left behind would run in unmapped memory. */
 	void *object = dlopen(real, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!object)

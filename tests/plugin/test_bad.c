@@ -180,8 +180,11 @@ static void a_forked_child_gets_a_clean_error(void **state)
 	assert_int_equal(rig_open(&rig, "forks", PLUGIN_IDENTITY, ""), EMA_OK);
 	rig_call(&rig, &settings);
 	int code = call_run(&settings, &call, &failure);
-	if (getpid() != self)
+	if (getpid() != self) {
+		call_free(call);
+		rig_close(&rig);
 		_exit(code == EMA_AFTER_FORK ? 7 : 8);
+	}
 	assert_int_equal(code, EMA_OK);
 	assert_true(wait(&status) > 0);
 	assert_int_equal(WEXITSTATUS(status), 7);

@@ -226,7 +226,7 @@ static void what_others_may_write_is_not_loaded(void **state)
 	static const struct {
 		mode_t file, folder;
 		int code;
-	} cases[] = { { 0644, 0755, EMA_OK }, { 0664, 0755, EMA_CONFIG }, { 0646, 0755, EMA_CONFIG }, { 0644, 0777, EMA_CONFIG }, { 0644, 0775, EMA_CONFIG } };
+	} cases[] = { { 0644, 0755, EMA_OK }, { 0664, 0755, EMA_DENIED }, { 0646, 0755, EMA_DENIED }, { 0644, 0777, EMA_DENIED }, { 0644, 0775, EMA_DENIED } };
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct failure failure = FAILURE_INIT;
 		chmod(path, cases[i].file);
