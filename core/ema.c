@@ -1,4 +1,4 @@
-/* The public functions, and nothing else. */
+/* The public functions, and nothing else: the one file of the library that is compiled with visible symbols. */
 #include "ema/ema.h"
 
 #include <stdlib.h>

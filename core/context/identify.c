@@ -70,13 +70,17 @@ static int demand_of(struct pipeline *p, const struct provider *provider, struct
 }
 
 /* What is asked beyond the token: the host has looked at its times, audience, client and actor. */
-static int judge_request(struct pipeline *p, const struct call_result *found)
+static int judge_request(struct pipeline *p, const struct conf_provider *conf, const struct call_result *found)
 {
 	const struct conf_strings *served = &p->service->conf->tenants;
 	if (p->kind == EMA_ID_JAG && !request_item(p, EMA_REQUEST_CLIENT_ID))
 		return failure_set(&p->step, EMA_WRONG_CLIENT, "the request names no client, and an ID-JAG is for one");
 	if (served->count && found->tenant && !listed(served, found->tenant))
 		return failure_set(&p->step, EMA_WRONG_TENANT, "the tenant is not in the service's tenants = [ ... ]");
+	/* The host has compared it with aud_tenants = [ ... ], if there is such a list (JAG-82). */
+	if (served->count > 1 && !conf->aud_tenants.count && json_at(&found->claims, "/aud_tenant"))
+		return failure_set(&p->step, EMA_WRONG_TENANT,
+		                   "the token names a tenant of ours (aud_tenant), the service has several, and the provider has no aud_tenants = [ ... ]");
 	return EMA_OK;
 }
 
@@ -144,7 +148,7 @@ static int identify(struct pipeline *p, const struct conf_rule *rule, const stru
 	if (code)
 		return failure_set(&p->step, code, "%s", code_row(code)->meaning);
 	const struct call_result *found = call_result(candidate->call);
-	if (judge_request(p, found) || judge_email(p, candidate, found))
+	if (judge_request(p, provider->conf, found) || judge_email(p, candidate, found))
 		return p->step.code;
 	candidate->subject = (struct subject){ provider->conf->instance.id, found->issuer ? found->issuer : p->issuer, found->tenant, found->subject };
 	facts.tenant = found->tenant;

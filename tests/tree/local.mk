@@ -1,2 +1,4 @@
-# Tests of tree.
-EXTRA_DIST += tests/tree/conformance.sh tests/conformance.tab tests/conformance-notes.tab tests/conformance.md
+# Tests of the source tree.
+TREE_TESTS = tests/tree/rules.sh tests/tree/symbols.sh
+TESTS += $(TREE_TESTS)
+EXTRA_DIST += $(TREE_TESTS) tests/tree/conformance.sh tests/tree/code.awk tests/conformance.tab tests/conformance-notes.tab tests/conformance.md
