@@ -5,6 +5,8 @@
 #include "schema.h"
 
 #define LINT_STACKS_DEEP 8
+/* Stacks that name stacks many times over could be walked for ever: after so many rules the answer is taken to be yes. */
+#define LINT_RULES_MOST 100000
 
 static const struct conf_stack *lint_stack(const struct conf *conf, const struct conf_rule *rule)
 {
@@ -53,25 +55,25 @@ static int stack_depth(struct reader *reader, const struct conf_rules *rules, in
 	return deepest;
 }
 
-static int can_grant(const struct conf *conf, const struct conf_rules *rules, int depth)
+static int can_grant(const struct conf *conf, const struct conf_rules *rules, int depth, int *left)
 {
 	/* An empty list has its own finding. */
-	if (!rules->count || depth > LINT_STACKS_DEEP)
+	if (!rules->count || depth > LINT_STACKS_DEEP || *left < 0)
 		return 1;
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct conf_stack *stack = lint_stack(conf, &rules->list[i]);
-		if (counts(&rules->list[i]) && (!rules->list[i].is_stack || (stack && can_grant(conf, &stack->rules, depth + 1))))
+		if (--*left < 0 || (counts(&rules->list[i]) && (!rules->list[i].is_stack || (stack && can_grant(conf, &stack->rules, depth + 1, left)))))
 			return 1;
 	}
 	return 0;
 }
 
-static int has_provider(const struct conf *conf, const struct conf_rules *rules, const char *provider, int depth)
+static int has_provider(const struct conf *conf, const struct conf_rules *rules, const char *provider, int depth, int *left)
 {
 	for (size_t i = 0; depth <= LINT_STACKS_DEEP && i < rules->count; i++) {
 		const struct conf_stack *stack = lint_stack(conf, &rules->list[i]);
-		if (rules->list[i].is_stack ? stack && has_provider(conf, &stack->rules, provider, depth + 1) :
-					      !strcmp(rules->list[i].target, provider))
+		if (--*left < 0 || (rules->list[i].is_stack ? stack && has_provider(conf, &stack->rules, provider, depth + 1, left) :
+							      !strcmp(rules->list[i].target, provider)))
 			return 1;
 	}
 	return 0;
@@ -79,7 +81,8 @@ static int has_provider(const struct conf *conf, const struct conf_rules *rules,
 
 int lint_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider)
 {
-	return has_provider(conf, &service->identity, provider, 0);
+	int left = LINT_RULES_MOST;
+	return has_provider(conf, &service->identity, provider, 0, &left);
 }
 
 /* Every code ends the list: what stands behind is never asked. */
@@ -110,7 +113,9 @@ static void lint_rules(struct reader *reader, const struct conf_rules *rules, in
 		if (may_end && must_pass(rule))
 			finding_node(reader->findings, "W-SUFFICIENT-BEFORE-REQUIRED", rule->node,
 				     "this rule must pass, but the rule of line %d may end the list before it: put it first", may_end);
-		if ((guards || counts(rule)) && (action[EMA_UNAVAILABLE] == ACTION_IGNORE || action[EMA_TIMEOUT] == ACTION_IGNORE))
+		/* What ignores refusals too has an error already. */
+		if ((guards || (counts(rule) && action[EMA_DENIED] != ACTION_IGNORE)) &&
+		    (action[EMA_UNAVAILABLE] == ACTION_IGNORE || action[EMA_TIMEOUT] == ACTION_IGNORE))
 			finding_node(reader->findings, "W-SOFT-FAIL", rule->node, "while \"%s\" does not answer it is passed over", rule->target);
 		for (size_t j = 0; j < i && !guards && !rule->is_stack; j++)
 			if (!rules->list[j].is_stack && !rules->list[j].when && !strcmp(rules->list[j].target, rule->target)) {
@@ -208,7 +213,8 @@ void lint_run(struct reader *reader)
 	}
 	for (size_t i = 0; i < conf->stack_count; i++) {
 		lint_rules(reader, &conf->stacks[i].rules, 0);
-		if (!loops && !can_grant(conf, &conf->stacks[i].rules, 0))
+		int left = LINT_RULES_MOST;
+		if (!loops && !can_grant(conf, &conf->stacks[i].rules, 0, &left))
 			finding_node(reader->findings, "E-NO-GRANTER", conf->stacks[i].node, "no rule of the stack can ever vouch: make one required, requisite or sufficient");
 	}
 	for (size_t i = 0; i < conf->service_count; i++) {
@@ -217,7 +223,8 @@ void lint_run(struct reader *reader)
 			loops = stack_depth(reader, &service->identity, marks) < 0;
 		lint_rules(reader, &service->identity, 0);
 		lint_rules(reader, &service->guards, 1);
-		if (!loops && !can_grant(conf, &service->identity, 0))
+		int left = LINT_RULES_MOST;
+		if (!loops && !can_grant(conf, &service->identity, 0, &left))
 			finding_node(reader->findings, "E-NO-GRANTER", service->identity.node, "no rule can ever vouch: make one required, requisite or sufficient");
 		policy_lint(reader, service);
 		for (size_t j = 0; j < i; j++)

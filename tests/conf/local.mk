@@ -7,3 +7,7 @@ tests_conf_test_files_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_conf_test_files_LDADD = $(UNIT_LDADD)
 tests_conf_test_good_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_conf_test_good_LDADD = $(UNIT_LDADD)
+check_PROGRAMS += tests/conf/test_truth
+TESTS += tests/conf/test_truth
+tests_conf_test_truth_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_conf_test_truth_LDADD = $(UNIT_LDADD)
