@@ -109,7 +109,7 @@ static void nul_and_bombs(void **state)
 	findings_free(&findings);
 }
 
-/* JAG-49 JAG-43 JWT-41: issuers, lifetimes and plain http are refused where they are written. */
+/* JWT-41 JWT-75: plain http and the algorithm none are refused where they are written. */
 static void keys_and_values(void **state)
 {
 	(void)state;
