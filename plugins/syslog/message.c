@@ -97,7 +97,7 @@ static void put_parameter(struct out *out, const char *name, const char *value)
 	size_t n = 0;
 	if (!value || !*name)
 		return;
-	for (; name[n] && n < SD_NAME; n++)
+	for (; n < SD_NAME && name[n]; n++)
 		clean[n] = name[n] > 32 && name[n] < 127 && !strchr("=]\"", name[n]) ? name[n] : '_';
 	clean[n] = 0;
 	put_text(out, " ");
