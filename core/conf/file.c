@@ -59,7 +59,8 @@ int file_open(const struct file_trust *trust, const char *path, int secret, int 
               struct findings *findings)
 {
 	struct file_walk walk = { trust, path, file, line, findings };
-	char rest[PATH_MAX], link[PATH_MAX], name[NAME_MAX + 1];
+	char rest[PATH_MAX], fresh[PATH_MAX], link[PATH_MAX], name[NAME_MAX + 1];
+	const char *left = rest; /* of the path */
 	struct stat status, opened;
 	int links = 0, result = -1, next = -1;
 	int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -75,7 +76,7 @@ int file_open(const struct file_trust *trust, const char *path, int secret, int 
 	if (file_check(&walk, &status, "the folder /", 0))
 		goto end;
 	for (;;) {
-		char *begin = rest + strspn(rest, "/");
+		const char *begin = left + strspn(left, "/");
 		size_t length = strcspn(begin, "/");
 		int last = !begin[length + strspn(begin + length, "/")];
 		if (length > NAME_MAX) {
@@ -84,7 +85,7 @@ int file_open(const struct file_trust *trust, const char *path, int secret, int 
 		}
 		memcpy(name, length ? begin : ".", length ? length : 1);
 		name[length ? length : 1] = 0;
-		memmove(rest, begin + length, strlen(begin + length) + 1);
+		left = begin + length;
 		if (fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW)) {
 			file_fail(&walk, errno);
 			goto end;
@@ -96,12 +97,13 @@ int file_open(const struct file_trust *trust, const char *path, int secret, int 
 			goto end;
 		if (S_ISLNK(status.st_mode)) {
 			ssize_t size = readlinkat(at, name, link, sizeof link);
-			if (size <= 0 || ++links > FILE_LINKS_MOST || (size_t)size + 1 + strlen(rest) >= sizeof rest) {
+			if (size <= 0 || ++links > FILE_LINKS_MOST || (size_t)size + strlen(left) >= sizeof fresh) {
 				file_fail(&walk, size < 0 ? errno : ELOOP);
 				goto end;
 			}
-			memmove(rest + size, rest, strlen(rest) + 1);
-			memcpy(rest, link, (size_t)size);
+			snprintf(fresh, sizeof fresh, "%.*s%s", (int)size, link, left);
+			memcpy(rest, fresh, strlen(fresh) + 1);
+			left = rest;
 			if (link[0] == '/') {
 				next = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 				if (next < 0) {

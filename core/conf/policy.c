@@ -99,9 +99,11 @@ static void scopes_check(struct reader *reader, const struct conf_service *servi
 		size_t j = 0;
 		while (names[j] && strcmp(names[j], scopes->list[i]))
 			j++;
-		if (!names[j])
-			finding_node(reader->findings, "E-UNKNOWN", node, "the service has no scope \"%s\"%s%s", value_show(scopes->list[i], shown),
-				     value_hint(scopes->list[i], names, hint), hint[0] ? "" : ": its scopes stand in scopes = ( ... )");
+		if (names[j])
+			continue;
+		value_hint(scopes->list[i], names, hint);
+		finding_node(reader->findings, "E-UNKNOWN", node, "the service has no scope \"%s\"%s%s", value_show(scopes->list[i], shown),
+			     hint, hint[0] ? "" : ": its scopes stand in scopes = ( ... )");
 	}
 }
 
@@ -271,8 +273,10 @@ static void directories_read(struct reader *reader, const struct conf_node *node
 		while (directory->id && names[j] && strcmp(names[j], directory->id))
 			j++;
 		if (directory->id && !names[j])
+			value_hint(directory->id, names, hint);
+		if (directory->id && !names[j])
 			finding_node(reader->findings, "E-UNKNOWN", child_or(directory->node, "id"), "there is no directory \"%s\"%s%s", value_show(directory->id, shown),
-				     value_hint(directory->id, names, hint), hint[0] ? "" : ": its id stands in directories");
+				     hint, hint[0] ? "" : ": its id stands in directories");
 		for (j = 0; j < directory->providers.count; j++)
 			provider_check(reader, service, child_or(directory->node, "for"), directory->providers.list[j]);
 		for (j = 0; j < i && directory->id; j++)

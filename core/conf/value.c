@@ -295,8 +295,9 @@ static int value_word(struct reader *reader, const struct conf_key *key, const s
 	int place = word_place(key->words, node->string);
 	if (place < 0) {
 		words_text(key->words, words, sizeof words);
+		value_hint(node->string, key->words, hint);
 		finding_node(reader->findings, "E-UNKNOWN", node, "%s = \"%s\" is unknown%s%s write %s", value_key(node),
-			     value_show(node->string, shown), value_hint(node->string, key->words, hint), hint[0] ? "" : ":", words);
+			     value_show(node->string, shown), hint, hint[0] ? "" : ":", words);
 	}
 	return place;
 }
