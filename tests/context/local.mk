@@ -1,6 +1,6 @@
 # Tests of context: whole decisions.
 CONTEXT_TESTS = tests/context/test_decide tests/context/test_near tests/context/test_threads tests/context/test_flow \
-	tests/context/test_lint
+	tests/context/test_lint tests/context/test_audit_path
 check_PROGRAMS += $(CONTEXT_TESTS)
 TESTS += $(CONTEXT_TESTS)
 CONTEXT_TEST_LDADD = core/libemacore-whole.la $(CMOCKA_LIBS) $(JSONC_LIBS)
@@ -19,3 +19,6 @@ tests_context_test_lint_SOURCES = tests/context/test_lint.c tests/context/world.
 tests_context_test_lint_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_context_test_lint_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 tests_context_test_lint_LDADD = $(CONTEXT_TEST_LDADD)
+tests_context_test_audit_path_SOURCES = tests/context/test_audit_path.c tests/context/world.c tests/context/world.h
+tests_context_test_audit_path_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_context_test_audit_path_LDADD = $(CONTEXT_TEST_LDADD)
