@@ -46,7 +46,7 @@ static int teardown(void **state)
 static int get(struct fixture *f, const struct fetch_rules *rules, const char *url, size_t most, char **body, struct failure *failure)
 {
 	struct fetch_answer answer = { 0 };
-	struct fetch_request request = { .url = url, .max_bytes = most, .deadline_ms = 5000 };
+	struct fetch_request request = { .url = url, .max_bytes = most, .deadline_ms = 60000 };
 	int code = trust_fetch(f->trust, rules, &request, &answer, failure);
 	if (body)
 		*body = answer.body;
@@ -229,7 +229,7 @@ static void certificates(void **state)
 		assert_non_null(file);
 		fputs(certificate.text, file);
 		fclose(file);
-		struct fetch_rules rules = { .ca_file = cases[i].known ? f->ca_file : NULL, .internal_hosts = internal, .internal_host_count = 1 };
+		struct fetch_rules rules = { .ca_file = cases[i].known ? f->ca_file : NULL, .connect_ms = 60000, .total_ms = 60000, .internal_hosts = internal, .internal_host_count = 1 };
 		snprintf(url, sizeof url, "%s/x", server_origin(server));
 		int code = get(f, &rules, url, 0, NULL, &failure);
 		if (code != cases[i].code)
@@ -278,7 +278,7 @@ static void old_tls_is_refused(void **state)
 	fclose(file);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct server *server = server_start_tls(certificate.key, certificate.text, cases[i].versions);
-		struct fetch_rules rules = { .ca_file = f->ca_file, .internal_hosts = internal, .internal_host_count = 1 };
+		struct fetch_rules rules = { .ca_file = f->ca_file, .connect_ms = 60000, .total_ms = 60000, .internal_hosts = internal, .internal_host_count = 1 };
 		struct failure failure = FAILURE_INIT;
 		char url[128];
 		if (!server)
