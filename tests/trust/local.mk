@@ -1,8 +1,10 @@
-TRUST_TESTS = tests/trust/test_address tests/trust/test_discovery tests/trust/test_fetch tests/trust/test_keyset
+TRUST_TESTS = tests/trust/test_address tests/trust/test_cache tests/trust/test_discovery tests/trust/test_fetch tests/trust/test_keyset
 check_PROGRAMS += $(TRUST_TESTS)
 TESTS += $(TRUST_TESTS)
 tests_trust_test_address_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_trust_test_address_LDADD = $(UNIT_LDADD)
+tests_trust_test_cache_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_trust_test_cache_LDADD = $(UNIT_LDADD)
 tests_trust_test_discovery_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_trust_test_discovery_LDADD = $(UNIT_LDADD)
 tests_trust_test_fetch_SOURCES = tests/trust/test_fetch.c tests/trust/certificate.c tests/trust/certificate.h tests/trust/server.c tests/trust/server.h

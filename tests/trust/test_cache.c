@@ -1,0 +1,155 @@
+#include "test.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache.h"
+
+static char folder[64];
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof folder, "/tmp/ema-cache-XXXXXX");
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+/* How many files there are; path of the last one. */
+static int files(char path[512])
+{
+	int count = 0;
+	DIR *open = opendir(folder);
+	for (struct dirent *entry; open && (entry = readdir(open));)
+		if (entry->d_name[0] != '.') {
+			snprintf(path, 512, "%s/%s", folder, entry->d_name);
+			count++;
+		}
+	if (open)
+		closedir(open);
+	return count;
+}
+
+static int teardown(void **state)
+{
+	char path[512];
+	(void)state;
+	while (files(path) && !unlink(path))
+		;
+	return rmdir(folder);
+}
+
+static void store(const struct cache *cache, const char *source, int64_t fetched, const char *keys)
+{
+	char uri[] = "https://a.example/\"k", text[64];
+	snprintf(text, sizeof text, "%s", keys);
+	struct cache_entry entry = { .fetched = fetched, .fresh_until = fetched + 1000, .jwks_uri = uri, .etag = "\"e\"", .keys = text, .length = strlen(text) };
+	assert_int_equal(cache_store(cache, source, &entry, NULL), EMA_OK);
+}
+
+static int load(const struct cache *cache, const char *source, char keys[64])
+{
+	struct cache_entry entry;
+	if (!cache_load(cache, source, &entry))
+		return 0;
+	assert_string_equal(entry.jwks_uri, "https://a.example/\"k");
+	assert_string_equal(entry.etag, "\"e\"");
+	assert_int_equal(entry.fresh_until, entry.fetched + 1000);
+	snprintf(keys, 64, "%s", entry.keys);
+	cache_entry_free(&entry);
+	return 1;
+}
+
+/* JWT-40: on disk, too, an older key set never replaces a newer one. */
+static void older_never_replaces_newer(void **state)
+{
+	struct cache cache = { .folder = folder };
+	char keys[64];
+	(void)state;
+	store(&cache, "a", 2000, "two");
+	store(&cache, "a", 1000, "one");
+	assert_int_equal(load(&cache, "a", keys), 1);
+	assert_string_equal(keys, "two");
+	store(&cache, "a", 3000, "three\nlines\n");
+	assert_int_equal(load(&cache, "a", keys), 1);
+	assert_string_equal(keys, "three\nlines\n");
+	assert_int_equal(load(&cache, "b", keys), 0);
+}
+
+/* JWT-50: the keys of one issuer are not those of another, though somebody renames the files. */
+static void a_file_knows_whose_it_is(void **state)
+{
+	struct cache cache = { .folder = folder };
+	char keys[64], first[512], second[512];
+	(void)state;
+	store(&cache, "a", 2000, "a");
+	assert_int_equal(files(first), 1);
+	char aside[600];
+	snprintf(aside, sizeof aside, "%s/x", folder);
+	assert_int_equal(rename(first, aside), 0);
+	store(&cache, "b", 2000, "b");
+	DIR *open = opendir(folder);
+	second[0] = 0;
+	for (struct dirent *entry; open && (entry = readdir(open));)
+		if (strstr(entry->d_name, ".keys"))
+			snprintf(second, sizeof second, "%s/%s", folder, entry->d_name);
+	closedir(open);
+	assert_int_equal(rename(aside, second), 0);
+	assert_int_equal(load(&cache, "b", keys), 0);
+}
+
+/* JWT-50: a file of another user is not believed, unless that user publishes the cache. */
+static void the_owner_matters(void **state)
+{
+	struct cache cache = { .folder = folder }, published = { .folder = folder, .owner = 12345 };
+	char keys[64], path[512];
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	store(&cache, "a", 2000, "a");
+	assert_int_equal(files(path), 1);
+	assert_int_equal(chown(path, 12345, 12345), 0);
+	assert_int_equal(load(&published, "a", keys), 1);
+	assert_int_equal(load(&cache, "a", keys), 0);
+	assert_int_equal(load(&published, "a", keys), 0); /* it was set aside */
+}
+
+/* A file that is cut, grown or changed at any byte is no file; nothing is read over its end. */
+static void no_damage_goes_unseen(void **state)
+{
+	struct cache cache = { .folder = folder };
+	char keys[64], path[512], bytes[4096];
+	(void)state;
+	store(&cache, "a", 2000, "{\"keys\":[]}");
+	assert_int_equal(files(path), 1);
+	int fd = open(path, O_RDONLY);
+	ssize_t length = read(fd, bytes, sizeof bytes);
+	close(fd);
+	assert_true(length > 80);
+	for (ssize_t i = 0; i < 2 * length; i++) {
+		char bent[4096];
+		size_t cut = i < length ? (size_t)length : (size_t)(i - length);
+		memcpy(bent, bytes, (size_t)length);
+		if (i < length)
+			bent[i] ^= 1;
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+		assert_int_equal(write(fd, bent, cut), (ssize_t)cut);
+		close(fd);
+		if (load(&cache, "a", keys))
+			fail_msg("damage %zd was not seen", i);
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(older_never_replaces_newer),
+		TEST(a_file_knows_whose_it_is),
+		TEST(the_owner_matters),
+		TEST(no_damage_goes_unseen),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
