@@ -397,12 +397,13 @@ static void sleep_until(struct trust *trust, int64_t wait)
 	pthread_cond_timedwait(&trust->changed, &trust->lock, &until);
 }
 
-/* Takes the flight if nobody has it. */
+/* Takes the flight if nobody has it, or had it since it was found to be due. */
 static int take_off(struct keyset *keyset)
 {
 	pthread_mutex_lock(&keyset->lock);
-	int ours = !keyset->in_flight;
-	keyset->in_flight = 1;
+	int ours = !keyset->in_flight && keyset->due <= clock_monotonic(keyset->trust->clock);
+	if (ours)
+		keyset->in_flight = 1;
 	pthread_mutex_unlock(&keyset->lock);
 	return ours;
 }

@@ -67,7 +67,7 @@ int settings_copy(const struct keyset_settings *from, struct keyset_settings *to
 	bad |= copy(from->jwks_url, &to->jwks_url);
 	bad |= copy(from->discovery_url, &to->discovery_url);
 	bad |= copy(from->jwks_file, &to->jwks_file);
-	to->jwks_text = NULL; /* parsed, and not looked at again */
+	bad |= copy(from->jwks_text, &to->jwks_text);
 	bad |= copy(from->fetch.proxy, &to->fetch.proxy);
 	bad |= copy(from->fetch.ca_file, &to->fetch.ca_file);
 	bad |= copy_list(from->fetch.internal_hosts, from->fetch.internal_host_count, &to->fetch.internal_hosts, &to->fetch.internal_host_count);
@@ -94,6 +94,7 @@ void settings_free(struct keyset_settings *settings)
 	drop(settings->jwks_url);
 	drop(settings->discovery_url);
 	drop(settings->jwks_file);
+	drop(settings->jwks_text);
 	drop(settings->fetch.proxy);
 	drop(settings->fetch.ca_file);
 	drop_list(settings->fetch.internal_hosts, settings->fetch.internal_host_count);

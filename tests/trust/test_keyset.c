@@ -250,8 +250,12 @@ static void fixed_keys_need_no_network(void **state)
 	char *set = key_set(f, 0, 1), path[128];
 	settings.jwks_text = set;
 	struct keyset *keyset = open_set(f->trust, &settings);
+	struct buffer report = BUFFER_INIT(65536);
 	assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
 	assert_int_equal(verify(keyset, f->keys[1], NULL), EMA_UNKNOWN_KEY);
+	assert_int_equal(keyset_probe(keyset_settings_of(keyset), &test_clock, &report, NULL), EMA_OK);
+	assert_non_null(strstr(report.data, "no network"));
+	buffer_free(&report);
 	atomic_fetch_add(&moved, 1000 * HOUR);
 	assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
 	keyset_close(keyset);
