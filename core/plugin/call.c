@@ -404,8 +404,9 @@ int host_fetch(ema_call *ticket, const struct ema_fetch *theirs, const ema_respo
 	};
 	lent_fetch_rules(call->instance, &rules);
 	int code = trust_fetch(call->instance->settings.trust, &rules, &request, &answer, &failure);
+	/* In codes that every kind may answer. */
 	if (code)
-		return host_fail(ticket, code, failure.text);
+		return host_fail(ticket, code == EMA_BAD_REQUEST ? EMA_INTERNAL : code == EMA_TOO_LARGE ? EMA_UNAVAILABLE : code, failure.text);
 	struct ema_response *response = &call->responses[call->response_count++];
 	*response = (struct ema_response){ call, answer.status, answer.body, answer.length };
 	*out = response;

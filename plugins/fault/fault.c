@@ -3,6 +3,7 @@
  *
  *   code      name of the code to answer ("ok")          text      for fail()
  *   delay     how long an answer takes ("0ms")           misbehave see misbehaviours below
+ *   fetch     a URL to fetch; its body is a group
  *   secret    a secret, which must be expect, or the answer is denied
  *   identity: issuer, issuer_tenant, verify (by jwt_verify; else it says all by itself), audience, client, scopes,
  *             subject ("alice"), tenant, email, groups, roles
@@ -44,7 +45,7 @@ struct ema_instance {
 	int code, verify, active;
 	enum misbehaviour misbehave;
 	int64_t delay, max_age;
-	const char *text, *subject, *tenant, *email, *person, *client;
+	const char *fetch, *text, *subject, *tenant, *email, *person, *client;
 	const char *const *audience, *const *scopes, *const *groups, *const *roles, *const *accounts;
 	size_t audiences, scope_count, group_count, role_count, account_count;
 	ema_call *kept;
@@ -92,6 +93,7 @@ static int open_any(const struct ema_host *lent, const ema_handle *handle, ema_c
 		host->conf_string(conf, "text", &self->text);
 	host->conf_list(conf, "groups", &self->groups, &self->group_count);
 	host->conf_list(conf, "roles", &self->roles, &self->role_count);
+	host->conf_string(conf, "fetch", &self->fetch);
 	const char *secret = "", *expect = "";
 	size_t length = 0;
 	host->conf_secret(conf, "secret", &secret, &length);
@@ -189,6 +191,18 @@ static int answer(struct ema_instance *self, ema_call *call)
 		break;
 	default:
 		break;
+	}
+	if (self->fetch) {
+		struct ema_fetch what = { sizeof what, self->fetch, NULL, NULL, 0, NULL, 0, 0 };
+		const ema_response *response;
+		const char *body = NULL;
+		int status = 0, code = host->fetch(call, &what, &response);
+		size_t length = 0;
+		if (code)
+			return code;
+		if (host->response(response, &status, &body, &length) || status != 200 || strlen(body) != length)
+			return host->fail(call, EMA_UNAVAILABLE, "not what was fetched for");
+		host->add_group(call, body);
 	}
 	return self->code == EMA_OK ? EMA_OK : host->fail(call, self->code, self->text ? self->text : "the plugin fault was told to");
 }

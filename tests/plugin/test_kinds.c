@@ -1,5 +1,7 @@
 /* Directories, guards, stores and sinks: what they may say, and what the settings come to. */
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "rig.h"
@@ -140,6 +142,74 @@ static void a_secret_is_never_written_inline(void **state)
 	unlink(path);
 }
 
+static void *serve_once(void *data)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nstaff";
+	char request[2048];
+	int fd = accept(*(int *)data, NULL, NULL);
+	if (fd < 0)
+		return NULL;
+	if (read(fd, request, sizeof request) > 0)
+		(void)!write(fd, answer, sizeof answer - 1);
+	close(fd);
+	return NULL;
+}
+
+/* A plugin fetches by the host's rules alone. */
+static void a_fetch_keeps_the_rules(void **state)
+{
+	static const struct {
+		enum plugin_kind kind;
+		const char *url; /* %d: the port */
+		int trust, insecure, code;
+		const char *says;
+	} cases[] = {
+		{ PLUGIN_DIRECTORY, "https://idp.example/%d", 0, 0, EMA_UNAVAILABLE, "nothing can be fetched here" },
+		{ PLUGIN_DIRECTORY, "http://127.0.0.1:%d/", 1, 0, EMA_CONFIG, "http" },
+		{ PLUGIN_DIRECTORY, "https://127.0.0.1:%d/", 1, 0, EMA_CONFIG, "internal_hosts" },
+		{ PLUGIN_DIRECTORY, "file:///etc/passwd?%d", 1, 0, EMA_CONFIG, "https" },
+		{ PLUGIN_IDENTITY, "http://127.0.0.1:%d/", 1, 1, EMA_OK, "" },
+	};
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof address;
+	pthread_t server;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	(void)state;
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	assert_int_equal(pthread_create(&server, NULL, serve_once, &fd), 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		static const char *const internal[] = { "127.0.0.1" };
+		struct conf_provider provider = { .insecure_http = cases[i].insecure, .internal_hosts = { internal, 1 }, .skew = 30, .longest = 300 };
+		struct trust_settings settings = { .clock = &clock_system };
+		struct failure failure = FAILURE_INIT;
+		struct rig rig = { .provider = cases[i].insecure ? &provider : NULL };
+		struct ema_call *call = NULL;
+		char text[256], url[128];
+		struct trust *trust = cases[i].trust ? trust_new(&settings, &failure) : NULL;
+		rig.trust = trust;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		snprintf(url, sizeof url, cases[i].url, ntohs(address.sin_port));
+#pragma GCC diagnostic pop
+		snprintf(text, sizeof text, "fetch = \"%s\";%s", url, cases[i].kind == PLUGIN_IDENTITY ? " audience = [\"" RIG_AUDIENCE "\"];" : "");
+		assert_int_equal(rig_open(&rig, "fault", cases[i].kind, text), EMA_OK);
+		struct call_settings settings_of_call;
+		rig_call(&rig, &settings_of_call);
+		int code = call_run(&settings_of_call, &call, &failure);
+		if (code != cases[i].code || !strstr(failure.text, cases[i].says))
+			fail_msg("case %zu: %d %s", i, code, failure.text);
+		if (!code)
+			assert_string_equal(call_result(call)->groups.list[0], "staff");
+		call_free(call);
+		rig_close(&rig);
+		trust_free(trust);
+	}
+	pthread_join(server, NULL);
+	close(fd);
+}
+
 static void a_plugin_of_another_kind_is_refused(void **state)
 {
 	struct rig rig = { .conf = NULL };
@@ -265,6 +335,7 @@ int main(void)
 		cmocka_unit_test(a_directory_tells_what_it_knows),
 		cmocka_unit_test(wrong_settings_are_findings),
 		cmocka_unit_test(a_secret_is_never_written_inline),
+		cmocka_unit_test(a_fetch_keeps_the_rules),
 		cmocka_unit_test(a_plugin_of_another_kind_is_refused),
 		cmocka_unit_test(many_threads_call_one_instance),
 		cmocka_unit_test(each_plugin_is_listed),
