@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "codes.h"
@@ -154,8 +155,12 @@ static void load_folder(struct loader *loader, const char *main)
 	struct conf_node here = { .file = main };
 	char *folder = conf_path(&here, "ema.d"), *names[CONF_FILES_MOST];
 	DIR *dir = NULL;
+	struct stat status;
 	size_t count = 0;
-	if (!folder || access(folder, F_OK))
+	if (!folder)
+		reader->findings->out_of_memory = 1;
+	/* Only what is not there at all may be left out: what cannot be looked at could hold a rule. */
+	if (!folder || (lstat(folder, &status) && errno == ENOENT))
 		goto end;
 	int fd = file_open(&reader->trust, folder, 0, 1, main, 1, reader->findings);
 	dir = fd < 0 ? NULL : fdopendir(fd);
@@ -166,7 +171,13 @@ static void load_folder(struct loader *loader, const char *main)
 		}
 		goto end;
 	}
-	for (struct dirent *entry; (entry = readdir(dir));) {
+	for (;;) {
+		errno = 0;
+		struct dirent *entry = readdir(dir);
+		if (!entry && errno)
+			finding_add(reader->findings, "E-FILE", folder, 0, "the folder cannot be read whole");
+		if (!entry)
+			break;
 		size_t length = strlen(entry->d_name);
 		if (entry->d_name[0] == '.' || length < 6 || strcmp(entry->d_name + length - 5, ".conf"))
 			continue;
@@ -186,6 +197,8 @@ static void load_folder(struct loader *loader, const char *main)
 		char path[PATH_MAX];
 		if (snprintf(path, sizeof path, "%s/%s", folder, names[i]) < (int)sizeof path)
 			load_file(loader, path, 1, main, 1);
+		else
+			finding_add(reader->findings, "E-FILE", main, 1, "the name of a file in %s is too long", folder);
 	}
 end:
 	for (size_t i = 0; i < count; i++)

@@ -173,6 +173,11 @@ static void folder_is_read_in_order(void **state)
 		read_bad("ema.conf", "E-PERMS", "ema.conf", 1, "chmod go-w");
 	chmod(at("ema.d"), 0755);
 	assert_int_equal(nftw(at("ema.d"), gone, 16, FTW_DEPTH | FTW_PHYS), 0);
+	conf_free(read_ok("ema.conf"));
+	/* What cannot be looked at is not "not there". */
+	assert_int_equal(symlink("nowhere", at("ema.d")), 0);
+	read_bad("ema.conf", "E-FILE", "ema.conf", 1, "no such file");
+	unlink(at("ema.d"));
 }
 
 static void sizes_are_bounded(void **state)
