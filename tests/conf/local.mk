@@ -11,3 +11,5 @@ check_PROGRAMS += tests/conf/test_truth
 TESTS += tests/conf/test_truth
 tests_conf_test_truth_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_conf_test_truth_LDADD = $(UNIT_LDADD)
+TESTS += tests/conf/manual.sh
+EXTRA_DIST += tests/conf/manual.sh
