@@ -140,6 +140,7 @@ static int identify(struct pipeline *p, const struct conf_rule *rule, const stru
 		.demand = &demand,
 		.deadline = p->deadline,
 		.now = p->given_now,
+		.unjudged = rule->control.action[EMA_OK] == ACTION_IGNORE,
 	};
 	pipeline_request_items(p, settings.items);
 	settings.items[EMA_ITEM_PROVIDER] = provider->conf->instance.id;
@@ -180,7 +181,7 @@ static void run(void *data, const struct stack_rule *rule, int depth, struct sta
 	candidate->provider = &p->snapshot->providers[rule->module];
 	p->candidates = candidate;
 	answer->code = identify(p, rule->conf, candidate->provider, candidate);
-	answer->vouching = answer->code == EMA_OK ? candidate : NULL;
+	answer->vouching = answer->code == EMA_OK && candidate->subject.sub ? candidate : NULL;
 	if (answer->code == EMA_NOT_MINE && p->owned > owned && !p->unwanted_by) {
 		p->unwanted = p->step;
 		p->unwanted_by = rule->conf;
