@@ -26,7 +26,7 @@ const char *persona_name(enum persona persona);
 
 struct state {
 	const char *folder;
-	unsigned ports[PERSONAS]; /* 0: does not run */
+	_Atomic unsigned ports[PERSONAS]; /* 0: does not run; set while the first listeners answer already */
 };
 
 /* Of one persona: keys[0] signs, all are published; other is Azure's key for private accounts alone. */

@@ -135,7 +135,11 @@ int tls_connect(ema_instance *self, int64_t until)
 	/* An address is looked for among the addresses of the certificate, a name among its names (RFC 5425 5.2). */
 	if (!X509_VERIFY_PARAM_set1_ip_asc(rules, self->server_name)) {
 		ERR_clear_error();
-		if (!SSL_set1_host(self->session, self->server_name) || !SSL_set_tlsext_host_name(self->session, self->server_name))
+		/* The macro for the name in the hello casts const away; the function behind it only reads. */
+		char name[256];
+		if (snprintf(name, sizeof name, "%s", self->server_name) >= (int)sizeof name)
+			return tls_failed(self, "server_name is too long for a host name");
+		if (!SSL_set1_host(self->session, self->server_name) || !SSL_set_tlsext_host_name(self->session, name))
 			return tls_failed(self, "no memory");
 	}
 	for (;;) {

@@ -5,7 +5,8 @@
 unset NO_COLOR
 mkdir -m 0700 "$work/state"
 background devidp --ports okta=0,azure=0,oidc=0 --state "$work/state" --ready-file "$work/ready" >"$work/devidp.log" 2>&1
-for _ in $(seq 100); do [ -s "$work/ready" ] && break; sleep 0.1; done
+for _ in $(seq 600); do [ -s "$work/ready" ] && break; sleep 0.1; done
+[ -s "$work/ready" ] || { echo "Bail out! devidp did not start"; cat "$work/devidp.log"; exit 1; }
 # shellcheck disable=SC1091
 . "$work/ready"
 tenant=6babcaad-604b-40ac-a9d7-9fd97c0b779f

@@ -12,10 +12,12 @@ static char *text_of(BIO *bio)
 {
 	char *data = NULL;
 	long length = BIO_get_mem_data(bio, &data);
-	char *text = strndup(data, (size_t)length);
-	BIO_free(bio);
+	char *text = malloc((size_t)length + 1);
 	if (!text)
 		abort();
+	memcpy(text, data, (size_t)length);
+	text[length] = 0;
+	BIO_free(bio);
 	return text;
 }
 
