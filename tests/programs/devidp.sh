@@ -2,7 +2,7 @@
 . "${srcdir:-.}/tests/lib.sh"
 
 background devidp --state "$work/state" --ports okta=0,azure=0,oidc=0 --ready-file "$work/ready" >"$work/said"
-for ((i = 0; i < 200; i++)); do [ -s "$work/ready" ] && break; sleep 0.05; done
+for ((i = 0; i < 1200; i++)); do [ -s "$work/ready" ] && break; sleep 0.05; done
 [ -s "$work/ready" ] || { echo "Bail out! devidp did not start"; exit 1; }
 okta=$(sed -n 's/^okta=//p' "$work/ready") azure=$(sed -n 's/^azure=//p' "$work/ready") oidc=$(sed -n 's/^oidc=//p' "$work/ready")
 tenant=6babcaad-604b-40ac-a9d7-9fd97c0b779f
