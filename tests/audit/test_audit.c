@@ -358,7 +358,7 @@ static void fingerprints_can_be_computed(void **state)
 /* Without a sink, all of it stays in the spool. */
 static void append_for_ever(const char *folder, int out)
 {
-	struct audit *audit = open_audit(folder, 0);
+	struct audit *audit = open_audit(folder, 256 * 1024);
 	for (unsigned i = 0;; i++) {
 		char text[16];
 		snprintf(text, sizeof text, "%u", i);
@@ -378,7 +378,7 @@ static void a_kill_loses_no_record(void **state)
 	uint64_t total = 0;
 	make_scratch(folder, sizeof folder);
 	kept_init(&kept);
-	for (int round = 0; round < 100; round++) {
+	for (int round = 0; round < rounds(100); round++) {
 		int ends[2];
 		unsigned said = 0, count = 0;
 		assert_int_equal(pipe(ends), 0);
@@ -395,7 +395,7 @@ static void a_kill_loses_no_record(void **state)
 		assert_true(WIFSIGNALED(status));
 		close(ends[0]);
 		size_t before = kept.lines.length;
-		struct audit *audit = open_audit(folder, 0);
+		struct audit *audit = open_audit(folder, 256 * 1024);
 		struct audit_sink sink = sink_of("a", &kept, 1);
 		audit_sinks(audit, &sink, 1, NULL);
 		assert_int_equal(audit_drain(audit, 10000), EMA_OK);

@@ -216,7 +216,7 @@ static void kills_leave_each_record_once(void **state)
 	struct file file;
 	file_init(&file, NULL);
 	unsigned total = 0;
-	for (int round = 0; round < 30; round++) {
+	for (int round = 0; round < rounds(30); round++) {
 		int ends[2];
 		unsigned i = 0;
 		assert_int_equal(pipe(ends), 0);
