@@ -296,7 +296,8 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 	frame_text(r, "prev", before, strlen(before));
 	clock_text(r->event.time, time);
 	frame_text(r, "time", time, strlen(time));
-	if (logged - 1000 > r->event.time || logged + 1000 < r->event.time) { /* the clock is sane; a damaged record may say anything */
+	int64_t apart = logged / 2 - r->event.time / 2; /* halves, because the time may be anything */
+	if (apart > 500 || apart < -500) {
 		clock_text(logged, time);
 		frame_text(r, "logged", time, strlen(time));
 	}

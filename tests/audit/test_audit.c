@@ -242,7 +242,7 @@ static void values_cannot_forge_a_record(void **state)
 {
 	(void)state;
 	static const char *const cases[] = {
-		"a\nb", "a\r\n{\"v\":1}", "\",\"kind\":\"x\"", "\\", "\xff\xfe", "\xe2\x80\xae" "evil", "\x1b[2J", "\xe2\x80\xa8" "line", "\x7f", "<!--", "a\tb",
+		"a\nb", "a\r\n{\"v\":1}", "\",\"kind\":\"x\"", "\\", "\xff\xfe", ("\xe2\x80\xae" "evil"), "\x1b[2J", ("\xe2\x80\xa8" "line"), "\x7f", "<!--", "a\tb",
 	};
 	struct kept kept;
 	kept_init(&kept);
