@@ -182,6 +182,8 @@ static void run(void *data, const struct stack_rule *rule, int depth, struct sta
 	p->candidates = candidate;
 	answer->code = identify(p, rule->conf, candidate->provider, candidate);
 	answer->vouching = answer->code == EMA_OK && candidate->subject.sub ? candidate : NULL;
+	if (p->owned > owned && !p->owner)
+		p->owner = candidate;
 	if (answer->code == EMA_NOT_MINE && p->owned > owned && !p->unwanted_by) {
 		p->unwanted = p->step;
 		p->unwanted_by = rule->conf;

@@ -36,6 +36,7 @@ struct pipeline {
 	size_t audience_count;
 	unsigned kind;            /* EMA_ID_JAG or EMA_ACCESS_TOKEN */
 	int owned;                /* rules whose provider has the issuer */
+	const struct candidate *owner; /* of the first rule whose provider has the issuer; NULL: nobody's */
 	struct failure unwanted;  /* why the first of them did not take the token as its own */
 	const struct conf_rule *unwanted_by;
 	struct candidate *candidates;

@@ -37,7 +37,7 @@ int record_decision(struct pipeline *p, int code)
 {
 	struct fields fields = { .count = 0 };
 	struct ema_decision *d = p->decision;
-	const struct candidate *who = p->winner ? p->winner : p->candidates;
+	const struct candidate *who = p->winner ? p->winner : p->owner;
 	const struct call_result *found = who && who->call ? call_result(who->call) : NULL;
 	const int verified = found && found->bound;
 	char jti[AUDIT_FINGERPRINT];
@@ -52,7 +52,7 @@ int record_decision(struct pipeline *p, int code)
 	put(&fields, "resource", p->service ? p->service->conf->resource : NULL, 0);
 	put(&fields, "credential", p->kind == EMA_ID_JAG ? "id_jag" : p->kind == EMA_ACCESS_TOKEN ? "access_token" : NULL, 0);
 	put(&fields, "issuer", p->issuer, 0);
-	put(&fields, "provider", who && (verified || p->owned) ? who->provider->conf->instance.id : NULL, 0);
+	put(&fields, "provider", who ? who->provider->conf->instance.id : NULL, 0);
 	if (verified) {
 		put(&fields, "tenant", found->tenant, 0);
 		put(&fields, "subject", found->subject, 1);

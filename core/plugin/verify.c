@@ -392,6 +392,13 @@ static int in_list(const char *const *list, size_t count, const char *text)
 	return 0;
 }
 
+/* The mistake that is made most: one of the two ends with a slash. */
+static int slash_apart(const char *a, const char *b)
+{
+	size_t la = strlen(a), lb = strlen(b), least = la < lb ? la : lb;
+	return (la > lb ? la - lb : lb - la) == 1 && !strncmp(a, b, least) && (la > lb ? a : b)[least] == '/';
+}
+
 static int demand_audience(struct ema_call *call)
 {
 	const struct call_demand *demand = call->settings->demand;
@@ -403,8 +410,9 @@ static int demand_audience(struct ema_call *call)
 		fitting += (size_t)in_list(demand->audiences, demand->audience_count, said->list[i]);
 	if (fitting && (call->settings->kind != EMA_ID_JAG || said->count == 1))
 		return EMA_OK;
-	return failure_set(&call->failure, said->count ? EMA_WRONG_AUDIENCE : EMA_MISSING_CLAIM, "the audience is \"%.150s\"%s, where \"%.150s\" is asked for (each byte counts)",
-	                   said->count ? said->list[0] : "", said->count > 1 ? " and more" : "", demand->audiences[0]);
+	return failure_set(&call->failure, said->count ? EMA_WRONG_AUDIENCE : EMA_MISSING_CLAIM, "the audience is \"%.150s\"%s, where \"%.150s\" is asked for (%s)",
+	                   said->count ? said->list[0] : "", said->count > 1 ? " and more" : "", demand->audiences[0],
+	                   said->count && slash_apart(said->list[0], demand->audiences[0]) ? "a slash at the end is the difference" : "each byte counts");
 }
 
 static int demand_client(struct ema_call *call)

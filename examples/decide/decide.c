@@ -26,6 +26,8 @@ static void answer(const ema_decision *decision)
 	printf("%s\t%s\t%s\t", ema_code_name(ema_decision_code(decision)), ema_decision_id(decision), or_dash(ema_decision_subject(decision)));
 	for (size_t i = 0; (group = ema_decision_group(decision, i)); i++)
 		printf("%s%s", i ? "," : "", group);
+	if (!ema_decision_group(decision, 0))
+		putchar('-');
 	printf("\t%s\t%s\n", or_dash(ema_decision_user_line(decision)), or_dash(ema_decision_operator_line(decision)));
 }
 
@@ -48,7 +50,7 @@ static int decide(ema_context *context, const char *service, const char *kind, c
 			answer(decision);
 	}
 	if (!decision) /* it never came to a decision: that is a no */
-		printf("%s\t-\t-\t\t-\t-\n", ema_code_name(code == EMA_OK ? EMA_INTERNAL : code));
+		printf("%s\t-\t-\t-\t-\t-\n", ema_code_name(code == EMA_OK ? EMA_INTERNAL : code));
 	fflush(stdout);
 	ema_decision_free(decision);
 	ema_request_free(request);
