@@ -1,0 +1,202 @@
+/* A configuration in the place of another: what goes on, what ends, what is in force at once. */
+#define _GNU_SOURCE
+#include "world.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#define SINK(file) "audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/" file "\"; } );\n"
+#define HEAD "issuer = \"" OURS "\";\n"
+#define IDP "{ id = \"idp\"; plugin = \"oidc\"; issuer = \"" ISSUER "\"; jwks = \"%JWKS%\"; accepts = [\"id_jag\"]; }"
+#define SLOW "{ id = \"slow\"; plugin = \"fault\"; issuer = \"https://slow.example\"; delay = \"400ms\"; audience = [\"" OURS "\"]; }"
+#define SVC(more) "services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; " \
+	"scopes = ( { name = \"read\"; access = \"read\"; tools = [\"*\"]; } ); " more " } );\n"
+
+static char *decide_id(struct world *world, const char *changes, int code)
+{
+	ema_decision *decision = NULL;
+	int got = world_decide(world, "svc", world_token(world, changes), &decision);
+	if (got != code)
+		fail_msg("%s: %s, expected %s: %s", changes, ema_code_name(got), ema_code_name(code), ema_decision_operator_line(decision));
+	char *id = strdup(ema_decision_id(decision));
+	ema_decision_free(decision);
+	return id;
+}
+
+static void load(struct world *world, const char *conf)
+{
+	if (world_load(world, conf))
+		fail_msg("%s", ema_error(world->context));
+}
+
+/* AUD-38: a sink that did not change goes on with its chain, one that did is flushed before its successor begins; a configuration that
+   does not load takes none away. */
+static void sinks_go_on(void **state)
+{
+	static const char first[] = HEAD "providers = ( " IDP " );\n" SINK("a.jsonl") SVC("identity = [\"idp\"];");
+	static const char same[] = HEAD "\n\nproviders = ( " IDP " );\n" SINK("a.jsonl") SVC("identity = [\"idp\"]; deadline = \"4s\";");
+	static const char second[] = HEAD "providers = ( " IDP " );\n" SINK("b.jsonl") SVC("identity = [\"idp\"];");
+	static const char wrong[] = HEAD "providers = ( " IDP " );\naudit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/c.jsonl\"; }, { plugin = \"nosuch\"; } );\n"
+				    SVC("identity = [\"idp\"];");
+	struct world world;
+	char *ids[6], *report = NULL, path[128];
+	(void)state;
+	world_open(&world);
+	load(&world, first);
+	ids[0] = decide_id(&world, "{}", EMA_OK);
+	load(&world, same);
+	ids[1] = decide_id(&world, "{}", EMA_OK);
+	assert_int_equal(world_load(&world, wrong), EMA_CONFIG);
+	ids[2] = decide_id(&world, "{}", EMA_OK);
+	load(&world, second);
+	ids[3] = decide_id(&world, "{}", EMA_OK);
+	load(&world, first);
+	ids[4] = decide_id(&world, "{\"exp\":1}", EMA_EXPIRED);
+	ema_free(world.context);
+	world.context = NULL;
+	char *a = world_read(&world, "a.jsonl"), *b = world_read(&world, "b.jsonl"), *c = world_read(&world, "c.jsonl");
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(!!strstr(a, ids[i]), i != 3);
+		assert_int_equal(!!strstr(b, ids[i]), i == 3);
+	}
+	assert_string_equal(c, "");
+	assert_non_null(strstr(a, "\"kind\":\"config-loaded\""));
+	assert_non_null(strstr(a, "\"kind\":\"config-refused\""));
+	snprintf(path, sizeof path, "%s/a.jsonl", world.folder);
+	/* What went to the other file is missing here, and nothing else is wrong. */
+	assert_int_equal(ema_audit_verify(path, &report), EMA_DENIED);
+	assert_non_null(strstr(report, "are missing before this one"));
+	assert_non_null(strstr(report, "(1 findings)"));
+	ema_text_free(report);
+	for (int i = 0; i < 5; i++)
+		free(ids[i]);
+	free(a);
+	free(b);
+	free(c);
+	world_close(&world);
+}
+
+/* JAG-37 JAG-51 JAG-107: what a reload takes away is gone with the next decision; what was used up stays so; keys that cannot be had are our
+   outage, not the bearer's fault. */
+static void in_force_at_once(void **state)
+{
+	static const char both[] = HEAD "providers = ( " IDP ", { id = \"far\"; plugin = \"oidc\"; issuer = \"https://127.0.0.1:1\"; accepts = [\"id_jag\"]; } );\n"
+				   SINK("a.jsonl") SVC("identity = [\"idp\", \"far\"];");
+	static const char shut[] = HEAD "providers = ( " IDP " );\nguards = ( { id = \"shut\"; plugin = \"fault\"; code = \"denied\"; } );\n"
+				   SINK("a.jsonl") SVC("identity = [\"idp\"]; guards = [\"shut\"];");
+	static const char people[] = HEAD "providers = ( " IDP " );\ndirectories = ( { id = \"people\"; plugin = \"file\"; path = \"people.conf\"; } );\n"
+				     SINK("a.jsonl") SVC("identity = [\"idp\"]; directory = ( { id = \"people\"; for = [\"idp\"]; required = true; } );");
+	struct world world;
+	(void)state;
+	world_open(&world);
+	load(&world, both);
+	free(decide_id(&world, "{\"jti\":\"one\"}", EMA_OK));
+	free(decide_id(&world, "{\"iss\":\"https://127.0.0.1:1\"}", EMA_KEYS_UNAVAILABLE));
+	load(&world, shut);
+	free(decide_id(&world, "{}", EMA_DENIED));
+	free(decide_id(&world, "{\"iss\":\"https://127.0.0.1:1\"}", EMA_UNKNOWN_ISSUER));
+	world_file(&world, "people.conf", "people = ( { id = \"ada\"; subjects = [\"idp/-/ada\"]; } );\n");
+	load(&world, people);
+	free(decide_id(&world, "{\"jti\":\"one\"}", EMA_REPLAYED));
+	free(decide_id(&world, "{}", EMA_OK));
+	world_file(&world, "people.conf", "people = ( { id = \"ada\"; subjects = [\"idp/-/ada\"]; active = false; } );\n");
+	assert_int_equal(ema_reload(world.context), EMA_OK);
+	free(decide_id(&world, "{}", EMA_DISABLED));
+	world_file(&world, "people.conf", "people = ( { id = \"bob\"; subjects = [\"idp/-/bob\"]; } );\n");
+	assert_int_equal(ema_reload(world.context), EMA_OK);
+	free(decide_id(&world, "{}", EMA_UNKNOWN_SUBJECT));
+	world_file(&world, "people.conf", "people = ( nonsense");
+	assert_int_equal(ema_reload(world.context), EMA_CONFIG);
+	assert_non_null(strstr(ema_error(world.context), "people.conf:1"));
+	world_close(&world);
+}
+
+struct late {
+	struct world *world;
+	char *token;
+	int code;
+};
+
+static void *decide_slowly(void *data)
+{
+	struct late *late = data;
+	late->code = world_decide(late->world, "svc", late->token, NULL);
+	return NULL;
+}
+
+/* A decision that is under way ends with the configuration that it began with, also when its provider is gone meanwhile. */
+static void under_way(void **state)
+{
+	static const char before[] = HEAD "providers = ( " IDP ", " SLOW " );\n" SINK("a.jsonl") SVC("identity = [\"idp\", \"slow\"];");
+	static const char after[] = HEAD "providers = ( " IDP " );\n" SINK("a.jsonl") SVC("identity = [\"idp\"];");
+	struct world world;
+	pthread_t thread;
+	(void)state;
+	world_open(&world);
+	load(&world, before);
+	struct late late = { &world, world_token(&world, "{\"iss\":\"https://slow.example\"}"), -1 };
+	assert_int_equal(pthread_create(&thread, NULL, decide_slowly, &late), 0);
+	nanosleep(&(struct timespec){ .tv_nsec = 150000000 }, NULL);
+	load(&world, after);
+	free(decide_id(&world, "{\"iss\":\"https://slow.example\"}", EMA_UNKNOWN_ISSUER));
+	pthread_join(thread, NULL);
+	assert_true(late.code == EMA_OK || late.code == EMA_UNKNOWN_ISSUER); /* the second if this machine took its time to begin */
+	world_close(&world);
+}
+
+/* JAG-57: a provider that fills its part of the store is refused; the others are not. */
+static void a_full_store(void **state)
+{
+	static const char conf[] = HEAD "providers = ( " IDP ", { id = \"two\"; plugin = \"oidc\"; issuer = \"https://two.example\"; jwks = \"%JWKS%\"; accepts = [\"id_jag\"]; } );\n"
+				   "store = { plugin = \"memory\"; entries = 1000; quota = 5; };\n" SINK("a.jsonl") SVC("identity = [\"idp\", \"two\"];");
+	struct world world;
+	(void)state;
+	world_open(&world);
+	load(&world, conf);
+	for (int i = 0; i < 5; i++)
+		free(decide_id(&world, "{}", EMA_OK));
+	free(decide_id(&world, "{}", EMA_STORE_FULL));
+	free(decide_id(&world, "{\"iss\":\"https://two.example\"}", EMA_OK));
+	world_close(&world);
+}
+
+/* JAG-56: a store that does not answer grants nothing, and says that it is our outage. */
+static void a_store_that_fails(void **state)
+{
+	static const struct {
+		const char *settings;
+		int code;
+	} rows[] = {
+		{ "code = \"unavailable\";", EMA_STORE_UNAVAILABLE }, { "code = \"store_unavailable\";", EMA_STORE_UNAVAILABLE }, { "code = \"exists\";", EMA_REPLAYED },
+		{ "code = \"store_full\";", EMA_STORE_FULL }, { "misbehave = \"unknown_code\";", -1 }, { "code = \"absent\";", -1 }, { "", EMA_OK },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct world world;
+		char *conf = NULL;
+		ema_decision *decision = NULL;
+		world_open(&world);
+		assert_true(asprintf(&conf, "%s%s};\n%s", HEAD "providers = ( " IDP " );\nstore = { plugin = \"fault\"; ", rows[i].settings,
+		                     SINK("a.jsonl") SVC("identity = [\"idp\"];")) > 0);
+		load(&world, conf);
+		int code = world_decide(&world, "svc", world_token(&world, "{}"), &decision);
+		if (rows[i].code < 0 ? code == EMA_OK : code != rows[i].code)
+			fail_msg("%s: %s: %s", rows[i].settings, ema_code_name(code), ema_decision_operator_line(decision));
+		ema_decision_free(decision);
+		free(conf);
+		world_close(&world);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sinks_go_on),
+		cmocka_unit_test(in_force_at_once),
+		cmocka_unit_test(under_way),
+		cmocka_unit_test(a_full_store),
+		cmocka_unit_test(a_store_that_fails),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
