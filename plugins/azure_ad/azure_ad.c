@@ -472,6 +472,7 @@ const struct ema_plugin *ema_plugin_entry(const struct ema_host *given)
 {
 	if (!EMA_HOST_HAS(given, add_roles))
 		return NULL;
-	host = given;
+	if (host != given) /* asked again at each load, while other threads read it */
+		host = given;
 	return &azure_plugin;
 }

@@ -361,6 +361,7 @@ const struct ema_plugin *ema_plugin_entry(const struct ema_host *lent)
 {
 	if (!EMA_HOST_HAS(lent, set_max_age))
 		return NULL;
-	host = lent;
+	if (host != lent) /* asked again at each load, while other threads read it */
+		host = lent;
 	return &plugin;
 }

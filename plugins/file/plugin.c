@@ -17,6 +17,7 @@ const struct ema_plugin *ema_plugin_entry(const struct ema_host *host)
 {
 	if (!EMA_HOST_HAS(host, event_severity))
 		return NULL;
-	file_host = host;
+	if (file_host != host) /* asked again at each load, while other threads read it */
+		file_host = host;
 	return &file_plugin;
 }
