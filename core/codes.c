@@ -241,6 +241,10 @@ static const struct code_row rows[EMA_CODES] = {
 	  CODE_CORE | CODE_STORE,
 	  "there is such an entry already",
 	  "There is such an entry already." },
+	{ "before_start", "invalid_grant", 400, 401, 4401, 0,
+	  CODE_CORE,
+	  "the assertion is older than this process, whose store in memory knows nothing of before",
+	  "The sign-in is too old. Sign in again." },
 };
 
 const struct code_row *code_row(int code)

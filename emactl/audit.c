@@ -10,7 +10,7 @@
 static int verify(const struct options *options, const char *path)
 {
 	char *report = NULL;
-	int code = ema_audit_verify(path, &report);
+	int code = ema_audit_verify(path, options->state, &report);
 	must(report);
 	if (options->json) {
 		struct json_object *all = must(json_object_new_object());

@@ -13,7 +13,7 @@ _emactl() {
 		mapfile -t COMPREPLY < <(compgen -W "$(emactl "${config[@]}" __complete services 2>/dev/null)" -- "$word")
 		return
 		;;
-	-c | --config | --assertion | --token)
+	-c | --config | --assertion | --token | --state)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -25,7 +25,7 @@ _emactl() {
 	plugins) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$word") ;;
 	onboard) mapfile -t COMPREPLY < <(compgen -W "--service --json claude claude-code vscode $(emactl "${config[@]}" __complete providers 2>/dev/null)" -- "$word") ;;
 	audit)
-		if [[ $before == audit ]]; then mapfile -t COMPREPLY < <(compgen -W 'verify show' -- "$word")
+		if [[ $before == audit ]]; then mapfile -t COMPREPLY < <(compgen -W 'verify show --state' -- "$word")
 		else mapfile -t COMPREPLY < <(compgen -f -- "$word"); fi
 		;;
 	esac

@@ -18,7 +18,8 @@ static const struct {
 	  "decide a credential without using it up, and say why" },
 	{ "plugins", command_plugins, "[--json]", "list what is installed" },
 	{ "onboard", command_onboard, "PROVIDER|CLIENT --service S [--json]", "what to type into an IdP or a client, byte for byte" },
-	{ "audit", command_audit, "verify|show FILE [--json]", "check the chain of an audit file, or show it" },
+	{ "audit", command_audit, "verify FILE [--state DIR] [--json] | show FILE [--json]",
+	  "check the chain of an audit file, or show it" },
 	{ "__complete", command_complete, NULL, NULL },
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -68,7 +69,7 @@ ema_context *context_loaded(const struct options *options)
 
 int main(int count, char **words)
 {
-	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, NOW, JSON, LIVE, VERSION };
+	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, NOW, JSON, LIVE, STATE, VERSION };
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },     { "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },             { "version", no_argument, NULL, VERSION },
@@ -76,7 +77,8 @@ int main(int count, char **words)
 		{ "token", required_argument, NULL, TOKEN },    { "client", required_argument, NULL, CLIENT },
 		{ "resource", required_argument, NULL, RESOURCE }, { "scope", required_argument, NULL, SCOPE },
 		{ "now", required_argument, NULL, NOW },        { "json", no_argument, NULL, JSON },
-		{ "live", no_argument, NULL, LIVE },            { NULL, 0, NULL, 0 },
+		{ "live", no_argument, NULL, LIVE },
+		{ "state", required_argument, NULL, STATE },            { NULL, 0, NULL, 0 },
 	};
 	struct options options = { .config = EMA_CONFIG_FILE };
 	for (int option; (option = getopt_long(count, words, "c:vh", longs, NULL)) != -1;) {
@@ -92,6 +94,7 @@ int main(int count, char **words)
 		case NOW: options.now = optarg; break;
 		case JSON: options.json = 1; break;
 		case LIVE: options.live = 1; break;
+		case STATE: options.state = optarg; break;
 		case 'h': usage(stdout); return STATUS_FINE;
 		case VERSION: printf("emactl %s\n", ema_version()); return STATUS_FINE;
 		default: fputs("Try `emactl --help`.\n", stderr); return STATUS_USAGE;

@@ -175,6 +175,7 @@ static int open_store(struct ema_context *context, struct held_conf *held, struc
 		struct memory_settings settings = { .clock = &context->clock, .entries_most = (size_t)conf->store_entries,
 			                            .bytes_most = (size_t)conf->store_bytes, .quota_most = (size_t)conf->store_quota };
 		store_memory(&settings, &context->store, &failure);
+		context->forgets_before = clock_wall(&context->clock) / 1000;
 	} else {
 		context->store_instance = open_store_plugin(context, conf, findings);
 		if (!context->store_instance)

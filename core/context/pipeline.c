@@ -62,6 +62,13 @@ static int take_replay(struct pipeline *p)
 	const struct conf_provider *conf = p->winner->provider->conf;
 	if (p->kind != EMA_ID_JAG || p->flags & DECIDE_DRY)
 		return EMA_OK;
+	if (found->issued < p->context->forgets_before - conf->skew) {
+		failure_set(&p->failure, EMA_BEFORE_START,
+		            "the assertion was issued %lld s before this process began, and its store in memory cannot know whether it was used then",
+		            (long long)(p->context->forgets_before - found->issued));
+		step(p, "replay", EMA_BEFORE_START, p->failure.text);
+		return EMA_BEFORE_START;
+	}
 	if (audit_room(p->context->audit, RECORD_BYTES, p->deadline))
 		return failure_set(&p->failure, EMA_AUDIT_UNAVAILABLE, "there is no room in the audit spool");
 	struct replay replay = {

@@ -92,9 +92,10 @@ void ema_text_free(char *text);
 
 /*
  * Reads an audit file of the file sink, with those that were rotated if path has siblings path.1, ... EMA_OK: every chain
- * holds; EMA_DENIED: something was changed, dropped or inserted; *out says what, with file and line.
+ * holds; EMA_DENIED: something was changed, dropped or inserted; *out says what, with file and line. With the state_dir of the
+ * writer (NULL: without) the seals of checkpoints and the last line are checked too.
  */
-int ema_audit_verify(const char *path, char **out);
+int ema_audit_verify(const char *path, const char *state_dir, char **out);
 
 #ifdef __cplusplus
 }

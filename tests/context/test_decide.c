@@ -21,7 +21,7 @@ static void decides(struct world *world, const char *changes, int code, const ch
 	ema_decision_free(decision);
 }
 
-/* JAG-36 JAG-37 JAG-38 JAG-40 JAG-41 JAG-42 JAG-43 JAG-45 JAG-60 JAG-61 JAG-66 JAG-71 JAG-75 JAG-98: each fault of an assertion
+/* JAG-36 JAG-37 JAG-38 JAG-40 JAG-41 JAG-42 JAG-43 JAG-45 JAG-60 JAG-61 JAG-65 JAG-66 JAG-71 JAG-75 JAG-98: each fault of an assertion
    is refused with its own code, and the good one is granted. */
 static void each_fault_has_its_code(void **state)
 {
@@ -177,7 +177,7 @@ static void a_child_is_told(void **state)
 	world_close(&world);
 }
 
-/* AUD-01 AUD-02 AUD-06 AUD-09 AUD-10 JAG-123: each decision leaves one record with its code, and no piece of a token. */
+/* AUD-01 AUD-02 AUD-06 AUD-07 AUD-09 AUD-10 AUD-12 JAG-123: each decision leaves one record with its code, and no piece of a token. */
 static void every_decision_is_written_down(void **state)
 {
 	struct world world;
@@ -194,7 +194,11 @@ static void every_decision_is_written_down(void **state)
 	char *trail = world_read(&world, "audit.jsonl");
 	assert_non_null(strstr(trail, ema_decision_id(decision)));
 	assert_non_null(strstr(trail, "\"code\":\"wrong_audience\""));
-	assert_non_null(strstr(trail, "\"code\":\"replayed\""));
+	const char *replay = strstr(trail, "\"code\":\"replayed\"");
+	assert_non_null(replay);
+	while (replay > trail && replay[-1] != '\n')
+		replay--;
+	assert_non_null(strstr(replay, "\"severity\":1"));
 	assert_null(strstr(trail, "canary"));
 	for (size_t i = 0; i + 12 < strlen(kept); i += 5) {
 		char piece[13] = "";
@@ -207,7 +211,7 @@ static void every_decision_is_written_down(void **state)
 	assert_int_equal(decisions, 3);
 	char path[128], *report = NULL;
 	snprintf(path, sizeof path, "%s/audit.jsonl", world.folder);
-	assert_int_equal(ema_audit_verify(path, &report), EMA_OK);
+	assert_int_equal(ema_audit_verify(path, NULL, &report), EMA_OK);
 	ema_text_free(report);
 	ema_decision_free(decision);
 	free(trail);
@@ -215,9 +219,128 @@ static void every_decision_is_written_down(void **state)
 	world_close(&world);
 }
 
+/* JAG-58: what was issued before this process began may have been used before, and the store in memory does not know. */
+static void what_came_before_the_start_is_refused(void **state)
+{
+	struct world world;
+	char before[64], within[64];
+	(void)state;
+	world_open(&world);
+	snprintf(before, sizeof before, "{\"iat\":%lld,\"exp\":%lld}", (long long)world.now - 60, (long long)world.now + 200);
+	snprintf(within, sizeof within, "{\"iat\":%lld,\"exp\":%lld}", (long long)world.now - 20, (long long)world.now + 200);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	decides(&world, before, EMA_BEFORE_START, "before this process began");
+	decides(&world, within, EMA_OK, "granted");
+	world_close(&world);
+}
+
+/* JAG-81: nothing here takes the word of an assertion for an account of ours. */
+static void aud_sub_names_nobody(void **state)
+{
+	struct world world;
+	ema_decision *decision = NULL;
+	(void)state;
+	world_open(&world);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, "{\"aud_sub\":\"root\",\"aud_tenant\":\"t\"}"), &decision), EMA_OK);
+	assert_string_equal(ema_decision_subject(decision), "idp/-/ada");
+	assert_null(ema_decision_person(decision));
+	ema_decision_free(decision);
+	world_close(&world);
+}
+
+/* JAG-49: a provider whose issuer is ours is no provider. */
+static void our_own_issuer_is_no_provider(void **state)
+{
+	struct world world;
+	char *text = strdup(world_plain), *at;
+	(void)state;
+	world_open(&world);
+	while ((at = strstr(text, "https://idp.example")))
+		memcpy(at, "https://ours.exampl", 19);
+	at = strstr(text, "https://auth.example");
+	char *changed = NULL;
+	assert_true(asprintf(&changed, "%.*shttps://ours.exampl%s", (int)(at - text), text, at + strlen("https://auth.example")) > 0);
+	assert_int_equal(world_load(&world, changed), EMA_CONFIG);
+	assert_non_null(strstr(ema_error(world.context), "E-ISSUER"));
+	free(changed);
+	free(text);
+	world_close(&world);
+}
+
+/* AUD-18 AUD-20: a trace context is kept for audit if it is one; it decides nothing. */
+static void trace_context_is_kept(void **state)
+{
+	static const struct {
+		const char *text;
+		int code;
+	} cases[] = {
+		{ "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", EMA_OK },
+		{ "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", EMA_OK },
+		{ "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", EMA_BAD_REQUEST },
+		{ "00-00000000000000000000000000000000-00f067aa0ba902b7-01", EMA_BAD_REQUEST },
+		{ "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", EMA_BAD_REQUEST },
+		{ "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", EMA_BAD_REQUEST },
+		{ "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0", EMA_BAD_REQUEST },
+		{ "00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01", EMA_BAD_REQUEST },
+		{ "", EMA_BAD_REQUEST },
+	};
+	struct world world;
+	(void)state;
+	world_open(&world);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	ema_request *request = ema_request_new();
+	for (size_t i = sizeof cases / sizeof *cases; i-- > 0;)
+		assert_int_equal(ema_request_set(request, EMA_REQUEST_TRACEPARENT, cases[i].text), cases[i].code);
+	char *token = world_token(&world, "{}");
+	ema_request_set(request, EMA_REQUEST_CLIENT_ID, "app");
+	ema_request_credential(request, EMA_CREDENTIAL_ID_JAG, token, strlen(token));
+	assert_int_equal(ema_decide(world.context, "svc", request, NULL), EMA_OK);
+	free(token);
+	token = world_token(&world, "{}");
+	ema_request_credential(request, EMA_CREDENTIAL_ID_JAG, token, strlen(token));
+	assert_int_equal(ema_decide(world.context, "svc", request, NULL), EMA_OK);
+	free(token);
+	ema_request_free(request);
+	ema_free(world.context);
+	world.context = NULL;
+	char *trail = world_read(&world, "audit.jsonl");
+	assert_non_null(strstr(trail, cases[0].text));
+	free(trail);
+	world_close(&world);
+}
+
+/* AUD-05: start, loads that were taken and refused, and the end are in the trail. */
+static void the_life_of_a_context_is_in_the_trail(void **state)
+{
+	static const char *const kinds[] = { "start", "config-loaded", "config-refused", "stop" };
+	struct world world;
+	(void)state;
+	world_open(&world);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	assert_int_equal(world_load(&world, "broken"), EMA_CONFIG);
+	ema_free(world.context);
+	world.context = NULL;
+	char *trail = world_read(&world, "audit.jsonl"), want[64], *at = trail;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		snprintf(want, sizeof want, "\"kind\":\"%s\"", kinds[i]);
+		at = strstr(at, want);
+		if (!at)
+			fail_msg("%s is not in the trail, or not in its place", kinds[i]);
+	}
+	free(trail);
+	world_close(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_came_before_the_start_is_refused),
+		cmocka_unit_test(aud_sub_names_nobody),
+		cmocka_unit_test(our_own_issuer_is_no_provider),
+		cmocka_unit_test(trace_context_is_kept),
+		cmocka_unit_test(the_life_of_a_context_is_in_the_trail),
 		cmocka_unit_test(each_fault_has_its_code),
 		cmocka_unit_test(other_keys_and_kinds),
 		cmocka_unit_test(an_assertion_counts_once),

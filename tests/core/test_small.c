@@ -17,7 +17,7 @@ static void codes_have_names_both_ways(void **state)
 	assert_string_equal(code_name(12345), "internal");
 }
 
-/* Our own outage is 503 and never 401; json-rpc codes stay out of the reserved range. */
+/* JWT-83: our own outage is 503 and never 401; json-rpc codes stay out of the reserved range. */
 static void codes_keep_the_rules(void **state)
 {
 	(void)state;
@@ -65,6 +65,7 @@ static void clock_writes_rfc3339(void **state)
 	assert_true(clock_wall(&clock_system) > CLOCK_LEAST);
 }
 
+/* JWT-30 */
 static void secrets_compare_and_go(void **state)
 {
 	(void)state;
