@@ -28,7 +28,20 @@ services = (
 EOF
 chmod 0640 "$work/ema.conf"
 token() { devidp --state "$work/state" --service https://auth.acme.example/github --client app --scope repo:read --print-assertion "$@"; }
-explain() { emactl -c "$work/ema.conf" explain --service github --client app --assertion "$@"; }
+# A busy machine may be too slow for the two seconds that a fetch may stand still; an outage is made further down.
+tries=5
+explain() {
+	local assertion=$work/assertion try status
+	cat -- "$1" >"$assertion"
+	shift
+	for ((try = 0; try < tries; try++)); do
+		emactl -c "$work/ema.conf" explain --service github --client app --assertion "$assertion" "$@" >"$work/explained" 2>&1
+		status=$?
+		grep -q keys_unavailable "$work/explained" || break
+	done
+	cat "$work/explained"
+	return $status
+}
 
 fails 1 "check has warnings" emactl -c "$work/ema.conf" check --json
 says '"loads": true'
@@ -49,7 +62,7 @@ says "PERMIT"
 says "okta/-/"
 says "identity okta (sufficient): ok -> done"
 ok "explaining uses nothing up" explain "$work/alice"
-ok "from standard input" explain - <"$work/alice"
+ok "from standard input" emactl -c "$work/ema.conf" explain --service github --client app --assertion - <"$work/alice"
 ok "an issuer of its own kind" explain <(token carol --persona oidc)
 says "oidc/-/"
 fails 1 "an address that another provider has the authority for" explain <(token alice --persona oidc)
@@ -91,6 +104,7 @@ curl -fsS -X POST "http://127.0.0.1:$oidc/devidp/answer?wrong=issuer" >/dev/null
 fails 1 "check --live finds an issuer that differs" emactl -c "$work/ema.conf" check --live
 curl -fsS -X POST "http://127.0.0.1:$oidc/devidp/answer?wrong=nothing" >/dev/null
 curl -fsS -X POST "http://127.0.0.1:$okta/devidp/outage?on=1" >/dev/null
+tries=1
 fails 1 "an outage is not the user's fault" explain "$work/alice"
 says "keys_unavailable"
 curl -fsS -X POST "http://127.0.0.1:$okta/devidp/outage?on=0" >/dev/null
