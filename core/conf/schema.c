@@ -133,7 +133,7 @@ static const struct conf_key rule_keys[] = {
 	{ "provider", KEY_STRING, FORM_ID, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "who is asked: a provider," },
 	{ "stack", KEY_STRING, FORM_ID, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "or a stack," },
 	{ "guard", KEY_STRING, FORM_ID, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "or, in guards, a guard" },
-	{ "when", KEY_GROUP, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_rule_when, "the rule is for these alone; for others it answers not_mine" },
+	{ "when", KEY_GROUP, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_rule_when, "the rule is for these alone; for others it answers not_mine, and a guard passes" },
 };
 SECTION(rule, "rule", 0);
 
