@@ -135,6 +135,18 @@ int buffer_json(struct buffer *buffer, const char *text, size_t length)
 	return buffer_char(buffer, '"');
 }
 
+void buffer_plain(char *text)
+{
+	for (size_t length = strlen(text); length;) {
+		unsigned point = 0;
+		size_t n = utf8_length((const unsigned char *)text, length, &point), bytes = n ? n : 1;
+		if (!n || point < 0x20 || (point >= 0x7f && point < 0xa0) || misleading(point))
+			memset(text, '?', bytes);
+		text += bytes;
+		length -= bytes;
+	}
+}
+
 int buffer_percent(struct buffer *buffer, const char *text, size_t length)
 {
 	for (size_t i = 0; i < length && !buffer->failed; i++) {

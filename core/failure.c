@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "buffer.h"
+
 int failure_set(struct failure *failure, int code, const char *format, ...)
 {
 	if (!failure)
@@ -23,9 +25,7 @@ int failure_set(struct failure *failure, int code, const char *format, ...)
 			at--; /* not in the middle of a character */
 		memcpy(failure->text + at, "...", 4);
 	}
-	for (char *c = failure->text; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
+	buffer_plain(failure->text);
 	return code;
 }
 

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "buffer.h"
+
 void log_printf(const struct log *log, int level, const char *format, ...)
 {
 	if (!log || !log->write)
@@ -15,8 +17,6 @@ void log_printf(const struct log *log, int level, const char *format, ...)
 	va_end(arguments);
 	if (length < 0)
 		return;
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
+	buffer_plain(text);
 	log->write(log->data, level, text);
 }

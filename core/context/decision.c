@@ -130,7 +130,7 @@ size_t decision_step(struct ema_decision *decision, const struct decision_step *
 void decision_refuse(struct ema_decision *decision, int code)
 {
 	decision->code = code == EMA_OK ? EMA_INTERNAL : code;
-	decision->subject = decision->provider = decision->issuer = decision->tenant = decision->sub = NULL;
+	decision->subject = decision->provider = decision->issuer = decision->tenant = decision->sub = decision->client = NULL;
 	decision->email = decision->person = decision->actor = decision->resource = NULL;
 	decision->expires = 0;
 	decision->groups.count = decision->roles.count = decision->scopes.count = decision->accounts.count = 0;

@@ -83,6 +83,9 @@ static int take_replay(struct pipeline *p)
 		.skew = conf->skew,
 		.uses = conf->replay == REPLAY_SINGLE_USE ? 1 : conf->replay_uses,
 	};
+	/* Plugins may have taken their time: once it is past the slot's end, a store may have forgotten the first use. */
+	if (!p->given_now && clock_wall(&p->context->clock) / 1000 - found->expires >= conf->skew)
+		return failure_set(&p->failure, EMA_EXPIRED, "the token expired while it was decided on");
 	int64_t left = p->deadline - clock_monotonic(&p->context->clock);
 	int code = replay_take(p->context->store, &replay, left > 0 ? left : 0, &p->failure);
 	step(p, "replay", code, p->failure.text);

@@ -77,6 +77,10 @@ static void keep_header(const char *line, size_t length, const char *name, char 
 		length--;
 	if (length >= FETCH_HEADER_MOST)
 		return;
+	/* An ETag goes back as it came, and header_is_fine() would refuse the next fetch for what it does not take. */
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)line[i] < ' ' || (unsigned char)line[i] >= 0x7f)
+			return;
 	memcpy(out, line, length);
 	out[length] = 0;
 }

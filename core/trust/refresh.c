@@ -106,7 +106,8 @@ static int same_keys(const struct jwks *a, const struct jwks *b)
 	if (a->count != b->count)
 		return 0;
 	for (size_t i = 0; i < b->count; i++)
-		if (!has_same_key(a, b->keys[i]))
+		/* Both ways: where one key stands twice, the other set may have one that is withdrawn. */
+		if (!has_same_key(a, b->keys[i]) || !has_same_key(b, a->keys[i]))
 			return 0;
 	return 1;
 }

@@ -42,6 +42,10 @@ static void failure_keeps_the_first_and_cuts(void **state)
 	assert_int_equal(failure_set(&f, EMA_DENIED, "later"), EMA_EXPIRED);
 	assert_string_equal(f.text, "a?b");
 	failure_clear(&f);
+	/* An issuer of a token that nobody signed may hold what moves a terminal (CSI in C1), or turns a line around. */
+	failure_set(&f, EMA_DENIED, "a\xc2\x9b" "31m\xe2\x80\xae%.2sz\xc3\xa9", "\xe2\x82\xac");
+	assert_string_equal(f.text, "a??31m?????z\xc3\xa9");
+	failure_clear(&f);
 	char text[2 * FAILURE_TEXT];
 	memset(text, 'x', sizeof text);
 	memcpy(text + FAILURE_TEXT - 6, "\xe2\x82\xac\xe2\x82\xac", 6);

@@ -478,6 +478,23 @@ static void not_modified_prolongs(void **state)
 	keyset_close(keyset);
 }
 
+/* JWT-49: an ETag that cannot be sent back does not keep the next key set, without the withdrawn key, from us. */
+static void odd_etag_is_not_sent(void **state)
+{
+	struct fixture *f = *state;
+	struct keyset_settings settings = settings_of(f);
+	char *set = key_set(f, 0, 1), *next = key_set(f, 1, 1);
+	server_answer(f->server, KEYS, &(struct server_answer){ .body = set, .etag = "\"v\xe9\"" });
+	struct keyset *keyset = open_set(f->trust, &settings);
+	assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
+	server_answer(f->server, KEYS, &(struct server_answer){ .body = next });
+	assert_int_equal(verify(keyset, f->keys[1], NULL), EMA_OK);
+	assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_UNKNOWN_KEY);
+	free(set);
+	free(next);
+	keyset_close(keyset);
+}
+
 /* JWT-40: an older copy of the key set brings no withdrawn key back. */
 static void no_rollback(void **state)
 {
@@ -680,6 +697,29 @@ static void a_token_without_kid(void **state)
 	assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_UNKNOWN_KEY);
 	keyset_close(keyset);
 	free(bare);
+}
+
+/* JWT-40: a key set of as many keys, one of them twice, withdraws the other. */
+static void one_key_twice_withdraws_the_other(void **state)
+{
+	struct fixture *f = *state;
+	struct keyset_settings settings = settings_of(f);
+	struct keyset_verdict verdict;
+	char *token = sign_without_kid(f->keys[1]), *kept = without_kid(f->keys[0]), *gone = without_kid(f->keys[1]), set[2048];
+	settings.kidless_most = 2;
+	snprintf(set, sizeof set, "{\"keys\":[%s,%s]}", kept, gone);
+	server_json(f->server, KEYS, set);
+	struct keyset *keyset = open_set(f->trust, &settings);
+	assert_int_equal(verify_token(keyset, token, NULL, NULL, &verdict, NULL), EMA_OK);
+	snprintf(set, sizeof set, "{\"keys\":[%s,%s]}", kept, kept);
+	server_json(f->server, KEYS, set);
+	atomic_fetch_add(&moved, 13 * MINUTE);
+	EVENTUALLY(heard(f, " keys-fetched ") == 2);
+	assert_int_equal(verify_token(keyset, token, NULL, NULL, &verdict, NULL), EMA_BAD_SIGNATURE);
+	free(token);
+	free(kept);
+	free(gone);
+	keyset_close(keyset);
 }
 
 static char *only_file(const char *folder, const char *suffix)
@@ -903,12 +943,14 @@ int main(void)
 		TEST(a_cold_set_of_an_absent_issuer_is_unavailable),
 		TEST(refreshes_ahead_of_need),
 		TEST(not_modified_prolongs),
+		TEST(odd_etag_is_not_sent),
 		TEST(no_rollback),
 		TEST(discovery_goes_on_to_the_next_place),
 		TEST(a_wrong_document_disables_the_provider),
 		TEST(bad_key_sets_replace_nothing),
 		TEST(keys_belong_to_their_issuer),
 		TEST(a_token_without_kid),
+		TEST(one_key_twice_withdraws_the_other),
 		TEST(a_restart_needs_no_network),
 		TEST(the_folder_is_checked),
 		TEST(threads_verify_while_keys_rotate),
