@@ -191,6 +191,24 @@ static void run(void *data, const struct stack_rule *rule, int depth, struct sta
 	broken_ends_all(answer);
 }
 
+/* The `when` of a rule that names a stack. */
+static int fits(void *data, const struct stack_rule *rule, const void *vouching)
+{
+	struct pipeline *p = data;
+	const struct candidate *candidate = vouching;
+	const struct conf_when *when = rule->conf->when;
+	struct when_facts facts = { .client = request_item(p, EMA_REQUEST_CLIENT_ID), .now = p->now };
+	if (candidate) {
+		facts.tenant = candidate->subject.tenant;
+		facts.email = candidate->email;
+	}
+	if (!when || (when_before(when, &facts) && (!candidate || when_after(when, &facts))))
+		return 1;
+	failure_clear(&p->step);
+	failure_set(&p->step, EMA_NOT_MINE, "the stack's when does not match");
+	return 0;
+}
+
 static int same(void *data, const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
@@ -248,7 +266,7 @@ static int explain_stranger(struct pipeline *p)
 
 int pipeline_identity(struct pipeline *p)
 {
-	struct stack_ops ops = { .run = run, .same = same, .tell = tell, .data = p };
+	struct stack_ops ops = { .run = run, .same = same, .tell = tell, .data = p, .fits = fits };
 	struct stack_result result;
 	stack_identity(&p->service->identity, &ops, &result);
 	if (result.code == EMA_OK) {

@@ -52,8 +52,16 @@ static struct outcome walk_list(struct walk *walk, const struct stack_list *list
 
 static struct outcome walk_rule(struct walk *walk, const struct stack_rule *rule, int depth)
 {
-	if (rule->stack)
-		return depth < STACK_DEPTH_MOST ? walk_list(walk, rule->stack, depth + 1) : walk_break(walk, rule);
+	if (rule->stack) {
+		const struct stack_ops *ops = walk->ops;
+		const struct outcome left_out = { 0, EMA_NOT_MINE, NULL, rule };
+		if (depth >= STACK_DEPTH_MOST)
+			return walk_break(walk, rule);
+		if (ops->fits && !ops->fits(ops->data, rule, NULL))
+			return left_out;
+		struct outcome said = walk_list(walk, rule->stack, depth + 1);
+		return said.pass && ops->fits && !ops->fits(ops->data, rule, said.vouching) ? left_out : said;
+	}
 	struct stack_answer answer = { EMA_INTERNAL, NULL };
 	walk->ran++;
 	walk->ops->run(walk->ops->data, rule, depth, &answer);

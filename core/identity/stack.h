@@ -35,6 +35,9 @@ struct stack_ops {
 	/* Tells what a rule came to, after its action is known; for a stack, after its rules. May be NULL. */
 	void (*tell)(void *data, const struct stack_rule *rule, int depth, int code, enum conf_action action);
 	void *data;
+	/* 0 if the `when` of a rule that names a stack leaves it out: before its rules are asked (vouching NULL), and again for whom
+	   they vouched. It answers not_mine then. A module's own `when` is run()'s. May be NULL. */
+	int (*fits)(void *data, const struct stack_rule *rule, const void *vouching);
 };
 
 struct stack_result {

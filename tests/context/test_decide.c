@@ -333,6 +333,35 @@ static void the_life_of_a_context_is_in_the_trail(void **state)
 	world_close(&world);
 }
 
+/* The "when" of a rule that names a stack holds for all in the stack, be it known before or after somebody vouched. */
+static void a_stacks_when_counts(void **state)
+{
+	static const struct {
+		const char *when;
+		int code;
+	} cases[] = {
+		{ "client = [\"app\"];", EMA_OK }, { "client = [\"another\"];", EMA_NOT_MINE },
+		{ "not_after = \"2020-01-01T00:00:00Z\";", EMA_NOT_MINE }, { "tenant = [\"acme\"];", EMA_NOT_MINE },
+		{ "email_domain = [\"acme.example\"];", EMA_NOT_MINE },
+	};
+	struct world world;
+	char *text = NULL;
+	(void)state;
+	world_open(&world);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *list = strstr(world_plain, "[\"idp\"];\n");
+		assert_non_null(list);
+		assert_true(asprintf(&text, "%.*s( { control = \"sufficient\"; stack = \"people\"; when = { %s }; } );\n%s"
+		                     "stacks = ( { id = \"people\"; rules = [\"idp\"]; } );\n", (int)(list - world_plain), world_plain,
+		                     cases[i].when, list + 9) > 0);
+		if (world_load(&world, text))
+			fail_msg("%s: %s", cases[i].when, ema_error(world.context));
+		free(text);
+		assert_int_equal(world_decide(&world, "svc", world_token(&world, "{\"email\":\"a@acme.example\"}"), NULL), cases[i].code);
+	}
+	world_close(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +376,7 @@ int main(void)
 		cmocka_unit_test(reload_is_all_or_nothing),
 		cmocka_unit_test(a_child_is_told),
 		cmocka_unit_test(every_decision_is_written_down),
+		cmocka_unit_test(a_stacks_when_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,7 +179,7 @@ static void invariants(const struct pair_list *list, const struct watch *watch, 
 static struct stack_result compare(const struct pair_list *list, const struct pair_list *inner, int identity)
 {
 	struct watch watch = { .lists = { list, inner } };
-	struct stack_ops ops = { watch_run, identity ? watch_same : NULL, watch_tell, &watch };
+	struct stack_ops ops = { watch_run, identity ? watch_same : NULL, watch_tell, &watch, NULL };
 	struct stack_result out;
 	struct slow_result slow = identity ? slow_identity(&list->slow) : slow_guards(&list->slow);
 	(identity ? stack_identity : stack_guards)(&list->fast, &ops, &out);
@@ -400,7 +400,7 @@ static void depth_is_bounded(void **state)
 	struct stack_rule rules[STACK_DEPTH_MOST + 2];
 	struct stack_list lists[STACK_DEPTH_MOST + 2];
 	char who = 'a';
-	struct stack_ops ops = { run_ok, NULL, NULL, &who };
+	struct stack_ops ops = { run_ok, NULL, NULL, &who, NULL };
 	struct stack_result out;
 	for (int i = 0; i < STACK_DEPTH_MOST + 2; i++) {
 		rules[i] = (struct stack_rule){ controls[REQUIRED].action, i ? &lists[i - 1] : NULL, 0, NULL };
@@ -435,7 +435,7 @@ static void wrong_tables_do_not_grant(void **state)
 			list.rules[0] = (struct pair_rule){ &control, cases[i].said, cases[i].said == EMA_OK && identity ? 'a' : 0, NULL };
 			pair_make(&list);
 			struct watch watch = { .lists = { &list } };
-			struct stack_ops ops = { watch_run, watch_same, watch_tell, &watch };
+			struct stack_ops ops = { watch_run, watch_same, watch_tell, &watch, NULL };
 			struct stack_result out;
 			(identity ? stack_identity : stack_guards)(&list.fast, &ops, &out);
 			assert_int_equal(out.code, EMA_INTERNAL);
@@ -454,7 +454,7 @@ static void says_which_rule_failed(void **state)
 	pair_make(&inner);
 	pair_make(&outer);
 	struct watch watch = { .lists = { &outer, &inner } };
-	struct stack_ops ops = { watch_run, watch_same, watch_tell, &watch };
+	struct stack_ops ops = { watch_run, watch_same, watch_tell, &watch, NULL };
 	struct stack_result out;
 	stack_identity(&outer.fast, &ops, &out);
 	assert_int_equal(out.code, EMA_EXPIRED);
