@@ -390,7 +390,11 @@ static int oidc_set_email(const ema_instance *self, ema_call *call, const ema_cl
 		return EMA_OK;
 	if (code != EMA_OK)
 		return host->fail(call, code, "the claim with the e-mail address is no string");
-	int sure = oidc_text(claims, self->verified_claim, &verified) == EMA_OK && strcmp(verified, "true") == 0;
+	int said = oidc_text(claims, self->verified_claim, &verified), sure = said == EMA_OK && strcmp(verified, "true") == 0;
+	/* Many issuers are silent of it, and then the authority over the domain decides. One that says no knows of an address that
+	   somebody wrote into a form, and that might be anybody's. */
+	if (said != EMA_MISSING_CLAIM && !sure)
+		return EMA_OK;
 	code = host->set_email(call, email, sure);
 	return code == EMA_OK ? code : host->fail(call, code, "the e-mail address has a form that no address has");
 }

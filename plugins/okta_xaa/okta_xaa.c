@@ -224,9 +224,10 @@ static int okta_identify(ema_instance *self, ema_call *call)
 	if (code == EMA_BAD_CLAIM)
 		return host->fail(call, code, "email is no string");
 	if (code == EMA_OK) {
-		/* Real ones have no email_verified: the provider's authority over the domain decides. */
-		host->claim_bool(claims, "/email_verified", &verified);
-		if ((code = host->set_email(call, email, verified)) != EMA_OK)
+		/* Real ones have no email_verified: the provider's authority over the domain decides. One that is
+		   not true says that the address is one that somebody wrote into a form: it is not taken. */
+		int said = host->claim_bool(claims, "/email_verified", &verified);
+		if ((said == EMA_MISSING_CLAIM || verified) && (code = host->set_email(call, email, verified)) != EMA_OK)
 			return host->fail(call, code, "email has a form that no address has");
 	}
 	for (size_t i = 0; i < self->group_count; i++)

@@ -282,10 +282,31 @@ static void examples_load(void **state)
 	}
 }
 
+/* JAG-84: an address that the issuer itself calls unverified, which anybody may have written into a form, is not taken */
+static void takes_no_unverified_address(void **state)
+{
+	static const char *const values[] = { "false", "\"false\"", "null", "0" };
+	(void)state;
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		const struct rig_member change[] = { { "email_verified", values[i] }, { NULL, NULL } };
+		struct rig_token token = token_of(&shapes[0]);
+		struct rig rig;
+		struct rig_answer answer;
+		token.change = change;
+		assert_int_equal(rig_open(&rig, "oidc", PLUGIN_IDENTITY, shapes[0].settings), 0);
+		rig_identify(&rig, &token, &answer);
+		assert_int_equal(answer.code, EMA_OK);
+		assert_null(answer.result->email);
+		rig_answer_free(&answer);
+		rig_close(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(presets_read_their_tokens),
+		cmocka_unit_test(takes_no_unverified_address),
 		cmocka_unit_test(refuses_id_tokens),
 		cmocka_unit_test(obeys_its_settings),
 		cmocka_unit_test(explains_settings),

@@ -171,10 +171,31 @@ static void explains_the_org(void **state)
 	rig_refused("okta_xaa", PLUGIN_IDENTITY, settings, sizeof settings / sizeof *settings);
 }
 
+/* JAG-84: an address that the issuer itself calls unverified, which anybody may have written into a form, is not taken */
+static void takes_no_unverified_address(void **state)
+{
+	static const char *const values[] = { "false", "\"false\"", "null", "0" };
+	(void)state;
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		const struct rig_member change[] = { { "email_verified", values[i] }, { NULL, NULL } };
+		struct rig_token token = good;
+		struct rig rig;
+		struct rig_answer answer;
+		token.change = change;
+		assert_int_equal(rig_open(&rig, "okta_xaa", PLUGIN_IDENTITY, SETTINGS), 0);
+		rig_identify(&rig, &token, &answer);
+		assert_int_equal(answer.code, EMA_OK);
+		assert_null(answer.result->email);
+		rig_answer_free(&answer);
+		rig_close(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_a_real_one),
+		cmocka_unit_test(takes_no_unverified_address),
 		cmocka_unit_test(refuses_the_rest),
 		cmocka_unit_test(reads_saml_names),
 		cmocka_unit_test(maps_groups_by_name),
