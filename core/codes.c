@@ -245,6 +245,10 @@ static const struct code_row rows[EMA_CODES] = {
 	  CODE_CORE,
 	  "the assertion is older than this process, whose store in memory knows nothing of before",
 	  "The sign-in is too old. Sign in again." },
+	{ "no_scope", "invalid_scope", 400, 403, 4403, 0,
+	  CODE_CORE,
+	  "no scope is left: neither the token nor the request has one that the service knows",
+	  "You have no access to this server." },
 };
 
 const struct code_row *code_row(int code)

@@ -6,6 +6,8 @@
 
 /* Characters of an identifier that are shown; more of it cannot help a person. */
 #define SHOWN 100
+/* Longer than any issuer that somebody mistyped. */
+#define ISSUER_MOST 512
 
 static size_t without_slash(const char *text)
 {
@@ -91,6 +93,8 @@ const struct issuer_name *near_issuer(const struct snapshot *snapshot, const cha
 	const struct issuer_name *nearest = NULL;
 	size_t best = 4;
 	/* An attacker chooses the issuer: the work is bounded, whatever the configuration has. */
+	if (strnlen(issuer, ISSUER_MOST + 1) > ISSUER_MOST)
+		return NULL;
 	for (size_t i = 0; i < snapshot->name_count && i < 256 && best; i++) {
 		size_t d = apart(issuer, snapshot->names[i].issuer);
 		if (d < best) {

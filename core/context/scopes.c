@@ -103,5 +103,12 @@ int pipeline_scopes(struct pipeline *p)
 	for (size_t i = 0; !found->scopes.count && i < service->default_scopes.count; i++)
 		if (asked_for(asked, service->default_scopes.list[i]))
 			decision_add(p->decision, &p->decision->scopes, service->default_scopes.list[i]);
+	/* Never all of them because none was named (RFC 6749 3.3). */
+	if (service->scope_count && !p->decision->scopes.count) {
+		snprintf(text, sizeof text, found->scopes.count ? "none of the token's scopes is one that the request asks for and service \"%s\" has"
+		                                               : "the token has no scope, and service \"%s\" has no default_scopes that the request asks for",
+		         service->id);
+		return scope_fail(p, EMA_NO_SCOPE, text);
+	}
 	return EMA_OK;
 }

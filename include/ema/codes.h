@@ -62,7 +62,8 @@
 #define EMA_ABSENT                 57 /* there is no such entry */
 #define EMA_EXISTS                 58 /* there is such an entry already */
 #define EMA_BEFORE_START           59 /* the assertion is older than this process, whose store in memory knows nothing of before */
+#define EMA_NO_SCOPE               60 /* no scope is left: neither the token nor the request has one that the service knows */
 
-#define EMA_CODES                  60 /* how many there are in this version; a later one has more */
+#define EMA_CODES                  61 /* how many there are in this version; a later one has more */
 
 #endif

@@ -21,7 +21,7 @@ static void decides(struct world *world, const char *changes, int code, const ch
 	ema_decision_free(decision);
 }
 
-/* JAG-36 JAG-37 JAG-38 JAG-40 JAG-41 JAG-42 JAG-43 JAG-45 JAG-60 JAG-61 JAG-65 JAG-66 JAG-71 JAG-75 JAG-98: each fault of an assertion
+/* JAG-36 JAG-37 JAG-38 JAG-40 JAG-41 JAG-42 JAG-43 JAG-45 JAG-60 JAG-61 JAG-65 JAG-66 JAG-70 JAG-71 JAG-75 JAG-98: each fault of an assertion
    is refused with its own code, and the good one is granted. */
 static void each_fault_has_its_code(void **state)
 {
@@ -40,7 +40,7 @@ static void each_fault_has_its_code(void **state)
 		const char *text;
 	} cases[] = {
 		{ "{}", EMA_OK, "granted" },
-		{ "{\"scope\":null}", EMA_OK, "granted" },
+		{ "{\"scope\":null}", EMA_NO_SCOPE, "default_scopes" },
 		{ "{\"resource\":\"HTTPS://MCP.example:443/svc\"}", EMA_OK, "granted" },
 		{ "{\"aud\":[\"" OURS "\"]}", EMA_OK, "granted" },
 		{ "{\"extra\":{\"deep\":[1,2]}}", EMA_OK, "granted" },

@@ -133,12 +133,12 @@ static void rules_and_guards(void **state)
 		SERVICE("twice", "identity = ( { control = \"sufficient\"; provider = \"idp\"; when = { client = [\"other\"]; }; },"
 		        " { control = \"sufficient\"; provider = \"idp\"; } );")
 		SERVICE("slow", "deadline = \"100ms\"; identity = [\"slow\"];")
-		SERVICE("waits", "identity = [\"slow\"];")
+		SERVICE("waits", "identity = [\"slow\"]; default_scopes = [\"read\"];")
 		SERVICE("soft", "identity = ( { control = { ok = \"ok\"; unavailable = \"ignore\"; default = \"bad\"; }; provider = \"away\"; } );")
 		SERVICE("away", "identity = [\"away\", \"two\"];")
 		SERVICE("bent", "identity = ( { control = \"optional\"; provider = \"bent\"; }, { control = \"sufficient\"; provider = \"idp\"; } );")
 		SERVICE("mute", "identity = [\"mute\"];")
-		SERVICE("said", "identity = [\"said\"];")
+		SERVICE("said", "default_scopes = [\"read\"]; identity = [\"said\"];")
 		SERVICE("open", "identity = [\"idp\"]; guards = [\"open\"];")
 		SERVICE("shut", "identity = [\"idp\"]; guards = [\"open\", \"shut\"];")
 		SERVICE("maybe", "identity = [\"idp\"]; guards = ( { control = \"optional\"; guard = \"lost\"; }, { control = \"required\"; guard = \"open\"; } );")
@@ -257,7 +257,7 @@ static void directories(void **state)
 	decide_all(conf, people, ALL(rows));
 }
 
-/* JAG-41 JAG-61 JAG-63 JAG-66 JAG-67 JAG-68 JAG-69 JAG-71 JAG-72: audiences of today, resources, and scopes that a request may narrow. */
+/* JAG-41 JAG-61 JAG-63 JAG-66 JAG-67 JAG-68 JAG-69 JAG-70 JAG-71 JAG-72: audiences of today, resources, and scopes that a request may narrow. */
 static void audiences_and_scopes(void **state)
 {
 	static const char conf[] = HEAD
@@ -278,12 +278,12 @@ static void audiences_and_scopes(void **state)
 		{ "svc", "{\"scope\":\"read\"}", .scope = "read write", .says = "granted", .scopes = "read" },
 		{ "svc", "{\"scope\":\"read write\"}", .scope = "read", .code = EMA_BAD_SCOPE, .says = "scope_rule", .trace = "scope: bad_scope" },
 		{ "svc", "{\"iss\":\"https://narrow.example\",\"scope\":\"read write\"}", .scope = "read", .says = "granted", .scopes = "read" },
-		{ "svc", "{\"iss\":\"https://narrow.example\",\"scope\":\"read write\"}", .scope = "none", .says = "granted", .scopes = "" },
+		{ "svc", "{\"iss\":\"https://narrow.example\",\"scope\":\"read write\"}", .scope = "none", .code = EMA_NO_SCOPE, .says = "none of the token's scopes", .trace = "scope: no_scope" },
 		{ "svc", "{\"iss\":\"https://narrow.example\",\"scope\":\"admin\"}", .code = EMA_UNKNOWN_SCOPE, .says = "admin" },
 		{ "svc", "{\"iss\":\"https://drop.example\",\"scope\":\"admin read rea readd\"}", .says = "granted", .scopes = "read" },
-		{ "svc", "{\"scope\":null}", .says = "granted", .scopes = "" },
+		{ "svc", "{\"scope\":null}", .code = EMA_NO_SCOPE, .says = "default_scopes" },
 		{ "preset", "{\"scope\":null}", .says = "granted", .scopes = "read" },
-		{ "preset", "{\"scope\":null}", .scope = "write", .says = "granted", .scopes = "" },
+		{ "preset", "{\"scope\":null}", .scope = "write", .code = EMA_NO_SCOPE, .says = "default_scopes" },
 		{ "preset", "{\"scope\":\"write\"}", .says = "granted", .scopes = "write" },
 		{ "svc", "{}", .resource = "https://mcp.example/svc", .says = "granted" },
 		{ "svc", "{}", .resource = "HTTPS://MCP.EXAMPLE:443/svc", .says = "granted" },

@@ -37,6 +37,9 @@ static void the_nearest_is_found(void **state)
 	assert_ptr_equal(near_issuer(&snapshot, "https://login.example/t2/v2.0"), &names[1]);
 	assert_null(near_issuer(&snapshot, "https://elsewhere.test"));
 	assert_null(near_issuer(&snapshot, ""));
+	char lengthy[2000] = "https://acme.okta.com/";
+	memset(lengthy + 22, 'a', sizeof lengthy - 23);
+	assert_null(near_issuer(&snapshot, lengthy));
 }
 
 int main(void)

@@ -11,7 +11,7 @@
 #define IDP "{ id = \"idp\"; plugin = \"oidc\"; issuer = \"" ISSUER "\"; jwks = \"%JWKS%\"; accepts = [\"id_jag\"]; }"
 #define SLOW "{ id = \"slow\"; plugin = \"fault\"; issuer = \"https://slow.example\"; delay = \"400ms\"; audience = [\"" OURS "\"]; }"
 #define SVC(more) "services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; " \
-	"scopes = ( { name = \"read\"; access = \"read\"; tools = [\"*\"]; } ); " more " } );\n"
+	"default_scopes = [\"read\"]; scopes = ( { name = \"read\"; access = \"read\"; tools = [\"*\"]; } ); " more " } );\n"
 
 static char *decide_id(struct world *world, const char *changes, int code)
 {

@@ -4,6 +4,8 @@
 
 #include "test.h"
 
+#include <stdatomic.h>
+
 #include "buffer.h"
 #include "host.h"
 
@@ -21,7 +23,7 @@ struct rig {
 	struct findings findings;
 	struct clock clock;
 	int64_t wall;    /* milliseconds */
-	int changed;     /* calls of directory_changed */
+	atomic_int changed; /* calls of directory_changed, by any thread */
 	char log[4096];
 	int quiet;       /* log and changes are not kept: threads would meet there */
 };
