@@ -519,7 +519,7 @@ static void a_forked_child_gets_an_error(void **state)
 	if (!child) {
 		int good = append_text(audit, "n", "v", 1, 1000) == EMA_AUDIT_UNAVAILABLE && audit_room(audit, 1, soon(10)) == EMA_AUDIT_UNAVAILABLE;
 		audit_free(audit, 1000);
-		_exit(good ? 0 : 1);
+		test_child_ends(good);
 	}
 	int status = 1;
 	waitpid(child, &status, 0);

@@ -168,7 +168,7 @@ static void a_child_is_told(void **state)
 		ema_request_credential(request, EMA_CREDENTIAL_ID_JAG, token, strlen(token));
 		int right = ema_decide(world.context, "svc", request, NULL) == EMA_AFTER_FORK && ema_reload(world.context) == EMA_AFTER_FORK;
 		ema_free(world.context);
-		_exit(right ? 0 : 1);
+		test_child_ends(right);
 	}
 	assert_true(child > 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
