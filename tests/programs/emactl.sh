@@ -15,13 +15,15 @@ cat >"$work/ema.conf" <<EOF
 issuer = "https://auth.acme.example";
 providers = (
   { id = "okta"; plugin = "okta_xaa"; org = "http://127.0.0.1:$okta"; insecure_http = true; authority = ["acme.example"]; },
-  { id = "oidc"; plugin = "oidc"; issuer = "http://127.0.0.1:$oidc"; insecure_http = true; accepts = ["id_jag"]; } );
+  { id = "oidc"; plugin = "oidc"; issuer = "http://127.0.0.1:$oidc"; insecure_http = true; accepts = ["id_jag"]; },
+  { id = "azure"; plugin = "azure_ad"; tenant = "$tenant"; login_url = "http://127.0.0.1:$azure"; sts_url = "http://127.0.0.1:$azure"; insecure_http = true; } );
 audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
 services = (
   { id = "github";
     issuer = "https://auth.acme.example/github";
     resource = "https://mcp.acme.example/github";
-    identity = ["okta", "oidc"];
+    identity = ["okta", "oidc", "azure"];
+    audience = ( { provider = "azure"; is = ["api://github"]; clients = ["vscode"]; scope_map = "any"; } );
     scopes = ( { name = "repo:read"; access = "read"; tools = ["get_*"]; } );
     grants = ( { provider = "okta"; group = "engineering"; from = "claims"; scopes = ["repo:read"]; } );
   } );
@@ -82,6 +84,26 @@ says "slash at its end"
 says "ema.conf:3"
 fails 1 "later it has expired" explain "$work/alice" --now 2099-01-01T00:00:00Z
 says "expired"
+azure() { devidp --state "$work/state" --persona azure --service api://github --client vscode --print-assertion "$@"; }
+with_token() {
+	local try status
+	for ((try = 0; try < tries; try++)); do
+		emactl -c "$work/ema.conf" explain --service github --token "$work/token" >"$work/explained" 2>&1
+		status=$?
+		grep -q keys_unavailable "$work/explained" || break
+	done
+	cat "$work/explained"
+	return $status
+}
+azure alice >"$work/token"
+ok "an access token of Azure AD" with_token
+says "azure/$tenant/"
+azure alice --app >"$work/token"
+fails 1 "an application's own token" with_token
+says "not_a_person"
+azure alice --bad key-issuer >"$work/token"
+fails 1 "a key of another tenant" with_token
+fails 1 "an access token is no ID-JAG" explain "$work/token"
 fails 2 "a time that is none" explain "$work/alice" --now yesterday
 fails 2 "no service" emactl -c "$work/ema.conf" explain --assertion "$work/alice"
 fails 2 "unknown service" emactl -c "$work/ema.conf" explain --service gitlab --assertion "$work/alice"
@@ -102,7 +124,7 @@ live() {
 	for ((try = 0; try < tries; try++)); do
 		emactl -c "$work/ema.conf" check --live >"$work/live" 2>&1
 		status=$?
-		[ "$(grep -c ': keys fetched' "$work/live")" -eq 2 ] && break
+		[ "$(grep -c ': keys fetched' "$work/live")" -eq 3 ] && break
 	done
 	cat "$work/live"
 	[ "$status" -le 1 ]
@@ -110,6 +132,7 @@ live() {
 ok "check --live" live
 says "provider okta: keys fetched"
 says "provider oidc: keys fetched"
+says "provider azure: keys fetched"
 curl -fsS -X POST "http://127.0.0.1:$oidc/devidp/answer?wrong=issuer" >/dev/null
 fails 1 "check --live finds an issuer that differs" emactl -c "$work/ema.conf" check --live
 curl -fsS -X POST "http://127.0.0.1:$oidc/devidp/answer?wrong=nothing" >/dev/null
@@ -124,14 +147,14 @@ says "https://auth.acme.example/github"
 ok "onboard a client" emactl -c "$work/ema.conf" onboard vscode --service github
 says "https://mcp.acme.example/github"
 fails 2 "onboard nobody" emactl -c "$work/ema.conf" onboard nobody --service github
-says "providers: okta oidc"
+says "providers: okta oidc azure"
 ok "completion" emactl -c "$work/ema.conf" __complete services
 says "github"
 
 sed 's/repo:read"\]; } );/repo:read"]; gruop = "x"; } );/' "$work/ema.conf" >"$work/typo.conf"
 chmod 0640 "$work/typo.conf"
 fails 1 "a typo is found" emactl -c "$work/typo.conf" check
-says "typo.conf:12: "
+says "typo.conf:14: "
 says "gruop"
 says "would not load"
 sed 's/org = /orgg = /' "$work/ema.conf" >"$work/typo2.conf"
@@ -151,5 +174,4 @@ ok "plugins" emactl plugins
 says "okta_xaa"
 says "azure_ad"
 ok "plugins as JSON" emactl plugins --json
-: "$tenant" "$azure"
 plan
