@@ -200,7 +200,7 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 			return cannot(findings, "E-STATE", state_node(conf), &failure);
 		audit_notice(context->audit, &context->notice);
 	}
-	if (!context->trust && open_trust(context, context->observer ? NULL : conf->state_dir, 0, &context->trust, &failure))
+	if (!context->trust && open_trust(context, context->observer ? NULL : conf->state_dir, context->observer, &context->trust, &failure))
 		return cannot(findings, "E-STATE", state_node(conf), &failure);
 	if (!context->answers && !(context->answers = answers_new(&context->clock, 0))) {
 		findings->out_of_memory = 1;

@@ -78,7 +78,7 @@ static const struct {
 	{ "E-ROLE", 3, "plugin \"oidc\" is no audit plugin", HEAD "providers = ( " IDP " );\naudit = ( { plugin = \"oidc\"; } );\n" SVC },
 	{ "E-ROLE", 3, "plugin \"oidc\" is no store plugin", HEAD "providers = ( " IDP " );\nstore = { plugin = \"oidc\"; };\n" SVC },
 	{ "E-VALUE", 2, "accepts: this plugin cannot read what it lists",
-	  HEAD "providers = ( { id = \"idp\"; plugin = \"okta_xaa\"; org = \"https://acme.okta.com\"; accepts = [\"access_token\"]; } );\n" SVC },
+	  HEAD "providers = ( { id = \"idp\"; plugin = \"okta_xaa\"; org = \"https://127.0.0.1:2\"; accepts = [\"access_token\"]; } );\n" SVC },
 	{ "E-PLUGIN", 2, "nosuch", HEAD "providers = ( { id = \"idp\"; plugin = \"nosuch\"; } );\n" SVC },
 	{ "E-PLUGIN", 4, "nosuch", HEAD "providers = ( " IDP " );\nguards = ( { id = \"g\";\n  plugin = \"nosuch\"; } );\n" SVC },
 	{ "E-PLUGIN", 3, "nosuch", HEAD "providers = ( " IDP " );\ndirectories = ( { id = \"d\"; plugin = \"nosuch\"; } );\n" SVC },

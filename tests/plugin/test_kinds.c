@@ -182,7 +182,7 @@ static void a_fetch_keeps_the_rules(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		static const char *const internal[] = { "127.0.0.1" };
 		struct conf_provider provider = { .insecure_http = cases[i].insecure, .internal_hosts = { internal, 1 }, .skew = 30, .longest = 300 };
-		struct trust_settings settings = { .clock = &clock_system };
+		struct trust_settings settings = { .clock = &clock_system, .passive = 1 };
 		struct failure failure = FAILURE_INIT;
 		struct rig rig = { .provider = cases[i].insecure ? &provider : NULL };
 		struct ema_call *call = NULL;

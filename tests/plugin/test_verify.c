@@ -31,7 +31,7 @@ struct bench {
 static void bench_open(struct bench *bench, const char *settings)
 {
 	struct failure failure = FAILURE_INIT;
-	struct trust_settings trust = { .clock = &fixed };
+	struct trust_settings trust = { .clock = &fixed, .passive = 1 };
 	memset(bench, 0, sizeof *bench);
 	buffer_init(&bench->jwks, 4096);
 	assert_int_equal(jwk_generate(JOSE_ES256, &bench->key, &failure), EMA_OK);
