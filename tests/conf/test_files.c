@@ -204,7 +204,7 @@ static void strangers_cannot_change_it(void **state)
 {
 	(void)state;
 	if (geteuid() != 0)
-		skip();
+		test_skip("only root can give files away");
 	mkdir(at("d"), 0755);
 	text("d/ema.conf", "issuer = \"https://a.example\";\n@include \"more.conf\"\n");
 	text("d/more.conf", "");
@@ -261,7 +261,7 @@ static void named_files_and_secrets(void **state)
 		{ 0644, 0, 1, 0 }, { 0660, 0, 0, 0 }, { 0646, 0, 0, 0 },
 	};
 	if (geteuid() != 0)
-		skip();
+		test_skip("only root can give files away");
 	text("ema.conf", "issuer = \"https://a.example\";\n");
 	text("named", "hello");
 	struct conf *conf = read_ok("ema.conf");

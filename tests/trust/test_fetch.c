@@ -111,11 +111,11 @@ static void refuses_rebinding(void **state)
 	struct failure failure = FAILURE_INIT;
 	char host[128] = "", url[256];
 	if (gethostname(host, sizeof host - 1) || !strcmp(host, "localhost") || strlen(host) > 63)
-		skip();
+		test_skip("this machine has no name of its own");
 	snprintf(url, sizeof url, "https://%s:%d/x", host, server_port(f->server));
 	int code = get(f, &none, url, 0, NULL, &failure);
 	if (code == EMA_UNAVAILABLE && strstr(failure.text, "resolve"))
-		skip();
+		test_skip("the name of this machine does not resolve");
 	if (code != EMA_CONFIG || !strstr(failure.text, "internal_hosts"))
 		fail_msg("%d %s", code, failure.text);
 }
@@ -222,7 +222,7 @@ static void certificates(void **state)
 		char url[128];
 		if (!server) {
 			certificate_free(&certificate);
-			skip(); /* libmicrohttpd without TLS */
+			test_skip("libmicrohttpd has no TLS");
 		}
 		server_json(server, "/x", "{}");
 		FILE *file = fopen(f->ca_file, "w");
