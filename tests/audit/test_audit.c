@@ -39,7 +39,7 @@ static void records_have_the_frame(void **state)
 	assert_int_equal(audit_sinks(audit, &sink, 1, NULL), EMA_OK);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(append_text(audit, "n", "v", 1, 1000), EMA_OK);
-	assert_int_equal(audit_drain(audit, 5000), EMA_OK);
+	assert_int_equal(audit_drain(audit, 120000), EMA_OK);
 	audit_free(audit, 2000);
 	assert_int_equal(kept.released, 1);
 	assert_true(kept.count >= 101);
@@ -83,7 +83,7 @@ static void a_stalled_sink_refuses_at_the_deadline(void **state)
 	kept_set(&kept, EMA_OK, 0);
 	assert_int_equal(append_text(audit, "n", "after", 1, 5000), EMA_OK);
 	assert_int_equal(audit_room(audit, 1000, soon(5000)), EMA_OK);
-	assert_int_equal(audit_drain(audit, 5000), EMA_OK);
+	assert_int_equal(audit_drain(audit, 120000), EMA_OK);
 	audit_free(audit, 2000);
 	assert_true(kept_has(&kept, "\"after\""));
 	assert_true(kept_has(&kept, "\"kind\":\"audit-gap\""));
@@ -214,14 +214,14 @@ static void sinks_are_exchanged(void **state)
 	struct audit_sink first[] = { sink_of("a", &a, 1), sink_of("b", &b, 0) }, second[] = { sink_of("a", &a, 1), sink_of("b", &c, 0) };
 	audit_sinks(audit, first, 2, NULL);
 	append_text(audit, "n", "one", 1, 1000);
-	audit_drain(audit, 5000);
+	audit_drain(audit, 120000);
 	audit_sinks(audit, second, 2, NULL);
 	assert_int_equal(a.released, 0);
 	assert_int_equal(b.released, 1);
 	assert_true(b.flushed > 0);
 	append_text(audit, "n", "two", 1, 1000);
 	audit_reopen(audit);
-	audit_drain(audit, 5000);
+	audit_drain(audit, 120000);
 	audit_sinks(audit, NULL, 0, NULL);
 	assert_int_equal(a.released, 1);
 	assert_int_equal(c.released, 1);
@@ -399,7 +399,7 @@ static void a_kill_loses_no_record(void **state)
 		struct audit *audit = open_audit(folder, 256 * 1024);
 		struct audit_sink sink = sink_of("a", &kept, 1);
 		audit_sinks(audit, &sink, 1, NULL);
-		assert_int_equal(audit_drain(audit, 10000), EMA_OK);
+		assert_int_equal(audit_drain(audit, 120000), EMA_OK);
 		audit_free(audit, 5000);
 		snprintf(text, sizeof text, "\"n\":\"%u\"", count - 1);
 		assert_non_null(strstr(kept.lines.data + before, text));
@@ -444,13 +444,13 @@ static void orphans_are_delivered(void **state)
 	assert_int_equal(audit_new(&settings, &audit, NULL), EMA_OK);
 	struct audit_sink sink = sink_of("a", &kept, 1);
 	audit_sinks(audit, &sink, 1, NULL);
-	assert_int_equal(audit_drain(audit, 5000), EMA_OK);
+	assert_int_equal(audit_drain(audit, 120000), EMA_OK);
 	audit_free(audit, 1000);
 	assert_false(kept_has(&kept, "\"left\"")); /* "living" had it first */
 	audit_free(living, 0);
 	assert_int_equal(audit_new(&settings, &audit, NULL), EMA_OK);
 	audit_sinks(audit, &sink, 1, NULL);
-	assert_int_equal(audit_drain(audit, 5000), EMA_OK);
+	assert_int_equal(audit_drain(audit, 120000), EMA_OK);
 	audit_free(audit, 1000);
 	assert_true(kept_has(&kept, "\"left\""));
 	assert_true(kept_has(&kept, "\"writer\":\"dead\""));
@@ -485,7 +485,7 @@ static void damage_is_said(void **state)
 	free(bytes);
 	audit = open_audit(folder, 256 * 1024);
 	audit_sinks(audit, &sink, 1, NULL);
-	audit_drain(audit, 5000);
+	audit_drain(audit, 120000);
 	audit_free(audit, 1000);
 	assert_true(kept_has(&kept, "\"first\""));
 	assert_false(kept_has(&kept, "orn-record-here"));
@@ -493,7 +493,7 @@ static void damage_is_said(void **state)
 	unlink(path);
 	audit = open_audit(folder, 256 * 1024);
 	audit_sinks(audit, &sink, 1, NULL);
-	audit_drain(audit, 5000);
+	audit_drain(audit, 120000);
 	audit_free(audit, 1000);
 	assert_true(kept_has(&kept, "\"state\":\"spool-lost\""));
 	snprintf(path, sizeof path, "%s/audit/w.head", folder);
@@ -502,7 +502,7 @@ static void damage_is_said(void **state)
 	assert_int_equal(truncate(path, 0), 0);
 	audit = open_audit(folder, 256 * 1024);
 	audit_sinks(audit, &sink, 1, NULL);
-	audit_drain(audit, 5000);
+	audit_drain(audit, 120000);
 	audit_free(audit, 1000);
 	assert_true(kept_has(&kept, "\"state\":\"unknown\""));
 	kept_free(&kept);
@@ -567,7 +567,7 @@ static void threads_append_together(void **state)
 		pthread_join(threads[i], &failed);
 		assert_null(failed);
 	}
-	assert_int_equal(audit_drain(audit, 20000), EMA_OK);
+	assert_int_equal(audit_drain(audit, 120000), EMA_OK);
 	audit_free(audit, 5000);
 	assert_true(a.count >= 16000 + 50);
 	assert_int_equal(a.count, a.last);
