@@ -33,10 +33,10 @@ static int names_resource(const struct call_list *list, const char *resource)
 	return 0;
 }
 
-static const struct conf_scope *find_scope(const struct conf_service *service, const char *name, size_t length)
+static const struct conf_scope *find_scope(const struct conf_service *service, const char *name)
 {
 	for (size_t i = 0; i < service->scope_count; i++)
-		if (strlen(service->scopes[i].name) == length && !memcmp(service->scopes[i].name, name, length))
+		if (!strcmp(service->scopes[i].name, name))
 			return &service->scopes[i];
 	return NULL;
 }
@@ -83,7 +83,7 @@ int pipeline_scopes(struct pipeline *p)
 	}
 	for (size_t i = 0; i < found->scopes.count; i++) {
 		const char *scope = found->scopes.list[i];
-		if (!find_scope(service, scope, strlen(scope))) {
+		if (!find_scope(service, scope)) {
 			if (provider->drop_unknown_scopes)
 				continue;
 			snprintf(text, sizeof text,
