@@ -9,10 +9,8 @@
 #include "context.h"
 #include "decision.h"
 #include "ema/admin.h"
-#include "secret.h"
-
-#define ITEM_BYTES_MOST 4096
-#define CREDENTIAL_BYTES_MOST 65536
+#include "http.h"
+#include "response.h"
 
 /* ---- Context ---- */
 
@@ -76,76 +74,68 @@ const char *ema_error(const ema_context *context)
 
 ema_request *ema_request_new(void)
 {
-	return calloc(1, sizeof(struct ema_request));
-}
-
-static void drop_credential(ema_request *request)
-{
-	secret_wipe(request->credential, request->length);
-	free(request->credential);
-	request->credential = NULL;
-	request->length = 0;
-	request->kind = 0;
+	return request_new();
 }
 
 void ema_request_free(ema_request *request)
 {
-	if (!request)
-		return;
-	drop_credential(request);
-	for (size_t i = 0; i < sizeof request->items / sizeof *request->items; i++)
-		free(request->items[i]);
-	free(request);
-}
-
-static int hexadecimal(const char *text, size_t length)
-{
-	size_t zeros = 0;
-	for (size_t i = 0; i < length; i++) {
-		if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
-			return 0;
-		zeros += text[i] == '0';
-	}
-	return zeros < length;
-}
-
-/* Version 00 with ids that are not all zero (W3C Trace Context 3.2). */
-static int is_traceparent(const char *text)
-{
-	return strlen(text) == 55 && !strncmp(text, "00-", 3) && text[35] == '-' && text[52] == '-' && hexadecimal(text + 3, 32) &&
-	       hexadecimal(text + 36, 16) && (hexadecimal(text + 53, 2) || !strcmp(text + 53, "00"));
+	request_free(request);
 }
 
 int ema_request_set(ema_request *request, int item, const char *value)
 {
-	if (!request || item < 1 || (size_t)item >= sizeof request->items / sizeof *request->items)
-		return EMA_BAD_REQUEST;
-	if (value && (strlen(value) > ITEM_BYTES_MOST || (item == EMA_REQUEST_TRACEPARENT && !is_traceparent(value))))
-		return EMA_BAD_REQUEST;
-	char *copy = value ? strdup(value) : NULL;
-	if (value && !copy)
-		return EMA_OUT_OF_MEMORY;
-	free(request->items[item]);
-	request->items[item] = copy;
-	return EMA_OK;
+	return request ? request_set(request, item, value) : EMA_BAD_REQUEST;
 }
 
 int ema_request_credential(ema_request *request, int kind, const char *credential, size_t length)
 {
-	if (!request || !credential || (kind != EMA_CREDENTIAL_ID_JAG && kind != EMA_CREDENTIAL_ACCESS_TOKEN))
+	return request && credential ? request_credential(request, kind, credential, length) : EMA_BAD_REQUEST;
+}
+
+int ema_request_header(ema_request *request, const char *name, const char *value)
+{
+	return request && name && value ? request_add_header(request, name, value) : EMA_BAD_REQUEST;
+}
+
+int ema_request_body(ema_request *request, const void *body, size_t length)
+{
+	return request && (body || !length) ? request_body(request, body, length) : EMA_BAD_REQUEST;
+}
+
+/* ---- HTTP ---- */
+
+int ema_http(ema_context *context, const ema_request *request, uint32_t serve, ema_response **out)
+{
+	if (!out)
 		return EMA_BAD_REQUEST;
-	if (length > CREDENTIAL_BYTES_MOST)
-		return EMA_TOO_LARGE;
-	char *copy = malloc(length + 1);
-	if (!copy)
-		return EMA_OUT_OF_MEMORY;
-	memcpy(copy, credential, length);
-	copy[length] = 0;
-	drop_credential(request);
-	request->credential = copy;
-	request->length = length;
-	request->kind = kind;
-	return EMA_OK;
+	*out = NULL;
+	return context && request ? http_answer(context, request, serve, out) : EMA_BAD_REQUEST;
+}
+
+void ema_response_free(ema_response *response)
+{
+	response_free(response);
+}
+
+int ema_response_status(const ema_response *response)
+{
+	return response ? response->status : 500;
+}
+
+const char *ema_response_header(const ema_response *response, size_t index, const char **value)
+{
+	if (!response || index >= response->header_count)
+		return NULL;
+	if (value)
+		*value = response->headers[index].value;
+	return response->headers[index].name;
+}
+
+const char *ema_response_body(const ema_response *response, size_t *length)
+{
+	if (length)
+		*length = response ? response->body.length : 0;
+	return response && response->body.data ? response->body.data : "";
 }
 
 /* ---- Decision ---- */

@@ -35,8 +35,10 @@ include core/state/local.mk
 include core/conf/local.mk
 include core/plugin/local.mk
 include core/identity/local.mk
+include core/token/local.mk
 include core/audit/local.mk
 include core/context/local.mk
+include core/endpoint/local.mk
 
 CORE_LIBS = $(CRYPTO_LIBS) $(CURL_LIBS) $(CONFIG_LIBS)
 
@@ -48,12 +50,12 @@ core_libemacore_internal_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)
 # The same with the public functions.
 noinst_LTLIBRARIES += core/libemacore-whole.la
 core_libemacore_whole_la_SOURCES = core/ema.c
-core_libemacore_whole_la_CPPFLAGS = $(CONTEXT_CPPFLAGS)
+core_libemacore_whole_la_CPPFLAGS = $(ENDPOINT_CPPFLAGS)
 core_libemacore_whole_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)
 
 lib_LTLIBRARIES += core/libemacore.la
 core_libemacore_la_SOURCES = core/ema.c
-core_libemacore_la_CPPFLAGS = $(CONTEXT_CPPFLAGS)
+core_libemacore_la_CPPFLAGS = $(ENDPOINT_CPPFLAGS)
 # The public functions are visible; the map says which of them.
 core_libemacore_la_CFLAGS = $(AM_CFLAGS)
 core_libemacore_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)

@@ -1,7 +1,7 @@
 # Unit tests speak TAP through cmocka; tests of programs are shell scripts that source tests/lib.sh.
 # Each folder of core has its tests in tests/FOLDER, listed in tests/FOLDER/local.mk.
 EXTRA_DIST += tests/lib.sh
-UNIT_CPPFLAGS = $(CONTEXT_CPPFLAGS) -I$(top_srcdir)/tests $(CMOCKA_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"' -DBUILDDIR='"$(abs_top_builddir)"'
+UNIT_CPPFLAGS = $(ENDPOINT_CPPFLAGS) -I$(top_srcdir)/tests $(CMOCKA_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"' -DBUILDDIR='"$(abs_top_builddir)"'
 UNIT_LDADD = core/libemacore-internal.la $(CMOCKA_LIBS)
 
 include tests/core/local.mk
@@ -11,8 +11,10 @@ include tests/state/local.mk
 include tests/conf/local.mk
 include tests/plugin/local.mk
 include tests/identity/local.mk
+include tests/token/local.mk
 include tests/audit/local.mk
 include tests/context/local.mk
+include tests/endpoint/local.mk
 include tests/plugins/local.mk
 include tests/programs/local.mk
 include tests/tree/local.mk

@@ -42,7 +42,7 @@ enum conf_action { ACTION_UNSET, ACTION_IGNORE, ACTION_OK, ACTION_DONE, ACTION_B
 
 struct conf_control {
 	const char *keyword;      /* "required", ...; NULL if it was spelled out */
-	unsigned char action[64]; /* enum conf_action by code; complete: nothing is unset */
+	unsigned char action[128]; /* enum conf_action by code; complete: nothing is unset */
 };
 
 struct conf_window { /* a time window: days as bits (Monday 1), minutes of the day, in UTC or the zone's fixed offset */

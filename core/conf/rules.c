@@ -6,7 +6,7 @@
 
 #define RULES_MOST 256
 
-_Static_assert(EMA_CODES <= 64, "a control has an action for each code");
+_Static_assert(EMA_CODES <= sizeof((struct conf_control *)0)->action, "a control has an action for each code");
 
 static const char *const action_names[] = { "", "ignore", "ok", "done", "bad", "die", NULL };
 

@@ -10,6 +10,7 @@
 #include "ema/ema.h"
 #include "host.h"
 #include "notice.h"
+#include "request.h"
 #include "snapshot.h"
 #include "store.h"
 
@@ -56,13 +57,6 @@ void context_plugin_search(const struct ema_context *context, const struct conf 
 
 /* Flags of context_decide(). */
 enum { DECIDE_DRY = 1 }; /* uses up nothing, writes no record */
-
-struct ema_request {
-	char *items[6]; /* by EMA_REQUEST_* */
-	int kind;       /* EMA_CREDENTIAL_*; 0: none */
-	char *credential;
-	size_t length;
-};
 
 /* Decides; *out is never NULL but for no memory. now: seconds since 1970, 0: the clock. Returns the code. */
 int context_decide(struct ema_context *context, const char *service, const struct ema_request *request, int flags, int64_t now,

@@ -10,6 +10,7 @@ core_context_libcontext_la_SOURCES = \
 	core/context/near.c core/context/near.h \
 	core/context/pipeline.c core/context/pipeline.h \
 	core/context/record.c \
+	core/context/request.c core/context/request.h \
 	core/context/resolve.c core/context/resolve.h \
 	core/context/scopes.c \
 	core/context/sinks.c core/context/sinks.h \

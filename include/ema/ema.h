@@ -68,13 +68,49 @@ const char *ema_error(const ema_context *context);
 #define EMA_REQUEST_SCOPE 3     /* the scope parameter, separated by spaces */
 #define EMA_REQUEST_REMOTE 4    /* address of the peer */
 #define EMA_REQUEST_TRACEPARENT 5 /* W3C trace context of the caller, for audit */
+/* What an HTTP server knows of its request, for ema_http(). */
+#define EMA_REQUEST_METHOD 6      /* "POST" */
+#define EMA_REQUEST_URL 7         /* path and query as the request line has them: "/token" */
+#define EMA_REQUEST_CERTIFICATE 8 /* the certificate that the client proved over TLS to have, PEM; up to 16 KiB */
+#define EMA_REQUEST_CERTIFICATE_TRUSTED 9 /* "1": its chain was verified against authorities that may name clients */
 
 ema_request *ema_request_new(void);
 void ema_request_free(ema_request *request);
-/* Copies the value; NULL takes it away. EMA_BAD_REQUEST for an unknown item or a value over 4,096 bytes. */
+/* Copies the value; NULL takes it away. EMA_BAD_REQUEST for an unknown item or a value over 4,096 bytes (a certificate: over
+   16,384). EMA_REQUEST_REMOTE is the address of the connection, "192.0.2.1", "2001:db8::1" or "unix"; what stands in headers
+   of a proxy is EMA's to judge. */
 int ema_request_set(ema_request *request, int item, const char *value);
 /* Copies the credential; what it replaces is wiped. EMA_TOO_LARGE for more than 64 KiB. */
 int ema_request_credential(ema_request *request, int kind, const char *credential, size_t length);
+
+/* Adds a header as it came, in order. EMA_TOO_LARGE for more than 100 of them or 64 KiB in all; EMA_BAD_REQUEST for a name
+   or value that HTTP does not have. */
+int ema_request_header(ema_request *request, const char *name, const char *value);
+/* Copies the body; what it replaces is wiped. EMA_TOO_LARGE for more than 4 MiB. */
+int ema_request_body(ema_request *request, const void *body, size_t length);
+
+/* ---- HTTP: the authorization server's endpoints, for whatever HTTP server they are mounted in ---- */
+
+/* What a listener serves: a set of these. */
+#define EMA_SERVE_TOKEN 1u          /* token endpoint, and revocation (RFC 7009) */
+#define EMA_SERVE_METADATA 2u       /* RFC 8414, OpenID discovery, RFC 9728, JWKS */
+#define EMA_SERVE_INTROSPECTION 4u  /* RFC 7662; for callers of ema.conf */
+#define EMA_SERVE_HEALTH 8u         /* /healthz and /readyz */
+#define EMA_SERVE_METRICS 16u       /* /metrics, for Prometheus */
+
+typedef struct ema_response ema_response;
+
+/*
+ * Answers a request to one of the endpoints that serve names. Needs method, URL, and what there is of headers, body, peer and
+ * certificate. Always makes a response, an error page too, but for no memory (NULL). The code is that of the refusal, for
+ * the caller's own log; EMA_ABSENT if no such endpoint is served, so that a host may go on to its own pages.
+ */
+int ema_http(ema_context *context, const ema_request *request, uint32_t serve, ema_response **out);
+void ema_response_free(ema_response *response);
+int ema_response_status(const ema_response *response);
+/* The index'th header; NULL past the end. *value, if asked for, is its value. */
+const char *ema_response_header(const ema_response *response, size_t index, const char **value);
+const char *ema_response_body(const ema_response *response, size_t *length);
 
 /* ---- Decision: what was answered ---- */
 

@@ -29,7 +29,10 @@ static void codes_keep_the_rules(void **state)
 			assert_true(row->retry);
 		}
 		assert_false(row->rpc <= -32000 && row->rpc >= -32768);
-		assert_true(row->token_status == 200 || row->token_status == 400 || row->token_status == 500 || row->token_status == 503);
+		int status = row->token_status;
+		assert_true(status == 200 || status == 400 || status == 401 || status == 429 || status == 500 || status == 503);
+		/* RFC 6749 5.2: 401 is for the client that did not prove who it is */
+		assert_int_equal(status == 401, row->oauth && !strcmp(row->oauth, "invalid_client"));
 		assert_int_equal(row->oauth == NULL, i == EMA_OK);
 	}
 }

@@ -63,7 +63,27 @@
 #define EMA_EXISTS                 58 /* there is such an entry already */
 #define EMA_BEFORE_START           59 /* the assertion is older than this process, whose store in memory knows nothing of before */
 #define EMA_NO_SCOPE               60 /* no scope is left: neither the token nor the request has one that the service knows */
+#define EMA_UNKNOWN_CLIENT         61 /* there is no client of this id */
+#define EMA_CLIENT_REFUSED         62 /* the client did not prove who it is */
+#define EMA_CLIENT_METHOD          63 /* the client used another way to authenticate than the one it is registered with */
+#define EMA_CLIENT_REPLAYED        64 /* the client assertion (jti) was used before */
+#define EMA_CLIENT_UNAVAILABLE     65 /* the client's keys or its metadata document could not be had */
+#define EMA_CLIENT_NOT_ALLOWED     66 /* the client is not registered for this grant or this service */
+#define EMA_UNSUPPORTED_GRANT      67 /* a grant type that is not taken here */
+#define EMA_BAD_TARGET             68 /* the resource parameter names none, or not one, of what may be had */
+#define EMA_BAD_DETAILS            69 /* the request has authorization_details that are not taken here */
+#define EMA_BAD_PROOF              70 /* the DPoP proof is wrong */
+#define EMA_PROOF_NONCE            71 /* the DPoP proof lacks the nonce that is asked for */
+#define EMA_PROOF_MISSING          72 /* the token or the service wants a proof of possession, and there is none */
+#define EMA_RATE_LIMITED           73 /* too many requests */
+#define EMA_NO_TOKEN               74 /* the request has no token */
+#define EMA_BAD_TOKEN_TYPE         75 /* tokens of this type cannot be revoked */
+#define EMA_INSUFFICIENT_SCOPE     76 /* the token lacks a scope that its bearer may have */
+#define EMA_FORBIDDEN              77 /* no grant allows it, or a deny refuses it */
+#define EMA_BLOCKED                78 /* blocked until an operator lifts it */
+#define EMA_SECRET_IN_URL          79 /* a token, an assertion or a secret stands in the query of the URL */
+#define EMA_BAD_MESSAGE            80 /* the message is no MCP request of a revision that is taken */
 
-#define EMA_CODES                  61 /* how many there are in this version; a later one has more */
+#define EMA_CODES                  81 /* how many there are in this version; a later one has more */
 
 #endif

@@ -1,0 +1,158 @@
+#include "request.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "ema/ema.h"
+#include "secret.h"
+
+#define ITEM_BYTES_MOST 4096
+#define CERTIFICATE_BYTES_MOST 16384
+#define CREDENTIAL_BYTES_MOST 65536
+
+struct ema_request *request_new(void)
+{
+	return calloc(1, sizeof(struct ema_request));
+}
+
+/* A new string with a NUL behind, for what may be a secret. */
+static char *copy_bytes(const void *bytes, size_t length)
+{
+	char *copy = malloc(length + 1);
+	if (copy) {
+		if (length)
+			memcpy(copy, bytes, length);
+		copy[length] = 0;
+	}
+	return copy;
+}
+
+static void drop(char *text, size_t length)
+{
+	secret_wipe(text, length);
+	free(text);
+}
+
+void request_free(struct ema_request *request)
+{
+	if (!request)
+		return;
+	drop(request->credential, request->length);
+	drop(request->body, request->body_length);
+	for (size_t i = 0; i < REQUEST_ITEMS; i++)
+		free(request->items[i]);
+	/* Authorization is among them. */
+	for (size_t i = 0; i < request->header_count; i++) {
+		secret_wipe(request->headers[i].value, strlen(request->headers[i].value));
+		free(request->headers[i].name);
+	}
+	free(request->headers);
+	free(request);
+}
+
+static int hexadecimal(const char *text, size_t length)
+{
+	size_t zeros = 0;
+	for (size_t i = 0; i < length; i++) {
+		if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
+			return 0;
+		zeros += text[i] == '0';
+	}
+	return zeros < length;
+}
+
+/* Version 00 with ids that are not all zero (W3C Trace Context 3.2). */
+static int is_traceparent(const char *text)
+{
+	return strlen(text) == 55 && !strncmp(text, "00-", 3) && text[35] == '-' && text[52] == '-' && hexadecimal(text + 3, 32) &&
+	       hexadecimal(text + 36, 16) && (hexadecimal(text + 53, 2) || !strcmp(text + 53, "00"));
+}
+
+int request_set(struct ema_request *request, int item, const char *value)
+{
+	if (item < 1 || item >= REQUEST_ITEMS)
+		return EMA_BAD_REQUEST;
+	size_t most = item == EMA_REQUEST_CERTIFICATE ? CERTIFICATE_BYTES_MOST : ITEM_BYTES_MOST;
+	if (value && (strlen(value) > most || (item == EMA_REQUEST_TRACEPARENT && !is_traceparent(value))))
+		return EMA_BAD_REQUEST;
+	char *copy = value ? strdup(value) : NULL;
+	if (value && !copy)
+		return EMA_OUT_OF_MEMORY;
+	free(request->items[item]);
+	request->items[item] = copy;
+	return EMA_OK;
+}
+
+int request_credential(struct ema_request *request, int kind, const char *credential, size_t length)
+{
+	if (kind != EMA_CREDENTIAL_ID_JAG && kind != EMA_CREDENTIAL_ACCESS_TOKEN)
+		return EMA_BAD_REQUEST;
+	if (length > CREDENTIAL_BYTES_MOST)
+		return EMA_TOO_LARGE;
+	char *copy = copy_bytes(credential, length);
+	if (!copy)
+		return EMA_OUT_OF_MEMORY;
+	drop(request->credential, request->length);
+	request->credential = copy;
+	request->length = length;
+	request->kind = kind;
+	return EMA_OK;
+}
+
+/* RFC 9110 5.1, 5.5: a token, and no control character but the tab. */
+static int is_header(const char *name, const char *value)
+{
+	if (!*name || name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~")])
+		return 0;
+	for (; *value; value++)
+		if (((unsigned char)*value < 0x20 && *value != '\t') || *value == 0x7f)
+			return 0;
+	return 1;
+}
+
+int request_add_header(struct ema_request *request, const char *name, const char *value)
+{
+	size_t name_size = strlen(name) + 1, value_size = strlen(value) + 1;
+	if (!is_header(name, value))
+		return EMA_BAD_REQUEST;
+	if (request->header_count == REQUEST_HEADERS_MOST || name_size + value_size > REQUEST_HEADER_BYTES_MOST - request->header_bytes)
+		return EMA_TOO_LARGE;
+	if (request->header_count == request->header_room) {
+		size_t room = request->header_room ? request->header_room * 2 : 16;
+		struct request_header *grown = reallocarray(request->headers, room, sizeof *grown);
+		if (!grown)
+			return EMA_OUT_OF_MEMORY;
+		request->headers = grown;
+		request->header_room = room;
+	}
+	char *copy = malloc(name_size + value_size);
+	if (!copy)
+		return EMA_OUT_OF_MEMORY;
+	memcpy(copy, name, name_size);
+	memcpy(copy + name_size, value, value_size);
+	request->headers[request->header_count++] = (struct request_header){ copy, copy + name_size };
+	request->header_bytes += name_size + value_size;
+	return EMA_OK;
+}
+
+int request_body(struct ema_request *request, const void *body, size_t length)
+{
+	if (length > REQUEST_BODY_MOST)
+		return EMA_TOO_LARGE;
+	char *copy = copy_bytes(body, length);
+	if (!copy)
+		return EMA_OUT_OF_MEMORY;
+	drop(request->body, request->body_length);
+	request->body = copy;
+	request->body_length = length;
+	return EMA_OK;
+}
+
+const char *request_header(const struct ema_request *request, const char *name, size_t index)
+{
+	for (size_t i = 0; i < request->header_count; i++)
+		if (!strcasecmp(request->headers[i].name, name) && !index--)
+			return request->headers[i].value;
+	return NULL;
+}

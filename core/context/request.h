@@ -1,0 +1,37 @@
+/* What is asked: a request as its maker filled it in. */
+#ifndef CONTEXT_REQUEST_H
+#define CONTEXT_REQUEST_H
+
+#include <stddef.h>
+
+#define REQUEST_ITEMS 10 /* one more than the last EMA_REQUEST_* */
+#define REQUEST_HEADERS_MOST 100
+#define REQUEST_HEADER_BYTES_MOST 65536
+#define REQUEST_BODY_MOST 4194304
+
+struct request_header {
+	char *name, *value; /* one allocation, which name begins */
+};
+
+struct ema_request {
+	char *items[REQUEST_ITEMS]; /* by EMA_REQUEST_* */
+	int kind;       /* EMA_CREDENTIAL_*; 0: none */
+	char *credential;
+	size_t length;
+	struct request_header *headers;
+	size_t header_count, header_room, header_bytes;
+	char *body;     /* with a NUL behind; NULL: none */
+	size_t body_length;
+};
+
+struct ema_request *request_new(void);
+void request_free(struct ema_request *request);
+int request_set(struct ema_request *request, int item, const char *value);
+int request_credential(struct ema_request *request, int kind, const char *credential, size_t length);
+int request_add_header(struct ema_request *request, const char *name, const char *value);
+int request_body(struct ema_request *request, const void *body, size_t length);
+
+/* The index'th header of that name, in any case of letters; NULL: there are no more. */
+const char *request_header(const struct ema_request *request, const char *name, size_t index);
+
+#endif
