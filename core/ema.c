@@ -84,7 +84,7 @@ void ema_request_free(ema_request *request)
 
 int ema_request_set(ema_request *request, int item, const char *value)
 {
-	return request ? request_set(request, item, value) : EMA_BAD_REQUEST;
+	return request && item != REQUEST_CALLER ? request_set(request, item, value) : EMA_BAD_REQUEST;
 }
 
 int ema_request_credential(ema_request *request, int kind, const char *credential, size_t length)

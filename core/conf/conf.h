@@ -85,6 +85,10 @@ struct conf_fetch {
 	int redirects;
 };
 
+struct conf_rates { /* a minute; 0: any number */
+	int64_t address, subject, failure_cost;
+};
+
 enum conf_replay { REPLAY_SINGLE_USE, REPLAY_SAME_CLIENT };
 enum conf_scope_rule { SCOPE_STRICT, SCOPE_NARROW };
 enum conf_guests { GUESTS_REFUSE, GUESTS_ALLOW };
@@ -180,6 +184,8 @@ struct conf_grant { /* and deny; what is empty does not limit */
 	const struct conf_node *node;
 };
 
+enum conf_binding { BINDING_OPTIONAL, BINDING_REQUIRED };
+
 struct conf_service {
 	const char *id;
 	const char *resource;
@@ -198,6 +204,8 @@ struct conf_service {
 	const struct conf_node *permissions; /* { mode = "shadow"; until = ... } */
 	int64_t shadow_until;            /* seconds since 1970; 0: permissions are enforced */
 	int insecure_shared_audience;
+	const char *name, *interactive;
+	enum conf_binding binding;
 	const struct conf_node *node;
 };
 
@@ -209,6 +217,7 @@ struct conf {
 	const char *issuer, *state_dir, *owner;
 	int insecure_http;               /* issuers and resources of ours may be http, on loopback */
 	struct conf_fetch fetch;
+	struct conf_rates rates;
 	int64_t spool_bytes;
 	int durability_disk;
 	struct conf_provider *providers; size_t provider_count;
@@ -222,6 +231,9 @@ struct conf {
 	struct conf_service *services; size_t service_count;
 	void *memory;
 };
+
+/* 1 if an identity rule of the service, or of a stack that it names, is this provider's. */
+int conf_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider);
 
 /* A control by its keyword: required, requisite, sufficient, optional; NULL for any other word. */
 const struct conf_control *conf_keyword(const char *keyword);

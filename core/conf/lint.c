@@ -79,7 +79,7 @@ static int has_provider(const struct conf *conf, const struct conf_rules *rules,
 	return 0;
 }
 
-int lint_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider)
+int conf_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider)
 {
 	int left = LINT_RULES_MOST;
 	return has_provider(conf, &service->identity, provider, 0, &left);
@@ -190,7 +190,7 @@ static void lint_pair(struct reader *reader, const struct conf_service *a, const
 	for (size_t i = 0; a->issuer && b->issuer && !strcmp(a->issuer, b->issuer) && i < conf->provider_count; i++) {
 		const struct conf_provider *provider = &conf->providers[i];
 		const char *id = provider->instance.id;
-		if (!id || (provider->accepts && !(provider->accepts & EMA_ID_JAG)) || !lint_has_provider(conf, a, id) || !lint_has_provider(conf, b, id))
+		if (!id || (provider->accepts && !(provider->accepts & EMA_ID_JAG)) || !conf_has_provider(conf, a, id) || !conf_has_provider(conf, b, id))
 			continue;
 		finding_node(reader->findings, "W-SHARED-ISSUER-NO-RESOURCE", b->node,
 			     "it shares its issuer with the service of line %d: if ID-JAGs of \"%s\" name no resource (Okta's do not), the client chooses "

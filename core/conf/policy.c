@@ -129,7 +129,7 @@ static void provider_check(struct reader *reader, const struct conf_service *ser
 		}
 	if (!known)
 		finding_node(reader->findings, "E-UNKNOWN", node, "there is no provider \"%s\"%s", value_show(provider, shown), value_hint(provider, names, hint));
-	else if (!lint_has_provider(conf, service, provider))
+	else if (!conf_has_provider(conf, service, provider))
 		finding_node(reader->findings, "W-UNUSED", node, "no identity rule of the service asks provider \"%s\": this has no effect",
 			     value_show(provider, shown));
 }

@@ -22,6 +22,7 @@ static const char *const directory_failure_words[] = { "deny", "last_known", NUL
 static const char *const sink_failure_words[] = { "deny", "continue", NULL };
 static const char *const durability_words[] = { "process", "disk", NULL };
 static const char *const mode_words[] = { "enforce", "shadow", NULL };
+static const char *const binding_words[] = { "optional", "required", NULL };
 static const char *const access_words[] = { "read", "write", NULL };
 static const char *const auth_words[] = { "private_key_jwt", "client_secret_basic", "client_secret_post", NULL };
 
@@ -245,6 +246,9 @@ static const struct conf_key service_keys[] = {
 	{ "resource", KEY_STRING, FORM_RESOURCE, 1, AT(conf_service, resource), 0, 0, NULL, NULL, NULL, "its resource identifier (RFC 9728)" },
 	{ "issuer", KEY_STRING, FORM_ISSUER, 0, AT(conf_service, issuer), 0, 0, NULL, NULL, NULL, "an issuer of its own; default: the global one" },
 	{ "former_issuers", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_former_issuer, "issuers that are still taken as aud" },
+	{ "name", KEY_STRING, FORM_ANY, 0, AT(conf_service, name), 0, 0, NULL, NULL, NULL, "its name for people, in its metadata (resource_name)" },
+	{ "interactive", KEY_STRING, FORM_ISSUER, 0, AT(conf_service, interactive), 0, 0, NULL, NULL, NULL, "another authorization server, for clients that do not speak EMA" },
+	{ "binding", KEY_WORD, FORM_ANY, 0, AT(conf_service, binding), 0, 0, "optional", binding_words, NULL, "whether its access tokens must be bound to a key or certificate of the client" },
 	{ "tenants", KEY_STRINGS, FORM_ANY, 0, AT(conf_service, tenants), 0, 0, NULL, NULL, NULL, "tenants that it serves; default: all of its providers'" },
 	{ "identity", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_rule, "identity rules: a list of providers, or of rules" },
 	{ "guards", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_rule, "guards: a list of guards, or of rules" },
@@ -260,12 +264,20 @@ static const struct conf_key service_keys[] = {
 };
 SECTION(service, "service", 0);
 
+static const struct conf_key rates_keys[] = {
+	{ "address", KEY_INT, FORM_ANY, 0, AT(conf_rates, address), 0, 1000000, "600", NULL, NULL, "requests a minute from one address; 0: any number" },
+	{ "subject", KEY_INT, FORM_ANY, 0, AT(conf_rates, subject), 0, 1000000, "60", NULL, NULL, "redemptions a minute by one client for one subject; 0: any number" },
+	{ "failure_cost", KEY_INT, FORM_ANY, 0, AT(conf_rates, failure_cost), 1, 1000, "10", NULL, NULL, "what a failure counts" },
+};
+SECTION(rates, "rates", 0);
+
 static const struct conf_key top_keys[] = {
 	{ "issuer", KEY_STRING, FORM_ISSUER, 0, AT(conf, issuer), 0, 0, NULL, NULL, NULL, "this authorization server; may be left out where each service has its own" },
 	{ "state_dir", KEY_STRING, FORM_PATH, 0, AT(conf, state_dir), 0, 0, NULL, NULL, NULL, "keys, cache and spool; default: none, all is in memory" },
 	{ "owner", KEY_STRING, FORM_ANY, 0, AT(conf, owner), 0, 0, NULL, NULL, NULL, "user besides root that may own files which the configuration names; default: none" },
 	{ "insecure_http", KEY_BOOL, FORM_ANY, 0, AT(conf, insecure_http), 0, 0, "false", NULL, NULL, "issuers and resources of ours may be plain http, on loopback alone" },
 	{ "fetch", KEY_GROUP, FORM_ANY, 0, AT(conf, fetch), 0, 0, NULL, NULL, &section_fetch, "how discovery documents and keys are fetched" },
+	{ "rates", KEY_GROUP, FORM_ANY, 0, AT(conf, rates), 0, 0, NULL, NULL, &section_rates, "how often the token endpoint may be asked" },
 	{ "spool_size", KEY_SIZE, FORM_ANY, 0, AT(conf, spool_bytes), MIB, 1024 * MIB, "8MiB", NULL, NULL, "audit records that wait for their sinks" },
 	{ "durability", KEY_WORD, FORM_ANY, 0, AT(conf, durability_disk), 0, 0, "process", durability_words, NULL, "what an audit record survives before the answer leaves" },
 	{ "providers", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_provider, "identity providers" },
@@ -280,7 +292,7 @@ static const struct conf_key top_keys[] = {
 SECTION(top, "ema.conf", 0);
 
 const struct conf_section *const sections[] = {
-	&section_top, &section_fetch, &section_provider, &section_directory, &section_guard, &section_audit, &section_store,
+	&section_top, &section_fetch, &section_rates, &section_provider, &section_directory, &section_guard, &section_audit, &section_store,
 	&section_store_memory, &section_secret, &section_client, &section_stack, &section_service, &section_former_issuer, &section_rule,
 	&section_rule_when, &section_window, &section_audience, &section_scope_map, &section_service_directory, &section_scope,
 	&section_grant, &section_deny, &section_grant_when, &section_argument, &section_permissions, NULL

@@ -62,7 +62,7 @@ struct conf_section {
 	int open;            /* other keys are the plugin's */
 };
 
-extern const struct conf_section section_top, section_fetch, section_provider, section_directory, section_guard, section_audit,
+extern const struct conf_section section_top, section_fetch, section_rates, section_provider, section_directory, section_guard, section_audit,
 	section_store, section_store_memory, section_client, section_stack, section_service, section_rule, section_rule_when,
 	section_window, section_audience, section_scope_map, section_service_directory, section_scope, section_grant, section_deny,
 	section_grant_when, section_argument, section_permissions, section_former_issuer, section_secret;
@@ -108,6 +108,5 @@ void policy_lint(struct reader *reader, const struct conf_service *service);
 struct conf_window *policy_windows(struct reader *reader, const struct conf_node *node, size_t *count);
 /* lint.c */
 void lint_run(struct reader *reader);
-int lint_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider);
 
 #endif

@@ -373,6 +373,12 @@ static void value_number(struct reader *reader, const struct conf_key *key, cons
 	put(out, key, value);
 }
 
+/* The group's own struct stands in that of its parent; others leave their node there. */
+static int group_in_place(const struct conf_key *key)
+{
+	return key->type == KEY_GROUP && key->section && key->size > sizeof(struct conf_node *);
+}
+
 static void value_read(struct reader *reader, const struct conf_key *key, const struct conf_node *node, void *out, int defaults)
 {
 	char shown[96];
@@ -431,7 +437,7 @@ static void value_read(struct reader *reader, const struct conf_key *key, const 
 	case KEY_GROUP:
 		if (!value_is(reader, node, CONF_GROUP))
 			return;
-		if (key->section == &section_fetch)
+		if (group_in_place(key))
 			section_read(reader, key->section, node, (char *)out + key->offset, defaults && reader->conf == out);
 		break;
 	case KEY_LIST:
@@ -528,7 +534,7 @@ void section_read(struct reader *reader, const struct conf_section *section, con
 			value_read(reader, key, child, out, defaults);
 		else if (key->required)
 			finding_node(reader->findings, "E-MISSING", node, "%s lacks the key \"%s\": %s", section->name, key->name, key->doc);
-		else if (out && defaults && key->section == &section_fetch && reader->conf == out)
+		else if (out && defaults && group_in_place(key) && reader->conf == out)
 			section_read(reader, key->section, NULL, (char *)out + key->offset, 1);
 	}
 }

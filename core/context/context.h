@@ -9,13 +9,21 @@
 #include "conf.h"
 #include "ema/ema.h"
 #include "host.h"
+#include "metrics.h"
 #include "notice.h"
 #include "request.h"
 #include "snapshot.h"
 #include "store.h"
 
-struct sink;
 struct answers;
+struct cimd;
+struct client_found;
+struct dpop_nonces;
+struct dpop_proof;
+struct keyring;
+struct limits;
+struct marks;
+struct sink;
 
 struct ema_context {
 	struct clock clock;
@@ -37,6 +45,13 @@ struct ema_context {
 	struct sink **sinks;
 	size_t sink_count;
 	struct answers *answers;      /* of directories */
+	int server;                   /* it is an authorization server: signs tokens */
+	struct keyring *keyring;      /* of a server; NULL otherwise */
+	struct cimd *documents;       /* of clients */
+	struct dpop_nonces *nonces;
+	struct marks *marks;          /* what was revoked */
+	struct limits *limits;
+	struct metrics metrics;
 	uint64_t generation;
 
 	pthread_mutex_t lock;         /* guards snapshot, for as long as a hold takes */
@@ -57,6 +72,36 @@ void context_plugin_search(const struct ema_context *context, const struct conf 
 
 /* Flags of context_decide(). */
 enum { DECIDE_DRY = 1 }; /* uses up nothing, writes no record */
+
+/* What the token endpoint knows beyond the request. */
+struct redemption {
+	const char *issuer;                /* that was asked: of a service now, or one that it had */
+	const struct client_found *client; /* that was authenticated */
+	const char *const *resources;      /* parameters of the request */
+	size_t resource_count;
+	const struct dpop_proof *proof;    /* that was checked; NULL: none came */
+	const char *certificate;           /* x5t#S256 of the client's certificate; NULL: none */
+};
+
+/*
+ * Redeems an ID-JAG for an access token: chooses the service, decides, takes the replay slot, and signs. The token is in the
+ * decision. Returns the code.
+ */
+int context_redeem(struct ema_context *context, const struct redemption *redemption, const struct ema_request *request, struct ema_decision **out);
+
+/* Is the token of ours that the request brings as its credential good for the service now? The decision has what it says. */
+int context_introspect(struct ema_context *context, const char *service, const struct ema_request *request, struct ema_decision **out);
+
+/* What is known of an answer that is no decision. */
+struct answer_facts {
+	const char *kind;    /* of the record */
+	const char *remote, *client, *traceparent;
+	const char *service, *subject, *token_id;
+	int authenticated;   /* the record may use the half of the spool that is kept for those */
+};
+/* A decision with an id of its own, for an answer that came about without one, and its record. Returns the code that is to be
+   answered: EMA_AUDIT_UNAVAILABLE if there is no record of it. */
+int context_answer(struct ema_context *context, const struct answer_facts *facts, int code, const char *text, struct ema_decision **out);
 
 /* Decides; *out is never NULL but for no memory. now: seconds since 1970, 0: the clock. Returns the code. */
 int context_decide(struct ema_context *context, const char *service, const struct ema_request *request, int flags, int64_t now,

@@ -36,6 +36,12 @@ struct ema_decision {
 	const char *operator_line;
 	const char *subject, *provider, *issuer, *tenant, *sub, *client, *email, *person, *actor, *resource;
 	int64_t expires;
+	const char *token;       /* what a redemption gives; a secret */
+	const char *token_id, *token_type;
+	int64_t token_lifetime;  /* seconds */
+	/* Of a token of ours that was brought. */
+	int64_t issued;
+	const char *bound_key, *bound_certificate;
 	struct decision_list groups, roles, scopes, accounts;
 	struct decision_step *steps;
 	size_t step_count, step_room;

@@ -59,7 +59,7 @@ int pipeline_directories(struct pipeline *p)
 	struct asking asking = { p, NULL };
 	struct principal_ops ops = { lookup, done, generation, &asking };
 	struct failure why = FAILURE_INIT;
-	int code = principal_claims(&p->principal, &p->winner->subject, call_result(p->winner->call));
+	int code = p->winner->call ? principal_claims(&p->principal, &p->winner->subject, call_result(p->winner->call)) : EMA_OK;
 	if (!code)
 		code = principal_gather(&p->principal, p->snapshot->conf, p->service->conf, &p->winner->subject, p->context->answers, &ops, &why);
 	if (!code)

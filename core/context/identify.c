@@ -12,6 +12,9 @@
 
 static const char *request_item(const struct pipeline *p, int item)
 {
+	/* Who asks about a token of ours is not whom it was given to. */
+	if (item == EMA_REQUEST_CLIENT_ID && p->own.claims.client_id)
+		return p->own.claims.client_id;
 	return p->request->items[item];
 }
 
@@ -114,8 +117,8 @@ void pipeline_subject_items(const struct pipeline *p, const char *items[16])
 	items[EMA_ITEM_TENANT] = winner->subject.tenant;
 	items[EMA_ITEM_SUBJECT] = winner->subject.sub;
 	items[EMA_ITEM_EMAIL] = winner->email;
-	items[EMA_ITEM_ACTOR] = call_result(winner->call)->actor;
-	items[EMA_ITEM_NAME_ID] = call_result(winner->call)->name_id;
+	items[EMA_ITEM_ACTOR] = winner->actor;
+	items[EMA_ITEM_NAME_ID] = winner->name_id;
 }
 
 static int identify(struct pipeline *p, const struct conf_rule *rule, const struct provider *provider, struct candidate *candidate)
@@ -140,6 +143,7 @@ static int identify(struct pipeline *p, const struct conf_rule *rule, const stru
 		.demand = &demand,
 		.deadline = p->deadline,
 		.now = p->given_now,
+		.takes_bound = p->redemption != NULL,
 		.unjudged = rule->control.action[EMA_OK] == ACTION_IGNORE,
 	};
 	pipeline_request_items(p, settings.items);
@@ -152,6 +156,8 @@ static int identify(struct pipeline *p, const struct conf_rule *rule, const stru
 	if (judge_request(p, provider->conf, found) || judge_email(p, candidate, found))
 		return p->step.code;
 	candidate->subject = (struct subject){ provider->conf->instance.id, found->issuer ? found->issuer : p->issuer, found->tenant, found->subject };
+	candidate->actor = found->actor;
+	candidate->name_id = found->name_id;
 	facts.tenant = found->tenant;
 	facts.email = candidate->email;
 	if (rule->when && !when_after(rule->when, &facts))

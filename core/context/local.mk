@@ -7,12 +7,18 @@ core_context_libcontext_la_SOURCES = \
 	core/context/decision.c core/context/decision.h \
 	core/context/directories.c \
 	core/context/identify.c \
+	core/context/limits.c core/context/limits.h \
+	core/context/metrics.h \
 	core/context/near.c core/context/near.h \
+	core/context/own.c \
 	core/context/pipeline.c core/context/pipeline.h \
 	core/context/record.c \
+	core/context/redeem.c \
 	core/context/request.c core/context/request.h \
+	core/context/resource.c core/context/resource.h \
 	core/context/resolve.c core/context/resolve.h \
 	core/context/scopes.c \
 	core/context/sinks.c core/context/sinks.h \
-	core/context/snapshot.c core/context/snapshot.h
+	core/context/snapshot.c core/context/snapshot.h \
+	core/context/target.c
 CORE_FOLDERS += core/context/libcontext.la

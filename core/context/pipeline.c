@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "jwt.h"
+#include "marks.h"
 #include "replay.h"
 
 /* What a record of a decision may take in the spool; asked for before an assertion is used up. */
@@ -79,6 +80,7 @@ static int take_replay(struct pipeline *p)
 		.assertion = p->request->credential,
 		.assertion_length = p->request->length,
 		.client = found->client_id,
+		.proof_key = p->redemption && p->redemption->proof ? p->redemption->proof->thumbprint : NULL,
 		.expires = found->expires,
 		.skew = conf->skew,
 		.uses = conf->replay == REPLAY_SINGLE_USE ? 1 : conf->replay_uses,
@@ -92,8 +94,37 @@ static int take_replay(struct pipeline *p)
 	return code;
 }
 
+/* What was revoked or blocked since. */
+static int look_for_marks(struct pipeline *p)
+{
+	const struct candidate *winner = p->winner;
+	const struct call_result *found = winner->call ? call_result(winner->call) : NULL;
+	if (!p->context->marks)
+		return EMA_OK;
+	struct mark_query query = {
+		.issuer = snapshot_issuer(p->snapshot, (size_t)(winner->provider - p->snapshot->providers), winner->subject.tenant),
+		.tenant = winner->subject.tenant,
+		.sub = winner->subject.sub,
+		.provider = winner->subject.provider,
+		.service = p->service->conf->id,
+	};
+	if (found) {
+		query.issued = found->issued == JWT_ABSENT ? MARKS_NEVER : found->issued * 1000;
+		query.client = found->client_id;
+		query.assertion = p->kind == EMA_ID_JAG ? found->jti : NULL;
+	} else {
+		query.issued = p->own.claims.issued * 1000;
+		query.client = p->own.claims.client_id;
+		query.jti = p->own.claims.jti;
+	}
+	int code = marks_check(p->context->marks, &query, &p->failure);
+	if (code)
+		step(p, "revocation", code, p->failure.text);
+	return code;
+}
+
 /* The service's issuer, and those that it had before until their dates. */
-static int list_audiences(struct pipeline *p)
+int pipeline_audiences(struct pipeline *p)
 {
 	const struct conf_service *service = p->service->conf;
 	p->audiences = calloc(service->former_issuers.count + 1, sizeof *p->audiences);
@@ -106,16 +137,39 @@ static int list_audiences(struct pipeline *p)
 	return EMA_OK;
 }
 
+/* A token of ours: what it says was decided once; what may have changed since is decided again. */
+static int walk_own(struct pipeline *p)
+{
+	int code = pipeline_own(p);
+	if (!code)
+		code = look_for_marks(p);
+	if (!code)
+		code = pipeline_directories(p);
+	if (!code)
+		code = pipeline_guards(p);
+	if (!code && clock_monotonic(&p->context->clock) > p->deadline)
+		code = failure_set(&p->failure, EMA_TIMEOUT, "the decision took longer than the service's deadline");
+	return code;
+}
+
 static int walk(struct pipeline *p)
 {
+	if (p->purpose == PURPOSE_INTROSPECT)
+		return walk_own(p);
 	int code = read_token(p);
+	if (!code && p->redemption)
+		code = pipeline_target(p);
 	if (!code)
-		code = list_audiences(p);
+		code = pipeline_audiences(p);
 	if (code) {
 		step(p, "token", code, p->failure.text);
 		return code;
 	}
 	code = pipeline_identity(p);
+	if (!code)
+		code = look_for_marks(p);
+	if (!code)
+		code = pipeline_binding(p);
 	if (!code)
 		code = pipeline_directories(p);
 	if (!code)
@@ -124,7 +178,9 @@ static int walk(struct pipeline *p)
 		code = pipeline_scopes(p);
 	if (!code && clock_monotonic(&p->context->clock) > p->deadline)
 		code = failure_set(&p->failure, EMA_TIMEOUT, "the decision took longer than the service's deadline");
-	return code ? code : take_replay(p);
+	if (!code)
+		code = take_replay(p);
+	return code ? code : pipeline_sign(p);
 }
 
 static void copy_list(struct ema_decision *decision, struct decision_list *to, const struct call_list *from)
@@ -137,7 +193,7 @@ static void grant(struct pipeline *p)
 {
 	struct ema_decision *d = p->decision;
 	const struct candidate *winner = p->winner;
-	const struct call_result *found = call_result(winner->call);
+	const struct call_result *found = winner->call ? call_result(winner->call) : NULL;
 	char *subject = subject_text(&winner->subject);
 	if (!subject)
 		d->broken = 1;
@@ -148,12 +204,13 @@ static void grant(struct pipeline *p)
 	d->issuer = decision_copy(d, winner->subject.issuer);
 	d->tenant = decision_copy(d, winner->subject.tenant);
 	d->sub = decision_copy(d, winner->subject.sub);
-	d->client = decision_copy(d, found->client_id);
-	d->email = winner->email;
-	d->actor = decision_copy(d, found->actor);
+	d->client = decision_copy(d, found ? found->client_id : p->own.claims.client_id);
+	d->email = decision_copy(d, winner->email);
+	d->actor = decision_copy(d, winner->actor);
 	d->person = decision_copy(d, p->principal.person);
 	d->resource = decision_copy(d, p->service->conf->resource);
-	d->expires = found->expires == JWT_ABSENT ? 0 : found->expires;
+	int64_t expires = found ? found->expires : p->own.claims.expires;
+	d->expires = expires == JWT_ABSENT ? 0 : expires;
 	for (size_t i = 0; i < p->principal.group_count; i++)
 		decision_add(d, &d->groups, p->principal.groups[i].name);
 	for (size_t i = 0; i < p->principal.role_count; i++)
@@ -195,38 +252,67 @@ static void end(struct pipeline *p)
 	}
 	free(p->audiences);
 	principal_clear(&p->principal);
+	access_free(&p->own);
 	json_free(&p->route);
 	jws_free(&p->jws);
 	snapshot_release(p->snapshot);
 }
 
-int context_decide(struct ema_context *context, const char *service, const struct ema_request *request, int flags, int64_t now,
-                   struct ema_decision **out)
+/* A decision without a configuration, a service, or this process. */
+static int begin(struct pipeline *p, const char *service)
+{
+	struct ema_context *context = p->context;
+	p->now = p->given_now ? p->given_now : clock_wall(&context->clock) / 1000;
+	p->snapshot = context_snapshot(context);
+	p->service = p->snapshot && service ? snapshot_service(p->snapshot, service) : NULL;
+	p->deadline = clock_monotonic(&context->clock) + (p->service ? p->service->conf->deadline_ms : 5000);
+	if (!p->snapshot)
+		return failure_set(&p->failure, EMA_CONFIG, "no configuration is loaded");
+	if (!p->service && p->purpose != PURPOSE_REDEEM)
+		return failure_set(&p->failure, EMA_UNKNOWN_SERVICE, "ema.conf has no service \"%.100s\"", service ? service : "");
+	return EMA_OK;
+}
+
+static int decide(struct pipeline *p, const char *service, struct ema_decision **out)
 {
 	struct ema_decision *decision = decision_new();
 	if (!decision)
 		return EMA_OUT_OF_MEMORY;
 	*out = decision;
-	if (!context_is_alive(context)) {
+	if (!context_is_alive(p->context)) {
 		decision->operator_line = "this context was made before fork(): make one in the child";
 		decision_refuse(decision, EMA_AFTER_FORK);
 		return EMA_AFTER_FORK;
 	}
-	audit_id(&context->clock, decision->id);
-	struct pipeline p = { .context = context, .request = request, .decision = decision, .flags = flags, .given_now = now,
-		              .failure = FAILURE_INIT, .step = FAILURE_INIT, .unwanted = FAILURE_INIT };
-	p.now = now ? now : clock_wall(&context->clock) / 1000;
-	p.snapshot = context_snapshot(context);
-	p.service = p.snapshot && service ? snapshot_service(p.snapshot, service) : NULL;
-	p.deadline = clock_monotonic(&context->clock) + (p.service ? p.service->conf->deadline_ms : 5000);
-	int code;
-	if (!p.snapshot)
-		code = failure_set(&p.failure, EMA_CONFIG, "no configuration is loaded");
-	else if (!p.service)
-		code = failure_set(&p.failure, EMA_UNKNOWN_SERVICE, "ema.conf has no service \"%.100s\"", service ? service : "");
-	else
-		code = walk(&p);
-	finish(&p, code);
-	end(&p);
+	p->decision = decision;
+	audit_id(&p->context->clock, decision->id);
+	int code = begin(p, service);
+	finish(p, code ? code : walk(p));
+	end(p);
+	static const enum metrics_place places[] = { [PURPOSE_DECIDE] = METRICS_LIBRARY, [PURPOSE_REDEEM] = METRICS_TOKEN,
+		                                      [PURPOSE_INTROSPECT] = METRICS_INTROSPECT };
+	metrics_answer(&p->context->metrics, places[p->purpose], decision->code);
 	return decision->code;
+}
+
+int context_decide(struct ema_context *context, const char *service, const struct ema_request *request, int flags, int64_t now,
+                   struct ema_decision **out)
+{
+	struct pipeline p = { .context = context, .request = request, .flags = flags, .given_now = now, .failure = FAILURE_INIT,
+		              .step = FAILURE_INIT, .unwanted = FAILURE_INIT };
+	return decide(&p, service, out);
+}
+
+int context_redeem(struct ema_context *context, const struct redemption *redemption, const struct ema_request *request, struct ema_decision **out)
+{
+	struct pipeline p = { .context = context, .request = request, .purpose = PURPOSE_REDEEM, .redemption = redemption, .failure = FAILURE_INIT, .step = FAILURE_INIT,
+		              .unwanted = FAILURE_INIT };
+	return decide(&p, NULL, out);
+}
+
+int context_introspect(struct ema_context *context, const char *service, const struct ema_request *request, struct ema_decision **out)
+{
+	struct pipeline p = { .context = context, .request = request, .purpose = PURPOSE_INTROSPECT, .failure = FAILURE_INIT, .step = FAILURE_INIT,
+		              .unwanted = FAILURE_INIT };
+	return decide(&p, service, out);
 }

@@ -3,7 +3,9 @@
 #define CONTEXT_PIPELINE_H
 
 #include "context.h"
+#include "access.h"
 #include "decision.h"
+#include "dpop.h"
 #include "jws.h"
 #include "principal.h"
 #include "subject.h"
@@ -12,16 +14,23 @@
 struct candidate {
 	struct candidate *next;
 	const struct provider *provider;
-	struct ema_call *call;
+	struct ema_call *call;      /* NULL: a token of ours vouches */
 	struct subject subject;
 	const char *email; /* NULL: none that the provider has the authority for */
+	const char *actor, *name_id;
 };
+
+/* What a decision is asked for, and the kind of its record. */
+enum purpose { PURPOSE_DECIDE, PURPOSE_REDEEM, PURPOSE_INTROSPECT };
 
 struct pipeline {
 	struct ema_context *context;
 	struct snapshot *snapshot;
 	const struct service *service;
 	const struct ema_request *request;
+	enum purpose purpose;
+	const struct redemption *redemption; /* of PURPOSE_REDEEM */
+	struct access_token own;  /* of ours, that was brought */
 	struct ema_decision *decision;
 	struct failure failure;   /* of the decision */
 	struct failure step;      /* of the rule that runs */
@@ -42,17 +51,29 @@ struct pipeline {
 	struct candidate *candidates;
 	const struct candidate *winner;
 	struct principal principal;
+	struct dpop_binding binding; /* of the token that will be signed */
 	const struct conf_rule *failed;
 	char rule[300];           /* FILE:LINE of the rule that decided */
 };
 
 /* Identity rules. The code; the winner is set on EMA_OK. */
 int pipeline_identity(struct pipeline *p);
+/* The service's issuer, and those that it had before until their dates. */
+int pipeline_audiences(struct pipeline *p);
+/* A token that we made: the winner is whom it names. */
+int pipeline_own(struct pipeline *p);
 /* Directories, then guards. */
 int pipeline_directories(struct pipeline *p);
 int pipeline_guards(struct pipeline *p);
 /* Resource and scopes of the token against those of the service. */
 int pipeline_scopes(struct pipeline *p);
+/* At the token endpoint: the service that the assertion is for; the proof that the assertion, the service or the client asks
+   for; the access token. */
+int pipeline_target(struct pipeline *p);
+int pipeline_binding(struct pipeline *p);
+int pipeline_sign(struct pipeline *p);
+/* Has the service this issuer, or had it until a date that is yet to come? */
+int target_serves(const struct conf_service *service, const char *issuer, int64_t now);
 
 /* What directories and guards are told of the winner. */
 void pipeline_subject_items(const struct pipeline *p, const char *items[16]);

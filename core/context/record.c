@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define FIELDS_MOST 40
+#define FIELDS_MOST 48
 
 struct fields {
 	struct audit_field list[FIELDS_MOST];
@@ -20,6 +20,12 @@ static void put_list(struct fields *fields, const char *name, const char *const 
 {
 	if (count && fields->count < FIELDS_MOST)
 		fields->list[fields->count++] = (struct audit_field){ .name = name, .type = AUDIT_LIST, .list = list, .list_count = count };
+}
+
+static void put_number(struct fields *fields, const char *name, int64_t number)
+{
+	if (fields->count < FIELDS_MOST)
+		fields->list[fields->count++] = (struct audit_field){ .name = name, .type = AUDIT_NUMBER, .number = number };
 }
 
 /* AUD-27 in syslog's numbers: a replay is an attack, our own trouble an error, the rest what happens every day. */
@@ -39,9 +45,10 @@ int record_decision(struct pipeline *p, int code)
 	struct ema_decision *d = p->decision;
 	const struct candidate *who = p->winner ? p->winner : p->owner;
 	const struct call_result *found = who && who->call ? call_result(who->call) : NULL;
-	const int verified = found && found->bound;
+	const int verified = found && found->bound, ours = !found && p->winner;
 	char jti[AUDIT_FINGERPRINT];
 	const char *traced[DECISION_STEPS_MOST];
+	static const char *const kinds[] = { [PURPOSE_DECIDE] = "decision", [PURPOSE_REDEEM] = "redemption", [PURPOSE_INTROSPECT] = "introspection" };
 	if (!p->context->audit)
 		return code ? EMA_OK : EMA_AUDIT_UNAVAILABLE;
 	put(&fields, "verdict", code ? "deny" : "permit", 0);
@@ -71,12 +78,29 @@ int record_decision(struct pipeline *p, int code)
 		put(&fields, "replay_rule", who->provider->conf->replay == REPLAY_SINGLE_USE ? "single-use" : "same-client-reuse", 0);
 		put(&fields, "scope_rule", who->provider->conf->scope_rule == SCOPE_STRICT ? "strict" : "narrow", 0);
 	}
+	if (ours) {
+		put(&fields, "tenant", p->winner->subject.tenant, 0);
+		put(&fields, "subject", p->winner->subject.sub, 1);
+		put(&fields, "actor", p->winner->actor, 1);
+		put(&fields, "token_client", p->own.claims.client_id, 0);
+		put_list(&fields, "token_scopes", p->own.claims.scopes, p->own.claims.scope_count);
+		put(&fields, "token_id", p->own.claims.jti, 0);
+		put(&fields, "kid", p->own.kid, 0);
+	}
 	put(&fields, "alg", p->jws.algorithm_name, 0);
 	put(&fields, "person", p->principal.person, 1);
 	put(&fields, "client", p->request->items[EMA_REQUEST_CLIENT_ID], 0);
+	put(&fields, "caller", p->request->items[REQUEST_CALLER], 0);
 	put(&fields, "remote", p->request->items[EMA_REQUEST_REMOTE], 1);
 	put(&fields, "asked_resource", p->request->items[EMA_REQUEST_RESOURCE], 0);
 	put(&fields, "asked_scope", p->request->items[EMA_REQUEST_SCOPE], 0);
+	if (!code && p->purpose == PURPOSE_REDEEM) {
+		put(&fields, "token_id", d->token_id, 0);
+		put(&fields, "token_type", d->token_type, 0);
+		put_number(&fields, "token_lifetime", d->token_lifetime);
+		put(&fields, "bound_key", p->binding.jkt, 0);
+		put(&fields, "bound_certificate", p->binding.x5t, 0);
+	}
 	put(&fields, "traceparent", p->request->items[EMA_REQUEST_TRACEPARENT], 0);
 	put_list(&fields, "scopes", d->scopes.list, code ? 0 : d->scopes.count);
 	put_list(&fields, "groups", d->groups.list, code ? 0 : d->groups.count);
@@ -86,13 +110,44 @@ int record_decision(struct pipeline *p, int code)
 	put_list(&fields, "trace", traced, d->step_count);
 	put(&fields, "config", p->snapshot ? p->snapshot->conf->digest : NULL, 0);
 	struct audit_event event = {
-		.kind = "decision",
+		.kind = kinds[p->purpose],
 		.time = clock_wall(&p->context->clock),
 		.severity = severity_of(code),
 		.request = d->id,
 		.fields = fields.list,
 		.field_count = fields.count,
 	};
-	/* Whoever brings a token that an issuer of ours signed is no stranger. */
-	return audit_append(p->context->audit, &event, verified, p->deadline, NULL);
+	/* Whoever brings a token that an issuer of ours signed, or was authenticated as a client, is no stranger. */
+	return audit_append(p->context->audit, &event, verified || ours || p->purpose == PURPOSE_REDEEM, p->deadline, NULL);
+}
+
+int context_answer(struct ema_context *context, const struct answer_facts *facts, int code, const char *text, struct ema_decision **out)
+{
+	struct ema_decision *d = decision_new();
+	struct fields fields = { .count = 0 };
+	if (!d)
+		return EMA_OUT_OF_MEMORY;
+	*out = d;
+	audit_id(&context->clock, d->id);
+	put(&fields, "verdict", code ? "deny" : "permit", 0);
+	put(&fields, "code", code_name(code), 0);
+	put(&fields, "reason", text, 0);
+	put(&fields, "service", facts->service, 0);
+	put(&fields, "subject", facts->subject, 1);
+	put(&fields, "token_id", facts->token_id, 0);
+	put(&fields, "client", facts->client, 0);
+	put(&fields, "remote", facts->remote, 1);
+	put(&fields, "traceparent", facts->traceparent, 0);
+	struct audit_event event = { .kind = facts->kind, .time = clock_wall(&context->clock), .severity = severity_of(code), .request = d->id,
+		                     .fields = fields.list, .field_count = fields.count };
+	if (!context->audit || audit_append(context->audit, &event, facts->authenticated, clock_monotonic(&context->clock) + 1000, NULL)) {
+		code = EMA_AUDIT_UNAVAILABLE;
+		text = "the audit record could not be written";
+	}
+	d->operator_line = decision_copy(d, text);
+	if (code)
+		decision_refuse(d, code);
+	else
+		d->code = EMA_OK;
+	return code;
 }

@@ -71,7 +71,7 @@ static int is_traceparent(const char *text)
 
 int request_set(struct ema_request *request, int item, const char *value)
 {
-	if (item < 1 || item >= REQUEST_ITEMS)
+	if (item < 0 || item >= REQUEST_ITEMS)
 		return EMA_BAD_REQUEST;
 	size_t most = item == EMA_REQUEST_CERTIFICATE ? CERTIFICATE_BYTES_MOST : ITEM_BYTES_MOST;
 	if (value && (strlen(value) > most || (item == EMA_REQUEST_TRACEPARENT && !is_traceparent(value))))

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#define REQUEST_CALLER 0 /* who asks about a token, for the record: of endpoints alone */
 #define REQUEST_ITEMS 10 /* one more than the last EMA_REQUEST_* */
 #define REQUEST_HEADERS_MOST 100
 #define REQUEST_HEADER_BYTES_MOST 65536
@@ -26,6 +27,7 @@ struct ema_request {
 
 struct ema_request *request_new(void);
 void request_free(struct ema_request *request);
+/* As ema_request_set(); item may be REQUEST_CALLER too. */
 int request_set(struct ema_request *request, int item, const char *value);
 int request_credential(struct ema_request *request, int kind, const char *credential, size_t length);
 int request_add_header(struct ema_request *request, const char *name, const char *value);

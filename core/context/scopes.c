@@ -1,34 +1,15 @@
 /* What the token is for: resource and scopes, against those that the service has. */
 #include "pipeline.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
-/* Scheme and host without case, no default port, a bare root as it is written; the rest byte for byte (JAG-65). */
-static int same_resource(const char *a, const char *b)
-{
-	const char *sa = strstr(a, "://"), *sb = strstr(b, "://");
-	if (!sa || !sb)
-		return !strcmp(a, b);
-	size_t head_a = (size_t)(sa - a) + 3, head_b = (size_t)(sb - b) + 3;
-	size_t host_a = head_a + strcspn(a + head_a, "/?#"), host_b = head_b + strcspn(b + head_b, "/?#");
-	if (strcmp(a + host_a, b + host_b))
-		return 0;
-	const char *port = !strncasecmp(a, "https:", 6) ? ":443" : !strncasecmp(a, "http:", 5) ? ":80" : NULL;
-	size_t room = port ? strlen(port) : 0;
-	if (room && host_a - head_a > room && !strncmp(a + host_a - room, port, room))
-		host_a -= room;
-	if (room && host_b - head_b > room && !strncmp(b + host_b - room, port, room))
-		host_b -= room;
-	return host_a == host_b && !strncasecmp(a, b, host_a);
-}
+#include "resource.h"
 
 static int names_resource(const struct call_list *list, const char *resource)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (same_resource(list->list[i], resource))
+		if (resource_same(list->list[i], resource))
 			return 1;
 	return 0;
 }
@@ -77,7 +58,7 @@ int pipeline_scopes(struct pipeline *p)
 		         service->resource);
 		return scope_fail(p, EMA_WRONG_RESOURCE, text);
 	}
-	if (parameter && !same_resource(parameter, service->resource)) {
+	if (parameter && !resource_same(parameter, service->resource)) {
 		snprintf(text, sizeof text, "the request's resource parameter is \"%.150s\", the service's is \"%.150s\"", parameter, service->resource);
 		return scope_fail(p, EMA_WRONG_RESOURCE, text);
 	}

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client.h"
 #include "resolve.h"
 
 struct held_conf *held_conf_new(struct conf *conf)
@@ -130,6 +131,19 @@ static void *array(size_t count, size_t size)
 	return calloc(count ? count : 1, size);
 }
 
+/* -1: no memory; what is wrong with one of them is a finding. */
+static int open_clients(struct snapshot *s, const struct snapshot_settings *settings, struct findings *findings)
+{
+	struct clients_settings clients = { .conf = s->conf, .which = CLIENTS_OF_TOKENS, .trust = settings->trust, .clock = settings->clock,
+		                            .log = settings->log, .documents = settings->documents };
+	int code = clients_open(&clients, findings, &s->clients);
+	if (code == EMA_OUT_OF_MEMORY)
+		return -1;
+	clients.which = CLIENTS_CALLERS;
+	clients.documents = NULL;
+	return clients_open(&clients, findings, &s->callers) == EMA_OUT_OF_MEMORY ? -1 : 0;
+}
+
 struct snapshot *snapshot_new(struct held_conf *held, const struct snapshot_settings *settings, struct findings *findings)
 {
 	const struct conf *conf = held->conf;
@@ -148,6 +162,8 @@ struct snapshot *snapshot_new(struct held_conf *held, const struct snapshot_sett
 		goto no_memory;
 	open_all(&(struct opening){ settings, s, findings });
 	if (resolve(s, findings))
+		goto no_memory;
+	if (settings->server && open_clients(s, settings, findings))
 		goto no_memory;
 	if (findings->errors || findings->out_of_memory)
 		goto fail;
@@ -181,6 +197,8 @@ void snapshot_release(struct snapshot *s)
 	}
 	for (size_t i = 0; i < s->rule_lists; i++)
 		free(s->rules[i]);
+	clients_free(s->clients);
+	clients_free(s->callers);
 	free(s->rules);
 	free(s->stacks);
 	free(s->names);
@@ -206,4 +224,16 @@ size_t snapshot_provider(const struct snapshot *snapshot, const char *id)
 		if (!strcmp(snapshot->conf->providers[i].instance.id, id))
 			return i;
 	return SIZE_MAX;
+}
+
+const char *snapshot_issuer(const struct snapshot *snapshot, size_t provider, const char *tenant)
+{
+	const struct instance *instance = snapshot->providers[provider].instance;
+	for (size_t d = 0; d < instance_declared_count(instance); d++) {
+		const struct declared *declared = instance_declared(instance, d);
+		for (size_t n = 0; n < declared->name_count; n++)
+			if (declared->tenant_claim || !declared->names[n].tenant || (tenant && !strcmp(declared->names[n].tenant, tenant)))
+				return declared->names[n].issuer;
+	}
+	return NULL;
 }

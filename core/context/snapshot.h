@@ -73,6 +73,7 @@ struct snapshot {
 	struct stack_list *stacks; /* as conf->stacks */
 	struct stack_rule **rules; /* what the lists point into */
 	size_t rule_lists;
+	struct clients *clients, *callers; /* of an authorization server; NULL otherwise */
 };
 
 struct snapshot_settings {
@@ -81,6 +82,8 @@ struct snapshot_settings {
 	struct log log;
 	struct trust *trust;
 	uint64_t generation;
+	int server;              /* clients are opened too */
+	struct cimd *documents;
 };
 
 /* Opens every instance, resolves every name, and finds what only the plugins' answers show to be wrong. NULL: findings has
@@ -92,5 +95,11 @@ void snapshot_release(struct snapshot *snapshot);
 const struct service *snapshot_service(const struct snapshot *snapshot, const char *id);
 /* Number of the provider of that id; SIZE_MAX: none. */
 size_t snapshot_provider(const struct snapshot *snapshot, const char *id);
+
+/*
+ * The one name for a provider's subjects of that tenant (NULL: none), of all those that it may have as an issuer: what is
+ * revoked under it is revoked whichever name a token has. NULL: the tenant is none of the provider's any more.
+ */
+const char *snapshot_issuer(const struct snapshot *snapshot, size_t provider, const char *tenant);
 
 #endif

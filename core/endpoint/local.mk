@@ -2,6 +2,15 @@ noinst_LTLIBRARIES += core/endpoint/libendpoint.la
 core_endpoint_libendpoint_la_CPPFLAGS = $(ENDPOINT_CPPFLAGS)
 core_endpoint_libendpoint_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 core_endpoint_libendpoint_la_SOURCES = \
+	core/endpoint/exchange.h \
+	core/endpoint/health.c \
 	core/endpoint/http.c core/endpoint/http.h \
-	core/endpoint/response.c core/endpoint/response.h
+	core/endpoint/introspect.c \
+	core/endpoint/metadata.c \
+	core/endpoint/query.c core/endpoint/query.h \
+	core/endpoint/response.c core/endpoint/response.h \
+	core/endpoint/revoke.c \
+	core/endpoint/route.c \
+	core/endpoint/sender.c \
+	core/endpoint/token.c
 CORE_FOLDERS += core/endpoint/libendpoint.la

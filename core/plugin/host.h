@@ -125,6 +125,7 @@ struct call_settings {
 	const struct call_demand *demand;
 	int64_t deadline;              /* monotonic milliseconds of the clock */
 	int64_t now;                   /* seconds since 1970; 0: the clock (explain may give another time) */
+	int takes_bound;               /* the caller asks for the proof of a token with cnf; else it is refused */
 	int unjudged;                  /* the control maps ok to ignore: a vouching is neither asked for nor judged */
 };
 

@@ -232,7 +232,7 @@ static int refuse_unsupported(struct check *check)
 {
 	const struct conf_provider *provider = provider_of(check->call);
 	/* RFC 7800 3.1 would let us ignore it, and that would make a bearer token of a bound one. */
-	if (json_at(&check->claims, "/cnf"))
+	if (json_at(&check->claims, "/cnf") && !check->call->settings->takes_bound)
 		return failure_set(&check->failure, EMA_BOUND_TOKEN, "the token is bound to a key (cnf), and no proof of it can be taken here");
 	if (json_at(&check->claims, "/authorization_details"))
 		return failure_set(&check->failure, EMA_UNSUPPORTED_DETAILS, "the token has authorization_details, which are not understood here and must not be dropped");

@@ -1,0 +1,80 @@
+/* An access token that we made, brought to one of our services. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline.h"
+
+#define SKEW 30
+
+static char *copied(const char *text, int *lost)
+{
+	char *copy = text ? strdup(text) : NULL;
+	*lost |= text && !copy;
+	return copy;
+}
+
+/* The groups and roles that the provider's token had: what directories say is asked anew. */
+static int take_names(const struct access_name *from, size_t count, struct principal_name **to, size_t *taken)
+{
+	int lost = 0;
+	if (!count)
+		return EMA_OK;
+	*to = calloc(count, sizeof **to);
+	for (size_t i = 0; *to && i < count; i++, ++*taken)
+		(*to)[i] = (struct principal_name){ copied(from[i].name, &lost), copied(from[i].source, &lost), copied(from[i].tenant, &lost) };
+	return *to && !lost ? EMA_OK : EMA_OUT_OF_MEMORY;
+}
+
+static int read_own(struct pipeline *p)
+{
+	struct access_rules rules = { .issuers = p->audiences, .issuer_count = p->audience_count, .audience = p->service->conf->resource,
+		                      .now = p->now, .skew = SKEW };
+	if (!p->context->keyring)
+		return failure_set(&p->failure, EMA_KEYS_UNAVAILABLE, "this context has no keys for tokens of ours");
+	return access_read(p->context->keyring, p->request->credential, p->request->length, &rules, &p->own, &p->failure);
+}
+
+int pipeline_own(struct pipeline *p)
+{
+	struct access_claims *claims = &p->own.claims;
+	struct ema_decision *d = p->decision;
+	p->kind = EMA_ACCESS_TOKEN;
+	if (!p->request->credential)
+		return failure_set(&p->failure, EMA_NO_TOKEN, "the request has no token");
+	int code = pipeline_audiences(p);
+	if (!code)
+		code = read_own(p);
+	if (code) {
+		decision_step(d, &(struct decision_step){ .stage = "token", .code = code, .text = p->failure.text });
+		return code;
+	}
+	p->issuer = claims->issuer;
+	size_t number = snapshot_provider(p->snapshot, claims->provider);
+	struct candidate *candidate = calloc(1, sizeof *candidate);
+	if (!candidate)
+		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
+	candidate->next = p->candidates;
+	p->candidates = candidate;
+	/* A provider that was taken out of the configuration, or of the service, vouches for nobody any more. */
+	if (number == SIZE_MAX || !conf_has_provider(p->snapshot->conf, p->service->conf, claims->provider))
+		return pipeline_fail(p, EMA_NOT_GRANTED, p->service->conf->node, "the provider that vouched for the subject is in no identity rule of the service any more");
+	candidate->provider = &p->snapshot->providers[number];
+	const char *issuer = snapshot_issuer(p->snapshot, number, claims->tenant);
+	if (!issuer)
+		return pipeline_fail(p, EMA_WRONG_TENANT, candidate->provider->conf->instance.node, "the subject's tenant is none of the provider's any more");
+	candidate->subject = (struct subject){ claims->provider, issuer, claims->tenant, claims->sub };
+	candidate->email = claims->email;
+	candidate->actor = claims->actor_count ? claims->actors[0] : NULL;
+	p->winner = candidate;
+	for (size_t i = 0; i < claims->scope_count; i++)
+		decision_add(d, &d->scopes, claims->scopes[i]);
+	d->token_id = decision_copy(d, claims->jti);
+	d->token_type = claims->jkt ? "DPoP" : "Bearer";
+	d->issued = claims->issued;
+	d->bound_key = decision_copy(d, claims->jkt);
+	d->bound_certificate = decision_copy(d, claims->x5t);
+	code = take_names(claims->groups, claims->group_count, &p->principal.groups, &p->principal.group_count);
+	if (!code)
+		code = take_names(claims->roles, claims->role_count, &p->principal.roles, &p->principal.role_count);
+	return code ? failure_set(&p->failure, code, "no memory") : EMA_OK;
+}

@@ -1,0 +1,137 @@
+/* From a granted assertion to an access token: the proof that is asked for, and the signature. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "access.h"
+#include "client.h"
+#include "jwt.h"
+#include "pipeline.h"
+#include "secret.h"
+
+#define LIFETIME_MOST ACCESS_LIFE_MOST
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* JAG-94 to 98, 102, 127. */
+int pipeline_binding(struct pipeline *p)
+{
+	const struct redemption *r = p->redemption;
+	const struct json *claims = &call_result(p->winner->call)->claims;
+	struct dpop_binding cnf;
+	if (!r)
+		return EMA_OK;
+	const struct dpop_need need = { .proof = r->client->needs_proof, .certificate = r->client->needs_certificate,
+		                        .either = p->service->conf->binding == BINDING_REQUIRED };
+	int code = dpop_cnf(claims, json_at(claims, "/cnf"), 0, &cnf, &p->failure);
+	if (!code)
+		code = dpop_bind(&cnf, r->proof, r->certificate, &need, &p->binding, &p->failure);
+	if (code || *p->binding.jkt || *p->binding.x5t)
+		decision_step(p->decision, &(struct decision_step){ .stage = "binding", .code = code,
+			                   .text = code ? p->failure.text : *p->binding.jkt ? "bound to a DPoP key" : "bound to a certificate" });
+	return code;
+}
+
+/* The least of what the service, the client and the session at the provider allow (JAG-109). */
+static int64_t lifetime(const struct pipeline *p)
+{
+	const struct conf_service *service = p->service->conf;
+	const struct conf_client *client = p->redemption->client->conf;
+	int64_t most = least(service->token_lifetime ? service->token_lifetime : p->snapshot->conf->token.lifetime, LIFETIME_MOST), session;
+	if (client->token_lifetime)
+		most = least(most, client->token_lifetime);
+	if (json_date(json_at(&call_result(p->winner->call)->claims, "/session_expiry"), &session))
+		most = least(most, session - p->now);
+	return most;
+}
+
+/* Is it a name that a grant or deny of the service looks at? Others are nobody's business (design: a token carries no more). */
+static int looked_at(const struct conf_service *service, const char *name, int roles)
+{
+	for (int denies = 0; denies < 2; denies++) {
+		const struct conf_grant *list = denies ? service->denies : service->grants;
+		for (size_t i = 0; i < (denies ? service->deny_count : service->grant_count); i++) {
+			const struct conf_strings *names = roles ? &list[i].roles : &list[i].groups;
+			for (size_t k = 0; k < names->count; k++)
+				if (!strcmp(names->list[k], name))
+					return 1;
+		}
+	}
+	return 0;
+}
+
+static size_t choose_names(const struct conf_service *service, const struct principal_name *from, size_t count, int roles, struct access_name *to)
+{
+	size_t kept = 0;
+	/* What a directory says is asked again at each request; the token holds what it alone can tell. */
+	for (size_t i = 0; i < count && kept < ACCESS_NAMES_MOST; i++)
+		if (!strcmp(from[i].source, PRINCIPAL_CLAIMS) && looked_at(service, from[i].name, roles))
+			to[kept++] = (struct access_name){ from[i].name, from[i].source, from[i].tenant };
+	return kept;
+}
+
+int pipeline_sign(struct pipeline *p)
+{
+	struct ema_decision *d = p->decision;
+	const struct candidate *winner = p->winner;
+	const struct call_result *found = call_result(winner->call);
+	const struct conf_service *service = p->service->conf;
+	char id[AUDIT_ID], *token = NULL;
+	int64_t life = lifetime(p), now = clock_wall(&p->context->clock) / 1000;
+	int code = EMA_OUT_OF_MEMORY;
+	if (!p->redemption)
+		return EMA_OK;
+	if (!p->context->keyring)
+		return failure_set(&p->failure, EMA_CONFIG, "this context signs no tokens: it was not made an authorization server");
+	if (life < 1)
+		return failure_set(&p->failure, EMA_EXPIRED, "the session at the provider has ended (session_expiry)");
+	struct access_name *groups = calloc(p->principal.group_count + 1, sizeof *groups), *roles = calloc(p->principal.role_count + 1, sizeof *roles);
+	audit_id(&p->context->clock, id);
+	if (groups && roles) {
+		struct access_claims claims = {
+			.issuer = service->issuer,
+			.audience = service->resource,
+			.client_id = found->client_id,
+			.jti = id,
+			.issued = now,
+			.expires = now + life,
+			.scopes = d->scopes.list,
+			.scope_count = d->scopes.count,
+			.jkt = *p->binding.jkt ? p->binding.jkt : NULL,
+			.x5t = *p->binding.x5t ? p->binding.x5t : NULL,
+			.actors = (const char *const *)found->actors.list,
+			.actor_count = found->actors.count,
+			.provider = winner->subject.provider,
+			.tenant = winner->subject.tenant,
+			.sub = winner->subject.sub,
+			.person = p->principal.person,
+			.acr = found->acr,
+			.amr = (const char *const *)found->amr.list,
+			.amr_count = found->amr.count,
+			.auth_time = found->auth_time,
+			.groups = groups,
+			.group_count = choose_names(service, p->principal.groups, p->principal.group_count, 0, groups),
+			.roles = roles,
+			.role_count = choose_names(service, p->principal.roles, p->principal.role_count, 1, roles),
+		};
+		code = access_mint(p->context->keyring, &claims, &token, &p->failure);
+	} else {
+		failure_set(&p->failure, code, "no memory");
+	}
+	if (!code) {
+		d->token = decision_copy(d, token);
+		d->token_id = decision_copy(d, id);
+		d->token_type = *p->binding.jkt ? "DPoP" : "Bearer";
+		d->token_lifetime = life;
+	}
+	if (token) {
+		secret_wipe(token, strlen(token));
+		free(token);
+	}
+	free(groups);
+	free(roles);
+	return code;
+}

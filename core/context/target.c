@@ -1,0 +1,177 @@
+/* Which service an assertion at the token endpoint is for: the issuer that was asked, the resources that the assertion names,
+   and the resource parameters of the request (JAG-60 to 65). */
+#include <stdio.h>
+#include <string.h>
+
+#include "client.h"
+#include "pipeline.h"
+#include "resolve.h"
+#include "resource.h"
+
+#define RESOURCES_MOST 32
+
+/* Has the service this issuer, or had it until a date that is yet to come? */
+int target_serves(const struct conf_service *service, const char *issuer, int64_t now)
+{
+	if (!strcmp(service->issuer, issuer))
+		return 1;
+	for (size_t i = 0; i < service->former_issuers.count; i++)
+		if (now < service->former_until[i] && !strcmp(service->former_issuers.list[i], issuer))
+			return 1;
+	return 0;
+}
+
+/* The service of this issuer with that resource; NULL: none. */
+static const struct service *by_resource(const struct pipeline *p, const char *resource)
+{
+	for (size_t i = 0; i < p->snapshot->conf->service_count; i++) {
+		const struct service *service = &p->snapshot->services[i];
+		if (target_serves(service->conf, p->redemption->issuer, p->now) && resource_same(service->conf->resource, resource))
+			return service;
+	}
+	return NULL;
+}
+
+static int refuse(struct pipeline *p, int code, const char *text)
+{
+	decision_step(p->decision, &(struct decision_step){ .stage = "target", .code = code, .text = text });
+	return failure_set(&p->failure, code, "%s", text);
+}
+
+/* The resources that the assertion names; they are believed once its signature is verified, and looked at again then. */
+static int claimed(struct pipeline *p, const char *list[RESOURCES_MOST], size_t *count)
+{
+	const struct json_node *node = json_at(&p->route, "/resource");
+	*count = 0;
+	if (!node)
+		return EMA_OK;
+	if (json_is(node, JSON_STRING)) {
+		list[(*count)++] = json_string(node);
+		return EMA_OK;
+	}
+	if (!json_is(node, JSON_ARRAY) || !node->count || node->count > RESOURCES_MOST)
+		return refuse(p, EMA_BAD_CLAIM, "the claim resource is neither a string nor a list of 1 to 32 strings");
+	for (const struct json_node *at = json_first(&p->route, node); at; at = json_next(&p->route, at)) {
+		const char *text = json_string(at);
+		if (!text)
+			return refuse(p, EMA_BAD_CLAIM, "the claim resource has an element that is no string");
+		for (size_t i = 0; i < *count; i++)
+			if (resource_same(list[i], text))
+				return refuse(p, EMA_BAD_CLAIM, "the claim resource names one resource twice");
+		list[(*count)++] = text;
+	}
+	return EMA_OK;
+}
+
+/* What the request asks for: one service, or NULL if it does not say. */
+static int asked(struct pipeline *p, const struct service **out)
+{
+	const struct redemption *r = p->redemption;
+	char text[FAILURE_TEXT];
+	*out = NULL;
+	for (size_t i = 0; i < r->resource_count; i++) {
+		const struct service *service = by_resource(p, r->resources[i]);
+		if (!service) {
+			snprintf(text, sizeof text, "the resource parameter \"%.150s\" is of no service with the issuer \"%.120s\"", r->resources[i], r->issuer);
+			return refuse(p, EMA_BAD_TARGET, text);
+		}
+		if (*out && *out != service)
+			return refuse(p, EMA_BAD_TARGET, "the request names several resources (resource), and a token is for one");
+		*out = service;
+	}
+	return EMA_OK;
+}
+
+static int choose_claimed(struct pipeline *p, const char *const *list, size_t count, const struct service *wanted)
+{
+	const struct service *only = NULL;
+	char text[FAILURE_TEXT];
+	int named = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct service *service = by_resource(p, list[i]);
+		if (!service) {
+			snprintf(text, sizeof text, "the assertion is for the resource \"%.150s\", which no service with the issuer \"%.120s\" has", list[i],
+			         p->redemption->issuer);
+			return refuse(p, EMA_WRONG_RESOURCE, text);
+		}
+		named |= service == wanted;
+		only = service;
+	}
+	if (wanted && !named) {
+		snprintf(text, sizeof text, "the resource parameter asks for service \"%.64s\", which the assertion does not name", wanted->conf->id);
+		return refuse(p, EMA_BAD_TARGET, text);
+	}
+	if (!wanted && count > 1)
+		return refuse(p, EMA_BAD_TARGET, "the assertion names several resources and the request picks none of them (resource): a token is for one");
+	p->service = wanted ? wanted : only;
+	return EMA_OK;
+}
+
+/* JAG-62: what ema.conf lets this provider and this client reach stands in for the claim. */
+static int choose_allowed(struct pipeline *p, const struct service *wanted)
+{
+	const char *tenant = NULL;
+	const struct issuer_name *name = p->issuer ? resolve_issuer(p->snapshot, p->issuer, tenant) : NULL;
+	const struct service *first = NULL, *only = NULL;
+	size_t served = 0, allowed = 0;
+	char text[FAILURE_TEXT];
+	for (size_t i = 0; i < p->snapshot->conf->service_count; i++) {
+		const struct service *service = &p->snapshot->services[i];
+		if (!target_serves(service->conf, p->redemption->issuer, p->now))
+			continue;
+		served++;
+		if (!first)
+			first = service;
+		/* Of an issuer with several entries, each has its own tenants: any of them will do to choose by. */
+		int has = 0;
+		for (size_t n = 0; name && n < p->snapshot->name_count && !has; n++)
+			has = !strcmp(p->snapshot->names[n].issuer, p->issuer) &&
+			      conf_has_provider(p->snapshot->conf, service->conf, p->snapshot->providers[p->snapshot->names[n].provider].conf->instance.id);
+		if (!has || !client_may_reach(p->redemption->client, service->conf->id))
+			continue;
+		allowed++;
+		only = service;
+		if (service == wanted) {
+			p->service = service;
+			return EMA_OK;
+		}
+	}
+	if (!first)
+		return refuse(p, EMA_UNKNOWN_SERVICE, "no service has this issuer");
+	/* Nobody's token, or the one service there is: the identity rules say best what is wrong with it. */
+	if (!name || (served == 1 && client_may_reach(p->redemption->client, first->conf->id))) {
+		p->service = wanted ? wanted : first;
+		return EMA_OK;
+	}
+	if (wanted) {
+		snprintf(text, sizeof text, "the resource parameter asks for service \"%.64s\", which this provider and this client may not reach", wanted->conf->id);
+		return refuse(p, EMA_BAD_TARGET, text);
+	}
+	if (allowed == 1) {
+		p->service = only;
+		return EMA_OK;
+	}
+	if (allowed > 1)
+		return refuse(p, EMA_BAD_TARGET, "the assertion names no resource, this issuer has several services, and the request does not pick one (resource)");
+	p->service = first;
+	return refuse(p, EMA_NOT_GRANTED, "no service with this issuer has both this provider among its identity rules and this client");
+}
+
+int pipeline_target(struct pipeline *p)
+{
+	const char *list[RESOURCES_MOST];
+	const struct service *wanted = NULL;
+	size_t count = 0;
+	char text[FAILURE_TEXT];
+	int code = claimed(p, list, &count);
+	if (!code)
+		code = asked(p, &wanted);
+	if (!code)
+		code = count ? choose_claimed(p, list, count, wanted) : choose_allowed(p, wanted);
+	if (!code && !client_may_reach(p->redemption->client, p->service->conf->id)) {
+		snprintf(text, sizeof text, "the client \"%.100s\" may not reach service \"%.64s\" (its services = [ ... ])", p->redemption->client->id,
+		         p->service->conf->id);
+		code = refuse(p, EMA_CLIENT_NOT_ALLOWED, text);
+	}
+	return code;
+}

@@ -1,0 +1,87 @@
+/* One request on its way through an endpoint, and what endpoints share. */
+#ifndef ENDPOINT_EXCHANGE_H
+#define ENDPOINT_EXCHANGE_H
+
+#include "certificate.h"
+#include "client.h"
+#include "context.h"
+#include "decision.h"
+#include "form.h"
+#include "response.h"
+
+#define EXCHANGE_PATH_MOST 4096
+#define EXCHANGE_ADDRESS 64
+
+struct exchange {
+	struct ema_context *context;
+	struct snapshot *snapshot; /* NULL: no configuration */
+	const struct ema_request *request;
+	struct ema_response *response;
+	uint32_t serve;
+	int64_t now;               /* seconds since 1970 */
+	const char *method;
+	char path[EXCHANGE_PATH_MOST];
+	const char *query;         /* NULL: none */
+	const char *host;          /* of the Host header; NULL: none */
+	char remote[EXCHANGE_ADDRESS]; /* of the client: the connection's, or what a named proxy says */
+	int proxied;               /* the connection is of a named proxy */
+	const char *issuer;        /* whose endpoint was asked */
+	int code;                  /* of the answer */
+};
+
+/* ---- Answers ---- */
+
+/* {"error":...}, as RFC 6749 5.2 wants it, with the correlation id in a header. */
+void exchange_refuse(struct exchange *x, int code, const char *id);
+/* The same with a status that the code does not have. */
+void exchange_error(struct exchange *x, int code, int status, const char *error, const char *description, const char *id);
+/* Neither caches nor history keep it. */
+void exchange_no_store(struct exchange *x);
+/* 405, with the methods that there are. */
+void exchange_method(struct exchange *x, const char *allowed);
+
+/* ---- Forms and who sends them ---- */
+
+struct sender {
+	struct form form;
+	struct certificate *certificate; /* NULL: none */
+	struct client_found client;
+	const char *authorizations[4];   /* more of them are too many in any case */
+	size_t authorization_count;
+};
+
+/*
+ * What the form endpoints have in common, in the order of what it costs: method, type, nothing secret in the URL, rate of the
+ * address, form, certificate. EMA_OK, or it was answered. kind names the record of a refusal.
+ */
+int sender_read(struct exchange *x, const char *kind, struct sender *sender);
+/* Who is it? EMA_OK, or it was answered. endpoint: path of the endpoint below the issuer, "/token". */
+int sender_authenticate(struct exchange *x, const char *kind, const struct clients *clients, const char *endpoint, struct sender *sender);
+void sender_end(struct sender *sender);
+/* Writes a record and answers it. id of the record is the answer's. failed: it counts against the address. */
+void sender_refuse(struct exchange *x, const char *kind, const struct sender *sender, int code, const char *text);
+
+/* ---- Where things are ---- */
+
+/* The issuer below whose path name stands ("/token"), or NULL. */
+const char *route_issuer(const struct exchange *x, const char *path, size_t length);
+/* The path of an issuer without a slash at its end: "" for https://host. */
+const char *route_path(const char *url, size_t *length);
+/* issuer and a path below it, a new string. */
+char *route_url(const char *issuer, const char *below);
+/* The service at whose resource the path is (RFC 9728 3.1); NULL. */
+const struct service *route_resource(const struct exchange *x, const char *path);
+
+/* ---- The endpoints ---- */
+
+void endpoint_token(struct exchange *x);
+void endpoint_revoke(struct exchange *x);
+void endpoint_introspect(struct exchange *x);
+void endpoint_keys(struct exchange *x);
+void endpoint_server_metadata(struct exchange *x);
+void endpoint_resource_metadata(struct exchange *x, const struct service *service);
+void endpoint_health(struct exchange *x);
+void endpoint_ready(struct exchange *x);
+void endpoint_metrics(struct exchange *x);
+
+#endif

@@ -1,0 +1,74 @@
+/* Token revocation (RFC 7009). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "access.h"
+#include "ema/plugin.h"
+#include "exchange.h"
+#include "marks.h"
+#include "pipeline.h"
+#include "query.h"
+
+#define KIND "revocation"
+#define STORE_MS 2000
+#define SKEW_MS 60000
+
+static void answer_done(struct exchange *x, const char *id)
+{
+	exchange_no_store(x);
+	if (id)
+		response_header(x->response, "X-Request-ID", "%s", id);
+	buffer_clear(&x->response->body);
+	x->response->status = 200;
+}
+
+/* The mark is in the store before the record says so, and the record is written before the answer. */
+static void revoke(struct exchange *x, struct sender *sender, const struct service *service, const struct access_token *token)
+{
+	struct failure failure = FAILURE_INIT;
+	struct ema_decision *decision = NULL;
+	const struct mark_target target = { .kind = MARK_TOKEN, .name = token->claims.jti };
+	struct answer_facts facts = { .kind = KIND, .remote = x->remote, .client = sender->client.id, .service = service->conf->id,
+		                      .subject = token->subject, .token_id = token->claims.jti, .authenticated = 1,
+		                      .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT] };
+	int code = EMA_OK;
+	if (strcmp(token->claims.client_id, sender->client.id)) {
+		code = EMA_CLIENT_NOT_ALLOWED;
+		failure_set(&failure, code, "the token was issued to another client");
+	} else {
+		code = marks_revoke(x->context->marks, &target, 0, token->claims.expires * 1000 + SKEW_MS, STORE_MS, &failure);
+	}
+	code = context_answer(x->context, &facts, code, code ? failure.text : "the token was revoked by its client", &decision);
+	if (code)
+		exchange_refuse(x, code, decision ? decision->id : NULL);
+	else
+		answer_done(x, decision->id);
+	metrics_answer(&x->context->metrics, METRICS_REVOKE, code);
+	decision_free(decision);
+}
+
+void endpoint_revoke(struct exchange *x)
+{
+	struct sender sender;
+	struct access_token token = { .memory = NULL };
+	struct failure failure = FAILURE_INIT;
+	if (sender_read(x, KIND, &sender) || sender_authenticate(x, KIND, x->snapshot->clients, "/revoke", &sender))
+		goto end;
+	const char *text = form_value(&sender.form, "token");
+	if (!text) {
+		sender_refuse(x, KIND, &sender, EMA_BAD_REQUEST, "the parameter token is missing");
+		goto end;
+	}
+	/* What is no token of ours, or none any more, needs no revoking (RFC 7009 2.2); the hint is nothing that we need. */
+	const struct service *service = query_service(x, text);
+	int code = service ? query_token(x, service, text, &token, &failure) : EMA_ABSENT;
+	if (!code)
+		revoke(x, &sender, service, &token);
+	else if (code_row(code)->retry)
+		sender_refuse(x, KIND, &sender, code, failure.text);
+	else
+		answer_done(x, NULL);
+end:
+	access_free(&token);
+	sender_end(&sender);
+}

@@ -1,0 +1,186 @@
+/* What the form endpoints have in common: the form, and who sent it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "exchange.h"
+#include "limits.h"
+
+#define STORE_MS 2000
+#define SENDER_MS 5000
+#define SKEW 30
+
+/* An IPv6 host has as many addresses as it likes: its network is counted (RFC 4291 2.5.4). */
+static void rate_name(const char *remote, char out[EXCHANGE_ADDRESS + 8])
+{
+	size_t groups = 0, length = 0;
+	const char *gap = strstr(remote, "::");
+	if (!strchr(remote, ':')) {
+		snprintf(out, EXCHANGE_ADDRESS + 8, "address/%.60s", remote);
+		return;
+	}
+	while (remote[length] && groups < 4 && remote + length != gap)
+		groups += remote[length++] == ':';
+	snprintf(out, EXCHANGE_ADDRESS + 8, "address/%.*s", (int)length, remote);
+}
+
+void sender_refuse(struct exchange *x, const char *kind, const struct sender *sender, int code, const char *text)
+{
+	struct ema_decision *decision = NULL;
+	char name[EXCHANGE_ADDRESS + 8];
+	if (x->snapshot && code != EMA_RATE_LIMITED) {
+		const struct conf_rates *rates = &x->snapshot->conf->rates;
+		rate_name(x->remote, name);
+		/* One has been taken already. Our own trouble is no failure of theirs. */
+		if (!code_row(code)->retry)
+			limits_charge(x->context->limits, name, rates->address, rates->failure_cost - 1);
+	}
+	struct answer_facts facts = { .kind = kind, .remote = x->remote, .client = sender ? sender->client.claimed : NULL,
+		                      .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT] };
+	code = context_answer(x->context, &facts, code, text, &decision);
+	/* RFC 6749 5.2: with the scheme that was used. */
+	if (code_row(code)->token_status == 401 && sender && sender->client.header)
+		response_header(x->response, "WWW-Authenticate", "Basic realm=\"ema\", charset=\"UTF-8\"");
+	if (code == EMA_PROOF_NONCE) {
+		char nonce[DPOP_NONCE];
+		if (x->context->nonces && !dpop_nonce(x->context->nonces, x->now, nonce, NULL))
+			response_header(x->response, "DPoP-Nonce", "%s", nonce);
+	}
+	exchange_refuse(x, code, decision ? decision->id : NULL);
+	decision_free(decision);
+}
+
+/* Names that hold secrets, of which none may stand in a URL: it is written into logs on the way (JAG-06). */
+static int has_secret(const char *query)
+{
+	static const char *const names[] = { "assertion", "client_assertion", "client_secret", "access_token", "token", "code", "subject_token" };
+	char copy[EXCHANGE_PATH_MOST];
+	for (size_t length; query && *query; query += length + (query[length] == '&')) {
+		length = strcspn(query, "&");
+		size_t name = strcspn(query, "=&");
+		if (name >= sizeof copy)
+			return 1;
+		memcpy(copy, query, name);
+		long decoded = form_decode(copy, name);
+		if (decoded < 0)
+			return 1;
+		copy[decoded] = 0;
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+			if (!strcasecmp(copy, names[i]))
+				return 1;
+	}
+	return 0;
+}
+
+static int is_form(const struct ema_request *request)
+{
+	static const char type[] = "application/x-www-form-urlencoded";
+	const char *value = request_header(request, "Content-Type", 0);
+	if (!value || request_header(request, "Content-Type", 1) || request_header(request, "Content-Encoding", 0))
+		return 0;
+	size_t length = strcspn(value, ";");
+	while (length && (value[length - 1] == ' ' || value[length - 1] == '\t'))
+		length--;
+	return length == sizeof type - 1 && !strncasecmp(value, type, length);
+}
+
+/* The certificate of the connection, or that which a named proxy hands on; from anybody else the header does not count (JAG-20). */
+static int read_certificate(struct exchange *x, struct sender *sender, struct failure *failure)
+{
+	const struct conf_certificates *conf = &x->snapshot->conf->client_certificates;
+	const char *text = x->proxied && conf->header ? request_header(x->request, conf->header, 0) : x->request->items[EMA_REQUEST_CERTIFICATE];
+	if (x->proxied && conf->header && request_header(x->request, conf->header, 1))
+		return failure_set(failure, EMA_BAD_REQUEST, "the header %.60s stands twice", conf->header);
+	if (!text || !*text)
+		return EMA_OK;
+	return certificate_read(text, strlen(text), &sender->certificate, failure);
+}
+
+static int certificate_is_verified(const struct exchange *x)
+{
+	const struct conf_certificates *conf = &x->snapshot->conf->client_certificates;
+	const char *trusted = x->request->items[EMA_REQUEST_CERTIFICATE_TRUSTED];
+	return x->proxied && conf->header ? conf->verified : trusted && !strcmp(trusted, "1");
+}
+
+int sender_read(struct exchange *x, const char *kind, struct sender *sender)
+{
+	struct failure failure = FAILURE_INIT;
+	char name[EXCHANGE_ADDRESS + 8];
+	*sender = (struct sender){ .authorization_count = 0 };
+	if (strcmp(x->method, "POST")) {
+		exchange_method(x, "POST");
+		return x->code;
+	}
+	if (!x->snapshot) {
+		exchange_refuse(x, EMA_CONFIG, NULL);
+		return x->code;
+	}
+	rate_name(x->remote, name);
+	int64_t wait = limits_take(x->context->limits, name, x->snapshot->conf->rates.address, 1);
+	if (wait) {
+		response_header(x->response, "Retry-After", "%lld", (long long)wait);
+		sender_refuse(x, kind, NULL, EMA_RATE_LIMITED, "too many requests from this address (rates.address)");
+		return x->code;
+	}
+	if (has_secret(x->query)) {
+		sender_refuse(x, kind, NULL, EMA_SECRET_IN_URL, "a parameter that holds a secret stands in the query of the URL: it belongs into the body");
+		return x->code;
+	}
+	if (!is_form(x->request)) {
+		sender_refuse(x, kind, NULL, EMA_BAD_REQUEST, "the body is not application/x-www-form-urlencoded");
+		return x->code;
+	}
+	int code = form_parse(x->request->body, x->request->body_length, &sender->form, &failure);
+	if (!code)
+		code = read_certificate(x, sender, &failure);
+	if (code) {
+		/* Too large is a fault of the request here, not of a token. */
+		sender_refuse(x, kind, NULL, code == EMA_TOO_LARGE ? EMA_BAD_REQUEST : code, failure.text);
+		return x->code;
+	}
+	for (size_t i = 0; i < 4; i++) {
+		const char *value = request_header(x->request, "Authorization", i);
+		if (value)
+			sender->authorizations[sender->authorization_count++] = value;
+	}
+	return EMA_OK;
+}
+
+int sender_authenticate(struct exchange *x, const char *kind, const struct clients *clients, const char *endpoint, struct sender *sender)
+{
+	struct failure failure = FAILURE_INIT;
+	char *url = route_url(x->issuer, endpoint);
+	if (!url) {
+		exchange_refuse(x, EMA_OUT_OF_MEMORY, NULL);
+		return x->code;
+	}
+	struct client_request request = {
+		.authorizations = sender->authorizations,
+		.authorization_count = sender->authorization_count,
+		.form = &sender->form,
+		.certificate = sender->certificate,
+		.certificate_verified = certificate_is_verified(x),
+		.issuer = x->issuer,
+		.endpoint = url,
+		.store = x->context->store,
+		.now = x->now,
+		.skew = SKEW,
+		.forgets_before = x->context->forgets_before,
+		.deadline = clock_monotonic(&x->context->clock) + SENDER_MS,
+		.store_ms = STORE_MS,
+	};
+	int code = client_authenticate(clients, &request, &sender->client, &failure);
+	free(url);
+	if (!code)
+		return EMA_OK;
+	sender_refuse(x, kind, sender, code, failure.text);
+	return x->code;
+}
+
+void sender_end(struct sender *sender)
+{
+	form_free(&sender->form);
+	certificate_free(sender->certificate);
+}
