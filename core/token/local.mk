@@ -2,5 +2,9 @@ noinst_LTLIBRARIES += core/token/libtoken.la
 core_token_libtoken_la_CPPFLAGS = $(TOKEN_CPPFLAGS)
 core_token_libtoken_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 core_token_libtoken_la_SOURCES = \
-	core/token/form.c core/token/form.h
+	core/token/access.c core/token/access.h core/token/access_read.c \
+	core/token/form.c core/token/form.h \
+	core/token/key_set.c core/token/key_set.h \
+	core/token/keyfolder.c core/token/keyfolder.h \
+	core/token/keyring.c core/token/keyring.h
 CORE_FOLDERS += core/token/libtoken.la
