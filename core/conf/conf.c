@@ -319,7 +319,7 @@ static struct conf_node *tree_build(struct loader *loader, const char *main)
 
 /* ---- Typed values ---- */
 
-static void *entries(struct reader *reader, const char *name, size_t size, const struct conf_node **list, size_t *count)
+void *conf_entries(struct reader *reader, const char *name, size_t size, const struct conf_node **list, size_t *count)
 {
 	*list = conf_child(reader->conf->root, name);
 	*count = value_groups(reader, *list);
@@ -328,7 +328,7 @@ static void *entries(struct reader *reader, const char *name, size_t size, const
 	return memory;
 }
 
-static void unique(struct reader *reader, const char *id, const struct conf_node *node, const char *other, const struct conf_node *first)
+void conf_unique(struct reader *reader, const char *id, const struct conf_node *node, const char *other, const struct conf_node *first)
 {
 	if (id && other && !strcmp(id, other))
 		finding_node(reader->findings, "E-DUPLICATE", node, "the id \"%.64s\" stands at %s:%d already", id, first->file, first->line);
@@ -336,26 +336,26 @@ static void unique(struct reader *reader, const char *id, const struct conf_node
 
 #define EACH_UNIQUE(reader, list, i, id_member, node_member) \
 	for (size_t before = 0; before < (i); before++) \
-		unique(reader, (list)[i].id_member, (list)[i].node_member, (list)[before].id_member, (list)[before].node_member)
+		conf_unique(reader, (list)[i].id_member, (list)[i].node_member, (list)[before].id_member, (list)[before].node_member)
 
 static void instances_read(struct reader *reader)
 {
 	struct conf *conf = reader->conf;
 	const struct conf_node *list = NULL;
-	conf->providers = entries(reader, "providers", sizeof *conf->providers, &list, &conf->provider_count);
+	conf->providers = conf_entries(reader, "providers", sizeof *conf->providers, &list, &conf->provider_count);
 	for (size_t i = 0; i < conf->provider_count; i++) {
 		conf->providers[i].instance.node = &list->children[i];
 		conf->providers[i].fetch = conf->fetch;
 		section_read(reader, &section_provider, &list->children[i], &conf->providers[i], 1);
 		EACH_UNIQUE(reader, conf->providers, i, instance.id, instance.node);
 	}
-	conf->directories = entries(reader, "directories", sizeof *conf->directories, &list, &conf->directory_count);
+	conf->directories = conf_entries(reader, "directories", sizeof *conf->directories, &list, &conf->directory_count);
 	for (size_t i = 0; i < conf->directory_count; i++) {
 		conf->directories[i].instance.node = &list->children[i];
 		section_read(reader, &section_directory, &list->children[i], &conf->directories[i], 1);
 		EACH_UNIQUE(reader, conf->directories, i, instance.id, instance.node);
 	}
-	conf->guards = entries(reader, "guards", sizeof *conf->guards, &list, &conf->guard_count);
+	conf->guards = conf_entries(reader, "guards", sizeof *conf->guards, &list, &conf->guard_count);
 	for (size_t i = 0; i < conf->guard_count; i++) {
 		conf->guards[i].instance.node = &list->children[i];
 		section_read(reader, &section_guard, &list->children[i], &conf->guards[i], 1);
@@ -373,7 +373,7 @@ static void sinks_read(struct reader *reader)
 {
 	struct conf *conf = reader->conf;
 	const struct conf_node *list = NULL;
-	conf->sinks = entries(reader, "audit", sizeof *conf->sinks, &list, &conf->sink_count);
+	conf->sinks = conf_entries(reader, "audit", sizeof *conf->sinks, &list, &conf->sink_count);
 	for (size_t i = 0; i < conf->sink_count; i++) {
 		struct conf_instance *instance = &conf->sinks[i].instance;
 		size_t same = 1;
@@ -399,29 +399,11 @@ static void sinks_read(struct reader *reader)
 		section_read(reader, memory ? &section_store_memory : &section_store, store, conf, 1);
 }
 
-static void clients_read(struct reader *reader)
-{
-	struct conf *conf = reader->conf;
-	const struct conf_node *list = NULL;
-	conf->clients = entries(reader, "clients", sizeof *conf->clients, &list, &conf->client_count);
-	for (size_t i = 0; i < conf->client_count; i++) {
-		struct conf_client *client = &conf->clients[i];
-		const struct conf_node *node = client->node = &list->children[i];
-		int keys = (conf_child(node, "jwks_file") != NULL) + (conf_child(node, "jwks_url") != NULL), secret = conf_child(node, "secret") != NULL;
-		section_read(reader, &section_client, node, client, 1);
-		if (conf_child(node, "auth") && (client->auth == AUTH_PRIVATE_KEY_JWT ? keys != 1 || secret : keys || !secret))
-			finding_node(reader->findings, "E-VALUE", node, client->auth == AUTH_PRIVATE_KEY_JWT ?
-				     "private_key_jwt wants jwks_file or jwks_url, one of them, and no secret" :
-				     "client_secret_basic and client_secret_post want secret = { file = \"PATH\"; } and no keys");
-		EACH_UNIQUE(reader, conf->clients, i, id, node);
-	}
-}
-
 static void services_read(struct reader *reader)
 {
 	struct conf *conf = reader->conf;
 	const struct conf_node *list = NULL;
-	conf->stacks = entries(reader, "stacks", sizeof *conf->stacks, &list, &conf->stack_count);
+	conf->stacks = conf_entries(reader, "stacks", sizeof *conf->stacks, &list, &conf->stack_count);
 	/* Ids first: stacks name each other in any order. */
 	for (size_t i = 0; i < conf->stack_count; i++) {
 		conf->stacks[i].node = &list->children[i];
@@ -430,28 +412,11 @@ static void services_read(struct reader *reader)
 	}
 	for (size_t i = 0; i < conf->stack_count; i++)
 		stack_read(reader, &list->children[i], &conf->stacks[i]);
-	conf->services = entries(reader, "services", sizeof *conf->services, &list, &conf->service_count);
+	conf->services = conf_entries(reader, "services", sizeof *conf->services, &list, &conf->service_count);
 	for (size_t i = 0; i < conf->service_count; i++) {
 		service_read(reader, &list->children[i], &conf->services[i]);
 		EACH_UNIQUE(reader, conf->services, i, id, node);
 	}
-	for (size_t i = 0; i < conf->client_count; i++)
-		for (size_t j = 0; j < conf->clients[i].services.count; j++) {
-			const char *names[2] = { NULL, NULL };
-			char hint[128];
-			size_t k = 0;
-			while (k < conf->service_count && (!conf->services[k].id || strcmp(conf->services[k].id, conf->clients[i].services.list[j])))
-				k++;
-			if (k < conf->service_count)
-				continue;
-			for (k = 0; k < conf->service_count && !names[0]; k++) {
-				names[0] = conf->services[k].id;
-				if (names[0] && !conf_nearest(conf->clients[i].services.list[j], names))
-					names[0] = NULL;
-			}
-			finding_node(reader->findings, "E-UNKNOWN", conf_child(conf->clients[i].node, "services"), "there is no service \"%.64s\"%s",
-				     conf->clients[i].services.list[j], value_hint(conf->clients[i].services.list[j], names, hint));
-		}
 }
 
 static void values_read(struct loader *loader)
@@ -466,6 +431,7 @@ static void values_read(struct loader *loader)
 	sinks_read(reader);
 	clients_read(reader);
 	services_read(reader);
+	clients_lint(reader);
 	lint_run(reader);
 }
 

@@ -124,6 +124,7 @@ struct conf_provider {
 	struct conf_strings actors;      /* that may act; empty: any */
 	int64_t actor_depth;
 	struct conf_strings clients;     /* that may come with its assertions; empty: any */
+	int public_clients;              /* clients with auth = "none" may come with its assertions */
 };
 
 struct conf_directory {
@@ -142,15 +143,40 @@ struct conf_sink {
 	enum conf_on_failure on_failure;
 };
 
-enum conf_auth { AUTH_PRIVATE_KEY_JWT, AUTH_SECRET_BASIC, AUTH_SECRET_POST };
+enum conf_auth { AUTH_PRIVATE_KEY_JWT, AUTH_SECRET_BASIC, AUTH_SECRET_POST, AUTH_TLS, AUTH_TLS_SELF_SIGNED, AUTH_NONE };
+#define AUTH_BIT(auth) (1u << (auth))
+#define GRANT_JWT_BEARER 1u /* of conf_client's grants */
 
-struct conf_client { /* used by the token endpoint; parsed and linted now */
+/* A secret, or a source of keys, and when it counts. */
+struct conf_credential {
+	const struct conf_node *secret;  /* has one of file, fd and credential: for conf_secret(); NULL: keys */
+	const char *jwks_file, *jwks_url, *jwks; /* one of them */
+	int64_t not_before, not_after;   /* seconds since 1970; 0: no bound */
+	const struct conf_node *node;
+};
+
+struct conf_client { /* or caller */
 	const char *id;
 	enum conf_auth auth;
-	const char *jwks_file, *jwks_url;
-	const struct conf_node *secret;  /* { file }, { fd } or { credential } */
+	struct conf_credential *credentials; size_t credential_count; /* all of one kind, as auth wants it */
+	struct conf_credential only;     /* what jwks_file, jwks_url, jwks and secret say, before it joins them */
+	const char *certificate_file;    /* with AUTH_TLS_SELF_SIGNED */
+	const char *subject_dn, *san_dns, *san_uri, *san_ip, *san_email; /* with AUTH_TLS: one of them */
+	unsigned algorithms;             /* of its assertions: set of JOSE_BIT() */
+	struct conf_strings internal_hosts; /* for jwks_url */
+	int insecure_http;
 	struct conf_strings scopes, services; /* empty: any */
 	int64_t token_lifetime;          /* seconds */
+	unsigned grants;                 /* GRANT_ bits; none: it gets no tokens */
+	int proof_required;              /* dpop = "required" */
+	int certificate_bound;
+	const struct conf_node *node;
+};
+
+struct conf_documents { /* clients whose id is a URL: off while hosts and urls are empty */
+	struct conf_strings hosts, urls, internal_hosts;
+	int insecure_http, strict, public;
+	struct conf_client client;       /* what holds for all of them; its id is NULL */
 	const struct conf_node *node;
 };
 
@@ -227,6 +253,8 @@ struct conf {
 	struct conf_instance store;      /* plugin "memory" if it is absent */
 	int64_t store_entries, store_bytes, store_quota; /* of the memory store */
 	struct conf_client *clients; size_t client_count;
+	struct conf_client *callers; size_t caller_count; /* who may ask about tokens and decisions, for their services */
+	struct conf_documents documents;
 	struct conf_stack *stacks; size_t stack_count;
 	struct conf_service *services; size_t service_count;
 	void *memory;
@@ -257,6 +285,11 @@ void conf_free(struct conf *conf);
  */
 char *conf_file(const struct conf *conf, const struct conf_node *node, const char *path, size_t most, int secret, size_t *length,
                 struct findings *findings);
+/*
+ * Reads a secret: group has one of file, fd and credential (others of its keys are the caller's). A new string without the end
+ * of line, wipe and free() it; NULL: a finding was added. key is what messages call it.
+ */
+char *conf_secret(const struct conf *conf, const struct conf_node *group, const char *key, size_t *length, struct findings *findings);
 /* Reads any file in libconfig syntax with the same rules, for conf's users that keep data in it (people.conf). */
 struct conf *conf_read_data(const char *path, struct findings *findings);
 /* An absolute path: a relative one begins at the folder of the file in which node stands. A new string. */

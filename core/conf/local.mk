@@ -3,6 +3,7 @@ core_conf_libconf_la_CPPFLAGS = $(CONF_CPPFLAGS)
 core_conf_libconf_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 core_conf_libconf_la_SOURCES = \
 	core/conf/arena.c core/conf/arena.h \
+	core/conf/clients.c \
 	core/conf/conf.c core/conf/conf.h \
 	core/conf/file.c core/conf/file.h \
 	core/conf/finding.c \
@@ -11,6 +12,7 @@ core_conf_libconf_la_SOURCES = \
 	core/conf/rules.c \
 	core/conf/scan.c core/conf/scan.h \
 	core/conf/schema.c core/conf/schema.h \
+	core/conf/secret.c \
 	core/conf/service.c \
 	core/conf/tree.c core/conf/tree.h \
 	core/conf/unit.c \

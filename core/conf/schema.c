@@ -24,7 +24,10 @@ static const char *const durability_words[] = { "process", "disk", NULL };
 static const char *const mode_words[] = { "enforce", "shadow", NULL };
 static const char *const binding_words[] = { "optional", "required", NULL };
 static const char *const access_words[] = { "read", "write", NULL };
-static const char *const auth_words[] = { "private_key_jwt", "client_secret_basic", "client_secret_post", NULL };
+static const char *const auth_words[] = { "private_key_jwt", "client_secret_basic", "client_secret_post", "tls_client_auth", "self_signed_tls_client_auth", "none", NULL };
+static const char *const caller_auth_words[] = { "private_key_jwt", "client_secret_basic", "client_secret_post", "tls_client_auth", "self_signed_tls_client_auth", NULL };
+static const char *const grant_words[] = { "jwt-bearer", "none", NULL };
+static const char *const proof_words[] = { "optional", "required", NULL };
 
 static const struct conf_key fetch_keys[] = {
 	{ "proxy", KEY_STRING, FORM_URL, 0, AT(conf_fetch, proxy), 0, 0, NULL, NULL, NULL, "HTTP proxy, as http://HOST:PORT; none is taken from the environment" },
@@ -65,6 +68,7 @@ static const struct conf_key provider_keys[] = {
 	{ "actors", KEY_STRINGS, FORM_ANY, 0, AT(conf_provider, actors), 0, 0, NULL, NULL, NULL, "subjects that may act; default: any" },
 	{ "actor_depth", KEY_INT, FORM_ANY, 0, AT(conf_provider, actor_depth), 1, 8, "1", NULL, NULL, "how deep actors may be nested" },
 	{ "clients", KEY_STRINGS, FORM_ANY, 0, AT(conf_provider, clients), 0, 0, NULL, NULL, NULL, "client ids that may come with its assertions; default: any" },
+	{ "public_clients", KEY_BOOL, FORM_ANY, 0, AT(conf_provider, public_clients), 0, 0, "false", NULL, NULL, "clients with auth = \"none\" may come with its assertions" },
 };
 SECTION(provider, "provider", 1);
 
@@ -111,17 +115,74 @@ static const struct conf_key secret_keys[] = {
 };
 SECTION(secret, "secret", 0);
 
+#define VALIDITY_KEYS(type) \
+	{ "not_before", KEY_DATE, FORM_ANY, 0, AT(type, not_before), 0, 0, NULL, NULL, NULL, "it counts from then on" }, \
+	{ "not_after", KEY_DATE, FORM_ANY, 0, AT(type, not_after), 0, 0, NULL, NULL, NULL, "it counts until then" }
+
+static const struct conf_key client_secret_keys[] = {
+	{ "file", KEY_STRING, FORM_PATH, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a file that nobody but its owner may read" },
+	{ "fd", KEY_INT, FORM_ANY, 0, NOWHERE, 3, 65535, NULL, NULL, NULL, "a descriptor that the process was started with" },
+	{ "credential", KEY_STRING, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a systemd credential, by name" },
+	VALIDITY_KEYS(conf_credential),
+};
+SECTION(client_secret, "secret of a client", 0);
+
+#define JWKS_KEYS(type, member) \
+	{ "jwks_file", KEY_STRING, FORM_FILE, 0, AT(type, member jwks_file), 0, 0, NULL, NULL, NULL, "its public keys, for private_key_jwt" }, \
+	{ "jwks_url", KEY_STRING, FORM_URL, 0, AT(type, member jwks_url), 0, 0, NULL, NULL, NULL, "where its public keys are, for private_key_jwt" }, \
+	{ "jwks", KEY_STRING, FORM_ANY, 0, AT(type, member jwks), 0, 0, NULL, NULL, NULL, "its public keys, written here" }
+
+static const struct conf_key client_key_keys[] = {
+	JWKS_KEYS(conf_credential, ),
+	VALIDITY_KEYS(conf_credential),
+};
+SECTION(client_key, "keys of a client", 0);
+
+#define CLIENT_KEYS(words, services_required) \
+	{ "id", KEY_STRING, FORM_ANY, 1, AT(conf_client, id), 0, 0, NULL, NULL, NULL, "client_id" }, \
+	{ "auth", KEY_WORD, FORM_ANY, 1, AT(conf_client, auth), 0, 0, NULL, words, NULL, "how it proves who it is" }, \
+	JWKS_KEYS(conf_client, only.), \
+	{ "keys", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_client_key, "several sources of its public keys, with the dates between which they count" }, \
+	{ "secret", KEY_SECRET, FORM_ANY, 0, AT(conf_client, only.secret), 0, 0, NULL, NULL, &section_secret, "its secret, for client_secret_basic and client_secret_post" }, \
+	{ "secrets", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_client_secret, "several secrets, with the dates between which they count" }, \
+	{ "certificate_file", KEY_STRING, FORM_FILE, 0, AT(conf_client, certificate_file), 0, 0, NULL, NULL, NULL, "its certificates, for self_signed_tls_client_auth" }, \
+	{ "subject_dn", KEY_STRING, FORM_ANY, 0, AT(conf_client, subject_dn), 0, 0, NULL, NULL, NULL, "for tls_client_auth: the subject of its certificate, as RFC 4514 writes it," }, \
+	{ "san_dns", KEY_STRING, FORM_ANY, 0, AT(conf_client, san_dns), 0, 0, NULL, NULL, NULL, "or a DNS name," }, \
+	{ "san_uri", KEY_STRING, FORM_ANY, 0, AT(conf_client, san_uri), 0, 0, NULL, NULL, NULL, "or a URI," }, \
+	{ "san_ip", KEY_STRING, FORM_ANY, 0, AT(conf_client, san_ip), 0, 0, NULL, NULL, NULL, "or an IP address," }, \
+	{ "san_email", KEY_STRING, FORM_ANY, 0, AT(conf_client, san_email), 0, 0, NULL, NULL, NULL, "or an e-mail address of its subjectAltName; one of the five" }, \
+	{ "algorithms", KEY_WORDS, FORM_ANY, 0, AT(conf_client, algorithms), JOSE_RS256, 0, "RS256 PS256 ES256 EdDSA Ed25519", algorithm_words, NULL, "signature algorithms of its assertions" }, \
+	{ "internal_hosts", KEY_STRINGS, FORM_HOST, 0, AT(conf_client, internal_hosts), 0, 0, NULL, NULL, NULL, "hosts of jwks_url that may have private addresses" }, \
+	{ "insecure_http", KEY_BOOL, FORM_ANY, 0, AT(conf_client, insecure_http), 0, 0, "false", NULL, NULL, "plain http, on loopback alone" }, \
+	{ "services", KEY_STRINGS, FORM_ANY, services_required, AT(conf_client, services), 0, 0, NULL, NULL, NULL, services_required ? "services that it speaks for" : "services that it may reach; default: all" }
+
+#define CLIENT_TOKEN_KEYS(type, member) \
+	{ "scopes", KEY_STRINGS, FORM_SCOPE, 0, AT(type, member scopes), 0, 0, NULL, NULL, NULL, "scopes that it may have; default: any" }, \
+	{ "token_lifetime", KEY_SECONDS, FORM_ANY, 0, AT(type, member token_lifetime), 60, 86400, "1h", NULL, NULL, "lifetime of the access tokens that it gets" }, \
+	{ "dpop", KEY_WORD, FORM_ANY, 0, AT(type, member proof_required), 0, 0, "optional", proof_words, NULL, "whether it gets tokens without a DPoP proof" }
+
 static const struct conf_key client_keys[] = {
-	{ "id", KEY_STRING, FORM_ANY, 1, AT(conf_client, id), 0, 0, NULL, NULL, NULL, "client_id" },
-	{ "auth", KEY_WORD, FORM_ANY, 1, AT(conf_client, auth), 0, 0, NULL, auth_words, NULL, "how it proves who it is" },
-	{ "jwks_file", KEY_STRING, FORM_FILE, 0, AT(conf_client, jwks_file), 0, 0, NULL, NULL, NULL, "its public keys, for private_key_jwt" },
-	{ "jwks_url", KEY_STRING, FORM_URL, 0, AT(conf_client, jwks_url), 0, 0, NULL, NULL, NULL, "where its public keys are, for private_key_jwt" },
-	{ "secret", KEY_SECRET, FORM_ANY, 0, AT(conf_client, secret), 0, 0, NULL, NULL, &section_secret, "its secret, for client_secret_basic and client_secret_post" },
-	{ "scopes", KEY_STRINGS, FORM_SCOPE, 0, AT(conf_client, scopes), 0, 0, NULL, NULL, NULL, "scopes that it may have; default: any" },
-	{ "services", KEY_STRINGS, FORM_ANY, 0, AT(conf_client, services), 0, 0, NULL, NULL, NULL, "services that it may reach; default: all" },
-	{ "token_lifetime", KEY_SECONDS, FORM_ANY, 0, AT(conf_client, token_lifetime), 60, 86400, "1h", NULL, NULL, "lifetime of the access tokens that it gets" },
+	CLIENT_KEYS(auth_words, 0),
+	CLIENT_TOKEN_KEYS(conf_client, ),
+	{ "grants", KEY_WORDS, FORM_ANY, 0, AT(conf_client, grants), 0, 0, "jwt-bearer", grant_words, NULL, "grants that it may use; none: it gets no more tokens" },
+	{ "certificate_bound", KEY_BOOL, FORM_ANY, 0, AT(conf_client, certificate_bound), 0, 0, "false", NULL, NULL, "its tokens are bound to its TLS certificate" },
 };
 SECTION(client, "client", 0);
+
+static const struct conf_key caller_keys[] = { CLIENT_KEYS(caller_auth_words, 1) };
+SECTION(caller, "caller", 0);
+
+static const struct conf_key documents_keys[] = {
+	{ "hosts", KEY_STRINGS, FORM_HOST, 0, AT(conf_documents, hosts), 0, 0, NULL, NULL, NULL, "hosts any URL of which may be a client id" },
+	{ "urls", KEY_STRINGS, FORM_URL, 0, AT(conf_documents, urls), 0, 0, NULL, NULL, NULL, "URLs that are client ids" },
+	{ "internal_hosts", KEY_STRINGS, FORM_HOST, 0, AT(conf_documents, internal_hosts), 0, 0, NULL, NULL, NULL, "hosts that may have private addresses" },
+	{ "insecure_http", KEY_BOOL, FORM_ANY, 0, AT(conf_documents, insecure_http), 0, 0, "false", NULL, NULL, "plain http, on loopback alone" },
+	{ "strict", KEY_BOOL, FORM_ANY, 0, AT(conf_documents, strict), 0, 0, "false", NULL, NULL, "refuse a document that lists the id-jag profile and lacks its grant types" },
+	{ "public", KEY_BOOL, FORM_ANY, 0, AT(conf_documents, public), 0, 0, "false", NULL, NULL, "take documents without keys; their tokens are always bound to a DPoP key" },
+	{ "services", KEY_STRINGS, FORM_ANY, 0, AT(conf_documents, client.services), 0, 0, NULL, NULL, NULL, "services that these clients may reach; default: all" },
+	CLIENT_TOKEN_KEYS(conf_documents, client.),
+};
+SECTION(documents, "client_documents", 0);
 
 static const struct conf_key stack_keys[] = {
 	{ "id", KEY_STRING, FORM_ID, 1, AT(conf_stack, id), 0, 0, NULL, NULL, NULL, "the name that rules use" },
@@ -286,14 +347,19 @@ static const struct conf_key top_keys[] = {
 	{ "audit", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_audit, "audit sinks" },
 	{ "store", KEY_GROUP, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_store_memory, "replay, revocation and epochs" },
 	{ "clients", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_client, "OAuth clients of the token endpoint" },
+	{ "client_documents", KEY_GROUP, FORM_ANY, 0, AT(conf, documents.node), 0, 0, NULL, NULL, &section_documents, "clients whose id is a URL: where their metadata documents may be; default: there are none" },
+	{ "callers", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_caller, "resource servers and gateways, who may ask about tokens and decisions" },
 	{ "stacks", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_stack, "named stacks of identity rules" },
 	{ "services", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_service, "MCP servers" },
 };
 SECTION(top, "ema.conf", 0);
 
 const struct conf_section *const sections[] = {
-	&section_top, &section_fetch, &section_rates, &section_provider, &section_directory, &section_guard, &section_audit, &section_store,
-	&section_store_memory, &section_secret, &section_client, &section_stack, &section_service, &section_former_issuer, &section_rule,
+	&section_top, &section_fetch, &section_rates,
+	&section_provider, &section_directory, &section_guard, &section_audit,
+	&section_store, &section_store_memory, &section_secret,
+	&section_client, &section_client_secret, &section_client_key, &section_caller, &section_documents,
+	&section_stack, &section_service, &section_former_issuer, &section_rule,
 	&section_rule_when, &section_window, &section_audience, &section_scope_map, &section_service_directory, &section_scope,
 	&section_grant, &section_deny, &section_grant_when, &section_argument, &section_permissions, NULL
 };
@@ -301,7 +367,8 @@ const struct conf_section *const sections[] = {
 static const char *const provider_names[] = {
 	"id", "plugin", "authority", "accepts", "guests", "replay", "replay_uses", "scope_rule", "drop_unknown_scopes", "algorithms",
 	"skew", "max_lifetime", "max_age", "stale_keys", "read_only_after", "cooldown", "kidless_keys", "jwks_url", "jwks_file", "jwks",
-	"jwks_hosts", "internal_hosts", "fetch", "insecure_http", "aud_tenants", "actor_required", "actors", "actor_depth", "clients", NULL
+	"jwks_hosts", "internal_hosts", "fetch", "insecure_http", "aud_tenants", "actor_required", "actors", "actor_depth", "clients",
+	"public_clients", NULL
 };
 static const char *const directory_names[] = { "id", "plugin", "max_age", "on_failure", NULL };
 static const char *const guard_names[] = { "id", "plugin", NULL };

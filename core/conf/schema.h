@@ -62,8 +62,9 @@ struct conf_section {
 	int open;            /* other keys are the plugin's */
 };
 
-extern const struct conf_section section_top, section_fetch, section_rates, section_provider, section_directory, section_guard, section_audit,
-	section_store, section_store_memory, section_client, section_stack, section_service, section_rule, section_rule_when,
+extern const struct conf_section section_top, section_fetch, section_rates, section_provider, section_directory, section_guard,
+	section_audit, section_store, section_store_memory, section_client, section_client_secret, section_client_key, section_caller,
+	section_documents, section_stack, section_service, section_rule, section_rule_when,
 	section_window, section_audience, section_scope_map, section_service_directory, section_scope, section_grant, section_deny,
 	section_grant_when, section_argument, section_permissions, section_former_issuer, section_secret;
 /* All of them, ends with NULL. */
@@ -97,6 +98,12 @@ const char *value_hint(const char *wrong, const char *const *names, char out[128
 /* Text of a configuration for a message: short and without control characters. */
 const char *value_show(const char *text, char out[96]);
 
+/* conf.c: the groups of a top-level list, in memory of the arena; two with one id. */
+void *conf_entries(struct reader *reader, const char *name, size_t size, const struct conf_node **list, size_t *count);
+void conf_unique(struct reader *reader, const char *id, const struct conf_node *node, const char *other, const struct conf_node *first);
+/* clients.c: clients, callers, client_documents; and, when the services are read, what they name. */
+void clients_read(struct reader *reader);
+void clients_lint(struct reader *reader);
 /* rules.c */
 void rules_read(struct reader *reader, const struct conf_node *node, int guards, const char *what, struct conf_rules *out);
 /* service.c: one service; what it names must have been read. */

@@ -206,7 +206,10 @@ static const char *value_string(struct reader *reader, const struct conf_key *ke
 		if (!strcmp(key->name, "proxy")) {
 			http = 2;
 		} else {
-			const struct conf_node *insecure = conf_child(group, "insecure_http");
+			/* Beside it, or beside the list in whose group it stands; the one at the top is for our own URLs. */
+			const struct conf_node *insecure = conf_child(group, "insecure_http"), *outer = group && group->parent ? group->parent->parent : NULL;
+			if (!insecure && outer && outer->parent)
+				insecure = conf_child(outer, "insecure_http");
 			http = insecure && insecure->kind == CONF_BOOL && insecure->integer;
 		}
 		wrong = url_wrong(text, key->form, http);

@@ -1,21 +1,12 @@
 /* The settings of an instance, as its plugin asks for them in open; what nobody asked for is a finding. */
-#include <ctype.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lent.h"
 #include "secret.h"
 
-#define SECRET_MOST 65536
 #define FILE_MOST ((size_t)16 << 20)
 #define ASKED_MOST 4096
-/* systemd hands a unit its credentials there; a name without a slash is one of emad's. */
-#define CREDENTIALS "/run/credentials/"
-#define CREDENTIALS_UNIT "emad.service/"
 
 /* The instance while its open asks, in the thread that runs it; else NULL. */
 static struct instance *asking(const ema_conf *conf)
@@ -306,10 +297,10 @@ int host_conf_fail(ema_conf *conf, const char *key, const char *text)
 /* ---- Files and secrets ---- */
 
 /* Into the instance's own memory, which is wiped when it is closed. */
-static int file_into(struct instance *instance, const struct conf_node *node, const char *path, size_t most, int secret, const char **out, size_t *length)
+static int file_into(struct instance *instance, const struct conf_node *node, const char *path, size_t most, const char **out, size_t *length)
 {
 	size_t bytes = 0;
-	char *text = conf_file(instance->settings.conf, node, path, most, secret, &bytes, instance->findings);
+	char *text = conf_file(instance->settings.conf, node, path, most, 0, &bytes, instance->findings);
 	if (!text) {
 		instance->conf_failed = 1;
 		return EMA_CONFIG;
@@ -339,85 +330,31 @@ int host_conf_file(ema_conf *conf, const char *path, size_t most, const char **o
 			break;
 		}
 	}
-	return file_into(instance, node, path, most && most < FILE_MOST ? most : FILE_MOST, 0, out, length);
-}
-
-/* Always from the beginning, so that a reload reads it again. */
-static int read_descriptor(struct instance *instance, const struct conf_node *node, const char **out, size_t *length)
-{
-	struct stat now;
-	int fd = node->integer > 2 && node->integer < 65536 ? (int)node->integer : -1;
-	char *text = NULL;
-	size_t used = 0;
-	if (fd < 0 || fstat(fd, &now) || !S_ISREG(now.st_mode))
-		return WRONG(instance, node, "fd is no open file of this process (3 or more; a file or a memfd, not a pipe)");
-	if (now.st_size < 0 || now.st_size > SECRET_MOST)
-		return WRONG(instance, node, "the file of fd is over %d bytes", SECRET_MOST);
-	text = room_take(&instance->room, (size_t)now.st_size + 1);
-	if (!text)
-		return out_of_memory(instance);
-	while (used < (size_t)now.st_size) {
-		ssize_t got = pread(fd, text + used, (size_t)now.st_size - used, (off_t)used);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return WRONG(instance, node, "fd cannot be read: %s", got ? strerror(errno) : "it became shorter");
-		used += (size_t)got;
-	}
-	*out = text;
-	*length = used;
-	return EMA_OK;
-}
-
-static int credential_path(struct instance *instance, const struct conf_node *node, char *path, size_t room)
-{
-	const char *name = node->string;
-	size_t slashes = 0, bad = !*name || *name == '/' || strstr(name, "..") || strlen(name) > 200;
-	for (const char *c = name; *c; c++) {
-		slashes += *c == '/';
-		bad |= !(isascii((unsigned char)*c) && (isalnum((unsigned char)*c) || strchr("._-@:/", *c)));
-	}
-	if (bad || slashes > 1)
-		return WRONG(instance, node, "credential is the name that LoadCredential= gave it, or UNIT/NAME for one of another unit than emad.service");
-	snprintf(path, room, "%s%s%s", CREDENTIALS, slashes ? "" : CREDENTIALS_UNIT, name);
-	return EMA_OK;
+	return file_into(instance, node, path, most && most < FILE_MOST ? most : FILE_MOST, out, length);
 }
 
 int host_conf_secret(ema_conf *conf, const char *key, const char **out, size_t *length)
 {
 	struct instance *instance;
 	const struct conf_node *node = NULL;
-	const char *text = NULL;
 	size_t bytes = 0;
-	char path[256];
 	int code = ask(conf, key, length ? out : NULL, &instance, &node);
 	if (code || !node)
 		return code;
-	const struct conf_node *from = node->kind == CONF_GROUP && node->count == 1 ? &node->children[0] : NULL;
-	if (from && !strcmp(from->name, "file") && from->kind == CONF_STRING)
-		code = file_into(instance, from, from->string, SECRET_MOST, 1, &text, &bytes);
-	else if (from && !strcmp(from->name, "fd") && from->kind == CONF_INT)
-		code = read_descriptor(instance, from, &text, &bytes);
-	else if (from && !strcmp(from->name, "credential") && from->kind == CONF_STRING) {
-		/* systemd guards these by an access list, which shows as a mode for the group. */
-		code = credential_path(instance, from, path, sizeof path);
-		if (!code)
-			code = file_into(instance, from, path, SECRET_MOST, 0, &text, &bytes);
-	} else
-		return WRONG(instance, node, "%s is a secret, which is never written here; write %s = { file = \"/path\"; }, { fd = 3; } or { credential = \"name\"; }", key, key);
-	if (code)
-		return code;
-	/* An editor's end of line is no part of it. */
-	if (bytes && text[bytes - 1] == '\n')
-		bytes--;
-	if (bytes && text[bytes - 1] == '\r')
-		bytes--;
-	if (!bytes)
-		return WRONG(instance, node, "%s is empty", key);
-	char *whole = room_copy(&instance->room, text, bytes);
-	if (!whole)
+	/* What else stands in the group would be nobody's. */
+	if (node->kind == CONF_GROUP && node->count > 1)
+		return WRONG(instance, node, "%s: one of file, fd and credential is wanted, and nothing else", key);
+	char *text = conf_secret(instance->settings.conf, node, key, &bytes, instance->findings);
+	if (!text) {
+		instance->conf_failed = 1;
+		return instance->findings->out_of_memory ? EMA_OUT_OF_MEMORY : EMA_CONFIG;
+	}
+	char *copy = room_copy(&instance->room, text, bytes);
+	secret_wipe(text, bytes);
+	free(text);
+	if (!copy)
 		return out_of_memory(instance);
-	*out = whole;
+	*out = copy;
 	*length = bytes;
 	return EMA_OK;
 }

@@ -3,6 +3,9 @@ core_token_libtoken_la_CPPFLAGS = $(TOKEN_CPPFLAGS)
 core_token_libtoken_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 core_token_libtoken_la_SOURCES = \
 	core/token/access.c core/token/access.h core/token/access_read.c \
+	core/token/certificate.h \
+	core/token/client.h \
+	core/token/dpop.h \
 	core/token/form.c core/token/form.h \
 	core/token/key_set.c core/token/key_set.h \
 	core/token/keyfolder.c core/token/keyfolder.h \
