@@ -29,6 +29,11 @@ void ema_set_log(ema_context *context, ema_log_fn *log, void *data)
 	context->log = (struct log){ log, data };
 }
 
+void ema_set_server(ema_context *context)
+{
+	context->server = 1;
+}
+
 int ema_set_plugin_path(ema_context *context, const char *folders)
 {
 	char *copy = folders ? strdup(folders) : NULL;

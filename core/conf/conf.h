@@ -85,6 +85,11 @@ struct conf_fetch {
 	int redirects;
 };
 
+struct conf_certificates { /* of clients, as a named proxy hands them on */
+	const char *header;
+	int verified; /* it hands on no others than those whose chain it verified */
+};
+
 struct conf_rates { /* a minute; 0: any number */
 	int64_t address, subject, failure_cost;
 };
@@ -244,6 +249,8 @@ struct conf {
 	int insecure_http;               /* issuers and resources of ours may be http, on loopback */
 	struct conf_fetch fetch;
 	struct conf_rates rates;
+	struct conf_strings proxies;     /* addresses whose forwarding headers count */
+	struct conf_certificates client_certificates;
 	int64_t spool_bytes;
 	int durability_disk;
 	struct conf_provider *providers; size_t provider_count;

@@ -332,12 +332,20 @@ static const struct conf_key rates_keys[] = {
 };
 SECTION(rates, "rates", 0);
 
+static const struct conf_key certificates_keys[] = {
+	{ "header", KEY_STRING, FORM_ANY, 0, AT(conf_certificates, header), 0, 0, NULL, NULL, NULL, "where a proxy of ours puts the client's certificate; default: nowhere" },
+	{ "verified", KEY_BOOL, FORM_ANY, 0, AT(conf_certificates, verified), 0, 0, "false", NULL, NULL, "the proxy verified its chain, or there is none in the header" },
+};
+SECTION(certificates, "client_certificates", 0);
+
 static const struct conf_key top_keys[] = {
 	{ "issuer", KEY_STRING, FORM_ISSUER, 0, AT(conf, issuer), 0, 0, NULL, NULL, NULL, "this authorization server; may be left out where each service has its own" },
 	{ "state_dir", KEY_STRING, FORM_PATH, 0, AT(conf, state_dir), 0, 0, NULL, NULL, NULL, "keys, cache and spool; default: none, all is in memory" },
 	{ "owner", KEY_STRING, FORM_ANY, 0, AT(conf, owner), 0, 0, NULL, NULL, NULL, "user besides root that may own files which the configuration names; default: none" },
 	{ "insecure_http", KEY_BOOL, FORM_ANY, 0, AT(conf, insecure_http), 0, 0, "false", NULL, NULL, "issuers and resources of ours may be plain http, on loopback alone" },
 	{ "fetch", KEY_GROUP, FORM_ANY, 0, AT(conf, fetch), 0, 0, NULL, NULL, &section_fetch, "how discovery documents and keys are fetched" },
+	{ "proxies", KEY_STRINGS, FORM_ANY, 0, AT(conf, proxies), 0, 0, NULL, NULL, NULL, "addresses of proxies of ours, whose forwarding headers count" },
+	{ "client_certificates", KEY_GROUP, FORM_ANY, 0, AT(conf, client_certificates), 0, 0, NULL, NULL, &section_certificates, "certificates of clients that proxies hand on" },
 	{ "rates", KEY_GROUP, FORM_ANY, 0, AT(conf, rates), 0, 0, NULL, NULL, &section_rates, "how often the token endpoint may be asked" },
 	{ "spool_size", KEY_SIZE, FORM_ANY, 0, AT(conf, spool_bytes), MIB, 1024 * MIB, "8MiB", NULL, NULL, "audit records that wait for their sinks" },
 	{ "durability", KEY_WORD, FORM_ANY, 0, AT(conf, durability_disk), 0, 0, "process", durability_words, NULL, "what an audit record survives before the answer leaves" },
@@ -355,7 +363,7 @@ static const struct conf_key top_keys[] = {
 SECTION(top, "ema.conf", 0);
 
 const struct conf_section *const sections[] = {
-	&section_top, &section_fetch, &section_rates,
+	&section_top, &section_fetch, &section_rates, &section_certificates,
 	&section_provider, &section_directory, &section_guard, &section_audit,
 	&section_store, &section_store_memory, &section_secret,
 	&section_client, &section_client_secret, &section_client_key, &section_caller, &section_documents,

@@ -1,14 +1,21 @@
 #define _GNU_SOURCE
 #include "context.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "answers.h"
+#include "cimd.h"
+#include "dpop.h"
+#include "keyring.h"
 #include "keyset.h"
+#include "limits.h"
+#include "marks.h"
 #include "sinks.h"
 
 /* How long a shutdown waits for audit to reach the sinks; what is left then stays in the spool. */
@@ -31,6 +38,13 @@ struct ema_context *context_new(void)
 	*context->alive = 1;
 	pthread_mutex_init(&context->lock, NULL);
 	pthread_mutex_init(&context->load_lock, NULL);
+	pthread_mutex_init(&context->tick_lock, NULL);
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&context->tick_wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	context->metrics.started = clock_wall(&context->clock) / 1000;
 	context->error = strdup("");
 	return context;
 }
@@ -40,11 +54,25 @@ int context_is_alive(const struct ema_context *context)
 	return *(volatile const unsigned char *)context->alive;
 }
 
+static void stop_ticks(struct ema_context *context);
+
 /* What open_lasting() opened. served: a configuration was in place. */
 static void close_lasting(struct ema_context *context, int served)
 {
-	trust_free(context->trust); /* before audit, which it tells things */
+	stop_ticks(context);
+	/* Before audit, which they tell things. */
+	cimd_free(context->documents);
+	context->documents = NULL;
+	trust_free(context->trust);
 	context->trust = NULL;
+	marks_free(context->marks);
+	context->marks = NULL;
+	keyring_close(context->keyring);
+	context->keyring = NULL;
+	dpop_nonces_free(context->nonces);
+	context->nonces = NULL;
+	limits_free(context->limits);
+	context->limits = NULL;
 	if (served)
 		notice_tell(&context->notice, "stop", NOTICE_INFO, NULL);
 	if (context->audit)
@@ -73,6 +101,8 @@ void context_free(struct ema_context *context)
 	close_lasting(context, 1);
 	pthread_mutex_destroy(&context->lock);
 	pthread_mutex_destroy(&context->load_lock);
+	pthread_mutex_destroy(&context->tick_lock);
+	pthread_cond_destroy(&context->tick_wake);
 	munmap(context->alive, (size_t)sysconf(_SC_PAGESIZE));
 	free(context->plugin_path);
 	free(context->path);
@@ -188,6 +218,105 @@ static int open_store(struct ema_context *context, struct held_conf *held, struc
 	return context->store ? 0 : cannot(findings, "E-STORE", conf->store.node ? conf->store.node : conf->root, &failure);
 }
 
+static enum jose_algorithm signing_algorithm(const struct conf *conf)
+{
+	return conf->token.algorithm;
+}
+
+static int open_keyring(struct ema_context *context, const struct conf *conf, struct failure *failure)
+{
+	char *folder = NULL, *file = NULL;
+	int code = EMA_OUT_OF_MEMORY;
+	if (!conf->state_dir || (asprintf(&folder, "%s/keys", conf->state_dir) >= 0 && asprintf(&file, "%s/jwks.json", conf->state_dir) >= 0)) {
+		struct keyring_settings settings = {
+			.clock = &context->clock, .log = context->log, .notice = context->notice, .mode = KEYRING_SERVE, .folder = folder,
+			.public_file = file, .algorithm = signing_algorithm(conf), .rotate_after_ms = conf->token.rotate_after_ms,
+			.publish_before_ms = conf->token.publish_before_ms,
+		};
+		code = keyring_open(&settings, &context->keyring, failure);
+	} else {
+		failure_set(failure, code, "no memory");
+	}
+	free(folder);
+	free(file);
+	return code;
+}
+
+/* Keys change with time alone: somebody has to look at the clock. */
+static void *tick(void *data)
+{
+	struct ema_context *context = data;
+	struct timespec until;
+	pthread_mutex_lock(&context->tick_lock);
+	while (!context->tick_stop) {
+		pthread_mutex_unlock(&context->tick_lock);
+		keyring_tick(context->keyring);
+		pthread_mutex_lock(&context->tick_lock);
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += 1;
+		while (!context->tick_stop && !pthread_cond_timedwait(&context->tick_wake, &context->tick_lock, &until))
+			;
+	}
+	pthread_mutex_unlock(&context->tick_lock);
+	return NULL;
+}
+
+static int start_ticks(struct ema_context *context, struct failure *failure)
+{
+	sigset_t all, old;
+	context->tick_stop = 0;
+	/* Signals are for threads of the program. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	context->ticking = !pthread_create(&context->ticker, NULL, tick, context);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return context->ticking ? EMA_OK : failure_set(failure, EMA_OUT_OF_MEMORY, "a thread could not be started");
+}
+
+static void stop_ticks(struct ema_context *context)
+{
+	if (!context->ticking)
+		return;
+	pthread_mutex_lock(&context->tick_lock);
+	context->tick_stop = 1;
+	pthread_cond_signal(&context->tick_wake);
+	pthread_mutex_unlock(&context->tick_lock);
+	pthread_join(context->ticker, NULL);
+	context->ticking = 0;
+}
+
+/* What an authorization server has beyond others. */
+static int open_server(struct ema_context *context, const struct conf *conf, struct findings *findings)
+{
+	struct failure failure = FAILURE_INIT;
+	if (!context->limits && !(context->limits = limits_new(&context->clock))) {
+		findings->out_of_memory = 1;
+		return -1;
+	}
+	if (!context->nonces && dpop_nonces_new(&context->nonces, &failure))
+		return cannot(findings, "E-STATE", conf->root, &failure);
+	if (!context->documents) {
+		struct cimd_settings settings = { .clock = &context->clock, .log = context->log, .notice = context->notice };
+		if (cimd_new(&settings, &context->documents, &failure))
+			return cannot(findings, "E-STATE", conf->root, &failure);
+	}
+	if (context->keyring)
+		return 0;
+	if (open_keyring(context, conf, &failure) || start_ticks(context, &failure))
+		return cannot(findings, "E-STATE", state_node(conf), &failure);
+	return 0;
+}
+
+static int open_marks(struct ema_context *context, struct findings *findings)
+{
+	struct failure failure = FAILURE_INIT;
+	/* A store in memory is written by this process alone. */
+	struct marks_settings settings = { .store = context->store, .clock = &context->clock, .log = context->log, .alone = !context->store_instance };
+	if (marks_new(&settings, &context->marks, &failure) || (context->store_instance && marks_follow(context->marks, &failure)))
+		return cannot(findings, "E-STORE", context->store_conf ? context->store_conf->conf->store.node : NULL, &failure);
+	return 0;
+}
+
 /* What the context keeps from one configuration to the next: opened once. */
 static int open_lasting(struct ema_context *context, struct held_conf *held, struct findings *findings)
 {
@@ -206,7 +335,13 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 		findings->out_of_memory = 1;
 		return -1;
 	}
-	return context->store || context->observer ? 0 : open_store(context, held, findings);
+	if (context->observer)
+		return 0;
+	if (!context->store && open_store(context, held, findings))
+		return -1;
+	if (!context->marks && open_marks(context, findings))
+		return -1;
+	return context->server ? open_server(context, conf, findings) : 0;
 }
 
 static void tell_loaded(struct ema_context *context, const struct conf *conf, const char *before)
@@ -231,7 +366,7 @@ static int swap(struct ema_context *context, struct conf *conf, struct findings 
 		goto out;
 	context_plugin_search(context, conf, &search);
 	struct snapshot_settings settings = { .search = &search, .clock = &context->clock, .log = context->log, .trust = context->trust,
-		                              .generation = context->generation + 1 };
+		                              .generation = context->generation + 1, .server = context->server, .documents = context->documents };
 	new = snapshot_new(held, &settings, findings);
 	if (new && context->observer)
 		sinks_lint(context, held, &search, findings);
@@ -240,6 +375,8 @@ static int swap(struct ema_context *context, struct conf *conf, struct findings 
 		new = NULL;
 		goto out;
 	}
+	if (context->keyring)
+		keyring_configure(context->keyring, signing_algorithm(conf), conf->token.rotate_after_ms, conf->token.publish_before_ms);
 	context->generation++;
 	pthread_mutex_lock(&context->lock);
 	old = context->snapshot;
@@ -270,6 +407,7 @@ int context_load(struct ema_context *context, const char *path, const char *text
 	pthread_mutex_lock(&context->load_lock);
 	struct conf *conf = text ? conf_read_text(text, length, path, &findings) : conf_read(path, &findings);
 	int failed = !conf || swap(context, conf, &findings);
+	metrics_count(failed ? &context->metrics.refused_loads : &context->metrics.loads);
 	if (!failed && kept) {
 		free(context->path);
 		context->path = kept;

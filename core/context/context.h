@@ -54,6 +54,11 @@ struct ema_context {
 	struct metrics metrics;
 	uint64_t generation;
 
+	pthread_mutex_t tick_lock;    /* guards tick_stop */
+	pthread_cond_t tick_wake;
+	pthread_t ticker;
+	int ticking, tick_stop;
+
 	pthread_mutex_t lock;         /* guards snapshot, for as long as a hold takes */
 	struct snapshot *snapshot;
 };

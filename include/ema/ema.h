@@ -39,6 +39,9 @@ void ema_free(ema_context *context);
 typedef void ema_log_fn(void *data, int level, const char *text);
 void ema_set_log(ema_context *context, ema_log_fn *log, void *data);
 
+/* Makes the context an authorization server, which has signing keys and answers ema_http(). Before ema_load() only. */
+void ema_set_server(ema_context *context);
+
 /* Folders in which plugins are looked for, separated by ':', before the installed one. Before ema_load() only. */
 int ema_set_plugin_path(ema_context *context, const char *folders);
 
@@ -101,7 +104,7 @@ int ema_request_body(ema_request *request, const void *body, size_t length);
 typedef struct ema_response ema_response;
 
 /*
- * Answers a request to one of the endpoints that serve names. Needs method, URL, and what there is of headers, body, peer and
+ * For a context that ema_set_server() made a server. Answers a request to one of the endpoints that serve names. Needs method, URL, and what there is of headers, body, peer and
  * certificate. Always makes a response, an error page too, but for no memory (NULL). The code is that of the refusal, for
  * the caller's own log; EMA_ABSENT if no such endpoint is served, so that a host may go on to its own pages.
  */

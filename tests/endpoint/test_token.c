@@ -1,0 +1,403 @@
+#include "desk.h"
+
+#include <stdio.h>
+
+#include "jws.h"
+
+/* The claims of the access token in the last answer. */
+static void claims_of(const struct desk *desk, struct json *out)
+{
+	struct jws jws = { .token = NULL };
+	const char *token = desk_text(desk, "/access_token");
+	assert_int_equal(jws_parse(token, strlen(token), &jws, NULL), EMA_OK);
+	assert_string_equal(jws.type, "at+jwt");
+	assert_int_equal(jws_claims(&jws, out, NULL), EMA_OK);
+	jws_free(&jws);
+}
+
+static const char *claim(const struct json *claims, const char *pointer)
+{
+	const char *text = json_string(json_at(claims, pointer));
+	return text ? text : "";
+}
+
+/* JAG-52, JAG-64, JAG-69, JAG-77, JAG-103, JAG-108, JAG-110, JAG-130, JWT-69, JWT-70, JWT-71, JWT-73: from an ID-JAG to a token. */
+static void an_assertion_becomes_a_token(void **state)
+{
+	(void)state;
+	struct desk desk;
+	struct json claims = { .count = 0 };
+	desk_open(&desk, NULL, NULL);
+	char *jag = world_token(&desk.world, "{\"scope\":\"read write\",\"email\":\"ada@idp.example\"}"), *again = strdup(jag);
+	desk_redeem(&desk, jag, NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk_header(&desk, "Content-Type"), "application/json");
+	assert_string_equal(desk_header(&desk, "Cache-Control"), "no-store");
+	assert_string_equal(desk_header(&desk, "Pragma"), "no-cache");
+	assert_int_equal(strlen(desk_header(&desk, "X-Request-ID")), 36);
+	assert_string_equal(desk_text(&desk, "/token_type"), "Bearer");
+	assert_string_equal(desk_text(&desk, "/scope"), "read write");
+	assert_string_equal(desk_text(&desk, "/resource"), "https://mcp.example/svc");
+	assert_null(json_at(&desk.json, "/refresh_token"));
+	int64_t life = 0, issued = 0, expires = 0;
+	assert_true(json_integer(json_at(&desk.json, "/expires_in"), &life));
+	assert_int_equal(life, 3600);
+	claims_of(&desk, &claims);
+	assert_string_equal(claim(&claims, "/iss"), OURS);
+	assert_string_equal(claim(&claims, "/aud"), "https://mcp.example/svc");
+	assert_string_equal(claim(&claims, "/sub"), "idp/-/ada");
+	assert_string_equal(claim(&claims, "/client_id"), "app");
+	assert_string_equal(claim(&claims, "/scope"), "read write");
+	assert_string_equal(claim(&claims, "/urn:ema:login/provider"), "idp");
+	assert_true(json_integer(json_at(&claims, "/iat"), &issued) && json_integer(json_at(&claims, "/exp"), &expires) && expires - issued == 3600);
+	/* Nothing that no rule looks at. */
+	assert_null(json_at(&claims, "/urn:ema:login/email"));
+	assert_null(json_at(&claims, "/urn:ema:login/groups"));
+	char id[64];
+	snprintf(id, sizeof id, "%s", claim(&claims, "/jti"));
+	assert_string_equal(desk_audited(&desk, "/token_id"), id);
+	assert_string_equal(desk_audited(&desk, "/kind"), "redemption");
+	json_free(&claims);
+	desk_redeem(&desk, again, NULL, NULL);
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
+	assert_string_equal(desk_audited(&desk, "/code"), "replayed");
+	desk_close(&desk);
+}
+
+/* What is wrong with a form, and what it gets: nothing of the request is in the answer. */
+static void bad_forms(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	static const struct {
+		const char *method, *url, *type, *body;
+		int status;
+		const char *error, *code;
+	} rows[] = {
+		/* JAG-01 */
+		{ "GET", "/token", NULL, NULL, 405, "", NULL },
+		{ "PUT", "/token", NULL, NULL, 405, "", NULL },
+		{ "POST", "/token", NULL, "grant_type=" JWT_BEARER, 400, "invalid_request", "bad_request" },
+		{ "POST", "/token", "application/json", "{\"grant_type\":\"x\"}", 400, "invalid_request", "bad_request" },
+		{ "POST", "/token", "text/plain; application/x-www-form-urlencoded", "grant_type=x", 400, "invalid_request", "bad_request" },
+		/* JAG-02, JAG-101, MCP-75 */
+		{ "POST", "/token", "application/x-www-form-urlencoded", "", 400, "invalid_request", "bad_request" },
+		{ "POST", "/token", "application/x-www-form-urlencoded", "assertion=x", 400, "invalid_request", "bad_request" },
+		{ "POST", "/token", "application/x-www-form-urlencoded", "grant_type=authorization_code&code=x", 400, "unsupported_grant_type", "unsupported_grant" },
+		{ "POST", "/token", "application/x-www-form-urlencoded", "grant_type=urn:ietf:params:oauth:grant-type:jwt-dpop&assertion=x", 400, "unsupported_grant_type", "unsupported_grant" },
+		{ "POST", "/token", "application/x-www-form-urlencoded; charset=UTF-8", "grant_type=refresh_token", 400, "unsupported_grant_type", "unsupported_grant" },
+		/* JAG-03 */
+		{ "POST", "/token", "application/x-www-form-urlencoded", "grant_type=" JWT_BEARER, 400, "invalid_request", "bad_request" },
+		{ "POST", "/token", "application/x-www-form-urlencoded", "grant_type=" JWT_BEARER "&assertion=", 400, "invalid_request", "bad_request" },
+		/* JAG-04 */
+		{ "POST", "/token", "application/x-www-form-urlencoded", "grant_type=" JWT_BEARER "&assertion=x&assertion=y", 400, "invalid_request", "bad_request" },
+		{ "POST", "/token", "application/x-www-form-urlencoded", "grant_type=" JWT_BEARER "&assertion=x&scope=a&scope=b", 400, "invalid_request", "bad_request" },
+		/* JAG-06 */
+		{ "POST", "/token?assertion=x", "application/x-www-form-urlencoded", "grant_type=" JWT_BEARER "&assertion=x", 400, "invalid_request", "secret_in_url" },
+		{ "POST", "/token?a=b&client%5fsecret=x", "application/x-www-form-urlencoded", "grant_type=" JWT_BEARER "&assertion=x", 400, "invalid_request", "secret_in_url" },
+		{ "POST", "/token?access_token", "application/x-www-form-urlencoded", "grant_type=" JWT_BEARER "&assertion=x", 400, "invalid_request", "secret_in_url" },
+		/* JAG-23: nobody said who he is */
+		{ "POST", "/token", "application/x-www-form-urlencoded", "grant_type=" JWT_BEARER "&assertion=x&client_id=nobody", 401, "invalid_client", NULL },
+		{ "POST", "/nowhere", "application/x-www-form-urlencoded", "grant_type=" JWT_BEARER, 404, "", NULL },
+		{ "POST", "//token", "application/x-www-form-urlencoded", "grant_type=" JWT_BEARER, 404, "", NULL },
+		{ "POST", "/x/../token", "application/x-www-form-urlencoded", "grant_type=" JWT_BEARER, 404, "", NULL },
+		{ "POST", "/token/", "application/x-www-form-urlencoded", "grant_type=" JWT_BEARER, 404, "", NULL },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char type[128] = "X-None: 1";
+		if (rows[i].type)
+			snprintf(type, sizeof type, "Content-Type: %s", rows[i].type);
+		desk.remote = "unix"; /* one address has its rate */
+		desk_request(&desk, rows[i].method, rows[i].url, rows[i].body, type, NULL);
+		if (desk.status != rows[i].status || strcmp(desk_text(&desk, "/error"), rows[i].error))
+			print_error("row %zu: %d %s\n", i, desk.status, desk.body);
+		assert_int_equal(desk.status, rows[i].status);
+		assert_string_equal(desk_text(&desk, "/error"), rows[i].error);
+		if (rows[i].code)
+			assert_string_equal(desk_audited(&desk, "/code"), rows[i].code);
+	}
+	desk_request(&desk, "DELETE", "/token", NULL, NULL);
+	assert_string_equal(desk_header(&desk, "Allow"), "POST");
+	desk_close(&desk);
+}
+
+/* Assertions that are refused: always 400 invalid_grant, whatever vendors' guides show (JAG-104), and each with its own reason. */
+static void bad_assertions(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, "rates = { address = 0; subject = 0; };", NULL);
+	static const struct {
+		const char *changes, *scope, *resource, *error, *code;
+	} rows[] = {
+		{ "{\"aud\":\"https://auth.example/token\"}", NULL, NULL, "invalid_grant", "wrong_audience" },        /* JAG-41 */
+		{ "{\"aud\":[\"https://auth.example\",\"https://x.example\"]}", NULL, NULL, "invalid_grant", "wrong_audience" },
+		{ "{\"client_id\":\"other\"}", NULL, NULL, "invalid_grant", "wrong_client" },                        /* JAG-45 */
+		{ "{\"iss\":\"https://stranger.example\"}", NULL, NULL, "invalid_grant", "unknown_issuer" },         /* JAG-37 */
+		{ "{\"exp\":1}", NULL, NULL, "invalid_grant", "expired" },                                          /* JAG-42 */
+		{ "{\"jti\":null}", NULL, NULL, "invalid_grant", "missing_claim" },                                 /* JAG-40 */
+		{ "{\"resource\":\"https://elsewhere.example/\"}", NULL, NULL, "invalid_grant", "wrong_resource" },   /* JAG-61 */
+		{ "{\"resource\":[\"https://mcp.example/svc\",\"https://elsewhere.example/\"]}", NULL, NULL, "invalid_grant", "wrong_resource" }, /* JAG-129 */
+		{ "{\"resource\":[\"https://mcp.example/svc\",\"https://mcp.example/svc\"]}", NULL, NULL, "invalid_grant", "bad_claim" },
+		{ "{\"resource\":7}", NULL, NULL, "invalid_grant", "bad_claim" },                                   /* JAG-60 */
+		{ "{\"resource\":[]}", NULL, NULL, "invalid_grant", "bad_claim" },
+		{ "{}", NULL, "https://elsewhere.example/", "invalid_target", "bad_target" },                       /* JAG-63 */
+		{ "{\"scope\":\"read write\"}", "read", NULL, "invalid_grant", "bad_scope" },                          /* JAG-67 */
+		{ "{\"scope\":\"admin\"}", NULL, NULL, "invalid_grant", "unknown_scope" },                             /* JAG-71 */
+		{ "{\"scope\":null}", NULL, NULL, "invalid_scope", "no_scope" },                                    /* JAG-70 */
+		{ "{\"authorization_details\":[{\"type\":\"x\"}]}", NULL, NULL, "invalid_grant", "unsupported_details" }, /* JAG-75 */
+		{ "{\"cnf\":{\"jkt\":\"0123456789012345678901234567890123456789012\"}}", NULL, NULL, "invalid_grant", "proof_missing" }, /* JAG-95 */
+		{ "{\"cnf\":{\"jku\":\"x\"}}", NULL, NULL, "invalid_grant", "bound_token" },                             /* JAG-98 */
+		{ "{\"sub_profile\":\"workload\"}", NULL, NULL, "invalid_grant", "not_a_person" },                    /* JAG-133 */
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		desk_redeem(&desk, world_token(&desk.world, rows[i].changes), rows[i].scope, rows[i].resource);
+		if (desk.status != 400 || strcmp(desk_text(&desk, "/error"), rows[i].error))
+			print_error("row %zu: %d %s\n", i, desk.status, desk.body);
+		assert_int_equal(desk.status, 400);
+		assert_string_equal(desk_text(&desk, "/error"), rows[i].error);
+		assert_string_equal(desk_audited(&desk, "/code"), rows[i].code);
+		assert_int_equal(strlen(desk_header(&desk, "X-Request-ID")), 36);
+		assert_null(strstr(desk.body, desk_header(&desk, "X-Request-ID")));
+		/* JAG-105: the description is a fixed text of RFC 6749's characters. */
+		const char *text = desk_text(&desk, "/error_description");
+		assert_true(*text && !strpbrk(text, "\"\\"));
+		for (; *text; text++)
+			assert_true(*text >= 0x20 && *text < 0x7f);
+	}
+	/* JAG-03, JAG-48: two tokens, and an encrypted one */
+	desk_redeem(&desk, strdup("a.b.c d.e.f"), NULL, NULL);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
+	desk_redeem(&desk, strdup("e30.e30.e30.e30.e30"), NULL, NULL);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
+	assert_string_equal(desk_audited(&desk, "/code"), "encrypted");
+	/* JAG-36: a token of another type */
+	desk_redeem(&desk, world_sign(&desk.world, desk.world.key, "at+jwt", "{}"), NULL, NULL);
+	assert_string_equal(desk_audited(&desk, "/code"), "wrong_type");
+	/* JAG-74 */
+	char *client = desk_assertion(&desk, ""), *jag = world_token(&desk.world, "{}");
+	desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client,
+	          "authorization_details", "[]", NULL);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_authorization_details");
+	free(client);
+	/* JAG-56: none of that used the assertion up. */
+	desk_redeem(&desk, jag, NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	desk_close(&desk);
+}
+
+/* JAG-12, JAG-14, JAG-23, JAG-24, JAG-72: clients with a secret. */
+static void clients_with_a_secret(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	/* basic:correct-horse-battery-staple, basic:wrong..., nobody:correct... */
+	static const char good[] = "Basic YmFzaWM6Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==", wrong[] = "Basic YmFzaWM6d3JvbmctaG9yc2UtYmF0dGVyeS1zdGFwbGU=",
+	                  nobody[] = "Basic bm9ib2R5OmNvcnJlY3QtaG9yc2UtYmF0dGVyeS1zdGFwbGU=";
+	char *jag = world_token(&desk.world, "{\"client_id\":\"basic\"}"), body[256];
+	desk_form(&desk, "/token", wrong, "grant_type", JWT_BEARER, "assertion", jag, NULL);
+	assert_int_equal(desk.status, 401);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_client");
+	assert_non_null(strstr(desk_header(&desk, "WWW-Authenticate"), "Basic"));
+	assert_string_equal(desk_audited(&desk, "/code"), "client_refused");
+	assert_string_equal(desk_audited(&desk, "/client"), "basic");
+	snprintf(body, sizeof body, "%s", desk.body);
+	desk_form(&desk, "/token", nobody, "grant_type", JWT_BEARER, "assertion", jag, NULL);
+	assert_int_equal(desk.status, 401);
+	assert_string_equal(desk.body, body);
+	assert_string_equal(desk_audited(&desk, "/code"), "unknown_client");
+	desk_form(&desk, "/token", good, "grant_type", JWT_BEARER, "assertion", jag, "client_id", "basic", "client_secret", SECRET, NULL);
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_request");
+	desk_form(&desk, "/token", good, "grant_type", JWT_BEARER, "assertion", jag, NULL);
+	assert_int_equal(desk.status, 200);
+	free(jag);
+	/* What a client is registered for is the most that it gets. */
+	jag = world_token(&desk.world, "{\"client_id\":\"post\",\"scope\":\"read write\"}");
+	desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_id", "post", "client_secret", SECRET, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk_text(&desk, "/scope"), "read");
+	int64_t life = 0;
+	assert_true(json_integer(json_at(&desk.json, "/expires_in"), &life) && life == 300);
+	free(jag);
+	desk_close(&desk);
+}
+
+/* JAG-62, JAG-63, JAG-64: which of several services under one issuer. */
+static void resources(void **state)
+{
+	(void)state;
+	static const char more[] =
+		"rates = { address = 0; subject = 0; }; SERVICES:, { id = \"two\"; resource = \"https://mcp.example/two\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); },\n"
+		"  { id = \"own\"; issuer = \"https://auth.example/own\"; resource = \"https://mcp.example/own\"; identity = [\"idp\"];\n"
+		"  former_issuers = ( { issuer = \"https://auth.example/was\"; until = \"2099-01-01\"; } );\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
+	struct desk desk;
+	desk_open(&desk, more, NULL);
+	static const struct {
+		const char *claim, *parameter; /* JSON; NULL: absent */
+		const char *got, *error;
+	} rows[] = {
+		{ NULL, NULL, NULL, "invalid_target" },
+		{ NULL, "https://mcp.example/two", "https://mcp.example/two", NULL },
+		{ NULL, "HTTPS://MCP.example:443/two", "https://mcp.example/two", NULL }, /* JAG-65 */
+		{ NULL, "https://mcp.example/two/", NULL, "invalid_target" },
+		{ NULL, "https://mcp.example/own", NULL, "invalid_target" },
+		{ "\"https://mcp.example/two\"", NULL, "https://mcp.example/two", NULL },
+		{ "\"https://mcp.example/two\"", "https://mcp.example/svc", NULL, "invalid_target" },
+		{ "[\"https://mcp.example/svc\",\"https://mcp.example/two\"]", NULL, NULL, "invalid_target" },
+		{ "[\"https://mcp.example/svc\",\"https://mcp.example/two\"]", "https://mcp.example/svc", "https://mcp.example/svc", NULL },
+		{ "[\"https://mcp.example/svc\"]", NULL, "https://mcp.example/svc", NULL },
+		{ "\"https://mcp.example/own\"", NULL, NULL, "invalid_grant" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char changes[256];
+		snprintf(changes, sizeof changes, "{\"resource\":%s}", rows[i].claim ? rows[i].claim : "null");
+		desk_redeem(&desk, world_token(&desk.world, changes), NULL, rows[i].parameter);
+		if (desk.status != (rows[i].got ? 200 : 400))
+			print_error("row %zu: %s\n", i, desk.body);
+		assert_int_equal(desk.status, rows[i].got ? 200 : 400);
+		assert_string_equal(desk_text(&desk, rows[i].got ? "/resource" : "/error"), rows[i].got ? rows[i].got : rows[i].error);
+	}
+	/* Two that are the same are one, two different ones are none. */
+	for (int two = 0; two < 2; two++) {
+		char *client = desk_assertion(&desk, ""), *jag = world_token(&desk.world, "{}");
+		desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client,
+		          "resource", "https://mcp.example/svc", "resource", two ? "https://mcp.example/two" : "https://mcp.example/svc", NULL);
+		assert_int_equal(desk.status, two ? 400 : 200);
+		free(client);
+		free(jag);
+	}
+	/* A service with its own issuer has its own endpoint, and an assertion for one issuer is good for no other. */
+	char *client = desk_assertion(&desk, "\"aud\":\"https://auth.example/own\""), *jag = world_token(&desk.world, "{\"aud\":\"https://auth.example/own\"}");
+	desk_form(&desk, "/own/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk_text(&desk, "/resource"), "https://mcp.example/own");
+	free(client);
+	free(jag);
+	client = desk_assertion(&desk, "\"aud\":\"https://auth.example/own\"");
+	jag = world_token(&desk.world, "{}");
+	desk_form(&desk, "/own/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_audited(&desk, "/code"), "wrong_audience");
+	free(client);
+	free(jag);
+	/* The name that it had is taken until its date. */
+	client = desk_assertion(&desk, "\"aud\":\"https://auth.example/was\"");
+	jag = world_token(&desk.world, "{\"aud\":\"https://auth.example/was\"}");
+	desk_form(&desk, "/was/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
+	assert_int_equal(desk.status, 200);
+	free(client);
+	free(jag);
+	desk_close(&desk);
+}
+
+/* JAG-68 */
+static void narrow(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, "PROVIDER: scope_rule = \"narrow\";", NULL);
+	desk_redeem(&desk, world_token(&desk.world, "{\"scope\":\"read write\"}"), "write other", NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk_text(&desk, "/scope"), "write");
+	desk_close(&desk);
+}
+
+/* JAG-09: a burst of failures ends with 429; others are not touched by it. */
+static void rates(void **state)
+{
+	(void)state;
+	struct desk desk;
+	int refused = 0;
+	desk_open(&desk, "rates = { address = 20; subject = 5; failure_cost = 10; };", NULL);
+	for (int i = 0; i < 4; i++) {
+		desk_form(&desk, "/token", "Basic YmFzaWM6d3Jvbmc=", "grant_type", JWT_BEARER, "assertion", "x", NULL);
+		refused += desk.status == 429;
+	}
+	assert_int_equal(refused, 2);
+	assert_int_equal(desk.status, 429);
+	assert_true(atoi(desk_header(&desk, "Retry-After")) > 0);
+	assert_string_equal(desk_text(&desk, "/error"), "temporarily_unavailable");
+	desk.remote = "192.0.2.8";
+	for (int i = 0; i < 5; i++) {
+		desk_redeem(&desk, world_token(&desk.world, "{}"), NULL, NULL);
+		assert_int_equal(desk.status, 200);
+	}
+	desk_redeem(&desk, world_token(&desk.world, "{}"), NULL, NULL);
+	assert_int_equal(desk.status, 429);
+	/* Somebody else of the same office and client. */
+	desk_redeem(&desk, world_token(&desk.world, "{\"sub\":\"bob\"}"), NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	/* An IPv6 network is one address. */
+	for (int i = 0; i < 3; i++) {
+		char remote[64];
+		snprintf(remote, sizeof remote, "2001:db8:0:1::%d", i);
+		desk.remote = remote;
+		desk_form(&desk, "/token", "Basic YmFzaWM6d3Jvbmc=", "grant_type", JWT_BEARER, "assertion", "x", NULL);
+	}
+	assert_int_equal(desk.status, 429);
+	desk.remote = "2001:db8:0:2::1";
+	desk_redeem(&desk, world_token(&desk.world, "{\"sub\":\"carl\"}"), NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	desk_close(&desk);
+}
+
+/* JAG-20, AUD-21: what a header says of the client behind it counts from a named proxy alone. */
+static void proxies(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, "proxies = [\"127.0.0.1\", \"10.0.0.1\"]; rates = { address = 20; failure_cost = 20; };", NULL);
+	static const struct {
+		const char *remote, *header;
+		int status; /* of a second failure: 429 if it is the same client */
+	} rows[] = {
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.1", 401 },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.2", 401 },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.9, 203.0.113.1", 429 },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.2, 10.0.0.1", 429 },
+		{ "203.0.113.7", "X-Forwarded-For: 203.0.113.8", 401 },
+		{ "203.0.113.7", "X-Forwarded-For: 203.0.113.10", 429 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		desk.remote = rows[i].remote;
+		desk_request(&desk, "POST", "/token", "grant_type=" JWT_BEARER "&assertion=x&client_id=nobody", "Content-Type: application/x-www-form-urlencoded",
+		             rows[i].header, NULL);
+		assert_int_equal(desk.status, rows[i].status);
+	}
+	desk_close(&desk);
+}
+
+/* A service that wants bound tokens gives none without a proof (JAG-97, JAG-102). */
+static void binding_required(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, NULL, "binding = \"required\";");
+	desk_redeem(&desk, world_token(&desk.world, "{}"), NULL, NULL);
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
+	assert_string_equal(desk_audited(&desk, "/code"), "proof_missing");
+	desk_close(&desk);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_assertion_becomes_a_token),
+		cmocka_unit_test(bad_forms),
+		cmocka_unit_test(bad_assertions),
+		cmocka_unit_test(clients_with_a_secret),
+		cmocka_unit_test(resources),
+		cmocka_unit_test(narrow),
+		cmocka_unit_test(rates),
+		cmocka_unit_test(proxies),
+		cmocka_unit_test(binding_required),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
