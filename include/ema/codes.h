@@ -61,9 +61,10 @@
 #define EMA_CONFIG                 56 /* the configuration is wrong */
 #define EMA_ABSENT                 57 /* there is no such entry */
 #define EMA_EXISTS                 58 /* there is such an entry already */
-#define EMA_BEFORE_START           59 /* the assertion is older than this process, whose store in memory knows nothing of before */
+#define EMA_BEFORE_START           59 /* the assertion is older than what the store remembers */
 #define EMA_NO_SCOPE               60 /* no scope is left: neither the token nor the request has one that the service knows */
+#define EMA_BLOCKED                61 /* blocked until an administrator lifts it */
 
-#define EMA_CODES                  61 /* how many there are in this version; a later one has more */
+#define EMA_CODES                  62 /* how many there are in this version; a later one has more */
 
 #endif
