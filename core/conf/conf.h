@@ -259,6 +259,8 @@ struct conf {
 	struct conf_sink *sinks; size_t sink_count;
 	struct conf_instance store;      /* plugin "memory" if it is absent */
 	int64_t store_entries, store_bytes, store_quota; /* of the memory store */
+	int store_last_known;            /* on_store_loss */
+	int64_t store_loss_ms;
 	struct conf_client *clients; size_t client_count;
 	struct conf_client *callers; size_t caller_count; /* who may ask about tokens and decisions, for their services */
 	struct conf_documents documents;

@@ -65,8 +65,6 @@ static void close_lasting(struct ema_context *context, int served)
 	context->documents = NULL;
 	trust_free(context->trust);
 	context->trust = NULL;
-	marks_free(context->marks);
-	context->marks = NULL;
 	keyring_close(context->keyring);
 	context->keyring = NULL;
 	dpop_nonces_free(context->nonces);
@@ -82,6 +80,8 @@ static void close_lasting(struct ema_context *context, int served)
 	free(context->sinks);
 	context->sinks = NULL;
 	context->sink_count = 0;
+	marks_free(context->marks); /* its thread follows the store */
+	context->marks = NULL;
 	store_free(context->store);
 	context->store = NULL;
 	instance_close(context->store_instance);
@@ -205,7 +205,6 @@ static int open_store(struct ema_context *context, struct held_conf *held, struc
 		struct memory_settings settings = { .clock = &context->clock, .entries_most = (size_t)conf->store_entries,
 			                            .bytes_most = (size_t)conf->store_bytes, .quota_most = (size_t)conf->store_quota };
 		store_memory(&settings, &context->store, &failure);
-		context->forgets_before = clock_wall(&context->clock) / 1000;
 	} else {
 		context->store_instance = open_store_plugin(context, conf, findings);
 		if (!context->store_instance)
@@ -307,14 +306,16 @@ static int open_server(struct ema_context *context, const struct conf *conf, str
 	return 0;
 }
 
-static int open_marks(struct ema_context *context, struct findings *findings)
+/* With a store in memory nobody else revokes. */
+static int open_marks(struct ema_context *context, const struct conf *conf, struct findings *findings)
 {
 	struct failure failure = FAILURE_INIT;
-	/* A store in memory is written by this process alone. */
-	struct marks_settings settings = { .store = context->store, .clock = &context->clock, .log = context->log, .alone = !context->store_instance };
-	if (marks_new(&settings, &context->marks, &failure) || (context->store_instance && marks_follow(context->marks, &failure)))
-		return cannot(findings, "E-STORE", context->store_conf ? context->store_conf->conf->store.node : NULL, &failure);
-	return 0;
+	int alone = is_memory_store(conf);
+	struct marks_settings settings = { .store = context->store, .clock = &context->clock, .log = context->log, .alone = alone };
+	int code = marks_new(&settings, &context->marks, &failure);
+	if (code == EMA_OK && !alone)
+		code = marks_follow(context->marks, &failure);
+	return code == EMA_OK ? 0 : cannot(findings, "E-STORE", conf->store.node ? conf->store.node : conf->root, &failure);
 }
 
 /* What the context keeps from one configuration to the next: opened once. */
@@ -339,7 +340,7 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 		return 0;
 	if (!context->store && open_store(context, held, findings))
 		return -1;
-	if (!context->marks && open_marks(context, findings))
+	if (!context->marks && open_marks(context, conf, findings))
 		return -1;
 	return context->server ? open_server(context, conf, findings) : 0;
 }
@@ -378,6 +379,8 @@ static int swap(struct ema_context *context, struct conf *conf, struct findings 
 	if (context->keyring)
 		keyring_configure(context->keyring, signing_algorithm(conf), conf->token.rotate_after_ms, conf->token.publish_before_ms);
 	context->generation++;
+	if (context->marks)
+		marks_on_loss(context->marks, conf->store_last_known, conf->store_loss_ms);
 	pthread_mutex_lock(&context->lock);
 	old = context->snapshot;
 	context->snapshot = new;

@@ -9,6 +9,7 @@
 #include "conf.h"
 #include "ema/ema.h"
 #include "host.h"
+#include "marks.h"
 #include "metrics.h"
 #include "notice.h"
 #include "request.h"
@@ -22,7 +23,6 @@ struct dpop_nonces;
 struct dpop_proof;
 struct keyring;
 struct limits;
-struct marks;
 struct sink;
 
 struct ema_context {
@@ -39,7 +39,7 @@ struct ema_context {
 	struct audit *audit;
 	struct notice notice;         /* into audit */
 	struct store *store;
-	int64_t forgets_before;       /* seconds since 1970: of what was issued earlier the store may have forgotten the use; 0: it does not forget */
+	struct marks *marks;          /* revocation; NULL for an observer */
 	struct instance *store_instance;
 	struct held_conf *store_conf;
 	struct sink **sinks;
@@ -49,7 +49,6 @@ struct ema_context {
 	struct keyring *keyring;      /* of a server; NULL otherwise */
 	struct cimd *documents;       /* of clients */
 	struct dpop_nonces *nonces;
-	struct marks *marks;          /* what was revoked */
 	struct limits *limits;
 	struct metrics metrics;
 	uint64_t generation;

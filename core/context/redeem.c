@@ -80,7 +80,7 @@ int pipeline_sign(struct pipeline *p)
 	const struct call_result *found = call_result(winner->call);
 	const struct conf_service *service = p->service->conf;
 	char id[AUDIT_ID], *token = NULL;
-	int64_t life = lifetime(p), now = clock_wall(&p->context->clock) / 1000;
+	int64_t life = lifetime(p);
 	int code = EMA_OUT_OF_MEMORY;
 	if (!p->redemption)
 		return EMA_OK;
@@ -96,8 +96,8 @@ int pipeline_sign(struct pipeline *p)
 			.audience = service->resource,
 			.client_id = found->client_id,
 			.jti = id,
-			.issued = now,
-			.expires = now + life,
+			.issued = p->now, /* see check_marks() */
+			.expires = p->now + life,
 			.scopes = d->scopes.list,
 			.scope_count = d->scopes.count,
 			.jkt = *p->binding.jkt ? p->binding.jkt : NULL,

@@ -25,6 +25,7 @@ struct exchange {
 	const char *host;          /* of the Host header; NULL: none */
 	char remote[EXCHANGE_ADDRESS]; /* of the client: the connection's, or what a named proxy says */
 	int proxied;               /* the connection is of a named proxy */
+	int64_t forgets_before;    /* what was issued earlier, the store may have seen and forgotten; 0: it forgets nothing */
 	const char *issuer;        /* whose endpoint was asked */
 	int code;                  /* of the answer */
 };

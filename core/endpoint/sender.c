@@ -117,6 +117,12 @@ int sender_read(struct exchange *x, const char *kind, struct sender *sender)
 		exchange_refuse(x, EMA_CONFIG, NULL);
 		return x->code;
 	}
+	int64_t since = INT64_MIN;
+	if (store_since(x->context->store, &since)) {
+		sender_refuse(x, kind, NULL, EMA_STORE_UNAVAILABLE, "the store was not reached yet");
+		return x->code;
+	}
+	x->forgets_before = since == INT64_MIN ? 0 : since / 1000;
 	rate_name(x->remote, name);
 	int64_t wait = limits_take(x->context->limits, name, x->snapshot->conf->rates.address, 1);
 	if (wait) {
@@ -167,7 +173,7 @@ int sender_authenticate(struct exchange *x, const char *kind, const struct clien
 		.store = x->context->store,
 		.now = x->now,
 		.skew = SKEW,
-		.forgets_before = x->context->forgets_before,
+		.forgets_before = x->forgets_before,
 		.deadline = clock_monotonic(&x->context->clock) + SENDER_MS,
 		.store_ms = STORE_MS,
 	};

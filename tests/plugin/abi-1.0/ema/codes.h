@@ -61,7 +61,7 @@
 #define EMA_CONFIG                 56 /* the configuration is wrong */
 #define EMA_ABSENT                 57 /* there is no such entry */
 #define EMA_EXISTS                 58 /* there is such an entry already */
-#define EMA_BEFORE_START           59 /* the assertion is older than this process, whose store in memory knows nothing of before */
+#define EMA_BEFORE_START           59 /* the assertion is older than what the store remembers */
 #define EMA_NO_SCOPE               60 /* no scope is left: neither the token nor the request has one that the service knows */
 #define EMA_UNKNOWN_CLIENT         61 /* there is no client of this id */
 #define EMA_CLIENT_REFUSED         62 /* the client did not prove who it is */
@@ -80,7 +80,7 @@
 #define EMA_BAD_TOKEN_TYPE         75 /* tokens of this type cannot be revoked */
 #define EMA_INSUFFICIENT_SCOPE     76 /* the token lacks a scope that its bearer may have */
 #define EMA_FORBIDDEN              77 /* no grant allows it, or a deny refuses it */
-#define EMA_BLOCKED                78 /* blocked until an operator lifts it */
+#define EMA_BLOCKED                78 /* blocked until an administrator lifts it */
 #define EMA_SECRET_IN_URL          79 /* a token, an assertion or a secret stands in the query of the URL */
 #define EMA_BAD_MESSAGE            80 /* the message is no MCP request of a revision that is taken */
 
