@@ -156,14 +156,35 @@ static int remove_others(const struct keyring *keyring, int folder, const struct
 	return code;
 }
 
-/* One more key. It is public before it is on the disk, so that no token is signed by a key that nobody could have. */
+/*
+ * One more key. It is public before it is on the disk, so that no token is signed by a key that nobody could have. One that stands
+ * alone is on the disk first: else a disk that is full in between would take the old keys from who reads the public file.
+ */
+static int key_write(struct keyring *keyring, int folder, const struct signing_key *key, struct key_set *living, struct failure *failure)
+{
+	int code = EMA_OK;
+	keyring->unpublished = keyring->public_file != NULL;
+	if (!key->alone)
+		code = publish(keyring, living, failure);
+	if (!code && folder >= 0)
+		code = keyfolder_write(folder, key, failure);
+	if (code)
+		return code;
+	tell(keyring, "made", key);
+	serve(keyring, living);
+	if (key->alone && publish(keyring, living, failure))
+		return failure->code;
+	keyring->unpublished = 0;
+	return EMA_OK;
+}
+
 static int key_add(struct keyring *keyring, int folder, const struct key_set *all, int64_t now, int64_t signs_from, int alone, struct failure *failure)
 {
 	struct jwk *jwk = NULL;
 	struct signing_key *key = NULL;
 	struct key_set *grown = NULL, *living = NULL;
 	int64_t published = now;
-	int code = jwk_generate(keyring->plan.algorithm, &jwk, failure);
+	int fits = 1, code = jwk_generate(keyring->plan.algorithm, &jwk, failure);
 	if (code)
 		return code;
 	/* Later than all others, whatever their clocks said: which keys are void goes by it. */
@@ -172,35 +193,19 @@ static int key_add(struct keyring *keyring, int folder, const struct key_set *al
 			published = all->keys[i]->published + 1;
 	key = signing_key_new(jwk, published, signs_from > published ? signs_from : published, alone);
 	grown = key_set_new();
-	if (!key || !grown) {
-		code = no_memory(failure);
-		goto done;
-	}
-	int fits = 1;
-	for (size_t i = 0; i < all->count && !alone; i++)
+	for (size_t i = 0; grown && i < all->count && !alone; i++)
 		fits &= !key_set_add(grown, all->keys[i]);
-	if (!fits || key_set_add(grown, key)) {
-		code = failure_set(failure, EMA_UNAVAILABLE, "there are %d keys already: old ones go when no token of theirs can be valid any more", KEYRING_MOST);
-		goto done;
-	}
-	living = key_set_living(grown, now, keyring->plan.keep_after);
-	if (!living) {
+	if (!key || !grown)
 		code = no_memory(failure);
-		goto done;
-	}
-	/* Until the key is on the disk, what is served is not what public_file says. */
-	keyring->unpublished = keyring->public_file != NULL;
-	code = publish(keyring, living, failure);
-	if (!code && folder >= 0)
-		code = keyfolder_write(folder, key, failure);
-	if (code)
-		goto done;
-	tell(keyring, "made", key);
-	serve(keyring, living);
-	keyring->unpublished = 0;
+	else if (!fits || key_set_add(grown, key))
+		code = failure_set(failure, EMA_UNAVAILABLE, "there are %d keys already: old ones go when no token of theirs can be valid any more", KEYRING_MOST);
+	else if (!(living = key_set_living(grown, now, keyring->plan.keep_after)))
+		code = no_memory(failure);
+	else
+		code = key_write(keyring, folder, key, living, failure);
 	/* What cannot be removed is void or gone all the same, and the next tick tries again. */
-	remove_others(keyring, folder, all, NULL);
-done:
+	if (living && keyring->set == living)
+		remove_others(keyring, folder, all, NULL);
 	if (!key)
 		jwk_free(jwk);
 	signing_key_release(key);
@@ -306,12 +311,12 @@ static int read_public(struct keyring *keyring, struct failure *failure)
 		/* Ours have these. */
 		if (!jwk_kid(jwk) || strcmp(jwk_kid(jwk), jwk_thumbprint(jwk)) || jwk_algorithm(jwk) == JOSE_NONE)
 			continue;
-		struct signing_key *key = signing_key_new(jwk, 0, 0, 0);
+		struct signing_key *key = signing_key_new(jwk, 0, (int64_t)i, 0); /* in the order of the file */
 		if (!key) {
 			code = no_memory(failure);
 			break;
 		}
-		keys->keys[i--] = keys->keys[--keys->count]; /* it is key's now */
+		keys->keys[i] = NULL; /* it is key's now */
 		key_set_add(set, key);
 		signing_key_release(key);
 	}
@@ -559,10 +564,14 @@ size_t keyring_list(struct keyring *keyring, struct keyring_entry out[KEYRING_MO
 	size_t count = set->count, current = key_set_current(set, clock_wall(&keyring->clock));
 	for (size_t i = 0; i < count; i++) {
 		const struct signing_key *key = set->keys[i];
-		out[i] = (struct keyring_entry){ .algorithm = jwk_algorithm(key->jwk), .published = key->published, .signs_from = key->signs_from };
+		out[i] = (struct keyring_entry){ .algorithm = jwk_algorithm(key->jwk), .state = KEYRING_UNKNOWN };
 		memcpy(out[i].kid, key->kid, sizeof out[i].kid);
+		if (keyring->mode == KEYRING_PUBLIC)
+			continue;
+		out[i].published = key->published;
+		out[i].signs_from = key->signs_from;
 		out[i].state = i < current ? KEYRING_PREVIOUS : i == current ? KEYRING_CURRENT : KEYRING_NEXT;
-		out[i].gone_at = key->published ? key_set_gone_at(set, i, keyring->plan.keep_after) : 0;
+		out[i].gone_at = key_set_gone_at(set, i, keyring->plan.keep_after);
 	}
 	key_set_release(set);
 	return count;
@@ -570,6 +579,6 @@ size_t keyring_list(struct keyring *keyring, struct keyring_entry out[KEYRING_MO
 
 const char *keyring_state_name(enum keyring_state state)
 {
-	static const char *const names[] = { "next", "current", "previous" };
+	static const char *const names[] = { "unknown", "next", "current", "previous" };
 	return names[state];
 }

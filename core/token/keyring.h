@@ -74,12 +74,12 @@ char *keyring_jwks(struct keyring *keyring);
 /* Changes with each change of the published set. */
 uint64_t keyring_generation(struct keyring *keyring);
 
-enum keyring_state { KEYRING_NEXT, KEYRING_CURRENT, KEYRING_PREVIOUS };
+enum keyring_state { KEYRING_UNKNOWN /* of KEYRING_PUBLIC */, KEYRING_NEXT, KEYRING_CURRENT, KEYRING_PREVIOUS };
 struct keyring_entry {
 	char kid[44];
 	enum jose_algorithm algorithm;
 	enum keyring_state state;
-	int64_t published, signs_from; /* milliseconds since 1970; 0: not known (KEYRING_PUBLIC) */
+	int64_t published, signs_from; /* milliseconds since 1970; 0: unknown */
 	int64_t gone_at;               /* 0: not yet known */
 };
 /* Oldest first; how many. */

@@ -1,0 +1,367 @@
+#include "test.h"
+
+#include <stdio.h>
+
+#include "access.h"
+#include "base64url.h"
+#include "buffer.h"
+#include "jwt.h"
+
+#define NOW INT64_C(1780272000)
+#define THUMBPRINT "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+
+static int64_t now_read(void *data)
+{
+	(void)data;
+	return NOW * 1000;
+}
+
+static const struct clock test_clock = { now_read, now_read, NULL };
+
+static int set_up(void **state)
+{
+	const struct keyring_settings settings = { .clock = &test_clock, .algorithm = JOSE_ES256 };
+	return keyring_open(&settings, (struct keyring **)state, NULL);
+}
+
+static int tear_down(void **state)
+{
+	keyring_close(*state);
+	return 0;
+}
+
+static const char *const issuers[] = { "https://auth.example/other", "https://auth.example" };
+static const struct access_rules rules = { issuers, 2, "https://mcp.example/github", NOW, 30 };
+static const char *const scopes[] = { "repo:read", "repo:write" };
+static const char *const amr[] = { "pwd", "mfa" };
+static const char *const actors[] = { "agent", "agent's agent" };
+static const struct access_name groups[] = { { "engineering", "staff", NULL }, { "a \"b\"", "claims", "t1" } };
+static const struct access_name roles[] = { { "reader", "claims", NULL } };
+
+static struct access_claims least(void)
+{
+	return (struct access_claims){ .issuer = issuers[1], .audience = rules.audience, .client_id = "vscode", .jti = "j1", .issued = NOW,
+	                               .expires = NOW + 3600, .provider = "okta", .sub = "00u1/x", .auth_time = JWT_ABSENT };
+}
+
+static char *payload_of(const char *token)
+{
+	static char text[20000];
+	const char *from = strchr(token, '.') + 1;
+	long length = base64url_decode(from, strcspn(from, "."), text);
+	assert_true(length > 0);
+	text[length] = 0;
+	return text;
+}
+
+/* JWT-69, JWT-70, JWT-71, JWT-73, JAG-108, JAG-110: a token has what it must have, and nothing else. */
+static void least_token(void **state)
+{
+	struct access_claims claims = least();
+	char *token = NULL;
+	struct access_token out;
+	assert_int_equal(access_mint(*state, &claims, &token, NULL), EMA_OK);
+	assert_string_equal(payload_of(token), "{\"iss\":\"https://auth.example\",\"aud\":\"https://mcp.example/github\",\"sub\":\"okta/-/00u1%2Fx\","
+	                                       "\"client_id\":\"vscode\",\"jti\":\"j1\",\"iat\":1780272000,\"exp\":1780275600,"
+	                                       "\"urn:ema:login\":{\"provider\":\"okta\",\"sub\":\"00u1/x\"}}");
+	char header[512] = "";
+	base64url_decode(token, strcspn(token, "."), header);
+	assert_non_null(strstr(header, "\"typ\":\"at+jwt\""));
+	assert_non_null(strstr(header, "\"kid\":"));
+	assert_int_equal(access_read(*state, token, strlen(token), &rules, &out, NULL), EMA_OK);
+	assert_string_equal(out.subject, "okta/-/00u1%2Fx");
+	assert_string_equal(out.claims.sub, "00u1/x");
+	assert_null(out.claims.tenant);
+	assert_null(out.claims.email);
+	assert_int_equal(out.claims.scope_count + out.claims.group_count + out.claims.role_count + out.claims.amr_count + out.claims.actor_count, 0);
+	assert_true(out.claims.auth_time == JWT_ABSENT);
+	assert_true(out.claims.issued == NOW && out.claims.expires == NOW + 3600);
+	access_free(&out);
+	free(token);
+}
+
+/* JWT-72: all that there may be comes back as it was. */
+static void full_token(void **state)
+{
+	struct access_claims claims = least(), *c;
+	char *token = NULL;
+	struct access_token out;
+	claims.scopes = scopes, claims.scope_count = 2;
+	claims.x5t = THUMBPRINT;
+	claims.actors = actors, claims.actor_count = 2;
+	claims.tenant = "t1";
+	claims.person = "p/\xc3\xa9";
+	claims.acr = "urn:acme:high";
+	claims.amr = amr, claims.amr_count = 2;
+	claims.auth_time = NOW - 60;
+	claims.email = "a@acme.example";
+	claims.groups = groups, claims.group_count = 2;
+	claims.roles = roles, claims.role_count = 1;
+	assert_int_equal(access_mint(*state, &claims, &token, NULL), EMA_OK);
+	assert_int_equal(access_read(*state, token, strlen(token), &rules, &out, NULL), EMA_OK);
+	c = &out.claims;
+	assert_string_equal(out.subject, "okta/t1/00u1%2Fx");
+	assert_int_equal(c->scope_count, 2);
+	assert_string_equal(c->scopes[1], "repo:write");
+	assert_string_equal(c->x5t, THUMBPRINT);
+	assert_null(c->jkt);
+	assert_int_equal(c->actor_count, 2);
+	assert_string_equal(c->actors[0], "agent");
+	assert_string_equal(c->actors[1], "agent's agent");
+	assert_string_equal(c->tenant, "t1");
+	assert_string_equal(c->person, claims.person);
+	assert_string_equal(c->acr, claims.acr);
+	assert_int_equal(c->amr_count, 2);
+	assert_string_equal(c->amr[1], "mfa");
+	assert_true(c->auth_time == NOW - 60);
+	assert_string_equal(c->email, claims.email);
+	assert_int_equal(c->group_count, 2);
+	assert_string_equal(c->groups[0].source, "staff");
+	assert_null(c->groups[0].tenant);
+	assert_string_equal(c->groups[1].name, "a \"b\"");
+	assert_string_equal(c->groups[1].tenant, "t1");
+	assert_int_equal(c->role_count, 1);
+	assert_string_equal(c->roles[0].name, "reader");
+	access_free(&out);
+	free(token);
+}
+
+/* JAG-109, JWT-69: what is not minted. */
+static void not_minted(void **state)
+{
+	static char long_text[4096];
+	memset(long_text, 'x', sizeof long_text - 1);
+	static const char *const bad_scope[] = { "a b" };
+	static const char *const bad_amr[] = { "" };
+	static struct access_name many[ACCESS_NAMES_MOST + 1];
+	for (size_t i = 0; i <= ACCESS_NAMES_MOST; i++)
+		many[i] = (struct access_name){ "a group of a long name", "claims", NULL };
+	struct {
+		struct access_claims claims;
+		int code;
+	} rows[32];
+	size_t count = 0;
+#define ROW(change, expected)                                               \
+	do {                                                                \
+		struct access_claims c = least();                           \
+		change;                                                     \
+		rows[count].claims = c;                                     \
+		rows[count++].code = expected;                              \
+	} while (0)
+	ROW(c.issuer = NULL, EMA_BAD_CLAIM);
+	ROW(c.audience = NULL, EMA_BAD_CLAIM);
+	ROW(c.client_id = NULL, EMA_BAD_CLAIM);
+	ROW(c.jti = NULL, EMA_BAD_CLAIM);
+	ROW(c.provider = NULL, EMA_BAD_CLAIM);
+	ROW(c.sub = NULL, EMA_BAD_CLAIM);
+	ROW(c.sub = "", EMA_BAD_CLAIM);
+	ROW(c.sub = long_text, EMA_BAD_CLAIM);
+	ROW(c.sub = "a\xe2\x80\x8e", EMA_BAD_CLAIM); /* would be read as another subject */
+	ROW(c.sub = "a\xff", EMA_BAD_CLAIM);
+	ROW(c.sub = "a\xef\xbf\xbd", EMA_OK);
+	ROW(c.tenant = "", EMA_BAD_CLAIM);
+	ROW(c.person = "\xef\xbb\xbf", EMA_BAD_CLAIM);
+	ROW(c.expires = NOW, EMA_LIFETIME_TOO_LONG);
+	ROW(c.expires = NOW + 86401, EMA_LIFETIME_TOO_LONG);
+	ROW(c.expires = NOW + 86400, EMA_OK);
+	ROW((c.scopes = bad_scope, c.scope_count = 1), EMA_BAD_CLAIM);
+	ROW((c.amr = bad_amr, c.amr_count = 1), EMA_BAD_CLAIM);
+	ROW(c.jkt = "short", EMA_BAD_CLAIM);
+	ROW((c.jkt = THUMBPRINT, c.x5t = THUMBPRINT), EMA_BAD_CLAIM);
+	ROW(c.jkt = THUMBPRINT "A", EMA_BAD_CLAIM);
+	ROW((c.groups = many, c.group_count = ACCESS_NAMES_MOST + 1), EMA_TOO_LARGE);
+	ROW((c.groups = many, c.group_count = ACCESS_NAMES_MOST), EMA_TOO_LARGE); /* over 12 KiB */
+	ROW((c.groups = many, c.group_count = 300), EMA_OK);
+	for (size_t i = 0; i < count; i++) {
+		char *token = NULL;
+		struct failure failure = FAILURE_INIT;
+		struct access_token out;
+		int code = access_mint(*state, &rows[i].claims, &token, &failure);
+		if (code != rows[i].code)
+			fail_msg("row %zu: %d, expected %d: %s", i, code, rows[i].code, failure.text);
+		assert_int_equal(token != NULL, code == EMA_OK);
+		if (!code) {
+			assert_int_equal(access_read(*state, token, strlen(token), &rules, &out, NULL), EMA_OK);
+			assert_string_equal(out.claims.sub, rows[i].claims.sub);
+			access_free(&out);
+		}
+		free(token);
+	}
+}
+
+#define ISS "\"iss\":\"https://auth.example\","
+#define AUD "\"aud\":\"https://mcp.example/github\","
+#define SUB "\"sub\":\"okta/-/u\","
+#define CID "\"client_id\":\"vscode\","
+#define JTI "\"jti\":\"j\","
+#define IAT "\"iat\":1780272000,"
+#define EXP "\"exp\":1780275600,"
+#define LOG "\"urn:ema:login\":{\"provider\":\"okta\",\"sub\":\"u\"}"
+#define REST SUB CID JTI IAT EXP LOG
+#define LOGIN(more) "{" ISS AUD SUB CID JTI IAT EXP "\"urn:ema:login\":{\"provider\":\"okta\",\"sub\":\"u\"," more "}}"
+#define TOP(more) "{" more "," ISS AUD REST "}"
+
+/* JWT-74, JWT-67: every fault has its code. */
+static void faults(void **state)
+{
+	static const struct {
+		const char *type, *payload;
+		int code;
+	} rows[] = {
+		{ "at+jwt", "{" ISS AUD REST "}", EMA_OK },
+		{ "application/at+jwt", "{" ISS AUD REST "}", EMA_OK },
+		{ "AT+JWT", "{" ISS AUD REST "}", EMA_OK },
+		{ NULL, "{" ISS AUD REST "}", EMA_WRONG_TYPE },
+		{ "jwt", "{" ISS AUD REST "}", EMA_WRONG_TYPE },
+		{ "oauth-id-jag+jwt", "{" ISS AUD REST "}", EMA_WRONG_TYPE },
+		{ "at+jwt", "[]", EMA_BAD_JSON },
+		{ "at+jwt", "{" ISS ISS AUD REST "}", EMA_DUPLICATE_MEMBER },
+		{ "at+jwt", "{" AUD REST "}", EMA_MISSING_CLAIM },
+		{ "at+jwt", "{\"iss\":1," AUD REST "}", EMA_BAD_CLAIM },
+		{ "at+jwt", "{\"iss\":[\"https://auth.example\"]," AUD REST "}", EMA_BAD_CLAIM },
+		{ "at+jwt", "{\"iss\":\"https://auth.example/\"," AUD REST "}", EMA_UNKNOWN_ISSUER },
+		{ "at+jwt", "{" ISS REST "}", EMA_MISSING_CLAIM },
+		{ "at+jwt", "{" ISS "\"aud\":\"https://mcp.example/other\"," REST "}", EMA_WRONG_AUDIENCE },
+		{ "at+jwt", "{" ISS "\"aud\":[\"https://mcp.example/github\"]," REST "}", EMA_BAD_CLAIM },
+		{ "at+jwt", "{" ISS "\"aud\":\"\"," REST "}", EMA_BAD_CLAIM },
+		{ "at+jwt", "{" ISS AUD CID JTI IAT EXP LOG "}", EMA_MISSING_CLAIM },
+		{ "at+jwt", "{" ISS AUD "\"sub\":\"okta/-/v\"," CID JTI IAT EXP LOG "}", EMA_SUBJECT_CONFLICT },
+		{ "at+jwt", "{" ISS AUD SUB JTI IAT EXP LOG "}", EMA_MISSING_CLAIM },
+		{ "at+jwt", "{" ISS AUD SUB "\"client_id\":{}," JTI IAT EXP LOG "}", EMA_BAD_CLAIM },
+		{ "at+jwt", "{" ISS AUD SUB CID IAT EXP LOG "}", EMA_MISSING_CLAIM },
+		{ "at+jwt", "{" ISS AUD SUB CID "\"jti\":7," IAT EXP LOG "}", EMA_BAD_CLAIM },
+		{ "at+jwt", "{" ISS AUD SUB CID JTI EXP LOG "}", EMA_MISSING_CLAIM },
+		{ "at+jwt", "{" ISS AUD SUB CID JTI IAT LOG "}", EMA_MISSING_CLAIM },
+		{ "at+jwt", "{" ISS AUD SUB CID JTI IAT "\"exp\":\"1780275600\"," LOG "}", EMA_BAD_CLAIM },
+		{ "at+jwt", "{" ISS AUD SUB CID JTI IAT "\"exp\":1e10," LOG "}", EMA_BAD_CLAIM },
+		{ "at+jwt", "{" ISS AUD SUB CID JTI IAT "\"exp\":1780271970," LOG "}", EMA_EXPIRED },
+		{ "at+jwt", "{" ISS AUD SUB CID JTI IAT "\"exp\":1780358431," LOG "}", EMA_LIFETIME_TOO_LONG },
+		{ "at+jwt", "{" ISS AUD SUB CID JTI "\"iat\":1780272031," EXP LOG "}", EMA_ISSUED_IN_FUTURE },
+		{ "at+jwt", TOP("\"nbf\":1780272031"), EMA_NOT_YET_VALID },
+		{ "at+jwt", TOP("\"nbf\":\"x\""), EMA_BAD_CLAIM },
+		{ "at+jwt", TOP("\"scope\":\"a b\""), EMA_OK },
+		{ "at+jwt", TOP("\"scope\":\"\""), EMA_BAD_SCOPE },
+		{ "at+jwt", TOP("\"scope\":\"a  b\""), EMA_BAD_SCOPE },
+		{ "at+jwt", TOP("\"scope\":\"a a\""), EMA_BAD_SCOPE },
+		{ "at+jwt", TOP("\"scope\":\"a \""), EMA_BAD_SCOPE },
+		{ "at+jwt", TOP("\"scope\":\"a\\tb\""), EMA_BAD_SCOPE },
+		{ "at+jwt", TOP("\"scope\":[\"a\"]"), EMA_BAD_SCOPE },
+		{ "at+jwt", TOP("\"cnf\":{\"jkt\":\"" THUMBPRINT "\"}"), EMA_OK },
+		{ "at+jwt", TOP("\"cnf\":{\"jkt\":\"x\"}"), EMA_BAD_CLAIM },
+		{ "at+jwt", TOP("\"cnf\":{\"jkt\":\"" THUMBPRINT "\",\"x5t#S256\":\"" THUMBPRINT "\"}"), EMA_BAD_CLAIM },
+		{ "at+jwt", TOP("\"cnf\":{\"jwk\":{}}"), EMA_BAD_CLAIM },
+		{ "at+jwt", TOP("\"cnf\":{}"), EMA_BAD_CLAIM },
+		{ "at+jwt", TOP("\"cnf\":null"), EMA_BAD_CLAIM },
+		{ "at+jwt", TOP("\"act\":{\"sub\":\"a\",\"act\":{\"sub\":\"b\"}}"), EMA_OK },
+		{ "at+jwt", TOP("\"act\":{\"sub\":\"a\",\"act\":{}}"), EMA_BAD_CLAIM },
+		{ "at+jwt", TOP("\"act\":\"a\""), EMA_BAD_CLAIM },
+		{ "at+jwt", "{" ISS AUD SUB CID JTI IAT "\"exp\":1780275600}", EMA_MISSING_CLAIM },
+		{ "at+jwt", "{" ISS AUD SUB CID JTI IAT EXP "\"urn:ema:login\":[]}", EMA_BAD_CLAIM },
+		{ "at+jwt", "{" ISS AUD SUB CID JTI IAT EXP "\"urn:ema:login\":{}}", EMA_MISSING_CLAIM },
+		{ "at+jwt", "{" ISS AUD SUB CID JTI IAT EXP "\"urn:ema:login\":{\"provider\":\"okta\"}}", EMA_MISSING_CLAIM },
+		{ "at+jwt", LOGIN("\"tenant\":\"t\""), EMA_SUBJECT_CONFLICT },
+		{ "at+jwt", LOGIN("\"tenant\":null"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"person\":[]"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"acr\":1"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"auth_time\":\"1\""), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"email\":{}"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"amr\":\"mfa\""), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"amr\":[1]"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"groups\":{\"a\":[]}"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"groups\":[\"a\"]"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"groups\":[[\"a\"]]"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"groups\":[[\"a\",\"b\",\"c\",\"d\"]]"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"groups\":[[\"a\",1]]"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"groups\":[{\"x\":\"a\",\"y\":\"b\"}]"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"groups\":[[\"a\",\"b\",null]]"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"roles\":[[\"a\",\"b\",\"c\"],[\"\",\"b\"]]"), EMA_BAD_CLAIM },
+		{ "at+jwt", LOGIN("\"roles\":[[\"a\",\"b\",\"c\"]],\"later\":1"), EMA_OK },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *token = NULL;
+		struct failure failure = FAILURE_INIT;
+		struct access_token out;
+		assert_int_equal(keyring_sign(*state, rows[i].type, rows[i].payload, strlen(rows[i].payload), &token, NULL), EMA_OK);
+		int code = access_read(*state, token, strlen(token), &rules, &out, &failure);
+		if (code != rows[i].code)
+			fail_msg("row %zu: %s: %d, expected %d: %s", i, rows[i].payload, code, rows[i].code, failure.text);
+		if (!code)
+			access_free(&out);
+		free(token);
+	}
+}
+
+/* JWT-75, JWT-76: unsigned, encrypted, signed by another, with the public key as a secret: none is a token of ours. */
+static void not_ours(void **state)
+{
+	static const char payload[] = "{" ISS AUD REST "}";
+	static const struct {
+		const char *header;
+		int code;
+	} rows[] = {
+		{ "{\"alg\":\"none\",\"typ\":\"at+jwt\"}", EMA_BAD_ALGORITHM },
+		{ "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", EMA_BAD_ALGORITHM },
+		{ "{\"alg\":\"ES256\",\"typ\":\"at+jwt\"}", EMA_UNKNOWN_KEY },
+		{ "{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"x\"}", EMA_UNKNOWN_KEY },
+		{ "{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"x\",\"jwk\":{}}", EMA_UNKNOWN_KEY },
+		{ "{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"crit\":[\"x\"]}", EMA_CRITICAL_HEADER },
+	};
+	struct access_token out;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char token[2048];
+		size_t length = base64url_encode(rows[i].header, strlen(rows[i].header), token);
+		token[length++] = '.';
+		length += base64url_encode(payload, sizeof payload - 1, token + length);
+		token[length++] = '.';
+		length += base64url_encode("0123456789012345678901234567890123456789012345678901234567890123", 64, token + length);
+		assert_int_equal(access_read(*state, token, length, &rules, &out, NULL), rows[i].code);
+	}
+	assert_int_equal(access_read(*state, "a.b.c.d.e", 9, &rules, &out, NULL), EMA_ENCRYPTED);
+	assert_int_equal(access_read(*state, "", 0, &rules, &out, NULL), EMA_MALFORMED);
+	void *other = NULL;
+	char *token = NULL;
+	struct access_claims claims = least();
+	assert_int_equal(set_up(&other), 0);
+	assert_int_equal(access_mint(other, &claims, &token, NULL), EMA_OK);
+	assert_int_equal(access_read(*state, token, strlen(token), &rules, &out, NULL), EMA_UNKNOWN_KEY);
+	tear_down(&other);
+	free(token);
+}
+
+/* JWT-74: a token of which any byte was changed, or that was cut, is none. */
+static void changed(void **state)
+{
+	struct access_claims claims = least();
+	char *token = NULL;
+	struct access_token out;
+	claims.groups = groups, claims.group_count = 2;
+	assert_int_equal(access_mint(*state, &claims, &token, NULL), EMA_OK);
+	size_t length = strlen(token);
+	static const char others[] = "A_.=\x80";
+	for (size_t i = 0; i < length; i++) {
+		char was = token[i];
+		for (size_t j = 0; j < sizeof others; j++) {
+			token[i] = others[j];
+			if (token[i] != was)
+				assert_int_not_equal(access_read(*state, token, length, &rules, &out, NULL), EMA_OK);
+		}
+		token[i] = was;
+		assert_int_not_equal(access_read(*state, token, i, &rules, &out, NULL), EMA_OK);
+	}
+	assert_int_equal(access_read(*state, token, length, &rules, &out, NULL), EMA_OK);
+	access_free(&out);
+	free(token);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(least_token, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(full_token, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(not_minted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(faults, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(not_ours, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(changed, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
