@@ -294,11 +294,8 @@ static int open_server(struct ema_context *context, const struct conf *conf, str
 	}
 	if (!context->nonces && dpop_nonces_new(&context->nonces, &failure))
 		return cannot(findings, "E-STATE", conf->root, &failure);
-	if (!context->documents) {
-		struct cimd_settings settings = { .clock = &context->clock, .log = context->log, .notice = context->notice };
-		if (cimd_new(&settings, &context->documents, &failure))
-			return cannot(findings, "E-STATE", conf->root, &failure);
-	}
+	if (!context->documents && cimd_new(context->trust, &context->clock, context->log, context->notice, &context->documents, &failure))
+		return cannot(findings, "E-STATE", conf->root, &failure);
 	if (context->keyring)
 		return 0;
 	if (open_keyring(context, conf, &failure) || start_ticks(context, &failure))

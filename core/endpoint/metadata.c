@@ -119,7 +119,7 @@ void endpoint_server_metadata(struct exchange *x)
 	put_algorithms(body, "dpop_signing_alg_values_supported");
 	if (set & (1u << AUTH_TLS | 1u << AUTH_TLS_SELF_SIGNED))
 		buffer_text(body, ",\"tls_client_certificate_bound_access_tokens\":true");
-	if (clients_documents(x->snapshot->clients))
+	if (x->snapshot->conf->documents.hosts.count || x->snapshot->conf->documents.urls.count)
 		buffer_text(body, ",\"client_id_metadata_document_supported\":true");
 	buffer_char(body, '}');
 }

@@ -1,0 +1,272 @@
+#include "desk.h"
+
+#include <stdio.h>
+
+static const char two[] = "SERVICES:, { id = \"own\"; issuer = \"https://auth.example/own/\"; resource = \"https://mcp.example/own/mcp\"; identity = [\"idp\"];\n"
+                          "  name = \"Own\"; interactive = \"https://login.example\"; default_scopes = [\"read\"]; binding = \"required\";\n"
+                          "  scopes = ( { name = \"read\"; access = \"read\"; }, { name = \"list\"; access = \"read\"; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
+
+/* JAG-112 to 117, MCP-31, MCP-32, MCP-34, MCP-35, MCP-38, MCP-75: one document at each place where clients look. */
+static void server_metadata(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *url, *issuer, *token;
+	} rows[] = {
+		{ "/.well-known/oauth-authorization-server", OURS, OURS "/token" },
+		{ "/.well-known/openid-configuration", OURS, OURS "/token" },
+		{ "/.well-known/oauth-authorization-server/own", "https://auth.example/own/", "https://auth.example/own/token" },
+		{ "/.well-known/oauth-authorization-server/own/", "https://auth.example/own/", "https://auth.example/own/token" },
+		{ "/.well-known/openid-configuration/own", "https://auth.example/own/", "https://auth.example/own/token" },
+		{ "/own/.well-known/openid-configuration", "https://auth.example/own/", "https://auth.example/own/token" },
+		{ "/.well-known/oauth-authorization-server/nowhere", NULL, NULL },
+		{ "/.well-known/oauth-authorization-serverown", NULL, NULL },
+		{ "/own/.well-known/oauth-authorization-server", NULL, NULL },
+	};
+	struct desk desk;
+	desk_open(&desk, two, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		desk_request(&desk, "GET", rows[i].url, NULL, NULL);
+		if (desk.status != (rows[i].issuer ? 200 : 404))
+			print_error("%s: %d\n", rows[i].url, desk.status);
+		assert_int_equal(desk.status, rows[i].issuer ? 200 : 404);
+		if (!rows[i].issuer)
+			continue;
+		assert_string_equal(desk_text(&desk, "/issuer"), rows[i].issuer);
+		assert_string_equal(desk_text(&desk, "/token_endpoint"), rows[i].token);
+		assert_string_equal(desk_text(&desk, "/authorization_grant_profiles_supported/0"), "urn:ietf:params:oauth:grant-profile:id-jag");
+		assert_string_equal(desk_text(&desk, "/grant_types_supported/0"), JWT_BEARER);
+		assert_string_equal(desk_text(&desk, "/code_challenge_methods_supported/0"), "S256");
+		assert_string_equal(desk_text(&desk, "/token_endpoint_auth_methods_supported/0"), "private_key_jwt");
+		assert_null(json_at(&desk.json, "/authorization_endpoint"));
+		assert_null(json_at(&desk.json, "/registration_endpoint"));
+		assert_non_null(json_at(&desk.json, "/introspection_endpoint"));
+		assert_null(strstr(desk.body, "idp")); /* JAG-115 */
+		assert_null(strstr(desk.body, "none\""));
+		assert_string_equal(desk_header(&desk, "Access-Control-Allow-Origin"), "*");
+	}
+	desk_request(&desk, "POST", "/.well-known/oauth-authorization-server", "", NULL);
+	assert_int_equal(desk.status, 405);
+	desk_request(&desk, "HEAD", "/.well-known/oauth-authorization-server", NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk.body, "");
+	desk_close(&desk);
+}
+
+/* MCP-01 to MCP-08 */
+static void resource_metadata(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, two, NULL);
+	desk_request(&desk, "GET", "/.well-known/oauth-protected-resource/own/mcp", NULL, "Host: mcp.example", NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk_text(&desk, "/resource"), "https://mcp.example/own/mcp");
+	assert_string_equal(desk_text(&desk, "/authorization_servers/0"), "https://auth.example/own/");
+	assert_string_equal(desk_text(&desk, "/authorization_servers/1"), "https://login.example");
+	assert_string_equal(desk_text(&desk, "/scopes_supported/0"), "read");
+	assert_null(json_at(&desk.json, "/scopes_supported/1"));
+	assert_string_equal(desk_text(&desk, "/bearer_methods_supported/0"), "header");
+	assert_string_equal(desk_text(&desk, "/resource_name"), "Own");
+	assert_true(json_is(json_at(&desk.json, "/dpop_bound_access_tokens_required"), JSON_TRUE));
+	desk_request(&desk, "GET", "/.well-known/oauth-protected-resource/svc", NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_null(json_at(&desk.json, "/authorization_servers/1"));
+	assert_string_equal(desk_text(&desk, "/scopes_supported/0"), "read"); /* and not write */
+	assert_null(json_at(&desk.json, "/scopes_supported/1"));
+	static const char *const absent[] = { "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/svc/", "/.well-known/oauth-protected-resource/sv", NULL };
+	for (size_t i = 0; absent[i]; i++) {
+		desk_request(&desk, "GET", absent[i], NULL, NULL);
+		assert_int_equal(desk.status, 404);
+	}
+	desk_close(&desk);
+}
+
+/* Two issuers with one path and different hosts: the host tells them apart, and a strange one gets none of them. */
+static void hosts(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, "SERVICES:, { id = \"other\"; issuer = \"https://other.example\"; resource = \"https://mcp.example/o\"; identity = [\"idp\"]; }", NULL);
+	static const struct {
+		const char *host, *issuer;
+	} rows[] = {
+		{ "auth.example", OURS }, { "AUTH.example:443", OURS }, { "other.example", "https://other.example" }, { "third.example", NULL }, { "auth.example:8443", NULL },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		desk.host = rows[i].host;
+		desk_request(&desk, "GET", "/.well-known/oauth-authorization-server", NULL, NULL);
+		assert_int_equal(desk.status, rows[i].issuer ? 200 : 404);
+		if (rows[i].issuer)
+			assert_string_equal(desk_text(&desk, "/issuer"), rows[i].issuer);
+	}
+	desk_close(&desk);
+}
+
+static char *token_of(struct desk *desk)
+{
+	desk_redeem(desk, world_token(&desk->world, "{\"scope\":\"read write\",\"act\":{\"sub\":\"agent\"}}"), NULL, NULL);
+	assert_int_equal(desk->status, 200);
+	return strdup(desk_text(desk, "/access_token"));
+}
+
+#define GATEWAY "Basic Z2F0ZXdheTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"
+static const char inactive[] = "{\"active\":false}";
+
+/* REV-01 to 04, REV-08 to 11, JAG-111: what a caller is told of a token, before and after its client revoked it. */
+static void introspection_and_revocation(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, "SERVICES:, { id = \"other\"; resource = \"https://mcp.example/o\"; identity = [\"idp\"]; "
+	                 "scopes = ( { name = \"read\"; access = \"read\"; }, { name = \"write\"; access = \"write\"; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }", NULL);
+	char *client = desk_assertion(&desk, ""), *jag = world_token(&desk.world, "{\"act\":{\"sub\":\"agent\"}}");
+	desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client,
+	          "resource", "https://mcp.example/svc", NULL);
+	assert_int_equal(desk.status, 200);
+	char *token = strdup(desk_text(&desk, "/access_token"));
+	free(client);
+	free(jag);
+	desk_form(&desk, "/introspect", GATEWAY, "token", token, "token_type_hint", "refresh_token", NULL);
+	assert_int_equal(desk.status, 200);
+	assert_true(json_is(json_at(&desk.json, "/active"), JSON_TRUE));
+	assert_string_equal(desk_text(&desk, "/sub"), "idp/-/ada");
+	assert_string_equal(desk_text(&desk, "/client_id"), "app");
+	assert_string_equal(desk_text(&desk, "/aud"), "https://mcp.example/svc");
+	assert_string_equal(desk_text(&desk, "/iss"), OURS);
+	assert_string_equal(desk_text(&desk, "/scope"), "read");
+	assert_string_equal(desk_text(&desk, "/token_type"), "Bearer");
+	assert_string_equal(desk_text(&desk, "/act/sub"), "agent");
+	assert_true(*desk_text(&desk, "/jti"));
+	assert_string_equal(desk_header(&desk, "Cache-Control"), "no-store");
+	assert_string_equal(desk_audited(&desk, "/kind"), "introspection");
+	assert_string_equal(desk_audited(&desk, "/caller"), "gateway");
+	/* Nobody, and a client that is no caller */
+	desk_form(&desk, "/introspect", NULL, "token", token, NULL);
+	assert_true(desk.status == 400 || desk.status == 401);
+	desk_form(&desk, "/introspect", "Basic YmFzaWM6Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==", "token", token, NULL);
+	assert_int_equal(desk.status, 401);
+	desk_form(&desk, "/introspect", GATEWAY, NULL);
+	assert_int_equal(desk.status, 400);
+	/* What is not known, broken, and of a service that the caller does not speak for, looks the same. */
+	desk_form(&desk, "/introspect", GATEWAY, "token", "x", NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk.body, inactive);
+	client = desk_assertion(&desk, "");
+	jag = world_token(&desk.world, "{}");
+	desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client,
+	          "resource", "https://mcp.example/o", NULL);
+	assert_int_equal(desk.status, 200);
+	char *foreign = strdup(desk_text(&desk, "/access_token"));
+	free(client);
+	free(jag);
+	desk_form(&desk, "/introspect", GATEWAY, "token", foreign, NULL);
+	assert_string_equal(desk.body, inactive);
+	free(foreign);
+	/* Another client's try changes nothing. */
+	desk_form(&desk, "/revoke", "Basic YmFzaWM6Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==", "token", token, NULL);
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_text(&desk, "/error"), "unauthorized_client");
+	desk_form(&desk, "/introspect", GATEWAY, "token", token, NULL);
+	assert_true(json_is(json_at(&desk.json, "/active"), JSON_TRUE));
+	desk_request(&desk, "GET", "/revoke", NULL, NULL);
+	assert_int_equal(desk.status, 405);
+	for (int i = 0; i < 2; i++) { /* again is no fault */
+		client = desk_assertion(&desk, "");
+		desk_form(&desk, "/revoke", NULL, "token", token, "token_type_hint", "refresh_token", "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
+		assert_int_equal(desk.status, 200);
+		assert_string_equal(desk.body, "");
+		free(client);
+		desk_form(&desk, "/introspect", GATEWAY, "token", token, NULL);
+		assert_string_equal(desk.body, inactive);
+		assert_string_equal(desk_audited(&desk, "/code"), "revoked");
+	}
+	client = desk_assertion(&desk, "");
+	desk_form(&desk, "/revoke", NULL, "token", "nothing", "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
+	assert_int_equal(desk.status, 200);
+	free(client);
+	free(token);
+	desk_close(&desk);
+}
+
+static void pages(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	desk_request(&desk, "GET", "/healthz", NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	desk_request(&desk, "GET", "/readyz", NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	free(token_of(&desk));
+	desk_request(&desk, "GET", "/metrics", NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_non_null(strstr(desk.body, "ema_answers_total{endpoint=\"token\",code=\"ok\"} 1\n"));
+	assert_non_null(strstr(desk.body, "ema_audit_records_total{state=\"appended\"}"));
+	desk_request(&desk, "GET", "/jwks", NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk_text(&desk, "/keys/0/kty"), "EC");
+	assert_null(strstr(desk.body, "\"d\"")); /* JWT-80 */
+	desk_close(&desk);
+}
+
+/* A listener serves what it says and no more. */
+static void served(void **state)
+{
+	(void)state;
+	struct desk desk;
+	static const struct {
+		const char *url;
+		uint32_t needs;
+	} rows[] = {
+		{ "/healthz", EMA_SERVE_HEALTH }, { "/readyz", EMA_SERVE_HEALTH }, { "/metrics", EMA_SERVE_METRICS }, { "/jwks", EMA_SERVE_METADATA },
+		{ "/.well-known/oauth-authorization-server", EMA_SERVE_METADATA }, { "/.well-known/oauth-protected-resource/svc", EMA_SERVE_METADATA },
+		{ "/token", EMA_SERVE_TOKEN }, { "/revoke", EMA_SERVE_TOKEN }, { "/introspect", EMA_SERVE_INTROSPECTION },
+	};
+	desk_open(&desk, NULL, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		for (uint32_t bit = 1; bit <= EMA_SERVE_METRICS; bit <<= 1) {
+			ema_request *request = ema_request_new();
+			ema_response *response = NULL;
+			ema_request_set(request, EMA_REQUEST_METHOD, "GET");
+			ema_request_set(request, EMA_REQUEST_URL, rows[i].url);
+			int code = ema_http(desk.world.context, request, bit, &response);
+			assert_int_equal(ema_response_status(response) == 404, bit != rows[i].needs);
+			assert_int_equal(code == EMA_ABSENT, bit != rows[i].needs);
+			ema_response_free(response);
+			ema_request_free(request);
+		}
+	desk_close(&desk);
+}
+
+/* A context that was not made a server signs nothing and answers nothing. */
+static void not_a_server(void **state)
+{
+	(void)state;
+	struct world world;
+	world_open(&world);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	ema_request *request = ema_request_new();
+	ema_response *response = NULL;
+	ema_request_set(request, EMA_REQUEST_METHOD, "GET");
+	ema_request_set(request, EMA_REQUEST_URL, "/jwks");
+	assert_int_equal(ema_http(world.context, request, EMA_SERVE_METADATA, &response), EMA_CONFIG);
+	assert_int_equal(ema_response_status(response), 500);
+	ema_response_free(response);
+	ema_request_free(request);
+	world_close(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(server_metadata),
+		cmocka_unit_test(resource_metadata),
+		cmocka_unit_test(hosts),
+		cmocka_unit_test(introspection_and_revocation),
+		cmocka_unit_test(pages),
+		cmocka_unit_test(served),
+		cmocka_unit_test(not_a_server),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
