@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "buffer.h"
-#include "jwk.h" /*TEMP*/
 #include "tree.h"
 
 /* ---- Findings: every mistake, not the first alone ---- */
@@ -238,7 +237,6 @@ struct conf_service {
 	int insecure_shared_audience;
 	const char *name, *interactive;
 	enum conf_binding binding;
-	int64_t token_lifetime; /*TEMP*/
 	const struct conf_node *node;
 };
 
@@ -250,7 +248,6 @@ struct conf {
 	const char *issuer, *state_dir, *owner;
 	int insecure_http;               /* issuers and resources of ours may be http, on loopback */
 	struct conf_fetch fetch;
-	struct { int64_t lifetime, rotate_after_ms, publish_before_ms; enum jose_algorithm algorithm; } token; /*TEMP*/
 	struct conf_rates rates;
 	struct conf_strings proxies;     /* addresses whose forwarding headers count */
 	struct conf_certificates client_certificates;

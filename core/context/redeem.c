@@ -24,6 +24,10 @@ int pipeline_binding(struct pipeline *p)
 	struct dpop_binding cnf;
 	if (!r)
 		return EMA_OK;
+	/* JAG-22 */
+	if (r->client->public && !p->winner->provider->conf->public_clients)
+		return pipeline_fail(p, EMA_CLIENT_NOT_ALLOWED, p->winner->provider->conf->instance.node,
+		                     "the client does not authenticate (auth = \"none\"), and the provider takes no such clients (public_clients)");
 	const struct dpop_need need = { .proof = r->client->needs_proof, .certificate = r->client->needs_certificate,
 		                        .either = p->service->conf->binding == BINDING_REQUIRED };
 	int code = dpop_cnf(claims, json_at(claims, "/cnf"), 0, &cnf, &p->failure);

@@ -1,4 +1,5 @@
 /* What the token is for: resource and scopes, against those that the service has. */
+#include "client.h"
 #include "pipeline.h"
 
 #include <stdio.h>
@@ -44,6 +45,23 @@ static int asked_for(const char *asked, const char *scope)
 	return 0;
 }
 
+/* Is it a scope that the client is registered for? */
+static int registered(const struct pipeline *p, const char *scope)
+{
+	const struct conf_strings *list = p->redemption ? &p->redemption->client->conf->scopes : NULL;
+	for (size_t i = 0; list && i < list->count; i++)
+		if (!strcmp(list->list[i], scope))
+			return 1;
+	return !list || !list->count;
+}
+
+/* JAG-72: no more than the client is registered for. */
+static void add_scope(struct pipeline *p, const char *scope)
+{
+	if (registered(p, scope))
+		decision_add(p->decision, &p->decision->scopes, scope);
+}
+
 int pipeline_scopes(struct pipeline *p)
 {
 	const struct conf_service *service = p->service->conf;
@@ -73,7 +91,7 @@ int pipeline_scopes(struct pipeline *p)
 			return scope_fail(p, EMA_UNKNOWN_SCOPE, text);
 		}
 		if (asked_for(asked, scope)) {
-			decision_add(p->decision, &p->decision->scopes, scope);
+			add_scope(p, scope);
 			continue;
 		}
 		if (provider->scope_rule == SCOPE_STRICT) {
@@ -83,10 +101,10 @@ int pipeline_scopes(struct pipeline *p)
 	}
 	for (size_t i = 0; !found->scopes.count && i < service->default_scopes.count; i++)
 		if (asked_for(asked, service->default_scopes.list[i]))
-			decision_add(p->decision, &p->decision->scopes, service->default_scopes.list[i]);
+			add_scope(p, service->default_scopes.list[i]);
 	/* Never all of them because none was named (RFC 6749 3.3). */
 	if (service->scope_count && !p->decision->scopes.count) {
-		snprintf(text, sizeof text, found->scopes.count ? "none of the token's scopes is one that the request asks for and service \"%s\" has"
+		snprintf(text, sizeof text, found->scopes.count ? "none of the token's scopes is one that the request asks for, the client may have and service \"%s\" has"
 		                                               : "the token has no scope, and service \"%s\" has no default_scopes that the request asks for",
 		         service->id);
 		return scope_fail(p, EMA_NO_SCOPE, text);

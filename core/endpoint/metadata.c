@@ -78,7 +78,7 @@ static size_t list_methods(unsigned set, const char *list[8])
 {
 	size_t count = 0;
 	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-		if (set & 1u << methods[i].auth)
+		if (set & AUTH_BIT(methods[i].auth))
 			list[count++] = methods[i].name;
 	return count;
 }
@@ -105,7 +105,7 @@ void endpoint_server_metadata(struct exchange *x)
 	put_list(body, "code_challenge_methods_supported", challenges, 1);
 	put_list(body, "token_endpoint_auth_methods_supported", list, count);
 	put_list(body, "revocation_endpoint_auth_methods_supported", list, count);
-	if (set & 1u << AUTH_PRIVATE_KEY_JWT) {
+	if (set & AUTH_BIT(AUTH_PRIVATE_KEY_JWT)) {
 		put_algorithms(body, "token_endpoint_auth_signing_alg_values_supported");
 		put_algorithms(body, "revocation_endpoint_auth_signing_alg_values_supported");
 	}
@@ -113,11 +113,11 @@ void endpoint_server_metadata(struct exchange *x)
 		count = list_methods(callers, list);
 		put_url(x, "introspection_endpoint", "/introspect");
 		put_list(body, "introspection_endpoint_auth_methods_supported", list, count);
-		if (callers & 1u << AUTH_PRIVATE_KEY_JWT)
+		if (callers & AUTH_BIT(AUTH_PRIVATE_KEY_JWT))
 			put_algorithms(body, "introspection_endpoint_auth_signing_alg_values_supported");
 	}
 	put_algorithms(body, "dpop_signing_alg_values_supported");
-	if (set & (1u << AUTH_TLS | 1u << AUTH_TLS_SELF_SIGNED))
+	if (set & (AUTH_BIT(AUTH_TLS) | AUTH_BIT(AUTH_TLS_SELF_SIGNED)))
 		buffer_text(body, ",\"tls_client_certificate_bound_access_tokens\":true");
 	if (x->snapshot->conf->documents.hosts.count || x->snapshot->conf->documents.urls.count)
 		buffer_text(body, ",\"client_id_metadata_document_supported\":true");
@@ -159,7 +159,7 @@ void endpoint_resource_metadata(struct exchange *x, const struct service *servic
 	if (conf->name)
 		put_text(body, "resource_name", conf->name);
 	put_algorithms(body, "dpop_signing_alg_values_supported");
-	if (clients_methods(x->snapshot->clients) & (1u << AUTH_TLS | 1u << AUTH_TLS_SELF_SIGNED))
+	if (clients_methods(x->snapshot->clients) & (AUTH_BIT(AUTH_TLS) | AUTH_BIT(AUTH_TLS_SELF_SIGNED)))
 		buffer_text(body, ",\"tls_client_certificate_bound_access_tokens\":true");
 	else if (conf->binding == BINDING_REQUIRED)
 		buffer_text(body, ",\"dpop_bound_access_tokens_required\":true");

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "dpop.h"
 #include "exchange.h"
 #include "limits.h"
 
@@ -188,5 +189,5 @@ int sender_authenticate(struct exchange *x, const char *kind, const struct clien
 void sender_end(struct sender *sender)
 {
 	form_free(&sender->form);
-	certificate_free(sender->certificate);
+	certificate_close(sender->certificate);
 }

@@ -144,7 +144,7 @@ void endpoint_token(struct exchange *x)
 	char name[1024];
 	if (sender_read(x, KIND, &sender) || cheap(x, &sender) || sender_authenticate(x, KIND, x->snapshot->clients, "/token", &sender))
 		goto end;
-	if (!client_may_redeem(&sender.client, NULL)) {
+	if (!client_may_redeem(&sender.client)) {
 		sender_refuse(x, KIND, &sender, EMA_CLIENT_NOT_ALLOWED, "the client is not registered for the jwt-bearer grant");
 		goto end;
 	}

@@ -2,6 +2,7 @@
 #include "desk.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "audit.h"
 #include "buffer.h"
@@ -133,6 +134,8 @@ void desk_request(struct desk *desk, const char *method, const char *url, const 
 	for (const char *header; (header = va_arg(headers, const char *));) {
 		char *copy = strdup(header), *colon = copy ? strchr(copy, ':') : NULL;
 		assert_non_null(colon);
+		if (!colon)
+			break;
 		*colon = 0;
 		assert_int_equal(ema_request_header(request, copy, colon + 1 + strspn(colon + 1, " ")), EMA_OK);
 		free(copy);

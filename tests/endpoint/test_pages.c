@@ -4,7 +4,7 @@
 
 static const char two[] = "SERVICES:, { id = \"own\"; issuer = \"https://auth.example/own/\"; resource = \"https://mcp.example/own/mcp\"; identity = [\"idp\"];\n"
                           "  name = \"Own\"; interactive = \"https://login.example\"; default_scopes = [\"read\"]; binding = \"required\";\n"
-                          "  scopes = ( { name = \"read\"; access = \"read\"; }, { name = \"list\"; access = \"read\"; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
+                          "  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"list\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
 
 /* JAG-112 to 117, MCP-31, MCP-32, MCP-34, MCP-35, MCP-38, MCP-75: one document at each place where clients look. */
 static void server_metadata(void **state)
@@ -119,7 +119,7 @@ static void introspection_and_revocation(void **state)
 	(void)state;
 	struct desk desk;
 	desk_open(&desk, "SERVICES:, { id = \"other\"; resource = \"https://mcp.example/o\"; identity = [\"idp\"]; "
-	                 "scopes = ( { name = \"read\"; access = \"read\"; }, { name = \"write\"; access = \"write\"; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }", NULL);
+	                 "scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }", NULL);
 	char *client = desk_assertion(&desk, ""), *jag = world_token(&desk.world, "{\"act\":{\"sub\":\"agent\"}}");
 	desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client,
 	          "resource", "https://mcp.example/svc", NULL);

@@ -232,10 +232,10 @@ static void resources(void **state)
 	(void)state;
 	static const char more[] =
 		"rates = { address = 0; subject = 0; }; SERVICES:, { id = \"two\"; resource = \"https://mcp.example/two\"; identity = [\"idp\"];\n"
-		"  scopes = ( { name = \"read\"; access = \"read\"; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); },\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); },\n"
 		"  { id = \"own\"; issuer = \"https://auth.example/own\"; resource = \"https://mcp.example/own\"; identity = [\"idp\"];\n"
 		"  former_issuers = ( { issuer = \"https://auth.example/was\"; until = \"2099-01-01\"; } );\n"
-		"  scopes = ( { name = \"read\"; access = \"read\"; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
 	struct desk desk;
 	desk_open(&desk, more, NULL);
 	static const struct {
