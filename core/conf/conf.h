@@ -11,7 +11,7 @@
 /* ---- Findings: every mistake, not the first alone ---- */
 
 struct finding {
-	char *id;   /* "E-UNKNOWN", "W-NO-AUDIT", ... ; E refuses to load */
+	char *id;   /* "E-UNKNOWN", "W-NO-AUDIT", "N-QUOTA", ...; E refuses to load, W is a warning, N a note */
 	char *file;
 	int line;
 	char *text; /* what is wrong and what to write instead */
@@ -120,6 +120,7 @@ struct conf_provider {
 	struct conf_strings actors;      /* that may act; empty: any */
 	int64_t actor_depth;
 	struct conf_strings clients;     /* that may come with its assertions; empty: any */
+	int64_t monthly_quota;           /* ID-JAGs that it gives a person a month and issuer of ours; 0: no such bound (JAG-120) */
 };
 
 struct conf_directory {
@@ -146,7 +147,7 @@ struct conf_client { /* used by the token endpoint; parsed and linted now */
 	const char *jwks_file, *jwks_url;
 	const struct conf_node *secret;  /* { file }, { fd } or { credential } */
 	struct conf_strings scopes, services; /* empty: any */
-	int64_t token_lifetime;          /* seconds */
+	int64_t token_lifetime;          /* seconds, at most; 0: as the service's */
 	const struct conf_node *node;
 };
 
@@ -194,11 +195,18 @@ struct conf_service {
 	struct conf_grant *grants; size_t grant_count;
 	struct conf_grant *denies; size_t deny_count;
 	struct conf_strings default_scopes;
+	int64_t token_lifetime;          /* seconds; 0: the global one */
 	int64_t deadline_ms;
 	const struct conf_node *permissions; /* { mode = "shadow"; until = ... } */
 	int64_t shadow_until;            /* seconds since 1970; 0: permissions are enforced */
 	int insecure_shared_audience;
 	const struct conf_node *node;
+};
+
+struct conf_token { /* access tokens of ours and the keys that sign them */
+	int algorithm;                   /* enum jose_algorithm */
+	int64_t lifetime;                /* seconds */
+	int64_t rotate_after_ms, publish_before_ms;
 };
 
 struct conf {
@@ -209,6 +217,7 @@ struct conf {
 	const char *issuer, *state_dir, *owner;
 	int insecure_http;               /* issuers and resources of ours may be http, on loopback */
 	struct conf_fetch fetch;
+	struct conf_token token;
 	int64_t spool_bytes;
 	int durability_disk;
 	struct conf_provider *providers; size_t provider_count;
@@ -222,6 +231,9 @@ struct conf {
 	struct conf_service *services; size_t service_count;
 	void *memory;
 };
+
+/* Seconds that a token lives: the service's or the global lifetime, and no longer than the client's (NULL: none). */
+int64_t conf_token_lifetime(const struct conf *conf, const struct conf_service *service, const struct conf_client *client);
 
 /* A control by its keyword: required, requisite, sufficient, optional; NULL for any other word. */
 const struct conf_control *conf_keyword(const char *keyword);

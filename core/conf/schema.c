@@ -18,6 +18,7 @@ static const char *const guests_words[] = { "refuse", "allow", NULL };
 static const char *const replay_words[] = { "single-use", "same-client-reuse", NULL };
 static const char *const scope_rule_words[] = { "strict", "narrow", NULL };
 static const char *const algorithm_words[] = { "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", NULL };
+const char *const token_words[] = { "ES256", "RS256", "PS256", "Ed25519", NULL };
 static const char *const directory_failure_words[] = { "deny", "last_known", NULL };
 static const char *const sink_failure_words[] = { "deny", "continue", NULL };
 static const char *const durability_words[] = { "process", "disk", NULL };
@@ -64,6 +65,7 @@ static const struct conf_key provider_keys[] = {
 	{ "actors", KEY_STRINGS, FORM_ANY, 0, AT(conf_provider, actors), 0, 0, NULL, NULL, NULL, "subjects that may act; default: any" },
 	{ "actor_depth", KEY_INT, FORM_ANY, 0, AT(conf_provider, actor_depth), 1, 8, "1", NULL, NULL, "how deep actors may be nested" },
 	{ "clients", KEY_STRINGS, FORM_ANY, 0, AT(conf_provider, clients), 0, 0, NULL, NULL, NULL, "client ids that may come with its assertions; default: any" },
+	{ "monthly_quota", KEY_INT, FORM_ANY, 0, AT(conf_provider, monthly_quota), 0, 1000000, "0", NULL, NULL, "ID-JAGs that it gives a person a month and issuer of ours; 0: no bound" },
 };
 SECTION(provider, "provider", 1);
 
@@ -87,6 +89,14 @@ static const struct conf_key audit_keys[] = {
 	{ "on_failure", KEY_WORD, FORM_ANY, 0, AT(conf_sink, on_failure), 0, 0, "deny", sink_failure_words, NULL, "what happens to decisions while the sink fails" },
 };
 SECTION(audit, "audit", 1);
+
+static const struct conf_key token_keys[] = {
+	{ "algorithm", KEY_WORD, FORM_ANY, 0, AT(conf_token, algorithm), 0, 0, "ES256", token_words, NULL, "what new keys are for; another one is a rotation" },
+	{ "lifetime", KEY_SECONDS, FORM_ANY, 0, AT(conf_token, lifetime), 60, 86400, "1h", NULL, NULL, "lifetime of our access tokens" },
+	{ "rotate_after", KEY_DURATION, FORM_ANY, 0, AT(conf_token, rotate_after_ms), DAY, 365 * DAY, "30d", NULL, NULL, "a key signs for so long" },
+	{ "publish_before", KEY_DURATION, FORM_ANY, 0, AT(conf_token, publish_before_ms), SECOND, 7 * DAY, "1h", NULL, NULL, "a key is published for so long before it signs" },
+};
+SECTION(token, "token", 0);
 
 static const struct conf_key store_keys[] = {
 	{ "id", KEY_STRING, FORM_ID, 0, AT(conf, store.id), 0, 0, "store", NULL, NULL, "a name for messages" },
@@ -118,7 +128,7 @@ static const struct conf_key client_keys[] = {
 	{ "secret", KEY_SECRET, FORM_ANY, 0, AT(conf_client, secret), 0, 0, NULL, NULL, &section_secret, "its secret, for client_secret_basic and client_secret_post" },
 	{ "scopes", KEY_STRINGS, FORM_SCOPE, 0, AT(conf_client, scopes), 0, 0, NULL, NULL, NULL, "scopes that it may have; default: any" },
 	{ "services", KEY_STRINGS, FORM_ANY, 0, AT(conf_client, services), 0, 0, NULL, NULL, NULL, "services that it may reach; default: all" },
-	{ "token_lifetime", KEY_SECONDS, FORM_ANY, 0, AT(conf_client, token_lifetime), 60, 86400, "1h", NULL, NULL, "lifetime of the access tokens that it gets" },
+	{ "token_lifetime", KEY_SECONDS, FORM_ANY, 0, AT(conf_client, token_lifetime), 60, 86400, NULL, NULL, NULL, "longest lifetime of the access tokens that it gets; default: the service's" },
 };
 SECTION(client, "client", 0);
 
@@ -256,6 +266,7 @@ static const struct conf_key service_keys[] = {
 	{ "grants", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_grant, "who gets which scopes" },
 	{ "denies", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_deny, "what is refused, whatever is granted" },
 	{ "permissions", KEY_GROUP, FORM_ANY, 0, AT(conf_service, permissions), 0, 0, NULL, NULL, &section_permissions, "shadow mode of the default deny" },
+	{ "token_lifetime", KEY_SECONDS, FORM_ANY, 0, AT(conf_service, token_lifetime), 60, 86400, NULL, NULL, NULL, "lifetime of its access tokens; default: the global one" },
 	{ "deadline", KEY_DURATION, FORM_ANY, 0, AT(conf_service, deadline_ms), 10, 60 * SECOND, "5s", NULL, NULL, "time for one decision" },
 };
 SECTION(service, "service", 0);
@@ -266,6 +277,7 @@ static const struct conf_key top_keys[] = {
 	{ "owner", KEY_STRING, FORM_ANY, 0, AT(conf, owner), 0, 0, NULL, NULL, NULL, "user besides root that may own files which the configuration names; default: none" },
 	{ "insecure_http", KEY_BOOL, FORM_ANY, 0, AT(conf, insecure_http), 0, 0, "false", NULL, NULL, "issuers and resources of ours may be plain http, on loopback alone" },
 	{ "fetch", KEY_GROUP, FORM_ANY, 0, AT(conf, fetch), 0, 0, NULL, NULL, &section_fetch, "how discovery documents and keys are fetched" },
+	{ "token", KEY_GROUP, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_token, "access tokens of ours and the keys that sign them" },
 	{ "spool_size", KEY_SIZE, FORM_ANY, 0, AT(conf, spool_bytes), MIB, 1024 * MIB, "8MiB", NULL, NULL, "audit records that wait for their sinks" },
 	{ "durability", KEY_WORD, FORM_ANY, 0, AT(conf, durability_disk), 0, 0, "process", durability_words, NULL, "what an audit record survives before the answer leaves" },
 	{ "providers", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_provider, "identity providers" },
@@ -280,7 +292,7 @@ static const struct conf_key top_keys[] = {
 SECTION(top, "ema.conf", 0);
 
 const struct conf_section *const sections[] = {
-	&section_top, &section_fetch, &section_provider, &section_directory, &section_guard, &section_audit, &section_store,
+	&section_top, &section_fetch, &section_provider, &section_directory, &section_guard, &section_audit, &section_token, &section_store,
 	&section_store_memory, &section_secret, &section_client, &section_stack, &section_service, &section_former_issuer, &section_rule,
 	&section_rule_when, &section_window, &section_audience, &section_scope_map, &section_service_directory, &section_scope,
 	&section_grant, &section_deny, &section_grant_when, &section_argument, &section_permissions, NULL
@@ -289,7 +301,7 @@ const struct conf_section *const sections[] = {
 static const char *const provider_names[] = {
 	"id", "plugin", "authority", "accepts", "guests", "replay", "replay_uses", "scope_rule", "drop_unknown_scopes", "algorithms",
 	"skew", "max_lifetime", "max_age", "stale_keys", "read_only_after", "cooldown", "kidless_keys", "jwks_url", "jwks_file", "jwks",
-	"jwks_hosts", "internal_hosts", "fetch", "insecure_http", "aud_tenants", "actor_required", "actors", "actor_depth", "clients", NULL
+	"jwks_hosts", "internal_hosts", "fetch", "insecure_http", "aud_tenants", "actor_required", "actors", "actor_depth", "clients", "monthly_quota", NULL
 };
 static const char *const directory_names[] = { "id", "plugin", "max_age", "on_failure", NULL };
 static const char *const guard_names[] = { "id", "plugin", NULL };

@@ -258,8 +258,8 @@ static void log_findings(struct ema_context *context, const struct findings *fin
 {
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->list[i];
-		log_printf(&context->log, finding->id[0] == 'E' ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s:%d: %s: %s", finding->file, finding->line,
-		           finding->id, finding->text);
+		log_printf(&context->log, finding->id[0] == 'E' ? LOG_LEVEL_ERROR : finding->id[0] == 'W' ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+		           "%s:%d: %s: %s", finding->file, finding->line, finding->id, finding->text);
 	}
 }
 
