@@ -8,7 +8,7 @@ static void for_person(const ema_findings *findings)
 	for (size_t i = 0; ema_finding_id(findings, i); i++) {
 		const char *id = ema_finding_id(findings, i);
 		printf("%s:%d: %s%s%s: ", ema_finding_file(findings, i), ema_finding_line(findings, i),
-		       colour(id[0] == 'E' ? COLOUR_BAD : COLOUR_WARN), id, colour_off());
+		       colour(id[0] == 'E' ? COLOUR_BAD : id[0] == 'W' ? COLOUR_WARN : COLOUR_DIM), id, colour_off());
 		print_plain(ema_finding_text(findings, i));
 		putchar('\n');
 	}
@@ -70,7 +70,11 @@ int command_check(const struct options *options, int count, char **words)
 	int code = ema_lint(context, options->config, &findings);
 	must(findings);
 	for (size_t i = 0; ema_finding_id(findings, i); i++)
-		*(ema_finding_id(findings, i)[0] == 'E' ? &errors : &warnings) += 1;
+		switch (ema_finding_id(findings, i)[0]) {
+		case 'E': errors++; break;
+		case 'W': warnings++; break;
+		default: break; /* a note */
+		}
 	if (!options->json)
 		for_person(findings);
 	if (options->live && code == EMA_OK)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "codes.h"
+#include "jwk.h"
 #include "scan.h"
 #include "schema.h"
 
@@ -419,6 +420,14 @@ static void services_read(struct reader *reader)
 	}
 }
 
+static void token_read(struct reader *reader)
+{
+	struct conf_token *token = &reader->conf->token;
+	const struct conf_node *node = conf_child(reader->conf->root, "token");
+	section_read(reader, &section_token, node && node->kind == CONF_GROUP ? node : NULL, token, 1);
+	token->algorithm = (int)jose_algorithm_by_name(token_words[token->algorithm]);
+}
+
 static void values_read(struct loader *loader)
 {
 	struct reader *reader = &loader->reader;
@@ -427,6 +436,7 @@ static void values_read(struct loader *loader)
 	/* The forms of other keys depend on it. */
 	conf->insecure_http = insecure && insecure->kind == CONF_BOOL && insecure->integer;
 	section_read(reader, &section_top, conf->root, conf, 1);
+	token_read(reader);
 	instances_read(reader);
 	sinks_read(reader);
 	clients_read(reader);
@@ -531,6 +541,12 @@ void conf_free(struct conf *conf)
 {
 	if (conf)
 		conf_end(conf);
+}
+
+int64_t conf_token_lifetime(const struct conf *conf, const struct conf_service *service, const struct conf_client *client)
+{
+	int64_t lifetime = service->token_lifetime ? service->token_lifetime : conf->token.lifetime;
+	return client && client->token_lifetime && client->token_lifetime < lifetime ? client->token_lifetime : lifetime;
 }
 
 char *conf_file(const struct conf *conf, const struct conf_node *node, const char *path, size_t most, int secret, size_t *length,

@@ -11,7 +11,7 @@
 /* ---- Findings: every mistake, not the first alone ---- */
 
 struct finding {
-	char *id;   /* "E-UNKNOWN", "W-NO-AUDIT", ... ; E refuses to load */
+	char *id;   /* "E-UNKNOWN", "W-NO-AUDIT", "N-QUOTA", ...; E refuses to load, W is a warning, N a note */
 	char *file;
 	int line;
 	char *text; /* what is wrong and what to write instead */
@@ -130,6 +130,7 @@ struct conf_provider {
 	int64_t actor_depth;
 	struct conf_strings clients;     /* that may come with its assertions; empty: any */
 	int public_clients;              /* clients with auth = "none" may come with its assertions */
+	int64_t monthly_quota;           /* ID-JAGs that it gives a person a month and issuer of ours; 0: no such bound (JAG-120) */
 };
 
 struct conf_directory {
@@ -171,7 +172,7 @@ struct conf_client { /* or caller */
 	struct conf_strings internal_hosts; /* for jwks_url */
 	int insecure_http;
 	struct conf_strings scopes, services; /* empty: any */
-	int64_t token_lifetime;          /* seconds */
+	int64_t token_lifetime;          /* seconds, at most; 0: as the service's */
 	unsigned grants;                 /* GRANT_ bits; none: it gets no tokens */
 	int proof_required;              /* dpop = "required" */
 	int certificate_bound;
@@ -231,6 +232,7 @@ struct conf_service {
 	struct conf_grant *grants; size_t grant_count;
 	struct conf_grant *denies; size_t deny_count;
 	struct conf_strings default_scopes;
+	int64_t token_lifetime;          /* seconds; 0: the global one */
 	int64_t deadline_ms;
 	const struct conf_node *permissions; /* { mode = "shadow"; until = ... } */
 	int64_t shadow_until;            /* seconds since 1970; 0: permissions are enforced */
@@ -238,6 +240,12 @@ struct conf_service {
 	const char *name, *interactive;
 	enum conf_binding binding;
 	const struct conf_node *node;
+};
+
+struct conf_token { /* access tokens of ours and the keys that sign them */
+	int algorithm;                   /* enum jose_algorithm */
+	int64_t lifetime;                /* seconds */
+	int64_t rotate_after_ms, publish_before_ms;
 };
 
 struct conf {
@@ -251,6 +259,7 @@ struct conf {
 	struct conf_rates rates;
 	struct conf_strings proxies;     /* addresses whose forwarding headers count */
 	struct conf_certificates client_certificates;
+	struct conf_token token;
 	int64_t spool_bytes;
 	int durability_disk;
 	struct conf_provider *providers; size_t provider_count;
@@ -271,6 +280,8 @@ struct conf {
 
 /* 1 if an identity rule of the service, or of a stack that it names, is this provider's. */
 int conf_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider);
+/* Seconds that a token lives: the service's or the global lifetime, and no longer than the client's (NULL: none). */
+int64_t conf_token_lifetime(const struct conf *conf, const struct conf_service *service, const struct conf_client *client);
 
 /* A control by its keyword: required, requisite, sufficient, optional; NULL for any other word. */
 const struct conf_control *conf_keyword(const char *keyword);

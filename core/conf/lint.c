@@ -199,6 +199,69 @@ static void lint_pair(struct reader *reader, const struct conf_service *a, const
 	}
 }
 
+/* ---- Access tokens of ours ---- */
+
+#define LIFETIME_USUAL 3600 /* REV-78: nothing tells us that somebody was locked out upstream before the token ends */
+#define MONTH_DAYS 22       /* of work, each */
+#define DAY_SECONDS (8 * 3600)
+
+static void lint_lifetime(struct reader *reader, const struct conf_node *node, const char *key, int64_t lifetime)
+{
+	if (lifetime > LIFETIME_USUAL)
+		finding_node(reader->findings, "W-TOKEN-LIFETIME", conf_child(node, key),
+			     "%s: whom the identity provider locks out is let in here until the token ends, over 1h later, unless you revoke it", key);
+}
+
+static void lint_token(struct reader *reader)
+{
+	const struct conf *conf = reader->conf;
+	const struct conf_node *node = conf_child(conf->root, "token");
+	lint_lifetime(reader, node, "lifetime", conf->token.lifetime);
+	for (size_t i = 0; i < conf->service_count; i++)
+		lint_lifetime(reader, conf->services[i].node, "token_lifetime", conf->services[i].token_lifetime);
+	if (conf->token.publish_before_ms >= conf->token.rotate_after_ms)
+		finding_node(reader->findings, "E-VALUE", conf_child(node, "publish_before") ? conf_child(node, "publish_before") : node,
+			     "publish_before must be shorter than rotate_after");
+}
+
+static int64_t tokens_a_month(const struct conf *conf, const struct conf_service *service)
+{
+	int64_t lifetime = conf_token_lifetime(conf, service, NULL);
+	return lifetime > 0 ? (DAY_SECONDS + lifetime - 1) / lifetime * MONTH_DAYS : 0;
+}
+
+/* JAG-120: each token costs one ID-JAG, and the provider counts them by person and issuer of ours, which it takes for an app. */
+static void lint_quota(struct reader *reader, const struct conf_provider *provider)
+{
+	const struct conf *conf = reader->conf;
+	const char *id = provider->instance.id;
+	if (!id || !provider->monthly_quota || (provider->accepts && !(provider->accepts & EMA_ID_JAG)))
+		return;
+	for (size_t i = 0; i < conf->service_count; i++) {
+		const struct conf_service *first = &conf->services[i];
+		int64_t need = 0, most = 0;
+		size_t sharing = 0, earlier = 0;
+		for (size_t j = 0; first->issuer && j < conf->service_count; j++) {
+			const struct conf_service *service = &conf->services[j];
+			if (!service->issuer || strcmp(service->issuer, first->issuer) || !conf_has_provider(conf, service, id))
+				continue;
+			int64_t one = tokens_a_month(conf, service);
+			sharing++;
+			earlier += j < i;
+			need += one;
+			most = one > most ? one : most;
+		}
+		if (!sharing || earlier || !conf_has_provider(conf, first, id))
+			continue;
+		finding_node(reader->findings, need > provider->monthly_quota ? "W-QUOTA" : "N-QUOTA", conf_child(provider->instance.node, "monthly_quota"),
+			     "provider \"%s\", issuer %s: a person at work for 8 h on 22 days needs up to %lld ID-JAGs a month for a service, %lld for the %zu "
+			     "service%s with this issuer; the provider gives %lld%s",
+			     id, first->issuer, (long long)most, (long long)need, sharing, sharing == 1 ? "" : "s", (long long)provider->monthly_quota,
+			     need <= provider->monthly_quota ? "" : sharing > 1 ? ": give services issuers of their own, or tokens a longer lifetime" :
+									      ": give tokens a longer lifetime");
+	}
+}
+
 void lint_run(struct reader *reader)
 {
 	const struct conf *conf = reader->conf;
@@ -231,6 +294,9 @@ void lint_run(struct reader *reader)
 			lint_pair(reader, &conf->services[j], service);
 	}
 	lint_providers(reader);
+	lint_token(reader);
+	for (size_t i = 0; i < conf->provider_count; i++)
+		lint_quota(reader, &conf->providers[i]);
 	lint_insecure(reader, conf->root);
 	if (!conf->sink_count)
 		finding_add(reader->findings, "W-NO-AUDIT", conf->path, 1, "there is no audit sink: nothing that is decided is written down");

@@ -18,6 +18,7 @@ static const char *const guests_words[] = { "refuse", "allow", NULL };
 static const char *const replay_words[] = { "single-use", "same-client-reuse", NULL };
 static const char *const scope_rule_words[] = { "strict", "narrow", NULL };
 static const char *const algorithm_words[] = { "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", NULL };
+const char *const token_words[] = { "ES256", "RS256", "PS256", "Ed25519", NULL };
 static const char *const directory_failure_words[] = { "deny", "last_known", NULL };
 static const char *const store_loss_words[] = { "deny", "last_known", NULL };
 static const char *const sink_failure_words[] = { "deny", "continue", NULL };
@@ -70,6 +71,7 @@ static const struct conf_key provider_keys[] = {
 	{ "actor_depth", KEY_INT, FORM_ANY, 0, AT(conf_provider, actor_depth), 1, 8, "1", NULL, NULL, "how deep actors may be nested" },
 	{ "clients", KEY_STRINGS, FORM_ANY, 0, AT(conf_provider, clients), 0, 0, NULL, NULL, NULL, "client ids that may come with its assertions; default: any" },
 	{ "public_clients", KEY_BOOL, FORM_ANY, 0, AT(conf_provider, public_clients), 0, 0, "false", NULL, NULL, "clients with auth = \"none\" may come with its assertions" },
+	{ "monthly_quota", KEY_INT, FORM_ANY, 0, AT(conf_provider, monthly_quota), 0, 1000000, "0", NULL, NULL, "ID-JAGs that it gives a person a month and issuer of ours; 0: no bound" },
 };
 SECTION(provider, "provider", 1);
 
@@ -93,6 +95,14 @@ static const struct conf_key audit_keys[] = {
 	{ "on_failure", KEY_WORD, FORM_ANY, 0, AT(conf_sink, on_failure), 0, 0, "deny", sink_failure_words, NULL, "what happens to decisions while the sink fails" },
 };
 SECTION(audit, "audit", 1);
+
+static const struct conf_key token_keys[] = {
+	{ "algorithm", KEY_WORD, FORM_ANY, 0, AT(conf_token, algorithm), 0, 0, "ES256", token_words, NULL, "what new keys are for; another one is a rotation" },
+	{ "lifetime", KEY_SECONDS, FORM_ANY, 0, AT(conf_token, lifetime), 60, 86400, "1h", NULL, NULL, "lifetime of our access tokens" },
+	{ "rotate_after", KEY_DURATION, FORM_ANY, 0, AT(conf_token, rotate_after_ms), DAY, 365 * DAY, "30d", NULL, NULL, "a key signs for so long" },
+	{ "publish_before", KEY_DURATION, FORM_ANY, 0, AT(conf_token, publish_before_ms), SECOND, 7 * DAY, "1h", NULL, NULL, "a key is published for so long before it signs" },
+};
+SECTION(token, "token", 0);
 
 static const struct conf_key store_keys[] = {
 	{ "id", KEY_STRING, FORM_ID, 0, AT(conf, store.id), 0, 0, "store", NULL, NULL, "a name for messages" },
@@ -159,7 +169,7 @@ SECTION(client_key, "keys of a client", 0);
 
 #define CLIENT_TOKEN_KEYS(type, member) \
 	{ "scopes", KEY_STRINGS, FORM_SCOPE, 0, AT(type, member scopes), 0, 0, NULL, NULL, NULL, "scopes that it may have; default: any" }, \
-	{ "token_lifetime", KEY_SECONDS, FORM_ANY, 0, AT(type, member token_lifetime), 60, 86400, "1h", NULL, NULL, "lifetime of the access tokens that it gets" }, \
+	{ "token_lifetime", KEY_SECONDS, FORM_ANY, 0, AT(type, member token_lifetime), 60, 86400, NULL, NULL, NULL, "longest lifetime of the access tokens that it gets; default: the service's" }, \
 	{ "dpop", KEY_WORD, FORM_ANY, 0, AT(type, member proof_required), 0, 0, "optional", proof_words, NULL, "whether it gets tokens without a DPoP proof" }
 
 static const struct conf_key client_keys[] = {
@@ -322,6 +332,7 @@ static const struct conf_key service_keys[] = {
 	{ "grants", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_grant, "who gets which scopes" },
 	{ "denies", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_deny, "what is refused, whatever is granted" },
 	{ "permissions", KEY_GROUP, FORM_ANY, 0, AT(conf_service, permissions), 0, 0, NULL, NULL, &section_permissions, "shadow mode of the default deny" },
+	{ "token_lifetime", KEY_SECONDS, FORM_ANY, 0, AT(conf_service, token_lifetime), 60, 86400, NULL, NULL, NULL, "lifetime of its access tokens; default: the global one" },
 	{ "deadline", KEY_DURATION, FORM_ANY, 0, AT(conf_service, deadline_ms), 10, 60 * SECOND, "5s", NULL, NULL, "time for one decision" },
 };
 SECTION(service, "service", 0);
@@ -348,6 +359,7 @@ static const struct conf_key top_keys[] = {
 	{ "proxies", KEY_STRINGS, FORM_ANY, 0, AT(conf, proxies), 0, 0, NULL, NULL, NULL, "addresses of proxies of ours, whose forwarding headers count" },
 	{ "client_certificates", KEY_GROUP, FORM_ANY, 0, AT(conf, client_certificates), 0, 0, NULL, NULL, &section_certificates, "certificates of clients that proxies hand on" },
 	{ "rates", KEY_GROUP, FORM_ANY, 0, AT(conf, rates), 0, 0, NULL, NULL, &section_rates, "how often the token endpoint may be asked" },
+	{ "token", KEY_GROUP, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_token, "access tokens of ours and the keys that sign them" },
 	{ "spool_size", KEY_SIZE, FORM_ANY, 0, AT(conf, spool_bytes), MIB, 1024 * MIB, "8MiB", NULL, NULL, "audit records that wait for their sinks" },
 	{ "durability", KEY_WORD, FORM_ANY, 0, AT(conf, durability_disk), 0, 0, "process", durability_words, NULL, "what an audit record survives before the answer leaves" },
 	{ "providers", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_provider, "identity providers" },
@@ -366,7 +378,7 @@ static const struct conf_key top_keys[] = {
 SECTION(top, "ema.conf", 0);
 
 const struct conf_section *const sections[] = {
-	&section_top, &section_fetch, &section_rates, &section_certificates,
+	&section_top, &section_fetch, &section_rates, &section_certificates, &section_token,
 	&section_provider, &section_directory, &section_guard, &section_audit,
 	&section_store, &section_store_memory, &section_secret,
 	&section_client, &section_client_secret, &section_client_key, &section_caller, &section_documents,
@@ -379,7 +391,7 @@ static const char *const provider_names[] = {
 	"id", "plugin", "authority", "accepts", "guests", "replay", "replay_uses", "scope_rule", "drop_unknown_scopes", "algorithms",
 	"skew", "max_lifetime", "max_age", "stale_keys", "read_only_after", "cooldown", "kidless_keys", "jwks_url", "jwks_file", "jwks",
 	"jwks_hosts", "internal_hosts", "fetch", "insecure_http", "aud_tenants", "actor_required", "actors", "actor_depth", "clients",
-	"public_clients", NULL
+	"public_clients", "monthly_quota", NULL
 };
 static const char *const directory_names[] = { "id", "plugin", "max_age", "on_failure", NULL };
 static const char *const guard_names[] = { "id", "plugin", NULL };

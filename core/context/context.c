@@ -219,7 +219,7 @@ static int open_store(struct ema_context *context, struct held_conf *held, struc
 
 static enum jose_algorithm signing_algorithm(const struct conf *conf)
 {
-	return conf->token.algorithm;
+	return (enum jose_algorithm)conf->token.algorithm;
 }
 
 static int open_keyring(struct ema_context *context, const struct conf *conf, struct failure *failure)
@@ -395,8 +395,8 @@ static void log_findings(struct ema_context *context, const struct findings *fin
 {
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->list[i];
-		log_printf(&context->log, finding->id[0] == 'E' ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s:%d: %s: %s", finding->file, finding->line,
-		           finding->id, finding->text);
+		log_printf(&context->log, finding->id[0] == 'E' ? LOG_LEVEL_ERROR : finding->id[0] == 'W' ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+		           "%s:%d: %s: %s", finding->file, finding->line, finding->id, finding->text);
 	}
 }
 

@@ -9,13 +9,6 @@
 #include "pipeline.h"
 #include "secret.h"
 
-#define LIFETIME_MOST ACCESS_LIFE_MOST
-
-static int64_t least(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* JAG-94 to 98, 102, 127. */
 int pipeline_binding(struct pipeline *p)
 {
@@ -42,14 +35,10 @@ int pipeline_binding(struct pipeline *p)
 /* The least of what the service, the client and the session at the provider allow (JAG-109). */
 static int64_t lifetime(const struct pipeline *p)
 {
-	const struct conf_service *service = p->service->conf;
-	const struct conf_client *client = p->redemption->client->conf;
-	int64_t most = least(service->token_lifetime ? service->token_lifetime : p->snapshot->conf->token.lifetime, LIFETIME_MOST), session;
-	if (client->token_lifetime)
-		most = least(most, client->token_lifetime);
-	if (json_date(json_at(&call_result(p->winner->call)->claims, "/session_expiry"), &session))
-		most = least(most, session - p->now);
-	return most;
+	int64_t most = conf_token_lifetime(p->snapshot->conf, p->service->conf, p->redemption->client->conf), session;
+	if (json_date(json_at(&call_result(p->winner->call)->claims, "/session_expiry"), &session) && session - p->now < most)
+		most = session - p->now;
+	return most < ACCESS_LIFE_MOST ? most : ACCESS_LIFE_MOST;
 }
 
 /* Is it a name that a grant or deny of the service looks at? Others are nobody's business (design: a token carries no more). */

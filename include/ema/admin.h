@@ -29,7 +29,7 @@ typedef struct ema_findings ema_findings;
 int ema_lint(ema_context *context, const char *path, ema_findings **out);
 void ema_findings_free(ema_findings *findings);
 /* Of the index'th finding; NULL (0 for the line) past the end. */
-const char *ema_finding_id(const ema_findings *findings, size_t index); /* "E-NO-GRANTER", "W-SOFT-FAIL", ...; E: not loaded */
+const char *ema_finding_id(const ema_findings *findings, size_t index); /* "E-NO-GRANTER", "W-SOFT-FAIL", "N-QUOTA", ...; E: not loaded, W: a warning, N: a note */
 const char *ema_finding_file(const ema_findings *findings, size_t index);
 int ema_finding_line(const ema_findings *findings, size_t index);
 const char *ema_finding_text(const ema_findings *findings, size_t index);

@@ -3,7 +3,7 @@
 
 explained() {
 	local id lacking=0
-	for id in $(grep -rhoE --include='*.c' '"[EW]-[A-Z]+(-[A-Z]+)*"' "$srcdir/core" | tr -d '"' | sort -u); do
+	for id in $(grep -rhoE --include='*.c' '"[EWN]-[A-Z]+(-[A-Z]+)*"' "$srcdir/core" | tr -d '"' | sort -u); do
 		grep -q "^\.It Li .*$id" "$srcdir/man/ema.conf.5" || { echo "ema.conf(5) lacks $id"; lacking=1; }
 	done
 	return $lacking

@@ -291,6 +291,37 @@ static void policy_and_lint(void **state)
 	TABLE(rows);
 }
 
+#define QUOTA(more) "issuer = \"https://a.example\"; audit = ( { plugin = \"file\"; } );\n" more "\n" \
+	"providers = ( { id = \"okta\"; plugin = \"okta_xaa\";\nmonthly_quota = 250; } );\n"
+#define QUOTA_SERVICE(id, more) "{ id = \"" id "\"; resource = \"https://m.example/" id "\"; identity = [\"okta\"]; " more " }"
+
+/* JAG-109, JAG-120, REV-78: tokens of ours, and whether a provider's quota lasts for them. */
+static void tokens(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ "token = { algorithm = \"HS256\"; };", "E-UNKNOWN", 1, "ES256" },
+		{ "token = { algorithm = \"none\"; };", "E-UNKNOWN", 1, "ES256" },
+		{ "token = { algorithm = [\"ES256\"]; };", "E-TYPE", 1, "" },
+		{ "token = \"ES256\";", "E-TYPE", 1, "" },
+		{ "token = { livetime = \"1h\"; };", "E-UNKNOWN", 1, "lifetime" },
+		{ "token = { lifetime = \"25h\"; };", "E-VALUE", 1, "outside" },
+		{ "token = { lifetime = \"59s\"; };", "E-VALUE", 1, "outside" },
+		{ "token = { lifetime = \"61m\"; };", "W-TOKEN-LIFETIME", 1, "locks out" },
+		{ OKTA_ONLY("token_lifetime = \"2h\";"), "W-TOKEN-LIFETIME", 6, "token_lifetime" },
+		{ OKTA_ONLY("token_lifetime = \"2d\";"), "E-VALUE", 6, "outside" },
+		{ "token = { rotate_after = \"1d\";\npublish_before = \"24h\"; };", "E-VALUE", 2, "shorter than rotate_after" },
+		{ "token = { publish_before = \"8d\"; };", "E-VALUE", 1, "outside" },
+		{ PROVIDER("monthly_quota = -1;"), "E-VALUE", 2, "outside" },
+		{ QUOTA("services = ( " QUOTA_SERVICE("a", "") " );"), "N-QUOTA", 4, "176 ID-JAGs a month for a service, 176 for the 1 service with this issuer; the provider gives 250" },
+		{ QUOTA("services = ( " QUOTA_SERVICE("a", "token_lifetime = \"30m\";") " );"), "W-QUOTA", 4, "352" },
+		{ QUOTA("token = { lifetime = \"50m\"; }; services = ( " QUOTA_SERVICE("a", "") " );"), "N-QUOTA", 4, "220" },
+		{ QUOTA("services = ( " QUOTA_SERVICE("a", "") ", " QUOTA_SERVICE("b", "") " );"), "W-QUOTA", 4, "352 for the 2 services" },
+		{ QUOTA("services = ( " QUOTA_SERVICE("a", "") ", " QUOTA_SERVICE("b", "issuer = \"https://b.example\";") " );"), "N-QUOTA", 4, "https://b.example" },
+	};
+	TABLE(rows);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +331,7 @@ int main(void)
 		cmocka_unit_test(secrets_are_not_repeated),
 		cmocka_unit_test(rules),
 		cmocka_unit_test(policy_and_lint),
+		cmocka_unit_test(tokens),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,16 @@ static void typed_values(void **state)
 	assert_int_equal(conf->spool_bytes, 8388608);
 	assert_int_equal(conf->clients[0].auth, AUTH_SECRET_POST);
 	assert_int_equal(conf->clients[0].token_lifetime, 600);
+	assert_int_equal(conf->token.algorithm, JOSE_ES256);
+	assert_int_equal(conf->token.lifetime, 3600);
+	assert_true(conf->token.rotate_after_ms == INT64_C(2592000000) && conf->token.publish_before_ms == 3600000);
+	/* JAG-109: the shortest of those that are written, and the client's only shortens. */
+	struct conf_service short_lived = { .token_lifetime = 300 }, plain = { .token_lifetime = 0 };
+	struct conf_client longer = { .token_lifetime = 7200 };
+	assert_int_equal(conf_token_lifetime(conf, &plain, NULL), 3600);
+	assert_int_equal(conf_token_lifetime(conf, &plain, &conf->clients[0]), 600);
+	assert_int_equal(conf_token_lifetime(conf, &plain, &longer), 3600);
+	assert_int_equal(conf_token_lifetime(conf, &short_lived, &conf->clients[0]), 300);
 	assert_non_null(conf->clients[0].secret);
 	assert_int_equal(conf->stacks[0].rules.count, 2);
 	assert_true(conf->stacks[0].rules.list[0].is_stack);

@@ -148,7 +148,7 @@ static void bad_assertions(void **state)
 		{ "{\"scope\":\"admin\"}", NULL, NULL, "invalid_grant", "unknown_scope" },                             /* JAG-71 */
 		{ "{\"scope\":null}", NULL, NULL, "invalid_scope", "no_scope" },                                    /* JAG-70 */
 		{ "{\"authorization_details\":[{\"type\":\"x\"}]}", NULL, NULL, "invalid_grant", "unsupported_details" }, /* JAG-75 */
-		{ "{\"cnf\":{\"jkt\":\"0123456789012345678901234567890123456789012\"}}", NULL, NULL, "invalid_grant", "proof_missing" }, /* JAG-95 */
+		{ "{\"cnf\":{\"jkt\":\"0123456789012345678901234567890123456789010\"}}", NULL, NULL, "invalid_grant", "proof_missing" }, /* JAG-95 */
 		{ "{\"cnf\":{\"jku\":\"x\"}}", NULL, NULL, "invalid_grant", "bound_token" },                             /* JAG-98 */
 		{ "{\"sub_profile\":\"workload\"}", NULL, NULL, "invalid_grant", "not_a_person" },                    /* JAG-133 */
 	};
