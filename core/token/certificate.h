@@ -20,7 +20,7 @@ enum certificate_san { CERTIFICATE_DNS, CERTIFICATE_URI, CERTIFICATE_IP, CERTIFI
  * of DER, and RFC 9440's ":base64:". EMA_OK, EMA_BAD_REQUEST, EMA_TOO_LARGE, EMA_OUT_OF_MEMORY. Nothing of it was verified.
  */
 int certificate_read(const char *text, size_t length, struct certificate **out, struct failure *failure);
-void certificate_free(struct certificate *certificate);
+void certificate_close(struct certificate *certificate);
 
 /* x5t#S256 (RFC 8705 3.1): SHA-256 of the DER, base64url. */
 const char *certificate_thumbprint(const struct certificate *certificate);

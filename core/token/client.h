@@ -68,24 +68,25 @@ struct client_found {
 	/* Its registration. One for all clients whose id is a URL: what client_documents says; its id is NULL. */
 	const struct conf_client *conf;
 	enum conf_auth auth;
+	unsigned grants;                  /* GRANT_ bits: of the registration, or less if its document says so */
 	int public;                       /* auth is none: for providers with public_clients alone (JAG-22) */
 	int needs_proof, needs_certificate; /* its tokens are always bound so (dpop = "required", certificate_bound) */
 	char key[44];                     /* thumbprint of the key or certificate that proved it; "" */
 };
 
 /*
- * EMA_OK; what of it the client may do is in found->conf. Else EMA_BAD_REQUEST (two ways to authenticate, two headers, none at
- * all), EMA_UNKNOWN_CLIENT, EMA_CLIENT_REFUSED, EMA_CLIENT_METHOD (not the way it is registered for), EMA_CLIENT_REPLAYED,
- * EMA_CLIENT_UNAVAILABLE, EMA_STORE_UNAVAILABLE, EMA_STORE_FULL, EMA_OUT_OF_MEMORY. The first of these differ in audit alone:
- * the wire has one answer, after the same work.
+ * EMA_OK; what of it the client may do is in found->conf. Else EMA_BAD_REQUEST (two ways to authenticate, two headers);
+ * EMA_UNKNOWN_CLIENT, EMA_CLIENT_REFUSED, EMA_CLIENT_METHOD (not the way it is registered for) and EMA_CLIENT_REPLAYED, which
+ * differ in audit alone: the wire has one answer, after the same work; EMA_CLIENT_UNAVAILABLE, EMA_STORE_UNAVAILABLE,
+ * EMA_STORE_FULL, EMA_CLOCK_WRONG, EMA_OUT_OF_MEMORY, EMA_INTERNAL.
  */
 int client_authenticate(const struct clients *clients, const struct client_request *request, struct client_found *out,
                         struct failure *failure);
 
-/* 1 if the client is registered for the grant (JAG-25) and the service. */
-int client_may_redeem(const struct client_found *found, const char *service);
+/* 1 if the client is registered for the jwt-bearer grant (JAG-25), and for the service. */
+int client_may_redeem(const struct client_found *found);
 int client_may_reach(const struct client_found *found, const char *service);
-/* The ways to authenticate that some client uses, as JOSE_BIT-like bits of enum conf_auth: for metadata. */
+/* The ways to authenticate that some client may use, as a set of AUTH_BIT(): for metadata. */
 unsigned clients_methods(const struct clients *clients);
 
 #endif

@@ -64,7 +64,7 @@ static int adopt_fixed(struct keyset *keyset, const char *text, size_t length, s
 		return code;
 	}
 	if (set->skipped)
-		log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "provider %s: %s: %zu keys skipped: %s", keyset->settings.id, where, set->skipped,
+		log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "%s %s: %s: %zu keys skipped: %s", trust_whose(&keyset->settings), keyset->settings.id, where, set->skipped,
 		           set->skipped_why);
 	keyset->keys = keys_new(set);
 	if (!keyset->keys) {
@@ -243,9 +243,9 @@ static int first_fetch(struct keyset *keyset, int64_t deadline, struct failure *
 	int code = EMA_OK;
 	pthread_mutex_lock(&keyset->lock);
 	if (clock_monotonic(keyset->trust->clock) >= deadline)
-		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "provider %.64s: there are no keys yet, and no time to wait for them", keyset->settings.id);
+		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "%s %.64s: there are no keys yet, and no time to wait for them", trust_whose(&keyset->settings), keyset->settings.id);
 	else if (keyset->in_flight && await_landing(keyset, deadline))
-		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "provider %.64s: keys did not come in time", keyset->settings.id);
+		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "%s %.64s: keys did not come in time", trust_whose(&keyset->settings), keyset->settings.id);
 	else if (!keyset->flights || keyset->due <= clock_monotonic(keyset->trust->clock))
 		fly_here(keyset, deadline);
 	pthread_mutex_unlock(&keyset->lock);
@@ -311,7 +311,7 @@ static int unavailable(struct keyset *keyset, struct failure *failure)
 	clock_text(keyset->fetched, since);
 	int had = keyset->keys != NULL;
 	pthread_mutex_unlock(&keyset->lock);
-	return failure_set(failure, EMA_KEYS_UNAVAILABLE, "provider %.64s: no keys%s%s: %.380s", keyset->settings.id,
+	return failure_set(failure, EMA_KEYS_UNAVAILABLE, "%s %.64s: no keys%s%s: %.380s", trust_whose(&keyset->settings), keyset->settings.id,
 	                   had ? " that are young enough; the last came at " : "", had ? since : "", last);
 }
 
@@ -342,19 +342,19 @@ int keyset_verify(struct keyset *keyset, const struct jws *jws, unsigned allowed
 		if (code == EMA_OK)
 			return EMA_OK;
 		if (code != EMA_UNKNOWN_KEY && code != EMA_BAD_SIGNATURE)
-			return failure_set(failure, code, "provider %.64s: %s", keyset->settings.id, why.text);
+			return failure_set(failure, code, "%s %.64s: %s", trust_whose(&keyset->settings), keyset->settings.id, why.text);
 		if (!asked && forced_fetch(keyset, jws->kid, found.generation, deadline, &late)) {
 			asked = 1;
 			continue;
 		}
 		if (late)
-			return failure_set(failure, EMA_TIMEOUT, "provider %.64s: its keys did not come in time", keyset->settings.id);
+			return failure_set(failure, EMA_TIMEOUT, "%s %.64s: its keys did not come in time", trust_whose(&keyset->settings), keyset->settings.id);
 		if (code == EMA_UNKNOWN_KEY && (failing || found.stale))
 			/* Perhaps the issuer has that key by now: that we cannot ask is our outage, not the token's fault. */
-			return failure_set(failure, EMA_KEYS_UNAVAILABLE, "provider %.64s: %s, and the issuer cannot be asked", keyset->settings.id, why.text);
+			return failure_set(failure, EMA_KEYS_UNAVAILABLE, "%s %.64s: %s, and the issuer cannot be asked", trust_whose(&keyset->settings), keyset->settings.id, why.text);
 		if (code == EMA_UNKNOWN_KEY && asked && jws->kid)
 			refuse_kid(keyset, jws->kid);
-		return failure_set(failure, code, "provider %.64s: %s", keyset->settings.id, why.text);
+		return failure_set(failure, code, "%s %.64s: %s", trust_whose(&keyset->settings), keyset->settings.id, why.text);
 	}
 }
 

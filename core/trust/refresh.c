@@ -75,9 +75,9 @@ static int discover(struct keyset *keyset, int64_t until, char **jwks_uri, struc
 			break;
 		/* As in note_failure(): the first time, and then at the powers of two. */
 		if (code == EMA_UNKNOWN_ISSUER && !(keyset->failing & (keyset->failing - 1))) {
-			notice_tell(&keyset->trust->notice, "issuer-mismatch", NOTICE_ALERT, "provider", settings->id, "issuer", settings->issuer,
+			notice_tell(&keyset->trust->notice, "issuer-mismatch", NOTICE_ALERT, trust_whose(settings), settings->id, "issuer", settings->issuer,
 			            "url", urls[i], "reason", why.text, NULL);
-			log_printf(&keyset->trust->log, LOG_LEVEL_ERROR, "provider %s: %s: %s", settings->id, urls[i], why.text);
+			log_printf(&keyset->trust->log, LOG_LEVEL_ERROR, "%s %s: %s: %s", trust_whose(settings), settings->id, urls[i], why.text);
 		}
 		/* Of several failures the operator wants the one that says most: not "404" but what is wrong in a document. */
 		if (worst.code == EMA_OK || ((worst.code == EMA_UNAVAILABLE || worst.code == EMA_TIMEOUT) && code != EMA_UNAVAILABLE && code != EMA_TIMEOUT))
@@ -150,7 +150,7 @@ static int fly(struct keyset *keyset, int64_t until, struct landing *landing, st
 	if (code != EMA_OK)
 		return failure_set(failure, code, "%.200s: %.280s", url, why.text);
 	if (landing->set->had_private)
-		notice_tell(&keyset->trust->notice, "keys-private-member", NOTICE_ALERT, "provider", settings->id, "issuer", settings->issuer,
+		notice_tell(&keyset->trust->notice, "keys-private-member", NOTICE_ALERT, trust_whose(settings), settings->id, "issuer", settings->issuer,
 		            "url", url, "reason", "the issuer published a private key; it is not used", NULL);
 	if (!landing->set->count)
 		return failure_set(failure, EMA_BAD_CLAIM, "%.200s: the key set has no usable key%s%.200s", url,
@@ -174,9 +174,9 @@ static void tell_fetched(struct keyset *keyset, const struct keys *keys, const c
 	struct buffer kids = BUFFER_INIT(8192), thumbprints = BUFFER_INIT(8192);
 	char generation[24];
 	describe(keys->set, &kids, &thumbprints);
-	notice_tell(&keyset->trust->notice, "keys-fetched", NOTICE_INFO, "provider", keyset->settings.id, "issuer", keyset->settings.issuer,
+	notice_tell(&keyset->trust->notice, "keys-fetched", NOTICE_INFO, trust_whose(&keyset->settings), keyset->settings.id, "issuer", keyset->settings.issuer,
 	            "url", url, "kids", kids.data, "thumbprints", thumbprints.data, "generation", number((int64_t)keys->generation, generation), NULL);
-	log_printf(&keyset->trust->log, LOG_LEVEL_INFO, "provider %s: %zu keys from %s%s%s", keyset->settings.id, keys->set->count, url,
+	log_printf(&keyset->trust->log, LOG_LEVEL_INFO, "%s %s: %zu keys from %s%s%s", trust_whose(&keyset->settings), keyset->settings.id, keys->set->count, url,
 	           keys->set->skipped ? "; one or more skipped: " : "", keys->set->skipped ? keys->set->skipped_why : "");
 	buffer_free(&kids);
 	buffer_free(&thumbprints);
@@ -186,7 +186,7 @@ static void store(struct keyset *keyset, const struct cache_entry *entry)
 {
 	struct failure failure = FAILURE_INIT;
 	if (keyset->trust->cache.folder && cache_store(&keyset->trust->cache, keyset->source, entry, &failure) != EMA_OK)
-		log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "provider %s: keys not kept on disk: %s", keyset->settings.id, failure.text);
+		log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "%s %s: keys not kept on disk: %s", trust_whose(&keyset->settings), keyset->settings.id, failure.text);
 }
 
 static void plan(struct keyset *keyset, int64_t tick)
@@ -248,12 +248,12 @@ static int adopt(struct keyset *keyset, struct landing *landing, struct failure 
 	/* in_flight is still ours: keys, body and jwks_uri cannot change under us. */
 	const char *url = keyset->settings.jwks_url ? keyset->settings.jwks_url : keyset->jwks_uri;
 	if (moved)
-		notice_tell(&trust->notice, "jwks-uri-changed", NOTICE_WARNING, "provider", keyset->settings.id, "issuer", keyset->settings.issuer,
+		notice_tell(&trust->notice, "jwks-uri-changed", NOTICE_WARNING, trust_whose(&keyset->settings), keyset->settings.id, "issuer", keyset->settings.issuer,
 		            "before", old_uri, "now", url, NULL);
 	if (changed)
 		tell_fetched(keyset, keyset->keys, url);
 	if (back)
-		notice_tell(&trust->notice, "keys-back", NOTICE_INFO, "provider", keyset->settings.id, "issuer", keyset->settings.issuer, NULL);
+		notice_tell(&trust->notice, "keys-back", NOTICE_INFO, trust_whose(&keyset->settings), keyset->settings.id, "issuer", keyset->settings.issuer, NULL);
 	struct cache_entry entry = { .fetched = keyset->fetched, .fresh_until = keyset->fresh_until, .jwks_uri = keyset->jwks_uri,
 	                             .keys = keyset->body, .length = keyset->length };
 	memcpy(entry.etag, keyset->etag, sizeof entry.etag);
@@ -287,12 +287,12 @@ static void note_failure(struct keyset *keyset, const struct failure *failure)
 	pthread_mutex_unlock(&keyset->lock);
 	/* The first, and then the powers of two: an outage of a night is no flood in the audit trail. */
 	if (!(failing & (failing - 1))) {
-		notice_tell(&trust->notice, "keys-failed", NOTICE_ERROR, "provider", keyset->settings.id, "issuer", keyset->settings.issuer,
+		notice_tell(&trust->notice, "keys-failed", NOTICE_ERROR, trust_whose(&keyset->settings), keyset->settings.id, "issuer", keyset->settings.issuer,
 		            "reason", failure->text, "failures", number(failing, count), NULL);
-		log_printf(&trust->log, LOG_LEVEL_ERROR, "provider %s: keys not fetched: %s", keyset->settings.id, failure->text);
+		log_printf(&trust->log, LOG_LEVEL_ERROR, "%s %s: keys not fetched: %s", trust_whose(&keyset->settings), keyset->settings.id, failure->text);
 	}
 	if (stale)
-		notice_tell(&trust->notice, "keys-stale", NOTICE_WARNING, "provider", keyset->settings.id, "issuer", keyset->settings.issuer,
+		notice_tell(&trust->notice, "keys-stale", NOTICE_WARNING, trust_whose(&keyset->settings), keyset->settings.id, "issuer", keyset->settings.issuer,
 		            "reason", failure->text, NULL);
 }
 
@@ -355,7 +355,7 @@ void refresh_load(struct keyset *keyset)
 	keyset->fresh_until = entry.fetched + life;
 	keyset->fetched_tick = tick - (now - entry.fetched);
 	plan(keyset, keyset->fetched_tick);
-	log_printf(&trust->log, LOG_LEVEL_INFO, "provider %s: %zu keys from the cache on disk", keyset->settings.id, keyset->keys->set->count);
+	log_printf(&trust->log, LOG_LEVEL_INFO, "%s %s: %zu keys from the cache on disk", trust_whose(&keyset->settings), keyset->settings.id, keyset->keys->set->count);
 end:
 	jwks_free(set);
 	cache_entry_free(&entry);

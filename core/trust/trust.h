@@ -26,6 +26,11 @@ struct trust {
 	struct keyset *first;
 };
 
+static inline const char *trust_whose(const struct keyset_settings *settings)
+{
+	return settings->whose ? settings->whose : "provider";
+}
+
 /* A set that readers hold while they verify. */
 struct keys {
 	atomic_uint references;
