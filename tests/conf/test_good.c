@@ -88,7 +88,7 @@ static void typed_values(void **state)
 	assert_int_equal(conf->spool_bytes, 8388608);
 	assert_int_equal(conf->clients[0].auth, AUTH_SECRET_POST);
 	assert_int_equal(conf->clients[0].token_lifetime, 600);
-	assert_non_null(conf->clients[0].secret);
+	assert_non_null(conf->clients[0].credentials[0].secret);
 	assert_int_equal(conf->stacks[0].rules.count, 2);
 	assert_true(conf->stacks[0].rules.list[0].is_stack);
 	assert_string_equal(conf->stacks[0].rules.list[0].target, "okta-only");
