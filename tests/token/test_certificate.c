@@ -27,7 +27,7 @@ static char *base64_of(const char *pem)
 	return out;
 }
 
-/* JAG-20: one certificate, as each proxy writes it, is one thumbprint. */
+/* One certificate, as each proxy writes it, is one thumbprint. */
 static void forms(void **state)
 {
 	(void)state;

@@ -364,7 +364,7 @@ static int authenticate(struct rig *rig, const struct jwk *key, const char *jti,
 	return code;
 }
 
-/* JAG-31, JAG-22, JAG-25, JAG-27: such a client, as the token endpoint sees it. */
+/* JAG-31, JAG-22, JAG-27: such a client, as the token endpoint sees it. */
 static void clients_by_document(void **state)
 {
 	struct rig *rig = *state;

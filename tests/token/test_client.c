@@ -251,7 +251,7 @@ static void secrets(void **state)
 		int code = authenticate(rig->clients, rig, rows[i].basic ? header : NULL, rows[i].body, NULL, &found, &failure);
 		if (code != rows[i].code || strcmp(found.claimed, rows[i].claimed) || (rows[i].says && !strstr(failure.text, rows[i].says)))
 			fail_msg("row %zu: %d \"%s\" %s", i, code, found.claimed, failure.text);
-		/* JAG-23 */
+		/* A 401 to it has a challenge (RFC 6749 5.2). */
 		assert_int_equal(found.header, rows[i].basic != NULL);
 		/* Nothing of a secret is in a text. */
 		assert_null(strstr(failure.text, "0123456789"));
@@ -260,6 +260,21 @@ static void secrets(void **state)
 			assert_string_equal(found.id, rows[i].claimed);
 			assert_true(client_may_redeem(&found) && !found.public && !found.needs_proof && !found.needs_certificate);
 		}
+	}
+}
+
+/* JAG-24: the wire says the same of a client that there is not and of a secret that is wrong. */
+static void one_answer(void **state)
+{
+	(void)state;
+	static const int codes[] = { EMA_UNKNOWN_CLIENT, EMA_CLIENT_METHOD, EMA_CLIENT_REPLAYED };
+	const struct code_row *refused = code_row(EMA_CLIENT_REFUSED);
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+		const struct code_row *row = code_row(codes[i]);
+		assert_string_equal(row->oauth, refused->oauth);
+		assert_string_equal(row->user, refused->user);
+		assert_int_equal(row->token_status, refused->token_status);
+		assert_int_equal(row->retry, refused->retry);
 	}
 }
 
@@ -469,7 +484,7 @@ static void keys_rotate(void **state)
 
 /* ---- Certificates and public clients ---- */
 
-/* JAG-19, JAG-20, JAG-21: one attribute, of the kind that is registered. */
+/* JAG-19: one attribute, of the kind that is registered. */
 static void certificates(void **state)
 {
 	struct rig *rig = *state;
@@ -513,7 +528,7 @@ static void certificates(void **state)
 	assert_int_equal(authenticate(rig->clients, rig, NULL, "client_id=dn&client_secret=" SECRET, &request, &found, NULL), EMA_CLIENT_METHOD);
 }
 
-/* JAG-22, JAG-25, JAG-102: public clients are told as such, and always bound; what a client is registered for. */
+/* JAG-22, JAG-102: public clients are told as such, and always bound; what a client is registered for. */
 static void what_a_client_may(void **state)
 {
 	struct rig *rig = *state;
@@ -591,6 +606,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(secrets, rig_begin, rig_end),
+		cmocka_unit_test(one_answer),
 		cmocka_unit_test_setup_teardown(odd_headers, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(secrets_rotate, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(assertions, rig_begin, rig_end),

@@ -411,7 +411,7 @@ static void the_table(void **state)
 	}
 }
 
-/* JAG-102, JWT-77: whatever is left out, nothing that must be bound comes unbound, and nothing bound passes without its proof. */
+/* JAG-102, JAG-21, JWT-77: whatever is left out, nothing that must be bound comes unbound, and nothing bound passes without its proof. */
 static void no_downgrade(void **state)
 {
 	(void)state;
