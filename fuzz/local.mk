@@ -1,22 +1,26 @@
 # Files of fuzz/.
 # With --enable-fuzzers each is a libFuzzer program ("fuzz/fuzz_json fuzz/corpus/json"); without, it replays its corpus in
 # "make check", so that what once was found stays found.
-FUZZ_TARGETS = fuzz/fuzz_conf fuzz/fuzz_json fuzz/fuzz_jwks fuzz/fuzz_jws
+FUZZ_TARGETS = fuzz/fuzz_client fuzz/fuzz_conf fuzz/fuzz_json fuzz/fuzz_jwks fuzz/fuzz_jws
 FUZZ_CORPUS = -DCORPUS='"$(abs_top_srcdir)/fuzz/corpus/
+fuzz_fuzz_client_SOURCES = fuzz/fuzz_client.c
 fuzz_fuzz_conf_SOURCES = fuzz/fuzz_conf.c
 fuzz_fuzz_json_SOURCES = fuzz/fuzz_json.c
 fuzz_fuzz_jwks_SOURCES = fuzz/fuzz_jwks.c
 fuzz_fuzz_jws_SOURCES = fuzz/fuzz_jws.c
+fuzz_fuzz_client_CPPFLAGS = $(TOKEN_CPPFLAGS) $(FUZZ_CORPUS)client"'
 fuzz_fuzz_conf_CPPFLAGS = $(CONF_CPPFLAGS) $(FUZZ_CORPUS)conf"'
 fuzz_fuzz_json_CPPFLAGS = $(JOSE_CPPFLAGS) $(FUZZ_CORPUS)json"'
 fuzz_fuzz_jwks_CPPFLAGS = $(JOSE_CPPFLAGS) $(FUZZ_CORPUS)jwks"'
 fuzz_fuzz_jws_CPPFLAGS = $(JOSE_CPPFLAGS) $(FUZZ_CORPUS)jws"'
+fuzz_fuzz_client_LDADD = core/libemacore-internal.la
 fuzz_fuzz_conf_LDADD = core/libemacore-internal.la
 fuzz_fuzz_json_LDADD = core/libemacore-internal.la
 fuzz_fuzz_jwks_LDADD = core/libemacore-internal.la
 fuzz_fuzz_jws_LDADD = core/libemacore-internal.la
 if FUZZERS
 noinst_PROGRAMS += $(FUZZ_TARGETS)
+fuzz_fuzz_client_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_fuzz_json_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_fuzz_jwks_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -24,6 +28,7 @@ fuzz_fuzz_jws_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 else
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(FUZZ_TARGETS)
+fuzz_fuzz_client_SOURCES += fuzz/replay.c
 fuzz_fuzz_conf_SOURCES += fuzz/replay.c
 fuzz_fuzz_json_SOURCES += fuzz/replay.c
 fuzz_fuzz_jwks_SOURCES += fuzz/replay.c

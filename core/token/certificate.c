@@ -242,6 +242,12 @@ int certificate_dates(const struct certificate *certificate, int64_t now, int64_
 	return EMA_OK;
 }
 
+/* Of an attribute's type: a name, or an OID in numbers; a blank may stand before its '='. */
+static int is_type_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == ' ';
+}
+
 int certificate_dn(const char *text, char out[CERTIFICATE_DN_MOST])
 {
 	size_t to = 0;
@@ -276,6 +282,8 @@ int certificate_dn(const char *text, char out[CERTIFICATE_DN_MOST])
 			type = 1;
 			any = 0;
 		} else if (type) {
+			if (!is_type_letter(*text))
+				return -1;
 			out[to++] = *text >= 'a' && *text <= 'z' ? (char)(*text - 32) : *text;
 			any = 1;
 		} else if (strchr("\";<>", *text) || *text == ',') {

@@ -164,6 +164,57 @@ static void keys_and_values(void **state)
 	TABLE(rows);
 }
 
+#define CLIENT(rest) "clients = ( { id = \"c\";\n" rest " } );"
+
+/* JAG-22, JAG-33, JAG-35: clients, callers and client_documents. */
+static void clients(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ CLIENT("auth = \"private_key_jwt\"; jwks = \"{}\"; jwks_url = \"https://a.example/k\";"), "E-VALUE", 0, "one of them" },
+		{ CLIENT("auth = \"private_key_jwt\"; jwks = \"{}\"; keys = ( { jwks = \"{}\"; } );"), "E-VALUE", 2, "entry of the list" },
+		{ CLIENT("auth = \"private_key_jwt\"; keys = ( { not_after = \"2027-01-01\"; } );"), "E-VALUE", 2, "one of them" },
+		{ CLIENT("auth = \"private_key_jwt\"; keys = ( { jwks = \"{}\"; not_before = \"2027-01-02\"; not_after = \"2027-01-02\"; } );"), "E-VALUE", 2, "not after" },
+		{ CLIENT("auth = \"private_key_jwt\"; jwks = \"{}\"; secret = { fd = 3; };"), "E-VALUE", 1, "nothing of the other ways" },
+		{ CLIENT("auth = \"private_key_jwt\"; jwks_url = \"http://127.0.0.1/k\";"), "E-VALUE", 2, "insecure_http" },
+		{ CLIENT("auth = \"private_key_jwt\"; jwks_url = \"http://a.example/k\"; insecure_http = true;"), "E-VALUE", 2, "loopback" },
+		{ CLIENT("auth = \"private_key_jwt\"; keys = ( { jwks_url = \"http://a.example/k\"; } ); insecure_http = true;"), "E-VALUE", 2, "loopback" },
+		{ CLIENT("auth = \"client_secret_post\";"), "E-VALUE", 1, "want secret" },
+		{ CLIENT("auth = \"client_secret_post\"; jwks = \"{}\";"), "E-VALUE", 1, "want secret" },
+		{ CLIENT("auth = \"client_secret_post\"; secrets = ( { not_after = \"2027-01-01\"; } );"), "E-VALUE", 2, "one of file" },
+		{ CLIENT("auth = \"client_secret_post\"; secrets = ( { file = \"a\"; fd = 3; } );"), "E-VALUE", 2, "one of file" },
+		{ CLIENT("auth = \"client_secret_post\"; secrets = ( \"hunter2\" );"), "E-TYPE", 2, "group" },
+		{ CLIENT("auth = \"tls_client_auth\";"), "E-VALUE", 1, "one alone" },
+		{ CLIENT("auth = \"tls_client_auth\"; subject_dn = \"CN=a\"; san_dns = \"a\";"), "E-VALUE", 1, "one alone" },
+		{ CLIENT("auth = \"tls_client_auth\"; subject_dn = \"CN=a\"; secret = { fd = 3; };"), "E-VALUE", 1, "one alone" },
+		{ CLIENT("auth = \"self_signed_tls_client_auth\"; san_dns = \"a\";"), "E-VALUE", 1, "certificate_file" },
+		{ CLIENT("auth = \"none\";"), "E-VALUE", 1, "must be bound" },
+		{ CLIENT("auth = \"none\"; dpop = \"optional\";"), "E-VALUE", 1, "must be bound" },
+		{ CLIENT("auth = \"none\"; dpop = \"required\"; secret = { fd = 3; };"), "E-VALUE", 1, "neither keys" },
+		{ CLIENT("auth = \"client_secret_post\"; secret = { fd = 3; }; grants = [\"jwt-bearer\", \"none\"];"), "E-VALUE", 2, "stands alone" },
+		{ CLIENT("auth = \"client_secret_post\"; secret = { fd = 3; }; grants = \"client_credentials\";"), "E-UNKNOWN", 2, "jwt-bearer" },
+		{ "clients = ( { id = \"https://a.example/c\"; auth = \"none\"; dpop = \"required\"; } );", "E-VALUE", 1, "client_documents" },
+		{ "clients = ( { id = \"a:b\"; auth = \"client_secret_basic\"; secret = { fd = 3; }; } );", "E-VALUE", 1, "another id" },
+		{ "clients = ( { id = \"a b\"; auth = \"client_secret_basic\"; secret = { fd = 3; }; } );", "E-VALUE", 1, "another id" },
+		{ "clients = ( { id = \"a\\tb\"; auth = \"client_secret_post\"; secret = { fd = 3; }; } );", "E-VALUE", 1, "printable" },
+		{ "clients = ( { id = \"a\"; auth = \"client_secret_post\"; secret = { fd = 3; }; },\n { id = \"a\"; auth = \"client_secret_post\"; secret = { fd = 3; }; } );",
+		  "E-DUPLICATE", 2, "\"a\"" },
+		{ "callers = ( { id = \"a\"; auth = \"client_secret_post\"; secret = { fd = 3; }; } );", "E-MISSING", 1, "services" },
+		{ "callers = ( { id = \"a\"; auth = \"client_secret_post\"; secret = { fd = 3; }; services = \"x\"; } );", "E-UNKNOWN", 1, "no service \"x\"" },
+		{ "callers = ( { id = \"a\"; auth = \"none\"; services = \"x\"; } );", "E-UNKNOWN", 1, "\"none\"" },
+		{ "callers = ( { id = \"a\"; auth = \"client_secret_post\"; secret = { fd = 3; }; scopes = \"x\"; services = \"x\"; } );", "E-UNKNOWN", 1, "\"scopes\"" },
+		{ "client_documents = { };", "E-MISSING", 1, "hosts or urls" },
+		{ "client_documents = { hosts = []; };", "E-VALUE", 1, "empty" },
+		{ "client_documents = { hosts = \"*.example\"; };", "E-VALUE", 1, "host name" },
+		{ "client_documents = { urls = \"http://a.example/c\"; };", "E-VALUE", 1, "plain http" },
+		{ "client_documents = { urls = \"https://a.example\"; };", "E-VALUE", 1, "has a path" },
+		{ "client_documents = { urls = \"https://a.example/c?d\"; };", "E-VALUE", 1, "no query" },
+		{ "client_documents = { hosts = \"a.example\"; services = \"x\"; };", "E-UNKNOWN", 1, "no service \"x\"" },
+		{ CLIENT("auth = \"none\"; dpop = \"required\";"), "W-PUBLIC-CLIENT", 1, "public_clients = true" },
+	};
+	TABLE(rows);
+}
+
 /* A secret that was written into the file by mistake is in no message. */
 static void secrets_are_not_repeated(void **state)
 {
@@ -328,6 +379,7 @@ int main(void)
 		cmocka_unit_test(what_libconfig_takes_in_silence),
 		cmocka_unit_test(nul_and_bombs),
 		cmocka_unit_test(keys_and_values),
+		cmocka_unit_test(clients),
 		cmocka_unit_test(secrets_are_not_repeated),
 		cmocka_unit_test(rules),
 		cmocka_unit_test(policy_and_lint),

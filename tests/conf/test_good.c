@@ -98,7 +98,7 @@ static void typed_values(void **state)
 	assert_int_equal(conf_token_lifetime(conf, &plain, &conf->clients[0]), 600);
 	assert_int_equal(conf_token_lifetime(conf, &plain, &longer), 3600);
 	assert_int_equal(conf_token_lifetime(conf, &short_lived, &conf->clients[0]), 300);
-	assert_non_null(conf->clients[0].secret);
+	assert_non_null(conf->clients[0].credentials[0].secret);
 	assert_int_equal(conf->stacks[0].rules.count, 2);
 	assert_true(conf->stacks[0].rules.list[0].is_stack);
 	assert_string_equal(conf->stacks[0].rules.list[0].target, "okta-only");
