@@ -236,6 +236,12 @@ static int refuse_unsupported(struct check *check)
 		return failure_set(&check->failure, EMA_BOUND_TOKEN, "the token is bound to a key (cnf), and no proof of it can be taken here");
 	if (json_at(&check->claims, "/authorization_details"))
 		return failure_set(&check->failure, EMA_UNSUPPORTED_DETAILS, "the token has authorization_details, which are not understood here and must not be dropped");
+	/* JAG-133: agents and workloads that are subjects themselves have a profile of their own, which is not this. */
+	const struct json_node *profile = check->call->settings->kind == EMA_ID_JAG ? json_at(&check->claims, "/sub_profile") : NULL;
+	if (profile && !json_string(profile))
+		return bad(check, EMA_BAD_CLAIM, "/sub_profile", "must be a string");
+	if (profile && strcmp(json_string(profile), "user"))
+		return failure_set(&check->failure, EMA_NOT_A_PERSON, "sub_profile is not \"user\": an agent or service that acts for itself; people only");
 	const struct json_node *node = json_at(&check->claims, "/aud_tenant");
 	const char *tenant = json_string(node);
 	if (node && !tenant)

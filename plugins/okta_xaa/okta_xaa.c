@@ -207,17 +207,12 @@ static int okta_identify(ema_instance *self, ema_call *call)
 {
 	static const struct ema_jwt_rules rules = { .size = sizeof rules };
 	const ema_claims *claims = NULL;
-	const char *subject = NULL, *profile = NULL, *email = NULL;
+	const char *subject = NULL, *email = NULL;
 	int verified = 0, code = host->jwt_verify(call, self->keys, &rules, &claims);
 	if (code != EMA_OK)
 		return code;
 	if ((code = host->claim_string(claims, "/sub", &subject)) != EMA_OK)
 		return host->fail(call, code, "sub is no string");
-	code = host->claim_string(claims, "/sub_profile", &profile);
-	if (code == EMA_BAD_CLAIM)
-		return host->fail(call, code, "sub_profile is no string");
-	if (code == EMA_OK && strcmp(profile, "user") != 0)
-		return host->fail(call, EMA_NOT_A_PERSON, "sub_profile is not \"user\": an agent or service that acts for itself; people only");
 	if ((code = okta_sub_id(self, call, claims)) != EMA_OK)
 		return code;
 	code = host->claim_string(claims, "/email", &email);
