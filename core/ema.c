@@ -408,6 +408,52 @@ int ema_provider_probe(ema_context *context, const char *id, char **out)
 	return id && out ? admin_probe(context, id, out) : EMA_BAD_REQUEST;
 }
 
+int ema_keys_list(ema_context *context, const char *path, ema_keys **out)
+{
+	return context && path && out ? admin_keys_list(context, path, out) : EMA_BAD_REQUEST;
+}
+
+int ema_keys_rotate(ema_context *context, const char *path, int now)
+{
+	return context && path ? admin_keys_rotate(context, path, now) : EMA_BAD_REQUEST;
+}
+
+void ema_keys_free(ema_keys *keys)
+{
+	free(keys);
+}
+
+static const struct keyring_entry *key_at(const ema_keys *keys, size_t index)
+{
+	return keys && index < keys->count ? &keys->list[index] : NULL;
+}
+
+const char *ema_key_id(const ema_keys *keys, size_t index)
+{
+	const struct keyring_entry *key = key_at(keys, index);
+	return key ? key->kid : NULL;
+}
+
+const char *ema_key_algorithm(const ema_keys *keys, size_t index)
+{
+	const struct keyring_entry *key = key_at(keys, index);
+	return key ? jose_algorithm_name(key->algorithm) : NULL;
+}
+
+const char *ema_key_state(const ema_keys *keys, size_t index)
+{
+	const struct keyring_entry *key = key_at(keys, index);
+	return key ? keyring_state_name(key->state) : NULL;
+}
+
+int64_t ema_key_time(const ema_keys *keys, size_t index, const char *what)
+{
+	const struct keyring_entry *key = key_at(keys, index);
+	int64_t time = !key || !what ? 0 : !strcmp(what, "published") ? key->published : !strcmp(what, "signs_from") ? key->signs_from :
+	               !strcmp(what, "gone_at") ? key->gone_at : 0;
+	return time / 1000;
+}
+
 void ema_text_free(char *text)
 {
 	free(text);

@@ -19,11 +19,12 @@ _emactl() {
 		;;
 	esac
 	case $command in
-	'') mapfile -t COMPREPLY < <(compgen -W 'check explain plugins onboard audit --config --verbose --help --version' -- "$word") ;;
+	'') mapfile -t COMPREPLY < <(compgen -W 'check explain plugins onboard keys audit --config --verbose --help --version' -- "$word") ;;
 	check) mapfile -t COMPREPLY < <(compgen -W '--live --json' -- "$word") ;;
 	explain) mapfile -t COMPREPLY < <(compgen -W '--service --assertion --token --client --resource --scope --now --json' -- "$word") ;;
 	plugins) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$word") ;;
 	onboard) mapfile -t COMPREPLY < <(compgen -W "--service --json claude claude-code vscode $(emactl "${config[@]}" __complete providers 2>/dev/null)" -- "$word") ;;
+	keys) mapfile -t COMPREPLY < <(compgen -W 'list rotate --now --json' -- "$word") ;;
 	audit)
 		if [[ $before == audit ]]; then mapfile -t COMPREPLY < <(compgen -W 'verify show --state' -- "$word")
 		else mapfile -t COMPREPLY < <(compgen -f -- "$word"); fi

@@ -18,6 +18,7 @@ static const struct {
 	  "decide a credential without using it up, and say why" },
 	{ "plugins", command_plugins, "[--json]", "list what is installed" },
 	{ "onboard", command_onboard, "PROVIDER|CLIENT --service S [--json]", "what to type into an IdP or a client, byte for byte" },
+	{ "keys", command_keys, "list [--json] | rotate [--now] [--json]", "the keys that sign access tokens: list them, publish a next one, or drop all" },
 	{ "audit", command_audit, "verify FILE [--state DIR] [--json] | show FILE [--json]",
 	  "check the chain of an audit file, or show it" },
 	{ "__complete", command_complete, NULL, NULL },
@@ -70,7 +71,7 @@ ema_context *context_loaded(const struct options *options)
 int main(int count, char **words)
 {
 	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, NOW, JSON, LIVE, STATE, VERSION };
-	static const struct option longs[] = {
+	struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },     { "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },             { "version", no_argument, NULL, VERSION },
 		{ "service", required_argument, NULL, SERVICE }, { "assertion", required_argument, NULL, ASSERTION },
@@ -81,6 +82,11 @@ int main(int count, char **words)
 		{ "state", required_argument, NULL, STATE },            { NULL, 0, NULL, 0 },
 	};
 	struct options options = { .config = EMA_CONFIG_FILE };
+	/* `keys rotate --now` takes no time. */
+	for (int i = 1; i + 1 < count; i++)
+		for (size_t j = 0; !strcmp(words[i], "keys") && !strcmp(words[i + 1], "rotate") && longs[j].name; j++)
+			if (longs[j].val == NOW)
+				longs[j].has_arg = no_argument;
 	for (int option; (option = getopt_long(count, words, "c:vh", longs, NULL)) != -1;) {
 		switch (option) {
 		case 'c': options.config = optarg; break;
@@ -91,7 +97,7 @@ int main(int count, char **words)
 		case CLIENT: options.client = optarg; break;
 		case RESOURCE: options.resource = optarg; break;
 		case SCOPE: options.scope = optarg; break;
-		case NOW: options.now = optarg; break;
+		case NOW: options.now = optarg ? optarg : ""; break;
 		case JSON: options.json = 1; break;
 		case LIVE: options.live = 1; break;
 		case STATE: options.state = optarg; break;

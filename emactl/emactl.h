@@ -20,6 +20,7 @@ int command_check(const struct options *options, int count, char **words);
 int command_explain(const struct options *options, int count, char **words);
 int command_plugins(const struct options *options, int count, char **words);
 int command_onboard(const struct options *options, int count, char **words);
+int command_keys(const struct options *options, int count, char **words);
 int command_audit(const struct options *options, int count, char **words);
 int command_complete(const struct options *options, int count, char **words);
 

@@ -5,6 +5,7 @@ emactl_emactl_SOURCES = \
 	emactl/emactl.c \
 	emactl/emactl.h \
 	emactl/explain.c \
+	emactl/keys.c \
 	emactl/onboard.c \
 	emactl/output.c \
 	emactl/plugins.c

@@ -157,3 +157,61 @@ int admin_probe(struct ema_context *context, const char *id, char **out)
 	*out = buffer_take(&report);
 	return *out ? code : EMA_OUT_OF_MEMORY;
 }
+
+/* ---- Signing keys ---- */
+
+static int keys_open(struct ema_context *context, const char *path, enum keyring_mode mode, int recover, struct keyring **out)
+{
+	struct findings findings = { 0 };
+	struct failure failure = FAILURE_INIT;
+	struct keyring_paths paths;
+	struct keyring_settings settings = { .clock = &context->clock, .log = context->log, .recover = recover };
+	struct conf *conf = conf_read(path, &findings);
+	int code = conf ? EMA_OK : findings.out_of_memory ? EMA_OUT_OF_MEMORY : EMA_CONFIG;
+	if (conf) {
+		code = conf->state_dir ? keyring_settings_from(conf, mode, &paths, &settings, &failure) :
+		                         failure_set(&failure, EMA_CONFIG, "there is no state_dir: the keys are in the memory of emad alone");
+		if (!code)
+			code = keyring_open(&settings, out, &failure);
+		if (code)
+			finding_node(&findings, "E-KEYS", conf_child(conf->root, "state_dir"), "%s", failure.text);
+	}
+	if (code)
+		context_keep_error(context, &findings);
+	findings_free(&findings);
+	conf_free(conf);
+	return code;
+}
+
+int admin_keys_list(struct ema_context *context, const char *path, struct ema_keys **out)
+{
+	struct keyring *keyring = NULL;
+	int code = keys_open(context, path, KEYRING_LOOK, 0, &keyring);
+	if (code)
+		return code;
+	struct ema_keys *keys = calloc(1, sizeof *keys);
+	if (keys) {
+		keys->count = keyring_list(keyring, keys->list);
+		*out = keys;
+	}
+	keyring_close(keyring);
+	return keys ? EMA_OK : EMA_OUT_OF_MEMORY;
+}
+
+int admin_keys_rotate(struct ema_context *context, const char *path, int now)
+{
+	struct keyring *keyring = NULL;
+	struct findings findings = { 0 };
+	struct failure failure = FAILURE_INIT;
+	int code = keys_open(context, path, KEYRING_SERVE, now, &keyring);
+	if (code)
+		return code;
+	code = keyring_rotate(keyring, now, &failure);
+	if (code) {
+		finding_add(&findings, "E-KEYS", path, 0, "%s", failure.text);
+		context_keep_error(context, &findings);
+		findings_free(&findings);
+	}
+	keyring_close(keyring);
+	return code;
+}

@@ -4,6 +4,7 @@
 
 #include "context.h"
 #include "ema/admin.h"
+#include "keyring.h"
 
 struct ema_findings {
 	struct findings found;
@@ -22,6 +23,15 @@ struct ema_plugins {
 
 int plugins_list(struct ema_context *context, struct ema_plugins **out);
 void plugins_free(struct ema_plugins *plugins);
+
+struct ema_keys {
+	struct keyring_entry list[KEYRING_MOST];
+	size_t count;
+};
+
+/* The signing keys of a configuration that need not be in place: read, or rotated. What is wrong is kept for ema_error(). */
+int admin_keys_list(struct ema_context *context, const char *path, struct ema_keys **out);
+int admin_keys_rotate(struct ema_context *context, const char *path, int now);
 
 /* The configuration in place, until the next load; NULL: none. */
 const struct conf *admin_conf(struct ema_context *context);

@@ -123,8 +123,7 @@ void context_plugin_search(const struct ema_context *context, const struct conf 
 	*out = (struct plugin_search){ .folders = context->plugin_path, .log = context->log, .owner = conf ? conf->owner : NULL };
 }
 
-/* All findings that refuse, one a line, for ema_error(). */
-static void keep_error(struct ema_context *context, const struct findings *findings)
+void context_keep_error(struct ema_context *context, const struct findings *findings)
 {
 	struct buffer text = BUFFER_INIT(64 * 1024);
 	for (size_t i = 0; findings && i < findings->count; i++) {
@@ -413,7 +412,7 @@ int context_load(struct ema_context *context, const char *path, const char *text
 		context->path = kept;
 		kept = NULL;
 	}
-	keep_error(context, failed ? &findings : NULL);
+	context_keep_error(context, failed ? &findings : NULL);
 	log_findings(context, &findings);
 	if (failed)
 		notice_tell(&context->notice, "config-refused", NOTICE_ERROR, "config", path, "reason", context->error, NULL);

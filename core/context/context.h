@@ -72,6 +72,8 @@ int context_load(struct ema_context *context, const char *path, const char *text
 int context_lint(struct ema_context *context, const char *path, struct findings *findings);
 /* The configuration in place, held for the caller; NULL: none. */
 struct snapshot *context_snapshot(struct ema_context *context);
+/* All findings that refuse, one a line, for ema_error(). */
+void context_keep_error(struct ema_context *context, const struct findings *findings);
 void context_plugin_search(const struct ema_context *context, const struct conf *conf, struct plugin_search *out);
 
 /* Flags of context_decide(). */

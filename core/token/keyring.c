@@ -354,6 +354,22 @@ static int start(struct keyring *keyring, struct failure *failure)
 	return code;
 }
 
+int keyring_settings_from(const struct conf *conf, enum keyring_mode mode, struct keyring_paths *paths, struct keyring_settings *out,
+                          struct failure *failure)
+{
+	const char *state = conf->state_dir;
+	if (state && (snprintf(paths->folder, sizeof paths->folder, "%s/keys", state) >= (int)sizeof paths->folder ||
+	              snprintf(paths->public_file, sizeof paths->public_file, "%s/jwks.json", state) >= (int)sizeof paths->public_file))
+		return failure_set(failure, EMA_CONFIG, "state_dir is too long a path");
+	out->mode = mode;
+	out->folder = state && mode != KEYRING_PUBLIC ? paths->folder : NULL;
+	out->public_file = state ? paths->public_file : NULL;
+	out->algorithm = (enum jose_algorithm)conf->token.algorithm;
+	out->rotate_after_ms = conf->token.rotate_after_ms;
+	out->publish_before_ms = conf->token.publish_before_ms;
+	return EMA_OK;
+}
+
 int keyring_open(const struct keyring_settings *settings, struct keyring **out, struct failure *failure)
 {
 	struct failure why = FAILURE_INIT;

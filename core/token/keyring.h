@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "clock.h"
+#include "conf.h"
 #include "failure.h"
 #include "jwk.h"
 #include "jws.h"
@@ -39,6 +40,13 @@ struct keyring_settings {
 	int64_t keep_after_ms;     /* a key stays published for so long after its successor signs; 0: KEYRING_KEEP_MS */
 	int recover;               /* files that cannot be used are set aside, even if none is left: for rotate --now alone */
 };
+
+/* What a configuration says: mode, folder, file, algorithm, times. The rest of *out is the caller's. EMA_CONFIG: too long a path. */
+struct keyring_paths {
+	char folder[4096], public_file[4096];
+};
+int keyring_settings_from(const struct conf *conf, enum keyring_mode mode, struct keyring_paths *paths, struct keyring_settings *out,
+                          struct failure *failure);
 
 struct keyring;
 

@@ -88,6 +88,29 @@ const char *ema_service_scope(ema_context *context, const char *id, size_t index
 int ema_provider_probe(ema_context *context, const char *id, char **out);
 void ema_text_free(char *text);
 
+/* ---- Signing keys ---- */
+
+typedef struct ema_keys ema_keys;
+
+/*
+ * The keys below the state_dir of the configuration at path, oldest first, as they are; the configuration need not be loaded, and
+ * nothing is written. EMA_OK, or a failure that ema_error() explains: EMA_ABSENT where there are none yet.
+ */
+int ema_keys_list(ema_context *context, const char *path, ema_keys **out);
+/*
+ * Publishes a next key, which signs after token.publish_before; no token is refused for it. EMA_EXISTS: there is one already.
+ * now: a new key signs at once and all others are dropped, so that every token which was issued before is refused; files that
+ * cannot be used are set aside. Programs that run notice within a second or so. Makes the first key where there is none.
+ */
+int ema_keys_rotate(ema_context *context, const char *path, int now);
+void ema_keys_free(ema_keys *keys);
+/* Of the index'th key; NULL (0 for the time) past the end. */
+const char *ema_key_id(const ema_keys *keys, size_t index);        /* kid */
+const char *ema_key_algorithm(const ema_keys *keys, size_t index); /* "ES256", ... */
+const char *ema_key_state(const ema_keys *keys, size_t index);     /* "next", "current", "previous" */
+/* what: "published", "signs_from", "gone_at"; seconds since 1970, 0 where it is not known yet. */
+int64_t ema_key_time(const ema_keys *keys, size_t index, const char *what);
+
 /* ---- Audit ---- */
 
 /*

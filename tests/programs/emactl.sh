@@ -48,6 +48,45 @@ explain() {
 fails 1 "check has warnings" emactl -c "$work/ema.conf" check --json
 says '"loads": true'
 says '"W-INSECURE"'
+# JWT-79, JAG-109: signing keys.
+cat >"$work/keys.conf" <<EOF
+issuer = "https://auth.acme.example";
+state_dir = "$work/ema-state";
+token = { algorithm = "Ed25519"; };
+EOF
+chmod 0640 "$work/keys.conf"
+keys() { emactl -c "$work/keys.conf" keys "$@"; }
+fails 2 "keys: no state_dir yet" keys list
+says "E-KEYS"
+mkdir "$work/ema-state"
+fails 2 "keys: none yet" keys list
+says "there is no such folder"
+fails 2 "keys: no state_dir at all" emactl -c "$work/ema.conf" keys list
+says "there is no state_dir"
+ok "keys rotate: a first and a next one" keys rotate
+says "current  "
+says "next     "
+says "Ed25519"
+fails 2 "keys rotate: one is next already" keys rotate
+says "published already"
+cp "$work/ema-state/jwks.json" "$work/jwks.before"
+ok "keys list" keys list --json
+says '"state": "current"'
+says '"gone_at": null'
+ok "keys list writes nothing" cmp "$work/ema-state/jwks.json" "$work/jwks.before"
+ok "keys rotate --now" keys rotate --now
+says "current  "
+keys list >"$work/keys.after"
+fails 1 "the others are dropped" grep -qE "^(next|previous)" "$work/keys.after"
+fails 1 "nothing private is published" grep -q '"d"' "$work/ema-state/jwks.json"
+chmod 0640 "$work"/ema-state/keys/*.jwk
+fails 2 "a key that others can read" keys rotate
+says "mode 0640"
+ok "keys rotate --now: a way out" keys rotate --now --json
+says '"state": "current"'
+fails 2 "keys: another word" keys retire
+says 'rotate [--now]'
+
 fails 2 "no command" emactl
 says "usage: emactl"
 fails 2 "unknown command" emactl frobnicate
