@@ -19,6 +19,7 @@ struct audit_settings {
 	const char *state_dir;  /* NULL: the queue is memory */
 	size_t spool_bytes;     /* 0: 8 MiB */
 	int durability_disk;    /* synced before the answer leaves */
+	int64_t pseudonym_period; /* milliseconds after which pseudonyms are made with a new salt; 0: never */
 	const char *writer;     /* NULL: made of host name and process */
 };
 
@@ -67,6 +68,7 @@ struct audit_event {
 	const char *request;     /* correlation id; NULL */
 	const struct audit_field *fields;
 	size_t field_count;
+	size_t reserved;         /* bytes that audit_reserve kept for it: given back whatever audit_append answers; 0 */
 };
 
 /*
@@ -74,8 +76,14 @@ struct audit_event {
  * until deadline (monotonic ms). authenticated: may use the half of the spool that is kept for authenticated callers.
  */
 int audit_append(struct audit *audit, const struct audit_event *event, int authenticated, int64_t deadline, struct failure *failure);
-/* Room for a record is there, or not: asked before a replay slot is taken. */
-int audit_room(struct audit *audit, size_t bytes, int64_t deadline);
+/*
+ * Keeps room for a record before an assertion is used up. EMA_OK, or EMA_AUDIT_UNAVAILABLE as above. The event that names the bytes
+ * in reserved then finds room, even if a sink fails meanwhile; its long values may be cut to fit.
+ */
+#define AUDIT_RESERVE (16u * 1024)
+int audit_reserve(struct audit *audit, size_t bytes, int64_t deadline);
+/* Gives it back, where no record came of it. */
+void audit_release(struct audit *audit, size_t bytes);
 /* Waits until all that was appended is with the sinks, for at most ms. EMA_OK or EMA_TIMEOUT. */
 int audit_drain(struct audit *audit, int64_t ms);
 /* A notice callback whose notices become events. */
@@ -99,11 +107,18 @@ void audit_fingerprint(const char *text, size_t length, char out[AUDIT_FINGERPRI
 #define AUDIT_ID 37
 void audit_id(const struct clock *clock, char out[AUDIT_ID]);
 
-/* Reads audit files and checks their chains. EMA_OK, EMA_DENIED (something does not hold), EMA_CONFIG (no such file). report is a
-   new text in both cases. */
 struct buffer;
-int audit_verify(const char *path, struct buffer *report);
-/* The same, with the seals of checkpoints and the end of each chain held against a state_dir. */
-int audit_verify_state(const char *path, const char *state_dir, struct buffer *report);
+/*
+ * Reads an audit file and its rotated siblings and checks their chains; with a state_dir also the seals of checkpoints, and the
+ * end of each chain. EMA_OK, EMA_DENIED (something does not hold), EMA_CONFIG (no such file). The report is appended.
+ */
+int audit_verify(const char *path, const char *state_dir, struct buffer *report);
+/*
+ * Gives take() each line of these files that is about a subject: provider/tenant/sub, or a name alone for any provider, also as
+ * actor or person; in plain, or as a pseudonym under a salt of state_dir (NULL: none). take answers 0 to go on. EMA_OK, EMA_CONFIG,
+ * EMA_OUT_OF_MEMORY.
+ */
+int audit_subject(const char *path, const char *state_dir, const char *subject, int (*take)(void *data, const char *line, size_t length), void *data,
+                  struct buffer *report);
 
 #endif

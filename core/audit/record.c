@@ -1,11 +1,15 @@
 #include "record.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base64url.h"
+#include "canonical.h"
 #include "inside.h"
+#include "ocsf.h"
 
 #define CUT_MARK "...[cut %zu]"
 
@@ -50,7 +54,7 @@ static void put_value(const struct audit *audit, struct buffer *out, const char 
 		put_cut(out, text, most);
 		return;
 	}
-	audit_pseudonym(audit, text, pseudonym);
+	salt_pseudonym(&audit->keys, text, pseudonym);
 	put_bytes(out, pseudonym, strlen(pseudonym));
 }
 
@@ -95,12 +99,12 @@ static int left_out(const struct audit_field *field)
 	return (field->type == AUDIT_TEXT && !field->text) || (field->type == AUDIT_LIST && field->list_count && !field->list);
 }
 
-int record_encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out)
+static int encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out)
 {
 	char id[AUDIT_ID];
 	for (size_t row = 0; row < sizeof caps / sizeof *caps; row++) {
 		buffer_clear(out);
-		unsigned char head[3] = { RECORD_SCHEMA, (unsigned char)(event->severity & 7), (unsigned char)flags };
+		unsigned char head[3] = { RECORD_FORM, (unsigned char)(event->severity & 7), (unsigned char)flags };
 		buffer_append(out, head, sizeof head);
 		put_number(out, event->time);
 		put_number(out, clock_wall(audit->clock));
@@ -108,6 +112,7 @@ int record_encode(const struct audit *audit, const struct audit_event *event, un
 		put_bytes(out, id, strlen(id));
 		put_cut(out, event->kind, 64);
 		put_cut(out, event->request ? event->request : "", IDS_CAP);
+		put_bytes(out, audit->keys.salt_id, strlen(audit->keys.salt_id));
 		size_t kept = 0;
 		for (size_t i = 0; i < event->field_count && kept < RECORD_FIELDS; i++)
 			if (!left_out(&event->fields[i])) {
@@ -120,6 +125,14 @@ int record_encode(const struct audit *audit, const struct audit_event *event, un
 			return -1; /* not the room: the memory */
 	}
 	return -1;
+}
+
+int record_encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out)
+{
+	salt_hold(&audit->keys); /* all pseudonyms of a record are under the salt that it names */
+	int result = encode(audit, event, flags, out);
+	salt_let_go(&audit->keys);
+	return result;
 }
 
 /* ---- Out of the spool ---- */
@@ -166,58 +179,74 @@ static const char *take_bytes(struct reader *reader, size_t *length)
 	return take(reader, *length);
 }
 
-/* A member: its name, and where its value begins in the text. */
-static void member(struct rendered *r, const char *prefix, const char *name, size_t length)
-{
-	if (r->event.count >= RECORD_MEMBERS) {
-		r->line.failed = 1;
-		return;
-	}
-	size_t from = r->text.length;
-	buffer_char(&r->line, r->line.length ? ',' : '{');
-	buffer_text(&r->text, prefix);
-	buffer_append(&r->text, name, length);
-	if (!r->text.failed)
-		buffer_json(&r->line, r->text.data + from, r->text.length - from);
-	buffer_char(&r->line, ':');
-	buffer_char(&r->text, 0);
-	r->at[2 * r->event.count] = from;
-	r->at[2 * r->event.count + 1] = r->text.length;
-	r->event.count++;
-}
-
 /* A field may not pass for a member of the frame. */
-static const char *prefix_for(const char *name, size_t length)
+static int is_frame(const char *name)
 {
 	static const char *const frame[] = { "v", "id", "writer", "seq", "prev", "time", "logged", "kind", "severity", "request", "salt",
-		                             "count", "seal", "seal_key" };
+		                             "count", "seal", "seal_key",
+		                             "raw_data", "ema_integrity" /* of OCSF */ };
 	for (size_t i = 0; i < sizeof frame / sizeof *frame; i++)
-		if (length == strlen(frame[i]) && !memcmp(name, frame[i], length))
-			return "x_";
-	return "";
+		if (!strcmp(name, frame[i]))
+			return 1;
+	return 0;
 }
 
+static int is_there(const struct rendered *r, const char *name)
+{
+	for (size_t i = 0; i < r->event.count; i++)
+		if (!strcmp(name, r->text.data + r->at[2 * i]))
+			return 1;
+	return 0;
+}
+
+/* A member: its name, and where its value begins in the text and in the parts. Those of the frame have their names to themselves. */
+static void member(struct rendered *r, const char *name, size_t length, int frame)
+{
+	if (r->event.count >= RECORD_MEMBERS) {
+		r->text.failed = 1;
+		return;
+	}
+	size_t from = r->text.length, tries = 0;
+	do {
+		r->text.length = from;
+		for (size_t i = 0; i < tries; i++)
+			buffer_text(&r->text, "x_");
+		buffer_clean(&r->text, name, length);
+		buffer_char(&r->text, 0);
+	} while (!r->text.failed && !frame && (is_frame(r->text.data + from) || is_there(r, r->text.data + from)) && tries++ < RECORD_MEMBERS);
+	r->at[2 * r->event.count] = from;
+	r->at[2 * r->event.count + 1] = r->text.length;
+	r->part[r->event.count++] = r->parts.length;
+}
+
+/* A value, or an item of one. */
 static void value_text(struct rendered *r, const char *text, size_t length)
 {
-	buffer_json(&r->line, text, length);
-	for (size_t i = 0; i < length; i++)
-		if (text[i])
-			buffer_char(&r->text, text[i]); /* a NUL would end it early */
-	buffer_char(&r->text, 0);
+	size_t from = r->text.length;
+	if (!buffer_clean(&r->text, text, length))
+		canonical_string(&r->parts, r->text.length ? r->text.data + from : "", r->text.length - from);
 }
 
 static void frame_text(struct rendered *r, const char *name, const char *text, size_t length)
 {
-	member(r, "", name, strlen(name));
+	member(r, name, strlen(name), 1);
 	value_text(r, text, length);
+	buffer_char(&r->text, 0);
+}
+
+/* A number that not every reader of JSON keeps is a string (RFC 8785 6). */
+static void value_number(struct rendered *r, int64_t number)
+{
+	const char *quote = number > CANONICAL_INTEGER || number < -CANONICAL_INTEGER ? "\"" : "";
+	buffer_printf(&r->parts, "%s%" PRId64 "%s", quote, number, quote);
+	buffer_printf(&r->text, "%" PRId64, number);
+	buffer_char(&r->text, 0);
 }
 
 static void frame_number(struct rendered *r, const char *name, uint64_t number)
 {
-	member(r, "", name, strlen(name));
-	buffer_printf(&r->line, "%" PRIu64, number);
-	buffer_printf(&r->text, "%" PRIu64, number);
-	buffer_char(&r->text, 0);
+	member(r, name, strlen(name), 1);
+	value_number(r, (int64_t)number);
 }
 
 static void render_field(struct rendered *r, struct reader *reader)
@@ -227,32 +256,56 @@ static void render_field(struct rendered *r, struct reader *reader)
 	const char *name = take_bytes(reader, &length);
 	if (!type || !name)
 		return;
-	member(r, prefix_for(name, length), name, length);
+	member(r, name, length, 0);
 	if (*type == AUDIT_NUMBER) {
-		int64_t number = take_number(reader);
-		buffer_printf(&r->line, "%" PRId64, number);
-		buffer_printf(&r->text, "%" PRId64, number);
-		buffer_char(&r->text, 0);
+		value_number(r, take_number(reader));
 	} else if (*type == AUDIT_LIST) {
 		size_t count = take_length(reader);
-		buffer_char(&r->line, '[');
+		buffer_char(&r->parts, '[');
 		for (size_t i = 0; i < count && !reader->bad; i++) {
 			const char *item = take_bytes(reader, &length);
 			if (!item)
 				break;
 			if (i) {
-				buffer_char(&r->line, ',');
+				buffer_char(&r->parts, ',');
 				buffer_char(&r->text, ',');
 			}
-			buffer_json(&r->line, item, length);
-			buffer_append(&r->text, item, length);
+			value_text(r, item, length);
 		}
-		buffer_char(&r->line, ']');
+		buffer_char(&r->parts, ']');
 		buffer_char(&r->text, 0);
 	} else {
 		const char *text = take_bytes(reader, &length);
 		value_text(r, text ? text : "", text ? length : 0);
+		buffer_char(&r->text, 0);
 	}
+}
+
+/* RFC 8785: the members in the order of their names, so that the hash over the line is one over the canonical record. */
+static void put_line(struct rendered *r)
+{
+	unsigned char order[RECORD_MEMBERS];
+	size_t count = r->event.count;
+	for (size_t i = 0; i < count; i++) { /* few, and half of them in order already */
+		size_t at = i;
+		const char *name = r->text.data + r->at[2 * i];
+		for (; at; at--) {
+			const char *other = r->text.data + r->at[2 * (size_t)order[at - 1]];
+			if (canonical_compare(other, strlen(other), name, strlen(name)) <= 0)
+				break;
+			order[at] = order[at - 1];
+		}
+		order[at] = (unsigned char)i;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const char *name = r->text.data + r->at[2 * (size_t)order[i]];
+		size_t from = r->part[order[i]], to = (size_t)order[i] + 1 < count ? r->part[order[i] + 1] : r->parts.length;
+		buffer_char(&r->line, i ? ',' : '{');
+		canonical_string(&r->line, name, strlen(name));
+		buffer_char(&r->line, ':');
+		buffer_append(&r->line, r->parts.data + from, to - from);
+	}
+	buffer_char(&r->line, '}');
 }
 
 static void checkpoint(struct rendered *r, const struct chain *chain, const char *before)
@@ -265,6 +318,30 @@ static void checkpoint(struct rendered *r, const struct chain *chain, const char
 	frame_text(r, "seal_key", chain->keys->seal_id, strlen(chain->keys->seal_id));
 }
 
+/* Several sinks may ask at once: what the first of them made is for all. */
+static const char *render(const struct ema_event *event, const char *form, size_t *length)
+{
+	struct rendered *r = (struct rendered *)((uintptr_t)event - offsetof(struct rendered, event));
+	struct buffer *made = atomic_load(&r->ocsf), *none = NULL;
+	if (strcmp(form, "ocsf"))
+		return NULL;
+	if (!made) {
+		made = malloc(sizeof *made);
+		if (!made)
+			return NULL;
+		buffer_init(made, OCSF_LINE);
+		int result = ocsf_render(event->line, event->length, made);
+		if (result != EMA_OK || !atomic_compare_exchange_strong(&r->ocsf, &none, made)) {
+			buffer_free(made);
+			free(made);
+			made = result == EMA_OK ? none : NULL;
+		}
+	}
+	if (made)
+		*length = made->length;
+	return made ? made->data : NULL;
+}
+
 struct rendered *record_render(const struct chain *chain, const void *bytes, size_t length)
 {
 	struct rendered *r = calloc(1, sizeof *r);
@@ -272,20 +349,24 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 		return NULL;
 	buffer_init(&r->line, RECORD_LINE);
 	buffer_init(&r->text, RECORD_LINE);
+	buffer_init(&r->parts, RECORD_LINE);
 	r->references = 1;
 	struct reader reader = { bytes, length, 0 };
 	const unsigned char *head = take(&reader, 3);
 	char before[CHAIN_TEXT], time[CLOCK_TEXT];
-	size_t id_length = 0, kind_length = 0, request_length = 0;
+	size_t id_length = 0, kind_length = 0, request_length = 0, salt_length = 0;
 	r->number = chain->cursor.number + 1;
+	memcpy(r->writer, chain->writer, sizeof r->writer);
 	r->event.time = take_number(&reader);
 	int64_t logged = take_number(&reader);
 	const char *id = take_bytes(&reader, &id_length), *kind = take_bytes(&reader, &kind_length), *request = take_bytes(&reader, &request_length);
-	if (!head || !id || !kind || !request) {
+	const char *salt = take_bytes(&reader, &salt_length);
+	if (!head || head[0] != RECORD_FORM || !id || !kind || !request || !salt) {
+		reader.bad = 1;
 		kind = "unreadable";
 		kind_length = strlen(kind);
-		id = request = "";
-		id_length = request_length = 0;
+		id = request = salt = "";
+		id_length = request_length = salt_length = 0;
 	}
 	r->event.severity = head ? head[1] : 1;
 	chain_before(chain, before);
@@ -309,9 +390,12 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 		checkpoint(r, chain, before);
 	for (size_t i = 0; i < RECORD_FIELDS && reader.left && !reader.bad; i++)
 		render_field(r, &reader);
-	frame_text(r, "salt", chain->keys->salt_id, strlen(chain->keys->salt_id));
-	buffer_char(&r->line, '}');
-	if (r->line.failed || r->text.failed) {
+	frame_text(r, "salt", salt, salt_length);
+	if (!r->text.failed && !r->parts.failed)
+		put_line(r);
+	int failed = r->line.failed || r->text.failed || r->parts.failed;
+	buffer_free(&r->parts);
+	if (failed) {
 		rendered_free(r);
 		return NULL;
 	}
@@ -321,6 +405,7 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 	}
 	r->event.line = r->line.data;
 	r->event.length = r->line.length;
+	r->event.render = render;
 	r->event.names = r->names;
 	r->event.values = r->values;
 	return r;
@@ -332,5 +417,11 @@ void rendered_free(struct rendered *rendered)
 		return;
 	buffer_free(&rendered->line);
 	buffer_free(&rendered->text);
+	buffer_free(&rendered->parts);
+	struct buffer *ocsf = atomic_load(&rendered->ocsf);
+	if (ocsf) {
+		buffer_free(ocsf);
+		free(ocsf);
+	}
 	free(rendered);
 }

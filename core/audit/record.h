@@ -4,16 +4,16 @@
 
 #include "audit.h"
 #include "buffer.h"
+#include "chain.h"
 #include "event.h"
 
 #define RECORD_SCHEMA 1
+#define RECORD_FORM 2              /* of the bytes in the spool */
 #define RECORD_FIELDS 64           /* of an event; what is more is left out, and said */
 #define RECORD_MEMBERS (RECORD_FIELDS + 20)
 #define RECORD_LINE (512 * 1024)   /* escaping may make six bytes of one */
 
 #define RECORD_CHECKPOINT 1u       /* the chain's count and seal are added when it is rendered */
-
-struct keys; /* chain.h */
 
 /* Length caps, pseudonyms and the id are made here, so that the spool holds no name that the record does not. */
 int record_encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out);
@@ -22,13 +22,15 @@ int record_encode(const struct audit *audit, const struct audit_event *event, un
 struct rendered {
 	int references;            /* under the lock of the audit */
 	uint64_t number;
+	char writer[CHAIN_WRITER];
+	struct place after;        /* where whoever took it is */
 	struct ema_event event;
-	struct buffer line, text;
-	size_t at[2 * RECORD_MEMBERS];
+	struct buffer line, text, parts; /* parts: the values as JSON */
+	size_t at[2 * RECORD_MEMBERS], part[RECORD_MEMBERS];
 	const char *names[RECORD_MEMBERS], *values[RECORD_MEMBERS];
+	struct buffer *_Atomic ocsf; /* made by the first sink that asks */
 };
 
-struct chain;
 /* NULL: no memory. Bytes that cannot be read as an event become a record that says so. Does not advance the chain. */
 struct rendered *record_render(const struct chain *chain, const void *bytes, size_t length);
 void rendered_free(struct rendered *rendered);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +13,15 @@
 #include "audit.h"
 #include "base64url.h"
 #include "buffer.h"
+#include "canonical.h"
 #include "chain.h"
+#include "ema/version.h"
+#include "files.h"
 #include "json.h"
+#include "ocsf.h"
 #include "record.h"
 #include "secret.h"
 
-#define FILES_MOST 1000
 #define WRITERS_MOST 1024
 #define FINDINGS_MOST 100 /* that are written out */
 #define GAPS_MOST 64      /* of a writer, that wait for the record which declares them */
@@ -117,17 +119,26 @@ static void check_seal(struct verify *v, struct writer *writer, const struct jso
 		writer->sealed = (uint64_t)count;
 }
 
-static void check_line(struct verify *v, const char *line, size_t length)
+/* In another form it could mean the same, and its hash would not. */
+static void check_form(struct verify *v, const struct json *json, const char *line, size_t length)
+{
+	struct buffer canonical = BUFFER_INIT(RECORD_LINE);
+	if (canonical_json(json, &canonical) != EMA_OK || canonical.length != length || memcmp(canonical.data, line, length))
+		finding(v, "this line is not in the form of RFC 8785: it was not written by EMA, or was written anew");
+	buffer_free(&canonical);
+}
+
+static void check_record(struct verify *v, const char *line, size_t length)
 {
 	static const struct json_limits limits = { RECORD_LINE, 4, 8192, RECORD_LINE };
 	struct json json = { .nodes = NULL };
 	struct failure failure = FAILURE_INIT;
 	char before[CHAIN_TEXT];
-	v->records++;
 	if (json_parse(line, length, &limits, &json, &failure) != EMA_OK) {
 		finding(v, "this line is no record: %s", failure.text);
 		return;
 	}
+	check_form(v, &json, line, length);
 	const char *prev = text_at(&json, "/prev"), *kind = text_at(&json, "/kind");
 	int64_t seq = number_at(&json, "/seq");
 	struct writer *writer = *text_at(&json, "/writer") ? writer_of(v, text_at(&json, "/writer")) : NULL;
@@ -179,6 +190,30 @@ done:
 	json_free(&json);
 }
 
+/* An OCSF event has the record as raw_data, and says the same in its own words: those are made again and compared. */
+static void check_line(struct verify *v, const char *line, size_t length)
+{
+	static const struct json_limits limits = { OCSF_LINE, 8, 16384, OCSF_LINE };
+	struct json json = { .nodes = NULL };
+	struct failure failure = FAILURE_INIT;
+	struct buffer again = BUFFER_INIT(OCSF_LINE);
+	v->records++;
+	const struct json_node *raw = NULL;
+	if (json_parse(line, length, &limits, &json, &failure) == EMA_OK)
+		raw = json_at(&json, "/raw_data");
+	if (!json_string(raw)) {
+		check_record(v, line, length);
+		goto done;
+	}
+	if (!strcmp(text_at(&json, "/metadata/product/version"), EMA_VERSION) &&
+	    (ocsf_render(raw->text, raw->length, &again) != EMA_OK || again.length != length || memcmp(again.data, line, length)))
+		finding(v, "this event does not say what its raw_data says: it was changed");
+	check_record(v, raw->text, raw->length);
+done:
+	buffer_free(&again);
+	json_free(&json);
+}
+
 static int check_file(struct verify *v, const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -192,7 +227,7 @@ static int check_file(struct verify *v, const char *path)
 		v->line++;
 		if (line[length - 1] != '\n')
 			finding(v, "the last record has no end");
-		else if (length > RECORD_LINE)
+		else if (length > (ssize_t)OCSF_LINE)
 			finding(v, "this line is too long for a record");
 		else
 			check_line(v, line, (size_t)length - 1);
@@ -236,35 +271,16 @@ static void check_end(struct verify *v)
 	}
 }
 
-/* audit.jsonl.2 is older than audit.jsonl.1; with dates, names sort as they are. The one without a suffix is the newest. */
-static int older_first(const void *a, const void *b)
-{
-	const char *x = *(char *const *)a, *y = *(char *const *)b;
-	size_t same = 0;
-	while (x[same] && x[same] == y[same])
-		same++;
-	if (!x[same] || !y[same])
-		return x[same] ? -1 : y[same] ? 1 : 0;
-	const char *p = strrchr(x, '.'), *q = strrchr(y, '.');
-	char *p_end = NULL, *q_end = NULL;
-	unsigned long m = p ? strtoul(p + 1, &p_end, 10) : 0, n = q ? strtoul(q + 1, &q_end, 10) : 0;
-	if (p && q && !*p_end && !*q_end && p_end != p + 1 && q_end != q + 1 && m < 100000 && n < 100000)
-		return m > n ? -1 : m < n ? 1 : 0;
-	return strcmp(x, y);
-}
-
-int audit_verify_state(const char *path, const char *state_dir, struct buffer *report)
+int audit_verify(const char *path, const char *state_dir, struct buffer *report)
 {
 	struct verify v = { .report = report, .folder = state_dir };
-	char pattern[PATH_MAX];
-	char *files[FILES_MOST] = { NULL };
-	size_t count = 0;
-	glob_t found = { .gl_pathc = 0 };
+	struct files files;
 	int result = EMA_CONFIG;
 	if (access(path, R_OK)) {
 		buffer_printf(report, "%s: %s\n", path, strerror(errno));
 		return EMA_CONFIG;
 	}
+	files_find(path, &files);
 	v.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	v.writers = calloc(WRITERS_MOST, sizeof *v.writers);
 	if (!v.sha256 || !v.writers) {
@@ -272,26 +288,13 @@ int audit_verify_state(const char *path, const char *state_dir, struct buffer *r
 		goto done;
 	}
 	v.has_key = state_dir && !chain_key(state_dir, "key", v.key) && !chain_key_id(v.sha256, v.key, v.key_id);
-	size_t n = 0;
-	for (const char *c = path; *c && n + 4 < sizeof pattern; c++) {
-		if (strchr("*?[\\", *c))
-			pattern[n++] = '\\';
-		pattern[n++] = *c;
-	}
-	memcpy(pattern + n, ".*", 3);
-	files[count++] = (char *)(uintptr_t)path;
-	if (!glob(pattern, GLOB_NOSORT, NULL, &found))
-		for (size_t i = 0; i < found.gl_pathc && count < FILES_MOST; i++)
-			files[count++] = found.gl_pathv[i];
-	qsort(files, count, sizeof *files, older_first);
-	for (size_t i = 0; i < count; i++) {
-		size_t length = strlen(files[i]);
-		if (length > 3 && (!strcmp(files[i] + length - 3, ".gz") || !strcmp(files[i] + length - 3, ".xz"))) {
-			buffer_printf(report, "note: %s is compressed and was not read\n", files[i]);
+	for (size_t i = 0; i < files.count; i++) {
+		if (files_compressed(files.list[i])) {
+			buffer_printf(report, "note: %s is compressed and was not read\n", files.list[i]);
 			continue;
 		}
-		if (check_file(&v, files[i])) {
-			buffer_printf(report, "%s: %s\n", files[i], strerror(errno));
+		if (check_file(&v, files.list[i])) {
+			buffer_printf(report, "%s: %s\n", files.list[i], strerror(errno));
 			goto done;
 		}
 	}
@@ -306,13 +309,8 @@ int audit_verify_state(const char *path, const char *state_dir, struct buffer *r
 	result = v.findings ? EMA_DENIED : EMA_OK;
 done:
 	secret_wipe(v.key, sizeof v.key);
-	globfree(&found);
+	files_free(&files);
 	EVP_MD_free(v.sha256);
 	free(v.writers);
 	return result;
-}
-
-int audit_verify(const char *path, struct buffer *report)
-{
-	return audit_verify_state(path, NULL, report);
 }

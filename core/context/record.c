@@ -116,7 +116,9 @@ int record_decision(struct pipeline *p, int code)
 		.request = d->id,
 		.fields = fields.list,
 		.field_count = fields.count,
+		.reserved = p->reserved,
 	};
+	p->reserved = 0;
 	/* Whoever brings a token that an issuer of ours signed, or was authenticated as a client, is no stranger. */
 	return audit_append(p->context->audit, &event, verified || ours || p->purpose == PURPOSE_REDEEM, p->deadline, NULL);
 }

@@ -29,6 +29,7 @@ struct ema_instance {
 	const struct ema_host *host;
 	const ema_handle *handle;
 	const char *path;
+	const char *format;
 	int fd, sync, dirty, failing;
 	dev_t device;
 	ino_t inode;
@@ -102,28 +103,27 @@ static void remember(ema_instance *self, const char *writer, uint64_t number, co
 	self->recent_next = (self->recent_next + 1) % RECENT;
 }
 
-/* The frame comes first in a line, in this order, and a writer's name needs no escape. */
+/* What follows "name": in a line. A quote within a string is escaped, so that only a member can look like this. */
+static const char *value_in(const char *line, const char *end, const char *name)
+{
+	const char *at = memmem(line, (size_t)(end - line), name, strlen(name));
+	return at ? at + strlen(name) : NULL;
+}
+
 static void remember_line(ema_instance *self, const char *line, const char *end)
 {
-	static const char name[] = "\"id\":\"", before[] = "\",\"writer\":\"", middle[] = "\",\"seq\":";
 	char writer[WRITER];
-	if ((size_t)(end - line) > 512)
-		end = line + 512;
-	const char *id = memmem(line, (size_t)(end - line), name, sizeof name - 1);
-	const char *at = memmem(line, (size_t)(end - line), before, sizeof before - 1);
-	if (!id || !at || at != id + sizeof name - 1 + ID)
+	const char *id = value_in(line, end, "\"id\":\""), *seq = value_in(line, end, "\"seq\":"), *at = value_in(line, end, "\"writer\":\"");
+	const char *stop = at ? memchr(at, '"', (size_t)(end - at)) : NULL;
+	if (!id || !seq || !stop || end - id <= ID || id[ID] != '"' || (size_t)(stop - at) >= sizeof writer)
 		return;
-	at += sizeof before - 1;
-	const char *stop = memmem(at, (size_t)(end - at), middle, sizeof middle - 1);
-	if (!stop || (size_t)(stop - at) >= sizeof writer)
-		return;
-	memcpy(writer, at, (size_t)(stop - at));
+	memcpy(writer, at, (size_t)(stop - at)); /* its name needs no escape */
 	writer[stop - at] = 0;
 	uint64_t number = 0;
-	for (stop += sizeof middle - 1; stop < end && *stop >= '0' && *stop <= '9' && number < UINT64_MAX / 10 - 10; stop++)
-		number = number * 10 + (uint64_t)(*stop - '0');
+	for (; seq < end && *seq >= '0' && *seq <= '9' && number < UINT64_MAX / 10 - 10; seq++)
+		number = number * 10 + (uint64_t)(*seq - '0');
 	if (number)
-		remember(self, writer, number, id + sizeof name - 1);
+		remember(self, writer, number, id);
 }
 
 /* What a killed process or a full disk left without its end is cut off; the rest says where each writer stopped. */
@@ -226,9 +226,11 @@ static int write_whole(ema_instance *self, const char *line, size_t length)
 static int file_record(ema_instance *self, const ema_event *event)
 {
 	size_t length = 0;
-	const char *line = self->host->event_line(event, &length);
+	const char *line = self->host->event_render(event, self->format, &length);
 	const char *writer = self->host->event_field(event, "writer"), *text = self->host->event_field(event, "seq");
 	uint64_t number = text ? strtoull(text, NULL, 10) : 0;
+	if (!line)
+		return EMA_OUT_OF_MEMORY;
 	int code = still_there(self);
 	if (code != EMA_OK)
 		return code;
@@ -276,17 +278,22 @@ static void file_close(ema_instance *self)
 static int file_open(const struct ema_host *host, const ema_handle *handle, ema_conf *conf, ema_instance **out)
 {
 	static const char *const policies[] = { [FSYNC_BATCH] = "batch", [FSYNC_ALWAYS] = "always", [FSYNC_NEVER] = "never" };
-	const char *path = NULL, *sync = "batch";
+	const char *path = NULL, *sync = "batch", *format = "ema";
 	int code = host->conf_path(conf, "path", &path);
 	if (code == EMA_OK)
 		code = host->conf_string(conf, "fsync", &sync);
+	if (code == EMA_OK)
+		code = host->conf_string(conf, "format", &format);
 	if (code != EMA_OK)
 		return code;
 	if (!path)
 		return host->conf_fail(conf, "path", "where do the records go? path = \"/var/log/ema/audit.jsonl\";");
+	if (strcmp(format, "ema") && strcmp(format, "ocsf"))
+		return host->conf_fail(conf, "format", "format is \"ema\" (the record) or \"ocsf\" (OCSF 1.8.0)");
 	ema_instance *self = calloc(1, sizeof *self);
 	if (!self)
 		return EMA_OUT_OF_MEMORY;
+	self->format = format;
 	self->host = host;
 	self->handle = handle;
 	self->path = path;
