@@ -291,7 +291,7 @@ static void faults(void **state)
 	}
 }
 
-/* JWT-75, JWT-76: unsigned, encrypted, signed by another, with the public key as a secret: none is a token of ours. */
+/* JWT-75: unsigned, encrypted, signed by another, with the public key as a secret: none is a token of ours. */
 static void not_ours(void **state)
 {
 	static const char payload[] = "{" ISS AUD REST "}";
