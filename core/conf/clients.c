@@ -5,8 +5,6 @@
 #include "jwk.h"
 #include "schema.h"
 
-#define CLIENT_ID_MOST 512
-
 /* What form-encoding leaves as it is: libraries do not agree on the rest in client_secret_basic (RFC 6749 2.3.1). */
 static int is_plain(const char *text)
 {

@@ -151,6 +151,7 @@ struct conf_sink {
 
 enum conf_auth { AUTH_PRIVATE_KEY_JWT, AUTH_SECRET_BASIC, AUTH_SECRET_POST, AUTH_TLS, AUTH_TLS_SELF_SIGNED, AUTH_NONE };
 #define AUTH_BIT(auth) (1u << (auth))
+#define CLIENT_ID_MOST 512 /* characters */
 #define GRANT_JWT_BEARER 1u /* of conf_client's grants */
 
 /* A secret, or a source of keys, and when it counts. */

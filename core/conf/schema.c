@@ -119,23 +119,20 @@ static const struct conf_key store_memory_keys[] = {
 };
 SECTION(store_memory, "memory store", 0);
 
-static const struct conf_key secret_keys[] = {
-	{ "file", KEY_STRING, FORM_PATH, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a file that nobody but its owner may read" },
-	{ "fd", KEY_INT, FORM_ANY, 0, NOWHERE, 3, 65535, NULL, NULL, NULL, "a descriptor that the process was started with" },
-	{ "credential", KEY_STRING, FORM_ID, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a systemd credential, by name" },
-};
+/* What a credential may be called, conf_secret() says: it reads those of plugins too. */
+#define SECRET_KEYS \
+	{ "file", KEY_STRING, FORM_PATH, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a file that nobody but its owner may read" }, \
+	{ "fd", KEY_INT, FORM_ANY, 0, NOWHERE, 3, 65535, NULL, NULL, NULL, "a descriptor that the process was started with" }, \
+	{ "credential", KEY_STRING, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a systemd credential, by name" }
+
+static const struct conf_key secret_keys[] = { SECRET_KEYS };
 SECTION(secret, "secret", 0);
 
 #define VALIDITY_KEYS(type) \
 	{ "not_before", KEY_DATE, FORM_ANY, 0, AT(type, not_before), 0, 0, NULL, NULL, NULL, "it counts from then on" }, \
 	{ "not_after", KEY_DATE, FORM_ANY, 0, AT(type, not_after), 0, 0, NULL, NULL, NULL, "it counts until then" }
 
-static const struct conf_key client_secret_keys[] = {
-	{ "file", KEY_STRING, FORM_PATH, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a file that nobody but its owner may read" },
-	{ "fd", KEY_INT, FORM_ANY, 0, NOWHERE, 3, 65535, NULL, NULL, NULL, "a descriptor that the process was started with" },
-	{ "credential", KEY_STRING, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a systemd credential, by name" },
-	VALIDITY_KEYS(conf_credential),
-};
+static const struct conf_key client_secret_keys[] = { SECRET_KEYS, VALIDITY_KEYS(conf_credential) };
 SECTION(client_secret, "secret of a client", 0);
 
 #define JWKS_KEYS(type, member) \

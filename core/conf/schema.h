@@ -62,9 +62,10 @@ struct conf_section {
 	int open;            /* other keys are the plugin's */
 };
 
-extern const struct conf_section section_top, section_fetch, section_rates, section_certificates, section_token, section_provider, section_directory, section_guard,
-	section_audit, section_store, section_store_memory, section_client, section_client_secret, section_client_key, section_caller,
-	section_documents, section_stack, section_service, section_rule, section_rule_when,
+extern const struct conf_section section_top, section_fetch, section_rates, section_certificates, section_token,
+	section_provider, section_directory, section_guard, section_audit, section_store, section_store_memory,
+	section_client, section_client_secret, section_client_key, section_caller, section_documents,
+	section_stack, section_service, section_rule, section_rule_when,
 	section_window, section_audience, section_scope_map, section_service_directory, section_scope, section_grant, section_deny,
 	section_grant_when, section_argument, section_permissions, section_former_issuer, section_secret;
 extern const char *const token_words[]; /* of token.algorithm */

@@ -158,6 +158,16 @@ static int judge(const struct conf *conf, const char *text, struct url *url, con
 	return failure_set(failure, EMA_UNKNOWN_CLIENT, "client_id is a URL that client_documents does not list, by hosts or urls");
 }
 
+static int keys_allowed(const struct conf *conf, const struct url *url, const char *jwks_uri, struct failure *failure)
+{
+	struct fetch_rules rules = rules_of(conf);
+	struct url keys;
+	int code = url_read(jwks_uri, &rules, "jwks_uri", &keys, failure);
+	if (!code && !url_same_origin(&keys, url) && !(keys.port == 443 && url_host_listed(keys.host, conf->documents.hosts.list, conf->documents.hosts.count)))
+		code = failure_set(failure, EMA_CONFIG, "jwks_uri is on another host than the document, which hosts of client_documents does not list");
+	return code;
+}
+
 /* ---- What is known. Under the lock ---- */
 
 static struct cimd_entry **entry_find(struct cimd *cimd, const char *url)
@@ -240,10 +250,7 @@ static int open_keys(struct cimd *cimd, const struct conf *conf, const struct ur
 	struct keyset_settings settings = { .id = entry->url, .whose = "client", .issuer = entry->url, .jwks_url = entry->read.jwks_uri,
 	                                    .fetch = rules_of(conf), .stale_ms = CIMD_STALE_KEYS_MS };
 	struct failure why = FAILURE_INIT;
-	struct url keys;
-	int code = url_read(entry->read.jwks_uri, &settings.fetch, "jwks_uri", &keys, &why);
-	if (!code && !url_same_origin(&keys, url) && !(keys.port == 443 && url_host_listed(keys.host, conf->documents.hosts.list, conf->documents.hosts.count)))
-		code = failure_set(&why, EMA_CONFIG, "jwks_uri is on another host than the document, which hosts of client_documents does not list");
+	int code = keys_allowed(conf, url, entry->read.jwks_uri, &why);
 	if (!code)
 		code = keyset_open(cimd->trust, &settings, &entry->document.keyset, &why);
 	return code ? failure_set(failure, code == EMA_OUT_OF_MEMORY ? code : EMA_CLIENT_REFUSED, "%.200s: %.280s", entry->url, why.text) : EMA_OK;
@@ -341,8 +348,12 @@ static int fetch_counted(struct cimd *cimd, const struct conf *conf, const char 
 }
 
 /* What ema.conf says may have changed since it was fetched. */
-static int usable(const struct conf *conf, const struct cimd_entry *entry, struct failure *failure)
+static int usable(const struct conf *conf, const struct url *url, const struct cimd_entry *entry, struct failure *failure)
 {
+	struct failure why = FAILURE_INIT;
+	int code = entry->read.jwks_uri ? keys_allowed(conf, url, entry->read.jwks_uri, &why) : EMA_OK;
+	if (code)
+		return failure_set(failure, code == EMA_OUT_OF_MEMORY ? code : EMA_CLIENT_REFUSED, "client document: %.440s", why.text);
 	if (entry->document.auth == AUTH_NONE && !conf->documents.public)
 		return failure_set(failure, EMA_CLIENT_METHOD, "client document: it has no keys, and client_documents does not have public = true");
 	if (entry->document.inconsistent && conf->documents.strict)
@@ -381,7 +392,7 @@ int cimd_get(struct cimd *cimd, const struct conf *conf, const char *text, int64
 	}
 	pthread_mutex_unlock(&cimd->lock);
 	if (!code)
-		code = usable(conf, entry, failure);
+		code = usable(conf, &url, entry, failure);
 	if (code)
 		entry_release(entry);
 	else

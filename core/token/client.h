@@ -14,7 +14,6 @@
 #include "log.h"
 #include "store.h"
 
-#define CLIENT_ID_MOST 512
 #define CLIENT_SECRET_LEAST 16
 #define CLIENT_SECRET_MOST 512
 
