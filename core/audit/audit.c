@@ -80,6 +80,8 @@ int append_own(struct audit *audit, const char *kind, int severity, unsigned fla
 	struct buffer bytes = BUFFER_INIT(SPOOL_RECORD);
 	struct audit_event event = { .kind = kind, .time = clock_wall(audit->clock), .severity = severity, .fields = fields, .field_count = count };
 	int result = record_encode(audit, &event, flags, &bytes);
+	if (!result && spool_cost(bytes.length) + audit->reserved > audit->own->spool->room - spool_used(audit->own->spool))
+		result = -1; /* what is left was promised to a decision */
 	if (!result && !(result = spool_append(audit->own->spool, bytes.data, bytes.length))) {
 		audit->appended++;
 		pthread_cond_signal(&audit->work);
@@ -148,6 +150,17 @@ static void merge(struct audit *audit, const struct audit_event *event)
 	__atomic_store_n(&place->count, 1, __ATOMIC_RELEASE); /* a kill before this leaves the place free */
 }
 
+static size_t taken(const struct audit *audit)
+{
+	return spool_used(audit->own->spool) + audit->reserved;
+}
+
+static int has_room(const struct audit *audit, size_t cost)
+{
+	size_t room = audit->own->spool->room - audit->own->spool->room / INTERNAL_PART;
+	return cost <= room && taken(audit) <= room - cost;
+}
+
 /* Under the lock: waits until so many bytes are free, a sink fails, or the deadline. */
 static int wait_for_room(struct audit *audit, size_t cost, int64_t deadline)
 {
@@ -155,8 +168,7 @@ static int wait_for_room(struct audit *audit, size_t cost, int64_t deadline)
 	for (;;) {
 		if (audit->failing || audit->stop)
 			return -1;
-		size_t room = audit->own->spool->room - audit->own->spool->room / INTERNAL_PART;
-		if (cost <= room && spool_used(audit->own->spool) <= room - cost)
+		if (has_room(audit, cost))
 			return 0;
 		if (real_ms() >= until)
 			return -1;
@@ -173,24 +185,39 @@ static int unavailable(const struct audit *audit, struct failure *failure)
 									: "the audit spool is full: its sinks are too slow");
 }
 
+/* Under the lock: the record in full where that finds room, else (where room is reserved) as it was cut to fit. 0 or -1. */
+static int append_either(struct audit *audit, const struct buffer *whole, const struct buffer *cut, size_t reserved, int64_t deadline)
+{
+	size_t cost = spool_cost(whole->length);
+	audit->reserved -= reserved;
+	if (cut->length && !has_room(audit, cost))
+		whole = cut;
+	else if (!reserved && wait_for_room(audit, cost, deadline))
+		return -1;
+	if (reserved && audit->waiting)
+		pthread_cond_broadcast(&audit->room);
+	return spool_append(audit->own->spool, whole->data, whole->length);
+}
+
 int audit_append(struct audit *audit, const struct audit_event *event, int authenticated, int64_t deadline, struct failure *failure)
 {
 	int result = EMA_OK;
-	struct buffer bytes = BUFFER_INIT(SPOOL_RECORD);
+	uint64_t end = 0;
+	struct buffer whole = BUFFER_INIT(SPOOL_RECORD), cut = BUFFER_INIT(event->reserved ? event->reserved - spool_cost(0) : 0);
 	if (getpid() != audit->process)
 		return failure_set(failure, EMA_AUDIT_UNAVAILABLE, "this process was forked from the one that opened the audit spool");
-	if (record_encode(audit, event, 0, &bytes)) {
-		buffer_free(&bytes);
-		return failure_set(failure, EMA_AUDIT_UNAVAILABLE, "no memory for the audit record");
+	if (record_encode(audit, event, 0, &whole) ||
+	    (event->reserved && spool_cost(whole.length) > event->reserved && record_encode(audit, event, 0, &cut))) {
+		audit_release(audit, event->reserved);
+		result = failure_set(failure, EMA_AUDIT_UNAVAILABLE, "no memory for the audit record");
+		goto free;
 	}
-	size_t cost = spool_cost(bytes.length);
-	uint64_t end = 0;
 	pthread_mutex_lock(&audit->lock);
-	if (!authenticated && !audit->failing && spool_used(audit->own->spool) + cost > audit->own->spool->room / 2) {
+	if (!authenticated && !event->reserved && !audit->failing && taken(audit) + spool_cost(whole.length) > audit->own->spool->room / 2) {
 		merge(audit, event);
 		goto done;
 	}
-	if (wait_for_room(audit, cost, deadline) || spool_append(audit->own->spool, bytes.data, bytes.length)) {
+	if (append_either(audit, &whole, &cut, event->reserved, deadline)) {
 		audit->refused++;
 		result = unavailable(audit, failure);
 		goto done;
@@ -201,20 +228,35 @@ int audit_append(struct audit *audit, const struct audit_event *event, int authe
 		pthread_cond_signal(&audit->work);
 done:
 	pthread_mutex_unlock(&audit->lock);
-	buffer_free(&bytes);
+free:
+	buffer_free(&whole);
+	buffer_free(&cut);
 	if (end && audit->durability_disk && spool_sync(audit->own->spool, end))
 		return failure_set(failure, EMA_AUDIT_UNAVAILABLE, "the audit spool cannot be written to disk: %s", strerror(errno));
 	return result;
 }
 
-int audit_room(struct audit *audit, size_t bytes, int64_t deadline)
+int audit_reserve(struct audit *audit, size_t bytes, int64_t deadline)
 {
 	if (getpid() != audit->process)
 		return EMA_AUDIT_UNAVAILABLE;
 	pthread_mutex_lock(&audit->lock);
-	int result = wait_for_room(audit, spool_cost(bytes), deadline) ? EMA_AUDIT_UNAVAILABLE : EMA_OK;
+	int result = wait_for_room(audit, bytes, deadline) ? EMA_AUDIT_UNAVAILABLE : EMA_OK;
+	if (!result)
+		audit->reserved += bytes;
 	pthread_mutex_unlock(&audit->lock);
 	return result;
+}
+
+void audit_release(struct audit *audit, size_t bytes)
+{
+	if (!bytes || getpid() != audit->process)
+		return;
+	pthread_mutex_lock(&audit->lock);
+	audit->reserved -= bytes;
+	if (audit->waiting)
+		pthread_cond_broadcast(&audit->room);
+	pthread_mutex_unlock(&audit->lock);
 }
 
 int audit_drain(struct audit *audit, int64_t ms)
@@ -224,17 +266,11 @@ int audit_drain(struct audit *audit, int64_t ms)
 	if (getpid() != audit->process)
 		return EMA_TIMEOUT;
 	pthread_mutex_lock(&audit->lock);
-	for (;;) {
-		int busy = audit->own->spool->next != audit->own->spool->write || audit->orphans || !audit->idle;
-		for (size_t i = 0; i < audit->sink_count && !busy; i++)
-			busy = audit->sinks[i]->count || audit->sinks[i]->busy;
-		if (!busy)
-			break;
-		if (real_ms() >= until) {
+	while (!audit_settled(audit) && result == EMA_OK) {
+		if (real_ms() >= until)
 			result = EMA_TIMEOUT;
-			break;
-		}
-		wait_until(&audit->rest, &audit->lock, until);
+		else
+			wait_until(&audit->rest, &audit->lock, until);
 	}
 	pthread_mutex_unlock(&audit->lock);
 	return result;
@@ -286,10 +322,14 @@ int audit_sinks(struct audit *audit, const struct audit_sink *sinks, size_t coun
 	while (list && made < count && (list[made] = sink_new(audit, &sinks[made])))
 		made++;
 	if (!list || made < count) {
-		for (size_t i = 0; i < made; i++)
+		pthread_mutex_lock(&audit->lock);
+		for (size_t i = 0; i < made; i++) {
+			sink_stop(list[i]);
 			sink_free(list[i], 0);
+		}
+		pthread_mutex_unlock(&audit->lock);
 		free(list);
-		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for the audit sinks");
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for the audit sinks, or no thread");
 	}
 	pthread_mutex_lock(&audit->lock);
 	while (audit->swapping)
@@ -352,7 +392,9 @@ static int channel_open(struct audit *audit, const char *writer, size_t bytes, i
 	*out = channel;
 	if (!create)
 		return EMA_OK;
-	audit->own = channel;
+	audit->own = audit->channels = audit->lead = channel;
+	channel->order = ORPHANS;
+	audit->settled = channel->chain.cursor.number;
 	char torn[16];
 	snprintf(torn, sizeof torn, "%u", channel->spool->torn);
 	struct audit_field fields[] = { { .name = "state", .type = AUDIT_TEXT, .text = state }, { .name = "torn", .type = AUDIT_TEXT, .text = torn } };
@@ -413,10 +455,12 @@ static void find_orphans(struct audit *audit)
 			channel_close(channel);
 			continue;
 		}
-		channel->next = audit->orphans;
-		audit->orphans = channel;
+		channel->next = audit->channels;
+		channel->order = audit->channels->order - 1;
+		audit->channels = channel;
 		found++;
 	}
+	audit->lead = audit->channels;
 	if (folder)
 		closedir(folder);
 }
@@ -449,12 +493,10 @@ static int folders(const struct audit *audit, struct failure *failure)
 
 static void audit_close(struct audit *audit)
 {
-	if (audit->own)
-		channel_close(audit->own);
-	while (audit->orphans) {
-		struct channel *next = audit->orphans->next;
-		channel_close(audit->orphans);
-		audit->orphans = next;
+	while (audit->channels) {
+		struct channel *next = audit->channels->next;
+		channel_close(audit->channels);
+		audit->channels = next;
 	}
 	keys_close(&audit->keys);
 	pthread_mutex_destroy(&audit->lock);

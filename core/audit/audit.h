@@ -67,6 +67,7 @@ struct audit_event {
 	const char *request;     /* correlation id; NULL */
 	const struct audit_field *fields;
 	size_t field_count;
+	size_t reserved;         /* bytes that audit_reserve kept for it: given back whatever audit_append answers; 0 */
 };
 
 /*
@@ -74,8 +75,14 @@ struct audit_event {
  * until deadline (monotonic ms). authenticated: may use the half of the spool that is kept for authenticated callers.
  */
 int audit_append(struct audit *audit, const struct audit_event *event, int authenticated, int64_t deadline, struct failure *failure);
-/* Room for a record is there, or not: asked before a replay slot is taken. */
-int audit_room(struct audit *audit, size_t bytes, int64_t deadline);
+/*
+ * Keeps room for a record before an assertion is used up. EMA_OK, or EMA_AUDIT_UNAVAILABLE as above. The event that names the bytes
+ * in reserved then finds room, even if a sink fails meanwhile; its long values may be cut to fit.
+ */
+#define AUDIT_RESERVE (16u * 1024)
+int audit_reserve(struct audit *audit, size_t bytes, int64_t deadline);
+/* Gives it back, where no record came of it. */
+void audit_release(struct audit *audit, size_t bytes);
 /* Waits until all that was appended is with the sinks, for at most ms. EMA_OK or EMA_TIMEOUT. */
 int audit_drain(struct audit *audit, int64_t ms);
 /* A notice callback whose notices become events. */

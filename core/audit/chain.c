@@ -251,14 +251,14 @@ int chain_advance(struct chain *chain, const char *line, size_t length, uint64_t
 	return 0;
 }
 
-void chain_save(const struct chain *chain)
+void chain_save(const struct chain *chain, const struct spool_cursor *at)
 {
 	char text[128], hash[CHAIN_TEXT];
-	if (chain->head < 0 || !chain->cursor.number)
+	if (chain->head < 0 || !at->number)
 		return;
-	base64url_encode(chain->cursor.hash, CHAIN_HASH, hash);
+	base64url_encode(at->hash, CHAIN_HASH, hash);
 	/* Numbers of one length, so that the old text never shows behind the new one. */
-	int n = snprintf(text, sizeof text, "%020" PRIu64 " %s\n", chain->cursor.number, hash);
+	int n = snprintf(text, sizeof text, "%020" PRIu64 " %s\n", at->number, hash);
 	/* The spool's own cursor counts; this is for the day when the spool is lost. */
 	if (pwrite(chain->head, text, (size_t)n, 0) != n)
 		return;

@@ -35,7 +35,13 @@ struct chain {
 	const struct keys *keys;
 	char writer[CHAIN_WRITER];
 	int head;                   /* descriptor of WRITER.head; -1: memory */
-	struct spool_cursor cursor; /* of what was delivered so far */
+	struct spool_cursor cursor;
+};
+
+/* How far somebody is: in the spool of which writer, and in there. */
+struct place {
+	unsigned order;
+	struct spool_cursor cursor;
 };
 
 /* The head's file is opened; if the spool knows of no chain, the one that the file names is continued. *state is NULL for a
@@ -45,7 +51,8 @@ int chain_open(const char *folder, const char *writer, const struct keys *keys, 
 void chain_close(struct chain *chain);
 void chain_before(const struct chain *chain, char out[CHAIN_TEXT]); /* hash of the last record, or "none" */
 int chain_advance(struct chain *chain, const char *line, size_t length, uint64_t end);
-void chain_save(const struct chain *chain);
+/* Into the head file. */
+void chain_save(const struct chain *chain, const struct spool_cursor *at);
 /* The number and the hash of a head file. 0 or -1. */
 int chain_head(const char *folder, const char *writer, uint64_t *number, char out[CHAIN_TEXT]);
 /* Reads the key file of a folder that exists. 0 or -1. */

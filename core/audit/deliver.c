@@ -1,6 +1,7 @@
 /*
- * The thread that takes records out of the spool, renders and chains them, and gives them to the sinks. A sink that must work
- * is called by this thread itself, and holds the cursor until it has the record. Any other has a thread and a bounded queue.
+ * The thread that takes records out of the spool, renders and chains them, and hands them to the sinks. Each sink has a thread
+ * and a bounded queue, so that one that hangs holds up no other. Of a sink that must work nothing is dropped: when its queue is
+ * full it falls behind, what it misses is rendered again later, and the spool keeps all from where the slowest of them is.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -11,8 +12,6 @@
 
 void channel_close(struct channel *channel)
 {
-	if (channel->spool)
-		chain_save(&channel->chain);
 	chain_close(&channel->chain);
 	spool_close(channel->spool);
 	free(channel);
@@ -24,37 +23,78 @@ static void rendered_release(struct rendered *rendered)
 		rendered_free(rendered);
 }
 
-/* Under the lock. What every sink that must work has flushed, and the others have too if the spool need not be emptied sooner. */
-static void commit(struct audit *audit, struct channel *channel)
+static struct place lead_place(const struct audit *audit)
 {
-	int waiting = 0;
-	for (size_t i = 0; i < audit->sink_count; i++)
-		waiting |= audit->sinks[i]->count || audit->sinks[i]->busy;
-	struct spool_cursor now;
-	spool_cursor(channel->spool, &now);
-	if (now.number == channel->chain.cursor.number || (waiting && !audit->waiting && spool_used(channel->spool) < channel->spool->room / 4))
-		return;
-	chain_save(&channel->chain);
-	spool_commit(channel->spool, &channel->chain.cursor);
-	if (audit->waiting)
-		pthread_cond_broadcast(&audit->room);
+	return (struct place){ audit->lead->order, audit->lead->chain.cursor };
 }
 
-/* ---- Sinks that need not work ---- */
+static int place_before(const struct place *a, const struct place *b)
+{
+	return a->order != b->order ? a->order < b->order : a->cursor.number < b->cursor.number;
+}
+
+/*
+ * Under the lock. Gives the spool back what every sink that must work has flushed, and the others have taken if room is not
+ * needed sooner. Also of writers that are dead.
+ */
+static void commit(struct audit *audit)
+{
+	for (struct channel *channel = audit->channels; channel && channel->order <= audit->lead->order; channel = channel->next) {
+		int hurry = audit->waiting || spool_used(channel->spool) >= channel->spool->room / 4;
+		struct place must = { channel->order, channel->chain.cursor }, to = must;
+		struct spool_cursor now;
+		for (size_t i = 0; i < audit->sink_count; i++) {
+			const struct sink *sink = audit->sinks[i];
+			if (sink->calls.must && place_before(&sink->flushed, &must))
+				must = sink->flushed;
+			if (!sink->calls.must && !hurry && place_before(&sink->taken, &to))
+				to = sink->taken;
+		}
+		if (must.order < channel->order)
+			break;
+		if (channel == audit->own)
+			audit->delivered += must.cursor.number > audit->settled ? must.cursor.number - audit->settled : 0;
+		if (channel == audit->own && must.cursor.number > audit->settled)
+			audit->settled = must.cursor.number;
+		if (place_before(&must, &to))
+			to = must;
+		spool_cursor(channel->spool, &now);
+		if (to.order < channel->order || to.cursor.number < now.number || (to.cursor.number == now.number && to.cursor.offset <= now.offset))
+			continue;
+		chain_save(&channel->chain, &to.cursor);
+		spool_commit(channel->spool, &to.cursor);
+		if (audit->waiting)
+			pthread_cond_broadcast(&audit->room);
+	}
+}
+
+/* ---- Sinks ---- */
 
 static int passing(int code)
 {
 	return code == EMA_UNAVAILABLE || code == EMA_TIMEOUT || code == EMA_OUT_OF_MEMORY || code == EMA_AUDIT_UNAVAILABLE;
 }
 
+static void tell_gap(struct audit *audit, struct sink *sink);
+
+static void miss(struct sink *sink, const char *writer, uint64_t first, uint64_t last)
+{
+	if (last < first)
+		return;
+	if (sink->gap && strcmp(sink->gap_writer, writer))
+		tell_gap(sink->audit, sink);
+	if (!sink->gap) {
+		sink->gap_first = first;
+		snprintf(sink->gap_writer, sizeof sink->gap_writer, "%s", writer);
+	}
+	sink->gap += last - first + 1;
+	sink->gap_last = last;
+	sink->audit->dropped += last - first + 1;
+}
+
 static void drop(struct sink *sink, const struct rendered *record)
 {
-	if (!sink->gap++) {
-		sink->gap_first = record->number;
-		snprintf(sink->gap_writer, sizeof sink->gap_writer, "%s", record->values[2]);
-	}
-	sink->gap_last = record->number;
-	sink->audit->dropped++;
+	miss(sink, record->writer, record->number, record->number);
 }
 
 static struct rendered *pop(struct sink *sink)
@@ -66,35 +106,118 @@ static struct rendered *pop(struct sink *sink)
 	return record;
 }
 
-static void push(struct sink *sink, struct rendered *record)
+/* 0, or -1: the queue is full. */
+static int push(struct sink *sink, struct rendered *record)
 {
-	if (sink->count == QUEUE_RECORDS || sink->bytes + record->event.length > QUEUE_BYTES) {
-		drop(sink, record);
-		return;
-	}
+	if (sink->count == QUEUE_RECORDS || sink->bytes + record->event.length > QUEUE_BYTES)
+		return -1;
 	record->references++;
 	sink->queue[(sink->head + sink->count++) % QUEUE_RECORDS] = record;
 	sink->bytes += record->event.length;
 	pthread_cond_signal(&sink->wake);
+	return 0;
+}
+
+static int hungry(const struct sink *sink)
+{
+	return sink->count < QUEUE_RECORDS / 2 && sink->bytes < QUEUE_BYTES / 2;
+}
+
+/* Something of the record of audit is not with this sink yet. */
+static int unfinished(const struct sink *sink)
+{
+	return sink->count || sink->busy || sink->behind || sink->dirty;
+}
+
+/* A sink that must work and does not stops decisions. Under the lock. */
+static void judge(struct audit *audit)
+{
+	int failing = 0;
+	for (size_t i = 0; i < audit->sink_count; i++)
+		failing |= audit->sinks[i]->calls.must && audit->sinks[i]->down;
+	if (failing && !audit->failing) {
+		audit->failing_since = audit->failing_since ? audit->failing_since : clock_wall(audit->clock);
+		pthread_cond_broadcast(&audit->room);
+	}
+	if (!failing && audit->failing)
+		pthread_cond_signal(&audit->work);
+	audit->failing = failing;
 }
 
 static void back_off(struct sink *sink, const char *what, int code)
 {
-	if (!sink->down)
-		log_printf(&sink->audit->log, LOG_LEVEL_ERROR, "audit: sink %s does not %s (%s)%s", sink->id, what, code_name(code),
-		           sink->threaded ? "; it need not, so decisions go on" : ": decisions are refused until it does");
+	int was = sink->down;
 	sink->down = 1;
 	sink->retry = sink->retry ? sink->retry * 2 : RETRY_LEAST_MS;
 	if (sink->retry > RETRY_MOST_MS)
 		sink->retry = RETRY_MOST_MS;
+	if (was)
+		return;
+	log_printf(&sink->audit->log, LOG_LEVEL_ERROR, "audit: sink %s does not %s (%s)%s", sink->id, what, code_name(code),
+	           sink->calls.must ? ": decisions are refused until it does" : "; it need not, so decisions go on");
+	judge(sink->audit);
+	struct audit_field fields[] = { { .name = "sink", .type = AUDIT_TEXT, .text = sink->id } };
+	if (sink->calls.must)
+		append_own(sink->audit, "sink-failed", NOTICE_ERROR, 0, fields, 1);
 }
 
 static void recovered(struct sink *sink)
 {
-	if (sink->down)
-		log_printf(&sink->audit->log, LOG_LEVEL_WARNING, "audit: sink %s works again", sink->id);
+	int was = sink->down;
 	sink->down = 0;
 	sink->retry = 0;
+	if (!was)
+		return;
+	log_printf(&sink->audit->log, LOG_LEVEL_WARNING, "audit: sink %s works again", sink->id);
+	judge(sink->audit);
+}
+
+/* The pause after a failure; a change of the set or a wish to reopen ends it. */
+static void rest(struct sink *sink)
+{
+	int64_t until = real_ms() + sink->retry;
+	while (!sink->stop && !sink->reopen && !wait_until(&sink->wake, &sink->audit->lock, until))
+		;
+}
+
+static int flush(struct sink *sink)
+{
+	pthread_mutex_unlock(&sink->audit->lock);
+	int code = sink->calls.flush ? sink->calls.flush(sink->calls.data, FLUSH_MS) : EMA_OK;
+	pthread_mutex_lock(&sink->audit->lock);
+	if (code != EMA_OK && sink->calls.must)
+		return code;
+	sink->dirty = 0;
+	sink->flushed = sink->taken;
+	return EMA_OK;
+}
+
+/* One record of the queue. 0, or -1: the sink does not take it now. */
+static int offer(struct sink *sink)
+{
+	struct audit *audit = sink->audit;
+	struct rendered *record = sink->queue[sink->head];
+	pthread_mutex_unlock(&audit->lock);
+	int code = sink->calls.record(sink->calls.data, &record->event);
+	pthread_mutex_lock(&audit->lock);
+	if (code != EMA_OK)
+		back_off(sink, "take a record", code);
+	if (code != EMA_OK && (sink->calls.must || passing(code)))
+		return -1;
+	if (code == EMA_OK)
+		sink->dirty++;
+	else /* it will never take this one; the gap is told after the next one that it takes */
+		drop(sink, record);
+	sink->taken = record->after;
+	rendered_release(pop(sink));
+	if (sink->behind && hungry(sink))
+		pthread_cond_signal(&audit->work);
+	return 0;
+}
+
+static int is_late(const struct audit *audit)
+{
+	return audit->stop && real_ms() >= audit->stop_at;
 }
 
 static void *serve(void *data)
@@ -113,7 +236,7 @@ static void *serve(void *data)
 			sink->busy = 0;
 			continue;
 		}
-		if (!sink->count) {
+		if (!sink->count && !sink->dirty) {
 			if (sink->stop)
 				break;
 			pthread_cond_broadcast(&audit->rest);
@@ -121,35 +244,24 @@ static void *serve(void *data)
 			pthread_cond_wait(&sink->wake, &audit->lock);
 			continue;
 		}
-		struct rendered *record = sink->queue[sink->head];
+		int code = EMA_OK;
 		sink->busy = 1;
-		pthread_mutex_unlock(&audit->lock);
-		int code = sink->calls.record(sink->calls.data, &record->event);
-		pthread_mutex_lock(&audit->lock);
-		if (code != EMA_OK && passing(code)) {
-			sink->busy = 0;
-			if (sink->stop)
-				break; /* what is in the queue stays in the spool, and is delivered by the next process */
-			back_off(sink, "take a record", code);
-			int64_t until = real_ms() + sink->retry;
-			while (!sink->stop && !sink->reopen && !wait_until(&sink->wake, &audit->lock, until))
-				;
-			continue;
-		}
-		if (code == EMA_OK)
-			recovered(sink);
-		else { /* it will never take this one; the gap is told after the next one that it takes */
-			back_off(sink, "take a record", code);
-			drop(sink, record);
-		}
-		rendered_release(pop(sink));
-		if (!sink->count && sink->calls.flush && code == EMA_OK) {
-			pthread_mutex_unlock(&audit->lock);
-			sink->calls.flush(sink->calls.data, FLUSH_MS);
-			pthread_mutex_lock(&audit->lock);
+		int stuck = sink->count && offer(sink);
+		if (!stuck && sink->dirty && (!sink->count || sink->dirty >= BATCH || sink->down)) {
+			code = flush(sink);
+			if (code == EMA_OK)
+				recovered(sink);
+			else
+				back_off(sink, "flush", code);
+			commit(audit);
 		}
 		sink->busy = 0;
+		if (sink->stop && (stuck || code != EMA_OK || is_late(audit)))
+			break; /* what is in the queue stays in the spool, for its successor or the next process */
+		if (stuck || code != EMA_OK)
+			rest(sink);
 	}
+	sink->busy = 0;
 	pthread_mutex_unlock(&audit->lock);
 	return NULL;
 }
@@ -169,13 +281,20 @@ struct sink *sink_new(struct audit *audit, const struct audit_sink *calls)
 	sink->audit = audit;
 	sink->calls = *calls;
 	sink->calls.id = sink->id;
+	sigset_t all, before; /* signals are the program's own */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	sink->running = !pthread_create(&sink->thread, NULL, serve, sink);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!sink->running) {
+		sink_free(sink, 0);
+		return NULL;
+	}
 	return sink;
 }
 
 void sink_free(struct sink *sink, int release)
 {
-	if (release && sink->calls.flush)
-		sink->calls.flush(sink->calls.data, FLUSH_MS);
 	if (release && sink->calls.release)
 		sink->calls.release(sink->calls.data);
 	while (sink->count)
@@ -187,14 +306,16 @@ void sink_free(struct sink *sink, int release)
 
 void sink_stop(struct sink *sink)
 {
-	if (!sink->threaded)
+	if (!sink->running)
 		return;
 	sink->stop = 1;
 	pthread_cond_signal(&sink->wake);
 	pthread_mutex_unlock(&sink->audit->lock);
 	pthread_join(sink->thread, NULL);
 	pthread_mutex_lock(&sink->audit->lock);
-	sink->threaded = sink->stop = 0;
+	sink->running = sink->stop = 0;
+	if (sink->dirty)
+		flush(sink);
 }
 
 void sinks_end(struct audit *audit)
@@ -203,7 +324,7 @@ void sinks_end(struct audit *audit)
 	for (size_t i = 0; i < audit->sink_count; i++)
 		sink_stop(audit->sinks[i]);
 	if (audit->sinks_set)
-		commit(audit, audit->orphans ? audit->orphans : audit->own);
+		commit(audit);
 	pthread_mutex_unlock(&audit->lock);
 	for (size_t i = 0; i < audit->sink_count; i++)
 		sink_free(audit->sinks[i], 1);
@@ -220,6 +341,28 @@ static struct sink *same_sink(struct audit *audit, const struct sink *wanted)
 	return NULL;
 }
 
+/* What a sink that goes did not take is for its successor: the one with its id, else the first that is new. */
+static void inherit(struct audit *audit, const struct sink *gone)
+{
+	struct sink *heir = NULL;
+	const struct place *from = gone->calls.must ? &gone->flushed : &gone->taken;
+	for (size_t i = 0; i < audit->swap_count; i++) {
+		struct sink *sink = audit->swap[i];
+		if (sink->kept)
+			continue;
+		if (!strcmp(sink->id, gone->id)) {
+			heir = sink;
+			break;
+		}
+		if (!heir && gone->calls.must)
+			heir = sink;
+	}
+	if (heir && place_before(from, &heir->place)) {
+		heir->place = heir->taken = heir->flushed = *from;
+		heir->behind = 1;
+	}
+}
+
 static void swap_sinks(struct audit *audit)
 {
 	struct sink **old = audit->sinks;
@@ -227,52 +370,43 @@ static void swap_sinks(struct audit *audit)
 	for (size_t i = 0; i < old_count; i++)
 		old[i]->kept = 0;
 	for (size_t i = 0; i < audit->swap_count; i++) {
-		struct sink *same = same_sink(audit, audit->swap[i]);
+		struct sink *wanted = audit->swap[i], *same = same_sink(audit, wanted);
+		wanted->place = wanted->taken = wanted->flushed = lead_place(audit);
 		if (!same)
 			continue;
-		if (same->calls.must != audit->swap[i]->calls.must)
-			sink_stop(same);
-		same->calls.must = audit->swap[i]->calls.must;
+		if (!same->calls.must)
+			same->flushed = same->taken;
+		same->calls.must = wanted->calls.must;
 		same->kept = 1;
-		sink_free(audit->swap[i], 0);
+		sink_stop(wanted);
+		sink_free(wanted, 0);
 		audit->swap[i] = same;
 	}
-	audit->sink_count = 0; /* what goes is gone before its successor is used */
+	/* What goes is gone before its successor is used. Until then nothing of the spool is given back. */
 	for (size_t i = 0; i < old_count; i++) {
 		if (old[i]->kept)
 			continue;
 		sink_stop(old[i]);
+		inherit(audit, old[i]);
+	}
+	audit->sinks = audit->swap;
+	audit->sink_count = audit->swap_count;
+	audit->swap = NULL;
+	audit->sinks_set = 1;
+	judge(audit);
+	for (size_t i = 0; i < old_count; i++) {
+		if (old[i]->kept)
+			continue;
 		pthread_mutex_unlock(&audit->lock);
 		sink_free(old[i], 1);
 		pthread_mutex_lock(&audit->lock);
 	}
 	free(old);
-	audit->sinks = audit->swap;
-	audit->sink_count = audit->swap_count;
-	audit->swap = NULL;
-	audit->sinks_set = 1;
-	for (size_t i = 0; i < audit->sink_count; i++) {
-		struct sink *sink = audit->sinks[i];
-		/* Without a thread of its own (no memory for one) it is served as one that must work: slower, and nothing is lost. */
-		if (!sink->calls.must && !sink->threaded)
-			sink->threaded = !pthread_create(&sink->thread, NULL, serve, sink);
-	}
 	audit->swapping = 0;
 	pthread_cond_broadcast(&audit->rest);
 }
 
 /* ---- Audit's own records; by the thread, under the lock ---- */
-
-static void tell_failing(struct audit *audit, const struct sink *sink)
-{
-	if (audit->failing)
-		return;
-	audit->failing = 1;
-	audit->failing_since = clock_wall(audit->clock);
-	pthread_cond_broadcast(&audit->room);
-	struct audit_field fields[] = { { .name = "sink", .type = AUDIT_TEXT, .text = sink->id } };
-	append_own(audit, "sink-failed", NOTICE_ERROR, 0, fields, 1);
-}
 
 static void tell_recovered(struct audit *audit)
 {
@@ -326,6 +460,8 @@ static void tell_merged(struct audit *audit)
 
 static void housekeeping(struct audit *audit)
 {
+	if (audit->torn)
+		audit->torn = append_own(audit, "spool-torn", NOTICE_ALERT, 0, NULL, 0) != 0;
 	if (audit->merged)
 		tell_merged(audit);
 	if (!audit->failing && (audit->failing_since || audit->refused))
@@ -343,123 +479,155 @@ static void housekeeping(struct audit *audit)
 	}
 }
 
-static int late(const struct audit *audit)
-{
-	return audit->stop && real_ms() >= audit->stop_at;
-}
-
 static void attend(struct audit *audit)
 {
 	if (audit->swapping)
 		swap_sinks(audit);
-	if (audit->reopen) {
-		audit->reopen = 0;
+	if (audit->reopen)
+		for (size_t i = 0; i < audit->sink_count; i++)
+			pthread_cond_signal(&audit->sinks[i]->wake);
+	audit->reopen = 0;
+}
+
+/* The record at a place, with the place after it. Gives the lock away. NULL: no memory. */
+static struct rendered *render_at(struct audit *audit, const struct channel *channel, const struct place *at, const char *bytes, size_t length,
+                                  uint64_t end)
+{
+	struct chain chain = channel->chain;
+	chain.cursor = at->cursor;
+	pthread_mutex_unlock(&audit->lock);
+	struct rendered *record = record_render(&chain, bytes, length);
+	int made = record && !chain_advance(&chain, record->event.line, record->event.length, end);
+	pthread_mutex_lock(&audit->lock);
+	if (!made) {
+		rendered_release(record);
+		return NULL;
+	}
+	record->after = (struct place){ channel->order, chain.cursor };
+	return record;
+}
+
+static void short_rest(struct audit *audit)
+{
+	wait_until(&audit->work, &audit->lock, real_ms() + RETRY_LEAST_MS);
+}
+
+/* Up to BATCH records of the spool, to all sinks that are not behind. How many. */
+static int batch(struct audit *audit, char *scratch)
+{
+	struct channel *channel = audit->lead;
+	uint64_t end = 0;
+	int done = 0;
+	for (size_t length; done < BATCH && !audit->swapping && (length = spool_peek(channel->spool, channel->spool->next, scratch, SPOOL_RECORD, &end));
+	     done++) {
+		struct place before = lead_place(audit);
+		struct rendered *record = render_at(audit, channel, &before, scratch, length, end);
+		if (!record) { /* it stays where it is */
+			short_rest(audit);
+			return 1;
+		}
 		for (size_t i = 0; i < audit->sink_count; i++) {
 			struct sink *sink = audit->sinks[i];
-			if (sink->threaded) {
-				pthread_cond_signal(&sink->wake);
+			if (sink->behind || !push(sink, record))
+				continue;
+			if (!sink->calls.must) {
+				drop(sink, record);
 				continue;
 			}
-			sink->reopen = 0;
-			pthread_mutex_unlock(&audit->lock);
-			if (sink->calls.reopen)
-				sink->calls.reopen(sink->calls.data);
-			pthread_mutex_lock(&audit->lock);
+			sink->behind = 1;
+			sink->place = before;
 		}
-	}
-}
-
-/* One try with each sink that must work and does not have it yet. NULL record: flush. The one that failed, or NULL. */
-static struct sink *offer(struct audit *audit, const struct rendered *record)
-{
-	struct sink *failed = NULL;
-	for (size_t i = 0; i < audit->sink_count; i++) {
-		struct sink *sink = audit->sinks[i];
-		if (sink->threaded || (record ? sink->taken : !sink->dirty))
-			continue;
-		pthread_mutex_unlock(&audit->lock);
-		int code = record ? sink->calls.record(sink->calls.data, &record->event) : sink->calls.flush ? sink->calls.flush(sink->calls.data, FLUSH_MS) : EMA_OK;
-		pthread_mutex_lock(&audit->lock);
-		if (code == EMA_OK) {
-			sink->taken = record != NULL;
-			sink->dirty = record != NULL;
-			recovered(sink);
-		} else {
-			back_off(sink, record ? "take a record" : "flush", code);
-			failed = failed && failed->retry < sink->retry ? failed : sink;
-		}
-	}
-	return failed;
-}
-
-/* Comes back when all that must have it do. -1: it is late, and they do not. */
-static int insist(struct audit *audit, const struct rendered *record)
-{
-	for (struct sink *failed; (failed = offer(audit, record));) {
-		int64_t until = real_ms() + failed->retry;
-		tell_failing(audit, failed);
-		while (!audit->swapping && !audit->reopen && !late(audit) && !wait_until(&audit->work, &audit->lock, until))
-			;
-		attend(audit);
-		if (late(audit))
-			return -1;
-	}
-	return 0;
-}
-
-/* Up to BATCH records of the channel. How many; -1: late. */
-static int batch(struct audit *audit, struct channel *channel, char *scratch)
-{
-	int done = 0;
-	uint64_t end = 0;
-	for (size_t length; done < BATCH && !audit->swapping && !audit->reopen && (length = spool_peek(channel->spool, scratch, SPOOL_RECORD, &end)); done++) {
-		pthread_mutex_unlock(&audit->lock);
-		struct rendered *record = record_render(&channel->chain, scratch, length);
-		struct chain after = channel->chain;
-		int made = record && !chain_advance(&after, record->event.line, record->event.length, end);
-		pthread_mutex_lock(&audit->lock);
-		if (!made) { /* no memory: the record stays where it is */
-			rendered_release(record);
-			wait_until(&audit->work, &audit->lock, real_ms() + RETRY_LEAST_MS);
-			return late(audit) ? -1 : 1;
-		}
-		for (size_t i = 0; i < audit->sink_count; i++) {
-			audit->sinks[i]->taken = 0;
-			if (audit->sinks[i]->threaded)
-				push(audit->sinks[i], record);
-		}
-		int result = insist(audit, record);
-		rendered_release(record);
-		if (result)
-			return -1;
-		channel->chain = after;
+		channel->chain.cursor = record->after.cursor;
 		channel->spool->next = end;
+		rendered_release(record);
 		if (channel == audit->own) {
-			audit->delivered++;
 			audit->since_checkpoint++;
 			if (scratch[2] & RECORD_CHECKPOINT)
 				audit->since_checkpoint = audit->checkpointing = 0;
 		}
 	}
-	if (insist(audit, NULL))
-		return -1;
-	audit->failing = 0;
-	commit(audit, channel);
 	return done;
 }
 
-/* An orphan that is empty is done with. */
-static int next_orphan(struct audit *audit)
+/* Up to BATCH records for a sink that is behind, out of the spool again. How many steps. */
+static int refill(struct audit *audit, struct sink *sink, char *scratch)
 {
-	struct channel *orphan = audit->orphans;
-	struct spool_cursor now;
-	commit(audit, orphan);
-	spool_cursor(orphan->spool, &now);
-	if (now.number != orphan->chain.cursor.number && !late(audit))
-		return -1; /* a sink still has some of it in its queue */
-	audit->orphans = orphan->next;
-	channel_close(orphan);
-	return 0;
+	int done = 0;
+	for (; done < BATCH && sink->behind && hungry(sink) && !audit->swapping; done++) {
+		struct channel *channel = audit->channels;
+		while (channel != audit->lead && channel->order < sink->place.order)
+			channel = channel->next;
+		struct spool_cursor now;
+		spool_cursor(channel->spool, &now);
+		if (channel->order != sink->place.order)
+			sink->place = (struct place){ channel->order, now };
+		if (sink->place.cursor.number >= channel->chain.cursor.number) {
+			sink->behind = channel != audit->lead;
+			if (sink->behind) {
+				spool_cursor(channel->next->spool, &now);
+				sink->place = (struct place){ channel->next->order, now };
+			}
+			continue;
+		}
+		uint64_t end = 0;
+		size_t length = 0;
+		if (now.number <= sink->place.cursor.number)
+			length = spool_peek(channel->spool, sink->place.cursor.offset, scratch, SPOOL_RECORD, &end);
+		if (!length) { /* it need not work any more and its records were given up, or somebody wrote into the spool */
+			const struct spool_cursor *to = now.number > sink->place.cursor.number ? &now : &channel->chain.cursor;
+			miss(sink, channel->chain.writer, sink->place.cursor.number + 1, to->number);
+			sink->place.cursor = *to;
+			continue;
+		}
+		struct rendered *record = render_at(audit, channel, &sink->place, scratch, length, end);
+		if (!record) {
+			short_rest(audit);
+			break;
+		}
+		if (!push(sink, record))
+			sink->place = record->after;
+		rendered_release(record);
+	}
+	return done;
+}
+
+/* Writers that are dead, and whose records all sinks have. How many. */
+static int leave_orphans(struct audit *audit)
+{
+	int done = 0;
+	while (audit->channels != audit->lead) {
+		struct channel *orphan = audit->channels;
+		struct spool_cursor now;
+		spool_cursor(orphan->spool, &now);
+		if (now.number != orphan->chain.cursor.number)
+			break;
+		for (size_t i = 0; i < audit->sink_count; i++) {
+			struct sink *sink = audit->sinks[i];
+			if (sink->behind && sink->place.order == orphan->order)
+				miss(sink, orphan->chain.writer, sink->place.cursor.number + 1, now.number);
+		}
+		audit->channels = orphan->next;
+		channel_close(orphan);
+		done++;
+	}
+	return done;
+}
+
+/* The spool holds nothing that can be read. 1: something happened. */
+static int at_the_end(struct audit *audit)
+{
+	struct channel *lead = audit->lead;
+	int torn = lead->spool->next != lead->spool->write;
+	if (torn) { /* Somebody wrote into the file: what cannot be read is given up, and said. */
+		lead->spool->next = lead->chain.cursor.offset = lead->spool->write;
+		log_printf(&audit->log, LOG_LEVEL_ERROR, "audit: the spool of %s was damaged while in use; records are lost", lead->chain.writer);
+		commit(audit);
+		audit->torn = 1;
+	}
+	if (lead == audit->own)
+		return torn;
+	audit->lead = lead->next;
+	return 1;
 }
 
 void *deliver(void *data)
@@ -469,47 +637,46 @@ void *deliver(void *data)
 	pthread_mutex_lock(&audit->lock);
 	for (;;) {
 		attend(audit);
-		if (late(audit))
+		if (is_late(audit))
 			break;
-		int done = 0;
+		int done = 0, pending = 0;
 		if (audit->sinks_set && scratch) {
-			struct channel *channel = audit->orphans ? audit->orphans : audit->own;
 			housekeeping(audit);
-			done = batch(audit, channel, scratch);
-			if (done < 0)
-				break;
-			if (!done && audit->orphans && !next_orphan(audit))
-				continue;
+			done = batch(audit, scratch);
+			for (size_t i = 0; i < audit->sink_count; i++)
+				done |= refill(audit, audit->sinks[i], scratch);
+			commit(audit);
+			done |= leave_orphans(audit);
+			if (!done && !audit->swapping)
+				done = at_the_end(audit);
 		}
 		if (done || audit->swapping || audit->reopen)
 			continue;
-		if (audit->own->spool->next != audit->own->spool->write && audit->sinks_set && scratch && !audit->orphans) {
-			/* Somebody wrote into the file: what cannot be read is given up, and said. */
-			audit->own->spool->next = audit->own->chain.cursor.offset = audit->own->spool->write;
-			spool_commit(audit->own->spool, &audit->own->chain.cursor);
-			log_printf(&audit->log, LOG_LEVEL_ERROR, "audit: the spool was damaged while in use; records are lost");
-			append_own(audit, "spool-torn", NOTICE_ALERT, 0, NULL, 0);
-			continue;
-		}
-		int queued = 0;
 		for (size_t i = 0; i < audit->sink_count; i++)
-			queued |= audit->sinks[i]->threaded && audit->sinks[i]->count && !audit->sinks[i]->down;
-		if (audit->stop && (!audit->sinks_set || (!queued && !audit->merged && !audit->since_checkpoint)))
+			pending |= unfinished(audit->sinks[i]) && (audit->sinks[i]->calls.must || !audit->sinks[i]->down);
+		if (audit->stop && (!audit->sinks_set || (!pending && !audit->merged && !audit->since_checkpoint)))
 			break;
 		audit->idle = 1;
 		pthread_cond_broadcast(&audit->rest);
 		wait_until(&audit->work, &audit->lock, real_ms() + (audit->stop ? 20 : 500));
 		audit->idle = 0;
-		if (audit->sinks_set)
-			commit(audit, audit->own);
 	}
 	while (audit->swapping)
 		swap_sinks(audit);
-	if (audit->sinks_set)
-		commit(audit, audit->orphans ? audit->orphans : audit->own);
 	audit->idle = 1;
 	pthread_cond_broadcast(&audit->rest);
 	pthread_mutex_unlock(&audit->lock);
 	free(scratch);
 	return NULL;
+}
+
+/* Under the lock. */
+int audit_settled(const struct audit *audit)
+{
+	if (!audit->idle || audit->channels != audit->own || audit->own->spool->next != audit->own->spool->write)
+		return 0;
+	for (size_t i = 0; i < audit->sink_count; i++)
+		if (unfinished(audit->sinks[i]))
+			return 0;
+	return 1;
 }

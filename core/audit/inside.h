@@ -22,8 +22,9 @@
 
 /* A writer's spool and chain: our own, or one that a dead process left. */
 struct channel {
-	struct spool *spool;
-	struct chain chain;
+	struct spool *spool;     /* its next: how far the thread has read */
+	struct chain chain;      /* as of there */
+	unsigned order;          /* in the list; the dead ones come first, our own last */
 	struct channel *next;
 };
 
@@ -31,19 +32,19 @@ struct sink {
 	struct audit *audit;
 	char *id;
 	struct audit_sink calls;
-	int taken;      /* a sink that must work: it has the record that is being delivered */
-	int dirty;      /* it took records since its last flush */
 	int kept;       /* used while the set is exchanged */
-	int reopen;
+	int reopen, stop, running, busy;
 	int down;
 	int64_t retry;  /* the pause before the next try */
-	/* Of a sink that need not work: its own thread and queue, so that it delays nobody. */
-	int threaded, stop, busy;
+	unsigned dirty; /* records that it took since its last flush */
+	struct place taken, flushed;
+	int behind;     /* its queue was full: it gets the rest out of the spool, */
+	struct place place; /* from here */
 	pthread_t thread;
 	pthread_cond_t wake;
 	struct rendered *queue[QUEUE_RECORDS];
 	size_t head, count, bytes;
-	uint64_t gap, gap_first, gap_last, gap_told;
+	uint64_t gap, gap_first, gap_last;
 	char gap_writer[CHAIN_WRITER];
 };
 
@@ -59,17 +60,20 @@ struct audit {
 	pthread_t thread;
 	int running, stop, idle, waiting;
 	int64_t stop_at;            /* real monotonic ms */
-	struct channel *own, *orphans;
+	struct channel *own, *channels, *lead; /* all, oldest first; the one that the thread reads */
+	size_t reserved;            /* bytes of the spool that were promised */
+	uint64_t settled;           /* number of our own last record that all sinks that must work have */
 	struct sink **sinks; size_t sink_count; int sinks_set;
 	struct sink **swap; size_t swap_count; int swapping;
 	int reopen;
 	int failing;
-	uint64_t refused;           /* records not taken while failing */
+	uint64_t refused;           /* records that were not taken */
 	int64_t failing_since;
 	uint64_t appended, delivered, dropped;
 	uint64_t since_checkpoint;
 	int64_t checkpoint_at;
 	int checkpointing;          /* one is in the spool */
+	int torn;                   /* the spool was damaged, and no record says so yet */
 	int merged;                 /* some refusals are merged */
 };
 
@@ -87,7 +91,9 @@ void sink_free(struct sink *sink, int release);
 void channel_close(struct channel *channel);
 /* After the thread has ended: flushes and releases all. */
 void sinks_end(struct audit *audit);
-/* Ends a sink's thread; under the lock. */
+/* Ends a sink's thread, and flushes; under the lock. */
 void sink_stop(struct sink *sink);
+/* Whether all that was appended is with all sinks; under the lock. */
+int audit_settled(const struct audit *audit);
 
 #endif

@@ -278,6 +278,7 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 	char before[CHAIN_TEXT], time[CLOCK_TEXT];
 	size_t id_length = 0, kind_length = 0, request_length = 0;
 	r->number = chain->cursor.number + 1;
+	memcpy(r->writer, chain->writer, sizeof r->writer);
 	r->event.time = take_number(&reader);
 	int64_t logged = take_number(&reader);
 	const char *id = take_bytes(&reader, &id_length), *kind = take_bytes(&reader, &kind_length), *request = take_bytes(&reader, &request_length);

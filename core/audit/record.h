@@ -4,6 +4,7 @@
 
 #include "audit.h"
 #include "buffer.h"
+#include "chain.h"
 #include "event.h"
 
 #define RECORD_SCHEMA 1
@@ -13,8 +14,6 @@
 
 #define RECORD_CHECKPOINT 1u       /* the chain's count and seal are added when it is rendered */
 
-struct keys; /* chain.h */
-
 /* Length caps, pseudonyms and the id are made here, so that the spool holds no name that the record does not. */
 int record_encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out);
 
@@ -22,13 +21,14 @@ int record_encode(const struct audit *audit, const struct audit_event *event, un
 struct rendered {
 	int references;            /* under the lock of the audit */
 	uint64_t number;
+	char writer[CHAIN_WRITER];
+	struct place after;        /* where whoever took it is */
 	struct ema_event event;
 	struct buffer line, text;
 	size_t at[2 * RECORD_MEMBERS];
 	const char *names[RECORD_MEMBERS], *values[RECORD_MEMBERS];
 };
 
-struct chain;
 /* NULL: no memory. Bytes that cannot be read as an event become a record that says so. Does not advance the chain. */
 struct rendered *record_render(const struct chain *chain, const void *bytes, size_t length);
 void rendered_free(struct rendered *rendered);

@@ -88,18 +88,18 @@ int spool_append(struct spool *spool, const void *record, size_t length)
 	return 0;
 }
 
-size_t spool_peek(struct spool *spool, void *record, size_t room, uint64_t *end)
+size_t spool_peek(const struct spool *spool, uint64_t from, void *record, size_t room, uint64_t *end)
 {
 	struct record_head head;
-	if (spool->write - spool->next < sizeof head)
+	if (spool->write < from || spool->write - from < sizeof head)
 		return 0;
-	ring_read(spool, spool->next, &head, sizeof head);
-	if (!head.length || head.length > room || spool_cost(head.length) > spool->write - spool->next)
+	ring_read(spool, from, &head, sizeof head);
+	if (!head.length || head.length > room || spool_cost(head.length) > spool->write - from)
 		return 0;
-	ring_read(spool, spool->next + sizeof head, record, head.length);
-	if ((uint32_t)check_of(spool->next, record, head.length) != head.check)
+	ring_read(spool, from + sizeof head, record, head.length);
+	if ((uint32_t)check_of(from, record, head.length) != head.check)
 		return 0;
-	*end = spool->next + spool_cost(head.length);
+	*end = from + spool_cost(head.length);
 	return head.length;
 }
 
@@ -163,13 +163,12 @@ static int recover(struct spool *spool)
 		end = spool->next + spool->room;
 	}
 	spool->write = end;
-	uint64_t at = spool->next, begin = at;
-	while (at < end && spool_peek(spool, record, SPOOL_RECORD, &spool->next))
-		at = spool->next;
+	uint64_t at = spool->next;
+	while (at < end && spool_peek(spool, at, record, SPOOL_RECORD, &at))
+		;
 	free(record);
 	if (at < atomic_load(&map->end))
 		spool->torn++;
-	spool->next = begin;
 	spool->write = spool->synced = at;
 	atomic_store(&map->end, at);
 	for (size_t i = 0; i < SPOOL_MERGED; i++) { /* names were written before the count */

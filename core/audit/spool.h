@@ -36,7 +36,7 @@ struct spool {
 	struct spool_map *map;
 	size_t mapped, room;
 	uint64_t write;          /* end of what is committed */
-	uint64_t next;           /* end of what was handed out by spool_peek and spool_step */
+	uint64_t next;           /* end of what was read; the caller moves it on */
 	unsigned torn;           /* records that were found damaged on start */
 	int fresh;               /* made by this spool_open: it knows of no chain */
 	int lost;                /* there was one, and its head could not be read */
@@ -55,8 +55,8 @@ int spool_append(struct spool *spool, const void *record, size_t length);
 /* Bytes that a record takes. */
 size_t spool_cost(size_t length);
 size_t spool_used(const struct spool *spool);
-/* Copies the record at next; its length, or 0 if there is none. *end is what follows it. */
-size_t spool_peek(struct spool *spool, void *record, size_t room, uint64_t *end);
+/* Copies the record at an offset; its length, or 0 if there is none. *end is what follows it. */
+size_t spool_peek(const struct spool *spool, uint64_t from, void *record, size_t room, uint64_t *end);
 void spool_commit(struct spool *spool, const struct spool_cursor *cursor);
 void spool_cursor(const struct spool *spool, struct spool_cursor *out);
 struct spool_merged *spool_merged(struct spool *spool);

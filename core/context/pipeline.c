@@ -7,9 +7,6 @@
 #include "jwt.h"
 #include "replay.h"
 
-/* What a record of a decision may take in the spool; asked for before an assertion is used up. */
-#define RECORD_BYTES 8192
-
 void pipeline_place(const struct conf_node *node, char *out, size_t room)
 {
 	if (node && node->file)
@@ -69,8 +66,9 @@ static int take_replay(struct pipeline *p)
 		step(p, "replay", EMA_BEFORE_START, p->failure.text);
 		return EMA_BEFORE_START;
 	}
-	if (audit_room(p->context->audit, RECORD_BYTES, p->deadline))
+	if (audit_reserve(p->context->audit, AUDIT_RESERVE, p->deadline))
 		return failure_set(&p->failure, EMA_AUDIT_UNAVAILABLE, "there is no room in the audit spool");
+	p->reserved = AUDIT_RESERVE;
 	struct replay replay = {
 		.provider = conf->instance.id,
 		.issuer = p->winner->subject.issuer,
@@ -188,6 +186,7 @@ static void finish(struct pipeline *p, int code)
 
 static void end(struct pipeline *p)
 {
+	audit_release(p->context->audit, p->reserved);
 	for (struct candidate *candidate = p->candidates, *next; candidate; candidate = next) {
 		next = candidate->next;
 		call_free(candidate->call);

@@ -29,6 +29,7 @@ struct pipeline {
 	int64_t now;              /* seconds since 1970 */
 	int64_t given_now;        /* as the caller gave it: 0 for the clock */
 	int64_t deadline;         /* monotonic milliseconds */
+	size_t reserved;          /* of the audit spool, for the record of this decision */
 	struct jws jws;
 	struct json route;        /* unverified claims: for routing alone */
 	const char *issuer;       /* of route; NULL: none */

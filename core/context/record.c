@@ -92,7 +92,9 @@ int record_decision(struct pipeline *p, int code)
 		.request = d->id,
 		.fields = fields.list,
 		.field_count = fields.count,
+		.reserved = p->reserved,
 	};
+	p->reserved = 0;
 	/* Whoever brings a token that an issuer of ours signed is no stranger. */
 	return audit_append(p->context->audit, &event, verified, p->deadline, NULL);
 }

@@ -5,7 +5,7 @@ const struct ema_host *file_host;
 static const struct ema_plugin file_plugin = {
 	.size = sizeof(struct ema_plugin),
 	.abi = EMA_ABI,
-	.threads = EMA_THREADS_PARALLEL, /* records come from one thread in any case */
+	.threads = EMA_THREADS_PARALLEL, /* records of an instance come from one thread in any case */
 	.name = "file",
 	.version = "1.0",
 	.summary = "audit records as JSON lines; people of a file",

@@ -79,10 +79,11 @@ static void a_stalled_sink_refuses_at_the_deadline(void **state)
 	for (int i = 0; i < 10000 && code == EMA_OK; i++)
 		code = append_text(audit, "n", "0123456789012345678901234567890123456789", 1, 50);
 	assert_int_equal(code, EMA_AUDIT_UNAVAILABLE);
-	assert_int_equal(audit_room(audit, 1000, soon(10)), EMA_AUDIT_UNAVAILABLE);
+	assert_int_equal(audit_reserve(audit, 1000, soon(10)), EMA_AUDIT_UNAVAILABLE);
 	kept_set(&kept, EMA_OK, 0);
 	assert_int_equal(append_text(audit, "n", "after", 1, 5000), EMA_OK);
-	assert_int_equal(audit_room(audit, 1000, soon(5000)), EMA_OK);
+	assert_int_equal(audit_reserve(audit, 1000, soon(5000)), EMA_OK);
+	audit_release(audit, 1000);
 	assert_int_equal(audit_drain(audit, 120000), EMA_OK);
 	audit_free(audit, 2000);
 	assert_true(kept_has(&kept, "\"after\""));
@@ -173,6 +174,210 @@ static void an_optional_sink_delays_nobody(void **state)
 	assert_int_equal(dead.count + now.dropped, good.count);
 	kept_free(&good);
 	kept_free(&dead);
+}
+
+static void wait_for(struct kept *kept, const char *text)
+{
+	for (int i = 0; i < 3000 && !kept_has(kept, text); i++)
+		pause_ms(10);
+	assert_true(kept_has(kept, text));
+}
+
+/* Of each writer, 1, 2, 3 and so on without a gap. */
+static void assert_in_order(struct kept *kept, const char *writer)
+{
+	int64_t number = 0;
+	for (char *line = kept->lines.data, *end; (end = strchr(line, '\n')); line = end + 1) {
+		struct json json;
+		int64_t seq = 0;
+		parse_line(line, end, &json);
+		if (!strcmp(json_string(json_at(&json, "/writer")), writer)) {
+			assert_true(json_integer(json_at(&json, "/seq"), &seq));
+			assert_int_equal(seq, ++number);
+		}
+		json_free(&json);
+	}
+	assert_true(number > 0);
+}
+
+/* AUD-42: one that must work and hangs holds up none of the others; it gets all later, in order, more than its queue holds. */
+static void a_stuck_sink_holds_up_no_other(void **state)
+{
+	(void)state;
+	struct kept stuck, must, may;
+	kept_init(&stuck);
+	kept_init(&must);
+	kept_init(&may);
+	struct audit *audit = open_audit(NULL, 0);
+	struct audit_sink sinks[] = { sink_of("stuck", &stuck, 1), sink_of("must", &must, 1), sink_of("may", &may, 0) };
+	kept_set(&stuck, EMA_OK, 1);
+	audit_sinks(audit, sinks, 3, NULL);
+	for (int i = 0; i < 3000; i++) {
+		assert_int_equal(append_text(audit, "n", "v", 1, 10000), EMA_OK);
+		if (i % 500 == 499) /* the optional one keeps up */
+			pause_ms(20);
+	}
+	assert_int_equal(append_text(audit, "n", "the last one", 1, 1000), EMA_OK);
+	wait_for(&must, "\"the last one\"");
+	wait_for(&may, "\"the last one\"");
+	assert_false(kept_has(&stuck, "\"the last one\""));
+	struct audit_state now;
+	audit_state(audit, &now);
+	assert_int_equal(now.delivered, 0); /* so that a crash now loses none of them */
+	kept_set(&stuck, EMA_OK, 0);
+	wait_for(&stuck, "\"the last one\"");
+	assert_int_equal(audit_drain(audit, 120000), EMA_OK);
+	audit_free(audit, 5000);
+	assert_in_order(&stuck, "w");
+	assert_int_equal(stuck.count, must.count);
+	assert_string_equal(stuck.lines.data, must.lines.data); /* rendered twice, the same bytes */
+	kept_free(&stuck);
+	kept_free(&must);
+	kept_free(&may);
+}
+
+/* AUD-42: nor with what a dead writer left. */
+static void a_stuck_sink_and_an_orphan(void **state)
+{
+	(void)state;
+	char folder[256];
+	struct kept stuck, must;
+	make_scratch(folder, sizeof folder);
+	kept_init(&stuck);
+	kept_init(&must);
+	struct audit_settings dead = { .clock = &clock_system, .state_dir = folder, .writer = "dead" };
+	struct audit *audit = NULL;
+	assert_int_equal(audit_new(&dead, &audit, NULL), EMA_OK);
+	for (int i = 0; i < 1500; i++)
+		assert_int_equal(append_text(audit, "n", "left", 1, 1000), EMA_OK);
+	audit_free(audit, 0);
+	audit = open_audit(folder, 0);
+	struct audit_sink sinks[] = { sink_of("stuck", &stuck, 1), sink_of("must", &must, 1) };
+	kept_set(&stuck, EMA_OK, 1);
+	audit_sinks(audit, sinks, 2, NULL);
+	for (int i = 0; i < 1500; i++)
+		assert_int_equal(append_text(audit, "n", i < 1499 ? "own" : "the last one", 1, 10000), EMA_OK);
+	wait_for(&must, "\"the last one\"");
+	assert_false(kept_has(&stuck, "\"own\""));
+	kept_set(&stuck, EMA_OK, 0);
+	assert_int_equal(audit_drain(audit, 120000), EMA_OK);
+	audit_free(audit, 5000);
+	assert_in_order(&stuck, "dead");
+	assert_in_order(&stuck, "w");
+	assert_int_equal(stuck.count, must.count);
+	kept_free(&stuck);
+	kept_free(&must);
+	remove_tree(folder);
+}
+
+/* AUD-42: what a sink that must work did not take is its successor's, none of it lost or given to both. */
+static void a_successor_goes_on(void **state)
+{
+	static const struct { const char *id; int must; } rows[] = { { "a", 1 }, { "b", 1 }, { "a", 0 } };
+	(void)state;
+	for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+		struct kept first, second;
+		kept_init(&first);
+		kept_init(&second);
+		struct audit *audit = open_audit(NULL, 0);
+		struct audit_sink one = sink_of("a", &first, 1), two = sink_of(rows[row].id, &second, rows[row].must);
+		audit_sinks(audit, &one, 1, NULL);
+		for (int i = 0; i < 10; i++)
+			assert_int_equal(append_text(audit, "n", "taken", 1, 1000), EMA_OK);
+		assert_int_equal(audit_drain(audit, 120000), EMA_OK);
+		size_t had = first.count;
+		kept_set(&first, EMA_UNAVAILABLE, 0);
+		int count = 0;
+		while (append_text(audit, "n", "waiting", 1, 1000) == EMA_OK && count < 100000) {
+			count++;
+			if (count > 1500) /* more than a queue */
+				pause_ms(1);
+		}
+		audit_sinks(audit, &two, 1, NULL);
+		assert_int_equal(first.released, 1);
+		assert_int_equal(append_text(audit, "n", "after", 1, 1000), EMA_OK);
+		assert_int_equal(audit_drain(audit, 120000), EMA_OK);
+		audit_free(audit, 5000);
+		assert_int_equal(first.count, had);
+		char *line = strstr(second.lines.data, "\"seq\":");
+		assert_non_null(line);
+		assert_int_equal(strtoull(line + 6, NULL, 10), had + 1);
+		assert_int_equal(second.count, second.last - had);
+		assert_true(kept_has(&second, "\"after\""));
+		kept_free(&first);
+		kept_free(&second);
+	}
+}
+
+static int append_reserved(struct audit *audit, const char *value, size_t reserved)
+{
+	const char *list[64];
+	struct audit_field fields[12] = { { .name = "n", .type = AUDIT_TEXT, .text = "reserved" } };
+	static const char *const names[] = { "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k" };
+	for (size_t i = 0; i < 64; i++)
+		list[i] = value;
+	for (size_t i = 0; i < 11; i++)
+		fields[i + 1] = (struct audit_field){ .name = names[i], .type = AUDIT_LIST, .list = list, .list_count = 64 };
+	struct audit_event event = { .kind = "decision", .severity = 6, .fields = fields, .field_count = 12, .reserved = reserved };
+	return audit_append(audit, &event, 1, soon(0), NULL);
+}
+
+/* AUD-39 JAG-58: who was told that there is room finds it, whatever comes between; what was given back is there for others. */
+static void room_is_kept(void **state)
+{
+	(void)state;
+	char big[300];
+	struct kept kept;
+	kept_init(&kept);
+	memset(big, 'x', sizeof big - 1);
+	big[sizeof big - 1] = 0;
+	struct audit *audit = open_audit(NULL, 256 * 1024);
+	struct audit_sink sink = sink_of("a", &kept, 1);
+	kept_set(&kept, EMA_OK, 1);
+	audit_sinks(audit, &sink, 1, NULL);
+	int reserved = 0;
+	while (audit_reserve(audit, AUDIT_RESERVE, soon(0)) == EMA_OK && reserved < 100)
+		reserved++;
+	assert_in_range(reserved, 8, 15);
+	assert_int_equal(append_text(audit, "n", "0123456789", 1, 0), EMA_OK); /* what is left is smaller than a reservation */
+	int others = 0;
+	while (append_text(audit, "n", "fills", 1, 0) == EMA_OK && others < 100000)
+		others++;
+	assert_in_range(others, 1, 1000);
+	struct notice notice;
+	audit_notice(audit, &notice);
+	for (int i = 0; i < 2000; i++) /* audit's own records take none of it either */
+		notice_tell(&notice, "keys-fetched", NOTICE_INFO, "provider", "okta", NULL);
+	assert_int_equal(append_text(audit, "n", "no room", 1, 0), EMA_AUDIT_UNAVAILABLE);
+	for (int i = 0; i < reserved - 1; i++)
+		assert_int_equal(append_reserved(audit, big, AUDIT_RESERVE), EMA_OK);
+	kept_set(&kept, EMA_UNAVAILABLE, 0); /* the sink fails meanwhile */
+	struct audit_state now = { .failing = 0 };
+	for (int i = 0; i < 1000 && !now.failing; i++) {
+		pause_ms(10);
+		audit_state(audit, &now);
+	}
+	assert_true(now.failing);
+	assert_int_equal(append_reserved(audit, big, AUDIT_RESERVE), EMA_OK);
+	assert_int_equal(append_reserved(audit, "small", 0), EMA_AUDIT_UNAVAILABLE);
+	kept_set(&kept, EMA_OK, 0);
+	for (int i = 0; i < 3000 && now.failing; i++) {
+		pause_ms(10);
+		audit_state(audit, &now);
+	}
+	assert_int_equal(audit_drain(audit, 120000), EMA_OK);
+	assert_int_equal(audit_reserve(audit, 200 * 1024, soon(5000)), EMA_OK);
+	assert_int_equal(audit_reserve(audit, 200 * 1024, soon(0)), EMA_AUDIT_UNAVAILABLE);
+	audit_release(audit, 200 * 1024);
+	assert_int_equal(audit_reserve(audit, 200 * 1024, soon(0)), EMA_OK);
+	audit_release(audit, 200 * 1024);
+	audit_free(audit, 5000);
+	int came = 0;
+	for (const char *at = kept.lines.data; (at = strstr(at, "\"reserved\"")); at++)
+		came++;
+	assert_int_equal(came, reserved);
+	assert_true(kept_has(&kept, "...[cut "));
+	kept_free(&kept);
 }
 
 /* Strangers cannot fill the spool: above the half, their refusals become counted records. */
@@ -522,7 +727,7 @@ static void a_forked_child_gets_an_error(void **state)
 	audit_sinks(audit, &none, 0, NULL);
 	pid_t child = fork();
 	if (!child) {
-		int good = append_text(audit, "n", "v", 1, 1000) == EMA_AUDIT_UNAVAILABLE && audit_room(audit, 1, soon(10)) == EMA_AUDIT_UNAVAILABLE;
+		int good = append_text(audit, "n", "v", 1, 1000) == EMA_AUDIT_UNAVAILABLE && audit_reserve(audit, 1, soon(10)) == EMA_AUDIT_UNAVAILABLE;
 		audit_free(audit, 1000);
 		test_child_ends(good);
 	}
@@ -591,6 +796,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_stalled_sink_refuses_at_the_deadline),
 		cmocka_unit_test(a_failing_sink_refuses_until_it_works),
 		cmocka_unit_test(an_optional_sink_delays_nobody),
+		cmocka_unit_test(a_stuck_sink_holds_up_no_other),
+		cmocka_unit_test(a_stuck_sink_and_an_orphan),
+		cmocka_unit_test(a_successor_goes_on),
+		cmocka_unit_test(room_is_kept),
 		cmocka_unit_test(strangers_are_merged),
 		cmocka_unit_test(sinks_are_exchanged),
 		cmocka_unit_test(values_cannot_forge_a_record),
