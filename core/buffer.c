@@ -135,6 +135,21 @@ int buffer_json(struct buffer *buffer, const char *text, size_t length)
 	return buffer_char(buffer, '"');
 }
 
+int buffer_clean(struct buffer *buffer, const char *text, size_t length)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+	for (size_t i = 0; i < length && !buffer->failed;) {
+		unsigned point = 0;
+		size_t n = utf8_length(bytes + i, length - i, &point);
+		if (!n || !point || (point >= 0x7f && point < 0xa0) || misleading(point))
+			buffer_text(buffer, "\xef\xbf\xbd");
+		else
+			buffer_append(buffer, text + i, n);
+		i += n ? n : 1;
+	}
+	return buffer->failed ? -1 : 0;
+}
+
 void buffer_plain(char *text)
 {
 	for (size_t length = strlen(text); length;) {

@@ -25,6 +25,8 @@ int buffer_vprintf(struct buffer *buffer, const char *format, va_list arguments)
 /* A JSON string with its quotes: controls, quotes and backslashes escaped; invalid UTF-8 becomes U+FFFD, and so do
    bidirectional controls and line separators, which could make a record look like another one. */
 int buffer_json(struct buffer *buffer, const char *text, size_t length);
+/* As UTF-8 that cannot mislead: what buffer_json() replaces becomes U+FFFD, and so do NUL, DEL and the controls of C1. */
+int buffer_clean(struct buffer *buffer, const char *text, size_t length);
 /* In place, for a person's terminal: each byte of a control (C0, C1), of what buffer_json() replaces, becomes a '?'. */
 void buffer_plain(char *text);
 /* Percent-encodes all but the unreserved characters of RFC 3986. */

@@ -413,7 +413,7 @@ int ema_audit_verify(const char *path, const char *state_dir, char **out)
 	if (!path || !out)
 		return EMA_BAD_REQUEST;
 	struct buffer report = BUFFER_INIT(1024 * 1024);
-	int code = audit_verify_state(path, state_dir, &report);
+	int code = audit_verify(path, state_dir, &report);
 	*out = buffer_take(&report);
 	return *out ? code : EMA_OUT_OF_MEMORY;
 }

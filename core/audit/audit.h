@@ -106,11 +106,11 @@ void audit_fingerprint(const char *text, size_t length, char out[AUDIT_FINGERPRI
 #define AUDIT_ID 37
 void audit_id(const struct clock *clock, char out[AUDIT_ID]);
 
-/* Reads audit files and checks their chains. EMA_OK, EMA_DENIED (something does not hold), EMA_CONFIG (no such file). report is a
-   new text in both cases. */
+/*
+ * Reads an audit file and its rotated siblings and checks their chains; with a state_dir also the seals of checkpoints, and the
+ * end of each chain. EMA_OK, EMA_DENIED (something does not hold), EMA_CONFIG (no such file). The report is appended.
+ */
 struct buffer;
-int audit_verify(const char *path, struct buffer *report);
-/* The same, with the seals of checkpoints and the end of each chain held against a state_dir. */
-int audit_verify_state(const char *path, const char *state_dir, struct buffer *report);
+int audit_verify(const char *path, const char *state_dir, struct buffer *report);
 
 #endif

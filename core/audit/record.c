@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base64url.h"
+#include "canonical.h"
 #include "inside.h"
 
 #define CUT_MARK "...[cut %zu]"
@@ -166,58 +167,73 @@ static const char *take_bytes(struct reader *reader, size_t *length)
 	return take(reader, *length);
 }
 
-/* A member: its name, and where its value begins in the text. */
-static void member(struct rendered *r, const char *prefix, const char *name, size_t length)
-{
-	if (r->event.count >= RECORD_MEMBERS) {
-		r->line.failed = 1;
-		return;
-	}
-	size_t from = r->text.length;
-	buffer_char(&r->line, r->line.length ? ',' : '{');
-	buffer_text(&r->text, prefix);
-	buffer_append(&r->text, name, length);
-	if (!r->text.failed)
-		buffer_json(&r->line, r->text.data + from, r->text.length - from);
-	buffer_char(&r->line, ':');
-	buffer_char(&r->text, 0);
-	r->at[2 * r->event.count] = from;
-	r->at[2 * r->event.count + 1] = r->text.length;
-	r->event.count++;
-}
-
 /* A field may not pass for a member of the frame. */
-static const char *prefix_for(const char *name, size_t length)
+static int is_frame(const char *name)
 {
 	static const char *const frame[] = { "v", "id", "writer", "seq", "prev", "time", "logged", "kind", "severity", "request", "salt",
 		                             "count", "seal", "seal_key" };
 	for (size_t i = 0; i < sizeof frame / sizeof *frame; i++)
-		if (length == strlen(frame[i]) && !memcmp(name, frame[i], length))
-			return "x_";
-	return "";
+		if (!strcmp(name, frame[i]))
+			return 1;
+	return 0;
 }
 
+static int is_there(const struct rendered *r, const char *name)
+{
+	for (size_t i = 0; i < r->event.count; i++)
+		if (!strcmp(name, r->text.data + r->at[2 * i]))
+			return 1;
+	return 0;
+}
+
+/* A member: its name, and where its value begins in the text and in the parts. Those of the frame have their names to themselves. */
+static void member(struct rendered *r, const char *name, size_t length, int frame)
+{
+	if (r->event.count >= RECORD_MEMBERS) {
+		r->text.failed = 1;
+		return;
+	}
+	size_t from = r->text.length, tries = 0;
+	do {
+		r->text.length = from;
+		for (size_t i = 0; i < tries; i++)
+			buffer_text(&r->text, "x_");
+		buffer_clean(&r->text, name, length);
+		buffer_char(&r->text, 0);
+	} while (!r->text.failed && !frame && (is_frame(r->text.data + from) || is_there(r, r->text.data + from)) && tries++ < RECORD_MEMBERS);
+	r->at[2 * r->event.count] = from;
+	r->at[2 * r->event.count + 1] = r->text.length;
+	r->part[r->event.count++] = r->parts.length;
+}
+
+/* A value, or an item of one. */
 static void value_text(struct rendered *r, const char *text, size_t length)
 {
-	buffer_json(&r->line, text, length);
-	for (size_t i = 0; i < length; i++)
-		if (text[i])
-			buffer_char(&r->text, text[i]); /* a NUL would end it early */
-	buffer_char(&r->text, 0);
+	size_t from = r->text.length;
+	if (!buffer_clean(&r->text, text, length))
+		canonical_string(&r->parts, r->text.length ? r->text.data + from : "", r->text.length - from);
 }
 
 static void frame_text(struct rendered *r, const char *name, const char *text, size_t length)
 {
-	member(r, "", name, strlen(name));
+	member(r, name, strlen(name), 1);
 	value_text(r, text, length);
+	buffer_char(&r->text, 0);
+}
+
+/* A number that not every reader of JSON keeps is a string (RFC 8785 6). */
+static void value_number(struct rendered *r, int64_t number)
+{
+	const char *quote = number > CANONICAL_INTEGER || number < -CANONICAL_INTEGER ? "\"" : "";
+	buffer_printf(&r->parts, "%s%" PRId64 "%s", quote, number, quote);
+	buffer_printf(&r->text, "%" PRId64, number);
+	buffer_char(&r->text, 0);
 }
 
 static void frame_number(struct rendered *r, const char *name, uint64_t number)
 {
-	member(r, "", name, strlen(name));
-	buffer_printf(&r->line, "%" PRIu64, number);
-	buffer_printf(&r->text, "%" PRIu64, number);
-	buffer_char(&r->text, 0);
+	member(r, name, strlen(name), 1);
+	value_number(r, (int64_t)number);
 }
 
 static void render_field(struct rendered *r, struct reader *reader)
@@ -227,32 +243,56 @@ static void render_field(struct rendered *r, struct reader *reader)
 	const char *name = take_bytes(reader, &length);
 	if (!type || !name)
 		return;
-	member(r, prefix_for(name, length), name, length);
+	member(r, name, length, 0);
 	if (*type == AUDIT_NUMBER) {
-		int64_t number = take_number(reader);
-		buffer_printf(&r->line, "%" PRId64, number);
-		buffer_printf(&r->text, "%" PRId64, number);
-		buffer_char(&r->text, 0);
+		value_number(r, take_number(reader));
 	} else if (*type == AUDIT_LIST) {
 		size_t count = take_length(reader);
-		buffer_char(&r->line, '[');
+		buffer_char(&r->parts, '[');
 		for (size_t i = 0; i < count && !reader->bad; i++) {
 			const char *item = take_bytes(reader, &length);
 			if (!item)
 				break;
 			if (i) {
-				buffer_char(&r->line, ',');
+				buffer_char(&r->parts, ',');
 				buffer_char(&r->text, ',');
 			}
-			buffer_json(&r->line, item, length);
-			buffer_append(&r->text, item, length);
+			value_text(r, item, length);
 		}
-		buffer_char(&r->line, ']');
+		buffer_char(&r->parts, ']');
 		buffer_char(&r->text, 0);
 	} else {
 		const char *text = take_bytes(reader, &length);
 		value_text(r, text ? text : "", text ? length : 0);
+		buffer_char(&r->text, 0);
 	}
+}
+
+/* RFC 8785: the members in the order of their names, so that the hash over the line is one over the canonical record. */
+static void put_line(struct rendered *r)
+{
+	unsigned char order[RECORD_MEMBERS];
+	size_t count = r->event.count;
+	for (size_t i = 0; i < count; i++) { /* few, and half of them in order already */
+		size_t at = i;
+		const char *name = r->text.data + r->at[2 * i];
+		for (; at; at--) {
+			const char *other = r->text.data + r->at[2 * (size_t)order[at - 1]];
+			if (canonical_compare(other, strlen(other), name, strlen(name)) <= 0)
+				break;
+			order[at] = order[at - 1];
+		}
+		order[at] = (unsigned char)i;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const char *name = r->text.data + r->at[2 * (size_t)order[i]];
+		size_t from = r->part[order[i]], to = (size_t)order[i] + 1 < count ? r->part[order[i] + 1] : r->parts.length;
+		buffer_char(&r->line, i ? ',' : '{');
+		canonical_string(&r->line, name, strlen(name));
+		buffer_char(&r->line, ':');
+		buffer_append(&r->line, r->parts.data + from, to - from);
+	}
+	buffer_char(&r->line, '}');
 }
 
 static void checkpoint(struct rendered *r, const struct chain *chain, const char *before)
@@ -272,6 +312,7 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 		return NULL;
 	buffer_init(&r->line, RECORD_LINE);
 	buffer_init(&r->text, RECORD_LINE);
+	buffer_init(&r->parts, RECORD_LINE);
 	r->references = 1;
 	struct reader reader = { bytes, length, 0 };
 	const unsigned char *head = take(&reader, 3);
@@ -311,8 +352,11 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 	for (size_t i = 0; i < RECORD_FIELDS && reader.left && !reader.bad; i++)
 		render_field(r, &reader);
 	frame_text(r, "salt", chain->keys->salt_id, strlen(chain->keys->salt_id));
-	buffer_char(&r->line, '}');
-	if (r->line.failed || r->text.failed) {
+	if (!r->text.failed && !r->parts.failed)
+		put_line(r);
+	int failed = r->line.failed || r->text.failed || r->parts.failed;
+	buffer_free(&r->parts);
+	if (failed) {
 		rendered_free(r);
 		return NULL;
 	}
@@ -333,5 +377,6 @@ void rendered_free(struct rendered *rendered)
 		return;
 	buffer_free(&rendered->line);
 	buffer_free(&rendered->text);
+	buffer_free(&rendered->parts);
 	free(rendered);
 }

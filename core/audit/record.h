@@ -24,8 +24,8 @@ struct rendered {
 	char writer[CHAIN_WRITER];
 	struct place after;        /* where whoever took it is */
 	struct ema_event event;
-	struct buffer line, text;
-	size_t at[2 * RECORD_MEMBERS];
+	struct buffer line, text, parts; /* parts: the values as JSON */
+	size_t at[2 * RECORD_MEMBERS], part[RECORD_MEMBERS];
 	const char *names[RECORD_MEMBERS], *values[RECORD_MEMBERS];
 };
 

@@ -14,6 +14,7 @@
 #include "audit.h"
 #include "base64url.h"
 #include "buffer.h"
+#include "canonical.h"
 #include "chain.h"
 #include "json.h"
 #include "record.h"
@@ -117,6 +118,15 @@ static void check_seal(struct verify *v, struct writer *writer, const struct jso
 		writer->sealed = (uint64_t)count;
 }
 
+/* In another form it could mean the same, and its hash would not. */
+static void check_form(struct verify *v, const struct json *json, const char *line, size_t length)
+{
+	struct buffer canonical = BUFFER_INIT(RECORD_LINE);
+	if (canonical_json(json, &canonical) != EMA_OK || canonical.length != length || memcmp(canonical.data, line, length))
+		finding(v, "this line is not in the form of RFC 8785: it was not written by EMA, or was written anew");
+	buffer_free(&canonical);
+}
+
 static void check_line(struct verify *v, const char *line, size_t length)
 {
 	static const struct json_limits limits = { RECORD_LINE, 4, 8192, RECORD_LINE };
@@ -128,6 +138,7 @@ static void check_line(struct verify *v, const char *line, size_t length)
 		finding(v, "this line is no record: %s", failure.text);
 		return;
 	}
+	check_form(v, &json, line, length);
 	const char *prev = text_at(&json, "/prev"), *kind = text_at(&json, "/kind");
 	int64_t seq = number_at(&json, "/seq");
 	struct writer *writer = *text_at(&json, "/writer") ? writer_of(v, text_at(&json, "/writer")) : NULL;
@@ -253,7 +264,7 @@ static int older_first(const void *a, const void *b)
 	return strcmp(x, y);
 }
 
-int audit_verify_state(const char *path, const char *state_dir, struct buffer *report)
+int audit_verify(const char *path, const char *state_dir, struct buffer *report)
 {
 	struct verify v = { .report = report, .folder = state_dir };
 	char pattern[PATH_MAX];
@@ -310,9 +321,4 @@ done:
 	EVP_MD_free(v.sha256);
 	free(v.writers);
 	return result;
-}
-
-int audit_verify(const char *path, struct buffer *report)
-{
-	return audit_verify_state(path, NULL, report);
 }

@@ -4,6 +4,7 @@ core_jose_libjose_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) -fvisibility=hidden
 core_jose_libjose_la_SOURCES = \
 	core/jose/algorithm.h \
 	core/jose/base64url.c core/jose/base64url.h \
+	core/jose/canonical.c core/jose/canonical.h \
 	core/jose/json.c core/jose/json.h \
 	core/jose/jwk.c core/jose/jwk.h \
 	core/jose/jws.c core/jose/jws.h \

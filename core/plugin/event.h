@@ -11,7 +11,7 @@ struct ema_event {
 	int64_t time;              /* milliseconds since 1970 */
 	int severity;              /* of syslog */
 	size_t count;
-	const char *const *names;  /* of all members of the line, in its order */
+	const char *const *names;  /* of all members of the line: those of every record first */
 	const char *const *values; /* as text; a list's items are separated by commas */
 };
 

@@ -102,28 +102,27 @@ static void remember(ema_instance *self, const char *writer, uint64_t number, co
 	self->recent_next = (self->recent_next + 1) % RECENT;
 }
 
-/* The frame comes first in a line, in this order, and a writer's name needs no escape. */
+/* What follows "name": in a line. A quote within a string is escaped, so that only a member can look like this. */
+static const char *value_in(const char *line, const char *end, const char *name)
+{
+	const char *at = memmem(line, (size_t)(end - line), name, strlen(name));
+	return at ? at + strlen(name) : NULL;
+}
+
 static void remember_line(ema_instance *self, const char *line, const char *end)
 {
-	static const char name[] = "\"id\":\"", before[] = "\",\"writer\":\"", middle[] = "\",\"seq\":";
 	char writer[WRITER];
-	if ((size_t)(end - line) > 512)
-		end = line + 512;
-	const char *id = memmem(line, (size_t)(end - line), name, sizeof name - 1);
-	const char *at = memmem(line, (size_t)(end - line), before, sizeof before - 1);
-	if (!id || !at || at != id + sizeof name - 1 + ID)
+	const char *id = value_in(line, end, "\"id\":\""), *seq = value_in(line, end, "\"seq\":"), *at = value_in(line, end, "\"writer\":\"");
+	const char *stop = at ? memchr(at, '"', (size_t)(end - at)) : NULL;
+	if (!id || !seq || !stop || end - id <= ID || id[ID] != '"' || (size_t)(stop - at) >= sizeof writer)
 		return;
-	at += sizeof before - 1;
-	const char *stop = memmem(at, (size_t)(end - at), middle, sizeof middle - 1);
-	if (!stop || (size_t)(stop - at) >= sizeof writer)
-		return;
-	memcpy(writer, at, (size_t)(stop - at));
+	memcpy(writer, at, (size_t)(stop - at)); /* its name needs no escape */
 	writer[stop - at] = 0;
 	uint64_t number = 0;
-	for (stop += sizeof middle - 1; stop < end && *stop >= '0' && *stop <= '9' && number < UINT64_MAX / 10 - 10; stop++)
-		number = number * 10 + (uint64_t)(*stop - '0');
+	for (; seq < end && *seq >= '0' && *seq <= '9' && number < UINT64_MAX / 10 - 10; seq++)
+		number = number * 10 + (uint64_t)(*seq - '0');
 	if (number)
-		remember(self, writer, number, id + sizeof name - 1);
+		remember(self, writer, number, id);
 }
 
 /* What a killed process or a full disk left without its end is cut off; the rest says where each writer stopped. */

@@ -6,16 +6,23 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "canonical.h"
 #include "sinks.h"
 
 #define RECORD_TEST_FIELDS 64
 
+/* AUD-33: and it is in the form of RFC 8785, so that the hash of the line is one of the canonical record. */
 static void parse_line(const char *line, const char *end, struct json *json)
 {
+	struct buffer canonical = BUFFER_INIT(1 << 20);
 	struct json_limits limits = { 1 << 20, 4, 4096, 1 << 16 };
 	struct failure failure = FAILURE_INIT;
 	if (json_parse(line, (size_t)(end - line), &limits, json, &failure))
 		fail_msg("%s: %.*s", failure.text, (int)(end - line), line);
+	assert_int_equal(canonical_json(json, &canonical), EMA_OK);
+	assert_int_equal(canonical.length, end - line);
+	assert_memory_equal(canonical.data, line, canonical.length);
+	buffer_free(&canonical);
 }
 
 static struct audit *open_audit(const char *state_dir, size_t bytes)
@@ -452,7 +459,7 @@ static void values_cannot_forge_a_record(void **state)
 {
 	(void)state;
 	static const char *const cases[] = {
-		"a\nb", "a\r\n{\"v\":1}", "\",\"kind\":\"x\"", "\\", "\xff\xfe", ("\xe2\x80\xae" "evil"), "\x1b[2J", ("\xe2\x80\xa8" "line"), "\x7f", "<!--", "a\tb",
+		"a\nb", "a\r\n{\"v\":1}", "\",\"kind\":\"x\"", "\\", "\xff\xfe", ("\xe2\x80\xae" "evil"), "\x1b[2J", ("\xe2\x80\xa8" "line"), "\x7f", "<!--", "a\tb", "\xc2\x9b" "31m", "\x01\b\f",
 	};
 	struct kept kept;
 	kept_init(&kept);

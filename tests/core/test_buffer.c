@@ -39,6 +39,23 @@ static void json_cannot_forge_a_record(void **state)
 	}
 }
 
+static void clean_text_cannot_mislead(void **state)
+{
+	(void)state;
+	static const struct { const char *in, *out; size_t length; } cases[] = {
+		{ "a\n\"b\\", "a\n\"b\\", 5 },
+		{ "a\0b\x7f", "a\xef\xbf\xbd" "b\xef\xbf\xbd", 4 },
+		{ "\xc2\x9b" "1m\xe2\x80\xae\xff", "\xef\xbf\xbd" "1m\xef\xbf\xbd\xef\xbf\xbd", 8 },
+		{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80", 4 },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buffer b = BUFFER_INIT(256);
+		assert_int_equal(buffer_clean(&b, cases[i].in, cases[i].length), 0);
+		assert_string_equal(b.data, cases[i].out);
+		buffer_free(&b);
+	}
+}
+
 static void percent_keeps_the_unreserved(void **state)
 {
 	(void)state;
@@ -67,6 +84,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grows_to_its_maximum),
 		cmocka_unit_test(json_cannot_forge_a_record),
+		cmocka_unit_test(clean_text_cannot_mislead),
 		cmocka_unit_test(percent_keeps_the_unreserved),
 		cmocka_unit_test(take_gives_the_bytes_once),
 	};

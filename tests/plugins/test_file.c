@@ -87,7 +87,7 @@ static char *read_whole(const char *path)
 static void check(const struct file *file, int want, const char *says)
 {
 	struct buffer report = BUFFER_INIT(1 << 20);
-	int code = audit_verify_state(file->path, file->folder, &report);
+	int code = audit_verify(file->path, file->folder, &report);
 	if (code != want || (says && !strstr(report.data, says)))
 		fail_msg("%d, wanted %d and \"%s\":\n%s", code, want, says ? says : "", report.data);
 	buffer_free(&report);
@@ -317,7 +317,7 @@ static void tampering_is_found(void **state)
 		lines[count++] = line;
 	assert_int_equal(count, 12); /* chain-start, ten, checkpoint */
 	check(&file, EMA_OK, "sealed up to 11");
-	enum { EDIT, EDIT_LAST, DROP, SWAP, INSERT, REPEAT, CUT, GARBAGE, SEAL };
+	enum { EDIT, EDIT_LAST, DROP, SWAP, INSERT, REPEAT, CUT, GARBAGE, SEAL, SPACE };
 	static const struct { const char *name, *says; } cases[] = {
 		[EDIT] = { "edit", ":6: record 6 of w does not follow" },
 		[EDIT_LAST] = { "edit the last", "seal" },
@@ -328,6 +328,7 @@ static void tampering_is_found(void **state)
 		[CUT] = { "cut", "the end was cut off" },
 		[GARBAGE] = { "garbage", ":3: this line is no record" },
 		[SEAL] = { "seal", "was not made with the key" },
+		[SPACE] = { "white space", ":12: this line is not in the form of RFC 8785" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char *changed[64], *copy = NULL;
@@ -361,6 +362,11 @@ static void tampering_is_found(void **state)
 		case CUT:
 			n = 8;
 			break;
+		case SPACE:
+			changed[11] = copy = malloc(strlen(lines[11]) + 2);
+			assert_non_null(copy);
+			snprintf(copy, strlen(lines[11]) + 2, "{ %s", lines[11] + 1);
+			break;
 		case GARBAGE:
 		default:
 			if (i == GARBAGE)
@@ -381,7 +387,7 @@ static void tampering_is_found(void **state)
 	unlink(older);
 	check(&file, EMA_OK, "what came before is not in these files");
 	struct buffer report = BUFFER_INIT(4096);
-	assert_int_equal(audit_verify("/nonexistent/audit", &report), EMA_CONFIG);
+	assert_int_equal(audit_verify("/nonexistent/audit", NULL, &report), EMA_CONFIG);
 	buffer_free(&report);
 	free(text);
 	file_end(&file);
