@@ -5,6 +5,7 @@ core_audit_libaudit_la_SOURCES = \
 	core/audit/audit.c core/audit/audit.h core/audit/inside.h \
 	core/audit/chain.c core/audit/chain.h \
 	core/audit/deliver.c \
+	core/audit/ocsf.c core/audit/ocsf.h \
 	core/audit/record.c core/audit/record.h \
 	core/audit/spool.c core/audit/spool.h \
 	core/audit/verify.c

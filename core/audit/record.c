@@ -1,12 +1,15 @@
 #include "record.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base64url.h"
 #include "canonical.h"
 #include "inside.h"
+#include "ocsf.h"
 
 #define CUT_MARK "...[cut %zu]"
 
@@ -171,7 +174,8 @@ static const char *take_bytes(struct reader *reader, size_t *length)
 static int is_frame(const char *name)
 {
 	static const char *const frame[] = { "v", "id", "writer", "seq", "prev", "time", "logged", "kind", "severity", "request", "salt",
-		                             "count", "seal", "seal_key" };
+		                             "count", "seal", "seal_key",
+		                             "raw_data", "ema_integrity" /* of OCSF */ };
 	for (size_t i = 0; i < sizeof frame / sizeof *frame; i++)
 		if (!strcmp(name, frame[i]))
 			return 1;
@@ -305,6 +309,30 @@ static void checkpoint(struct rendered *r, const struct chain *chain, const char
 	frame_text(r, "seal_key", chain->keys->seal_id, strlen(chain->keys->seal_id));
 }
 
+/* Several sinks may ask at once: what the first of them made is for all. */
+static const char *render(const struct ema_event *event, const char *form, size_t *length)
+{
+	struct rendered *r = (struct rendered *)((uintptr_t)event - offsetof(struct rendered, event));
+	struct buffer *made = atomic_load(&r->ocsf), *none = NULL;
+	if (strcmp(form, "ocsf"))
+		return NULL;
+	if (!made) {
+		made = malloc(sizeof *made);
+		if (!made)
+			return NULL;
+		buffer_init(made, OCSF_LINE);
+		int result = ocsf_render(event->line, event->length, made);
+		if (result != EMA_OK || !atomic_compare_exchange_strong(&r->ocsf, &none, made)) {
+			buffer_free(made);
+			free(made);
+			made = result == EMA_OK ? none : NULL;
+		}
+	}
+	if (made)
+		*length = made->length;
+	return made ? made->data : NULL;
+}
+
 struct rendered *record_render(const struct chain *chain, const void *bytes, size_t length)
 {
 	struct rendered *r = calloc(1, sizeof *r);
@@ -366,6 +394,7 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 	}
 	r->event.line = r->line.data;
 	r->event.length = r->line.length;
+	r->event.render = render;
 	r->event.names = r->names;
 	r->event.values = r->values;
 	return r;
@@ -378,5 +407,10 @@ void rendered_free(struct rendered *rendered)
 	buffer_free(&rendered->line);
 	buffer_free(&rendered->text);
 	buffer_free(&rendered->parts);
+	struct buffer *ocsf = atomic_load(&rendered->ocsf);
+	if (ocsf) {
+		buffer_free(ocsf);
+		free(ocsf);
+	}
 	free(rendered);
 }

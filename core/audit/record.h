@@ -27,6 +27,7 @@ struct rendered {
 	struct buffer line, text, parts; /* parts: the values as JSON */
 	size_t at[2 * RECORD_MEMBERS], part[RECORD_MEMBERS];
 	const char *names[RECORD_MEMBERS], *values[RECORD_MEMBERS];
+	struct buffer *_Atomic ocsf; /* made by the first sink that asks */
 };
 
 /* NULL: no memory. Bytes that cannot be read as an event become a record that says so. Does not advance the chain. */

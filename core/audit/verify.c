@@ -16,7 +16,9 @@
 #include "buffer.h"
 #include "canonical.h"
 #include "chain.h"
+#include "ema/version.h"
 #include "json.h"
+#include "ocsf.h"
 #include "record.h"
 #include "secret.h"
 
@@ -127,13 +129,12 @@ static void check_form(struct verify *v, const struct json *json, const char *li
 	buffer_free(&canonical);
 }
 
-static void check_line(struct verify *v, const char *line, size_t length)
+static void check_record(struct verify *v, const char *line, size_t length)
 {
 	static const struct json_limits limits = { RECORD_LINE, 4, 8192, RECORD_LINE };
 	struct json json = { .nodes = NULL };
 	struct failure failure = FAILURE_INIT;
 	char before[CHAIN_TEXT];
-	v->records++;
 	if (json_parse(line, length, &limits, &json, &failure) != EMA_OK) {
 		finding(v, "this line is no record: %s", failure.text);
 		return;
@@ -190,6 +191,30 @@ done:
 	json_free(&json);
 }
 
+/* An OCSF event has the record as raw_data, and says the same in its own words: those are made again and compared. */
+static void check_line(struct verify *v, const char *line, size_t length)
+{
+	static const struct json_limits limits = { OCSF_LINE, 8, 16384, OCSF_LINE };
+	struct json json = { .nodes = NULL };
+	struct failure failure = FAILURE_INIT;
+	struct buffer again = BUFFER_INIT(OCSF_LINE);
+	v->records++;
+	const struct json_node *raw = NULL;
+	if (json_parse(line, length, &limits, &json, &failure) == EMA_OK)
+		raw = json_at(&json, "/raw_data");
+	if (!json_string(raw)) {
+		check_record(v, line, length);
+		goto done;
+	}
+	if (!strcmp(text_at(&json, "/metadata/product/version"), EMA_VERSION) &&
+	    (ocsf_render(raw->text, raw->length, &again) != EMA_OK || again.length != length || memcmp(again.data, line, length)))
+		finding(v, "this event does not say what its raw_data says: it was changed");
+	check_record(v, raw->text, raw->length);
+done:
+	buffer_free(&again);
+	json_free(&json);
+}
+
 static int check_file(struct verify *v, const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -203,7 +228,7 @@ static int check_file(struct verify *v, const char *path)
 		v->line++;
 		if (line[length - 1] != '\n')
 			finding(v, "the last record has no end");
-		else if (length > RECORD_LINE)
+		else if (length > (ssize_t)OCSF_LINE)
 			finding(v, "this line is too long for a record");
 		else
 			check_line(v, line, (size_t)length - 1);

@@ -13,6 +13,8 @@ struct ema_event {
 	size_t count;
 	const char *const *names;  /* of all members of the line: those of every record first */
 	const char *const *values; /* as text; a list's items are separated by commas */
+	/* The line in another form, which lives as long as the event; NULL: no such form, or no memory. May be NULL. */
+	const char *(*render)(const struct ema_event *event, const char *form, size_t *length);
 };
 
 #endif

@@ -74,6 +74,19 @@ static int host_event_severity(const ema_event *event)
 	return event ? event->severity : 7;
 }
 
+static const char *host_event_render(const ema_event *event, const char *form, size_t *length)
+{
+	size_t n = 0;
+	const char *text = NULL;
+	if (event && form && !strcmp(form, "ema"))
+		text = host_event_line(event, &n);
+	else if (event && form && event->render)
+		text = event->render(event, form, &n);
+	if (length)
+		*length = text ? n : 0;
+	return text;
+}
+
 const struct ema_host *plugin_host(void)
 {
 	static const struct ema_host host = {
@@ -96,6 +109,7 @@ const struct ema_host *plugin_host(void)
 		.event_line = host_event_line, .event_field = host_event_field, .event_name = host_event_name, .event_time = host_event_time,
 		.event_severity = host_event_severity,
 		.conf_claims = host_conf_claims, .conf_url = host_conf_url, .add_groups = host_add_groups, .add_roles = host_add_roles,
+		.event_render = host_event_render,
 	};
 	return &host;
 }

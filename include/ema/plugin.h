@@ -256,6 +256,10 @@ struct ema_host {
 	   EMA_BAD_CLAIM, said by fail() already. */
 	int (*add_groups)(ema_call *call, const ema_claims *claims, const char *pointer);
 	int (*add_roles)(ema_call *call, const ema_claims *claims, const char *pointer);
+
+	/* An audit record in one line of another form: "ema" (as event_line) or "ocsf" (OCSF 1.8.0). It lives until record()
+	   returns. NULL: a form that this host does not have, or no memory. */
+	const char *(*event_render)(const ema_event *event, const char *form, size_t *length);
 };
 
 #define EMA_HOST_HAS(host, member) \

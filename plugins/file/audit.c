@@ -29,6 +29,7 @@ struct ema_instance {
 	const struct ema_host *host;
 	const ema_handle *handle;
 	const char *path;
+	const char *format;
 	int fd, sync, dirty, failing;
 	dev_t device;
 	ino_t inode;
@@ -225,9 +226,11 @@ static int write_whole(ema_instance *self, const char *line, size_t length)
 static int file_record(ema_instance *self, const ema_event *event)
 {
 	size_t length = 0;
-	const char *line = self->host->event_line(event, &length);
+	const char *line = self->host->event_render(event, self->format, &length);
 	const char *writer = self->host->event_field(event, "writer"), *text = self->host->event_field(event, "seq");
 	uint64_t number = text ? strtoull(text, NULL, 10) : 0;
+	if (!line)
+		return EMA_OUT_OF_MEMORY;
 	int code = still_there(self);
 	if (code != EMA_OK)
 		return code;
@@ -275,17 +278,22 @@ static void file_close(ema_instance *self)
 static int file_open(const struct ema_host *host, const ema_handle *handle, ema_conf *conf, ema_instance **out)
 {
 	static const char *const policies[] = { [FSYNC_BATCH] = "batch", [FSYNC_ALWAYS] = "always", [FSYNC_NEVER] = "never" };
-	const char *path = NULL, *sync = "batch";
+	const char *path = NULL, *sync = "batch", *format = "ema";
 	int code = host->conf_path(conf, "path", &path);
 	if (code == EMA_OK)
 		code = host->conf_string(conf, "fsync", &sync);
+	if (code == EMA_OK)
+		code = host->conf_string(conf, "format", &format);
 	if (code != EMA_OK)
 		return code;
 	if (!path)
 		return host->conf_fail(conf, "path", "where do the records go? path = \"/var/log/ema/audit.jsonl\";");
+	if (strcmp(format, "ema") && strcmp(format, "ocsf"))
+		return host->conf_fail(conf, "format", "format is \"ema\" (the record) or \"ocsf\" (OCSF 1.8.0)");
 	ema_instance *self = calloc(1, sizeof *self);
 	if (!self)
 		return EMA_OUT_OF_MEMORY;
+	self->format = format;
 	self->host = host;
 	self->handle = handle;
 	self->path = path;

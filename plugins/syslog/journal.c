@@ -138,8 +138,8 @@ int journal_send(ema_instance *self, const ema_event *event)
 		if (value)
 			put_text(&text, name, value);
 	}
-	const char *line = host->event_line(event, &length);
-	if (self->json)
+	const char *line = self->form ? host->event_render(event, self->form, &length) : NULL;
+	if (line)
 		put_field(&text, "EMA_RECORD", line, length);
 	int code = text.failed ? EMA_OUT_OF_MEMORY : transport_send(self, text.data, text.length);
 	if (code == EMA_TOO_LARGE)

@@ -178,9 +178,9 @@ static void put_message(ema_instance *self, const ema_event *event, struct out *
 {
 	const struct ema_host *host = self->host;
 	size_t length = 0, ascii = 0;
-	const char *text = host->event_line(event, &length);
+	const char *text = self->form ? host->event_render(event, self->form, &length) : NULL;
 	char mark[MARK_ROOM];
-	if (!self->json) {
+	if (!text) {
 		put_line(self, event, out);
 		return;
 	}
@@ -218,9 +218,10 @@ size_t message_make(ema_instance *self, const ema_event *event, size_t most)
 	put_text(&out, " ");
 	/* The ids come first; what is in the JSON text is there twice, so the structured data gives way. */
 	size_t length = 0;
-	self->host->event_line(event, &length);
+	if (self->form)
+		self->host->event_render(event, self->form, &length);
 	size_t half = most / 2 > out.length + MESSAGE_LEAST / 2 ? most / 2 : most - MARK_ROOM;
-	out.most = !self->json ? most : most - out.length > 2 * (length + 8) ? most - length - 8 : half;
+	out.most = !self->form ? most : most - out.length > 2 * (length + 8) ? most - length - 8 : half;
 	put_structured(self, event, &out);
 	out.most = most;
 	put_text(&out, " ");

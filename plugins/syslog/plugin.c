@@ -39,6 +39,9 @@ static int send_counted(ema_instance *self, size_t length)
 static int syslog_record(ema_instance *self, const ema_event *event)
 {
 	int code;
+	size_t length;
+	if (self->form && !self->host->event_render(event, self->form, &length))
+		return EMA_OUT_OF_MEMORY;
 	if (self->transport == JOURNALD) {
 		code = journal_send(self, event);
 	} else if (self->transport == TCP || self->transport == TLS) {
@@ -135,9 +138,9 @@ static int read_settings(ema_instance *self, ema_conf *conf)
 	self->facility = facility_of(facility);
 	if (self->facility < 0)
 		return host->conf_fail(conf, "facility", "a facility is authpriv, audit, auth, daemon, user, local0 to local7, ...");
-	if (strcmp(message, "json") && strcmp(message, "text"))
-		return host->conf_fail(conf, "message", "message is \"json\" (the record) or \"text\" (a line for people)");
-	self->json = !strcmp(message, "json");
+	if (strcmp(message, "json") && strcmp(message, "ocsf") && strcmp(message, "text"))
+		return host->conf_fail(conf, "message", "message is \"json\" (the record), \"ocsf\" (as OCSF 1.8.0) or \"text\" (a line for people)");
+	self->form = !strcmp(message, "json") ? "ema" : !strcmp(message, "ocsf") ? "ocsf" : NULL;
 	if (self->most < MESSAGE_LEAST || self->most > MESSAGE_MOST - 64)
 		return host->conf_fail(conf, "max_size", "max_size is from \"480\" to \"63KiB\"; every receiver takes 480, most take 2048 and 8192");
 	if (self->timeout < 10 || self->timeout > 60000)
@@ -208,5 +211,5 @@ static const struct ema_plugin syslog_plugin = {
 
 const struct ema_plugin *ema_plugin_entry(const struct ema_host *host)
 {
-	return EMA_HOST_HAS(host, event_severity) ? &syslog_plugin : NULL;
+	return EMA_HOST_HAS(host, event_render) ? &syslog_plugin : NULL;
 }

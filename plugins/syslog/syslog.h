@@ -26,7 +26,8 @@ struct ema_instance {
 	int facility;
 	int64_t enterprise;          /* 0: no structured data of our own */
 	int64_t most;                /* bytes of a message */
-	int bom, json;
+	int bom;
+	const char *form;            /* of the record in a message: "ema" or "ocsf"; NULL: a line for people */
 	char app[49], hostname[256], process[16];
 	int fd;
 	SSL_CTX *tls;

@@ -1,5 +1,9 @@
-check_PROGRAMS += tests/audit/test_audit
-TESTS += tests/audit/test_audit
+AUDIT_TESTS = tests/audit/test_audit tests/audit/test_ocsf
+check_PROGRAMS += $(AUDIT_TESTS)
+TESTS += $(AUDIT_TESTS)
 tests_audit_test_audit_SOURCES = tests/audit/test_audit.c tests/audit/sinks.h
 tests_audit_test_audit_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_audit_test_audit_LDADD = $(UNIT_LDADD)
+tests_audit_test_ocsf_SOURCES = tests/audit/test_ocsf.c tests/audit/sinks.h
+tests_audit_test_ocsf_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_audit_test_ocsf_LDADD = $(UNIT_LDADD)

@@ -17,6 +17,7 @@ struct kept {
 	pthread_mutex_t lock;
 	pthread_cond_t go;
 	int answer, stall, released, flushed, reopened;
+	const char *form; /* NULL: the record's own */
 	struct buffer lines;
 	size_t count;
 	uint64_t last; /* the last seq that was taken */
@@ -45,7 +46,9 @@ __attribute__((unused)) static int kept_record(void *data, const ema_event *even
 		pthread_cond_wait(&kept->go, &kept->lock);
 	int answer = kept->answer;
 	if (answer == EMA_OK) {
-		buffer_append(&kept->lines, event->line, event->length);
+		size_t length = event->length;
+		const char *line = kept->form ? event->render(event, kept->form, &length) : event->line;
+		buffer_append(&kept->lines, line, length);
 		buffer_char(&kept->lines, '\n');
 		kept->count++;
 		for (size_t i = 0; i < event->count; i++)

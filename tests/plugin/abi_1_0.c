@@ -193,6 +193,8 @@ typedef int (*old_ema_host_add_groups)(ema_call *call, const ema_claims *claims,
 SAME_TYPE(ema_host, add_groups, old_ema_host_add_groups);
 typedef int (*old_ema_host_add_roles)(ema_call *call, const ema_claims *claims, const char *pointer);
 SAME_TYPE(ema_host, add_roles, old_ema_host_add_roles);
+typedef const char *(*old_ema_host_event_render)(const ema_event *event, const char *form, size_t *length);
+SAME_TYPE(ema_host, event_render, old_ema_host_event_render);
 typedef size_t old_ema_identity_ops_size;
 SAME_TYPE(ema_identity_ops, size, old_ema_identity_ops_size);
 typedef int (*old_ema_identity_ops_open)(const struct ema_host *host, const ema_handle *handle, ema_conf *conf, ema_instance **out);
@@ -361,6 +363,7 @@ SAME_PLACE(ema_host, conf_claims, 392, 8);
 SAME_PLACE(ema_host, conf_url, 400, 8);
 SAME_PLACE(ema_host, add_groups, 408, 8);
 SAME_PLACE(ema_host, add_roles, 416, 8);
+SAME_PLACE(ema_host, event_render, 424, 8);
 SAME_PLACE(ema_identity_ops, size, 0, 8);
 SAME_PLACE(ema_identity_ops, open, 8, 8);
 SAME_PLACE(ema_identity_ops, close, 16, 8);

@@ -123,11 +123,16 @@ static int fake_severity(const ema_event *event)
 	return event->severity;
 }
 
+static const char *fake_render(const ema_event *event, const char *form, size_t *length)
+{
+	return !strcmp(form, "ema") ? fake_line(event, length) : event->render ? event->render(event, form, length) : NULL;
+}
+
 static const struct ema_host fake_host = {
 	.size = sizeof(struct ema_host), .abi = EMA_ABI, .log = fake_log, .conf_string = fake_string, .conf_int = fake_int, .conf_bool = fake_bool,
 	.conf_duration = fake_number, .conf_size = fake_number, .conf_path = fake_string, .conf_secret = fake_secret, .conf_fail = fake_fail,
 	.conf_file = fake_file, .event_line = fake_line, .event_field = fake_field, .event_name = fake_name, .event_time = fake_time,
-	.event_severity = fake_severity,
+	.event_severity = fake_severity, .event_render = fake_render,
 };
 
 static const struct ema_audit_ops *load_sink(const char *path)

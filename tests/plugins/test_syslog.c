@@ -527,6 +527,34 @@ static void journald_gets_large_records(void **state)
 	close(fd);
 }
 
+static const char *as_ocsf(const ema_event *event, const char *form, size_t *length)
+{
+	static const char text[] = "{\"class_uid\":3002}";
+	(void)event;
+	*length = sizeof text - 1;
+	return strcmp(form, "ocsf") ? NULL : text;
+}
+
+/* AUD-49: the text may be the event of OCSF; where that cannot be made, the record is not taken. */
+static void the_text_may_be_ocsf(void **state)
+{
+	(void)state;
+	struct setting settings[] = { { "path", socket_path, 0 }, { "message", "ocsf", 0 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	int fd = listen_unix(), elements = 0;
+	ema_instance *self = open_sink(ops, &conf);
+	struct made made;
+	event_make(&made, "n", "v");
+	assert_int_equal(ops->record(self, &made.event), EMA_OUT_OF_MEMORY);
+	made.event.render = as_ocsf;
+	assert_int_equal(ops->record(self, &made.event), EMA_OK);
+	receive(fd);
+	assert_string_equal(parse_5424(received, &elements), "{\"class_uid\":3002}");
+	buffer_free(&made.line);
+	ops->close(self);
+	close(fd);
+}
+
 static void mistakes_are_told(void **state)
 {
 	(void)state;
@@ -582,6 +610,7 @@ int main(void)
 		cmocka_unit_test(tls_verifies_the_server),
 		cmocka_unit_test(journald_gets_fields),
 		cmocka_unit_test(journald_gets_large_records),
+		cmocka_unit_test(the_text_may_be_ocsf),
 		cmocka_unit_test(mistakes_are_told),
 	};
 	return cmocka_run_group_tests(tests, begin, end);
