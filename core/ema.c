@@ -417,3 +417,14 @@ int ema_audit_verify(const char *path, const char *state_dir, char **out)
 	*out = buffer_take(&report);
 	return *out ? code : EMA_OUT_OF_MEMORY;
 }
+
+int ema_audit_subject(const char *path, const char *state_dir, const char *subject, int (*take)(void *data, const char *line, size_t length),
+                      void *data, char **out)
+{
+	if (!path || !subject || !*subject || !take || !out)
+		return EMA_BAD_REQUEST;
+	struct buffer report = BUFFER_INIT(1024 * 1024);
+	int code = audit_subject(path, state_dir, subject, take, data, &report);
+	*out = buffer_take(&report);
+	return *out ? code : EMA_OUT_OF_MEMORY;
+}

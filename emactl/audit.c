@@ -5,7 +5,7 @@
 
 #include "emactl.h"
 
-#define LINE_MOST (256 * 1024)
+#define LINE_MOST (2 * 1024 * 1024)
 
 static int verify(const struct options *options, const char *path)
 {
@@ -43,6 +43,36 @@ static void show_row(struct json_object *record)
 	putchar('\n');
 }
 
+static int take_line(void *data, const char *line, size_t length)
+{
+	struct json_object *all = data;
+	if (!all)
+		return fwrite(line, 1, length, stdout) != length || putchar('\n') == EOF;
+	char *text = must(strndup(line, length));
+	struct json_object *record = json_tokener_parse(text);
+	free(text);
+	return json_object_array_add(all, must(record));
+}
+
+/* The lines as they are, for whoever asked for what is known of them; what cannot be known goes to standard error. */
+static int subject(const struct options *options, const char *who, const char *path)
+{
+	char *report = NULL;
+	struct json_object *all = options->json ? must(json_object_new_array()) : NULL;
+	int code = ema_audit_subject(path, options->state, who, take_line, all, &report);
+	must(report);
+	if (all) {
+		struct json_object *object = must(json_object_new_object());
+		json_object_object_add(object, "records", all);
+		json_add(object, "report", report);
+		print_json(object);
+	} else {
+		fputs(report, stderr);
+	}
+	ema_text_free(report);
+	return code == EMA_OK && !fflush(stdout) ? STATUS_FINE : STATUS_USAGE;
+}
+
 static int show(const struct options *options, const char *path)
 {
 	FILE *file = !strcmp(path, "-") ? stdin : fopen(path, "re");
@@ -62,7 +92,15 @@ static int show(const struct options *options, const char *path)
 			complain("%s:%zu: this line is no record; `emactl audit verify` says what is wrong", path, number);
 			status = STATUS_DENY;
 			json_object_put(record);
-		} else if (all) {
+			continue;
+		}
+		struct json_object *raw = NULL;
+		if (json_object_object_get_ex(record, "raw_data", &raw)) { /* of OCSF: the record is in it */
+			struct json_object *inner = json_tokener_parse(json_object_get_string(raw));
+			json_object_put(record);
+			record = inner;
+		}
+		if (all) {
 			json_object_array_add(all, record);
 		} else {
 			show_row(record);
@@ -88,5 +126,7 @@ int command_audit(const struct options *options, int count, char **words)
 		return verify(options, words[1]);
 	if (count == 2 && !strcmp(words[0], "show"))
 		return show(options, words[1]);
-	return complain("audit takes `verify FILE` or `show FILE`");
+	if (count == 3 && !strcmp(words[0], "subject"))
+		return subject(options, words[1], words[2]);
+	return complain("audit takes `verify FILE`, `show FILE` or `subject SUBJECT FILE`");
 }

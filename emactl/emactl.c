@@ -18,8 +18,8 @@ static const struct {
 	  "decide a credential without using it up, and say why" },
 	{ "plugins", command_plugins, "[--json]", "list what is installed" },
 	{ "onboard", command_onboard, "PROVIDER|CLIENT --service S [--json]", "what to type into an IdP or a client, byte for byte" },
-	{ "audit", command_audit, "verify FILE [--state DIR] [--json] | show FILE [--json]",
-	  "check the chain of an audit file, or show it" },
+	{ "audit", command_audit, "verify FILE [--state DIR] [--json] | show FILE [--json] |\n                 subject SUBJECT FILE [--state DIR] [--json]",
+	  "check the chain of an audit file, show it, or what it has of one person" },
 	{ "__complete", command_complete, NULL, NULL },
 };
 #define COMMANDS (sizeof commands / sizeof *commands)

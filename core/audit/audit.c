@@ -40,15 +40,9 @@ int wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t real)
 
 void audit_pseudonym(const struct audit *audit, const char *text, char out[AUDIT_PSEUDONYM])
 {
-	unsigned char hash[CHAIN_HASH];
-	char encoded[CHAIN_TEXT];
-	if (keys_pseudonym(&audit->keys, text, hash)) {
-		memcpy(out, "unknown", 8); /* never the name itself */
-		return;
-	}
-	base64url_encode(hash, CHAIN_HASH, encoded);
-	memcpy(out, encoded, AUDIT_PSEUDONYM - 1);
-	out[AUDIT_PSEUDONYM - 1] = 0;
+	salt_hold(&audit->keys);
+	salt_pseudonym(&audit->keys, text, out);
+	salt_let_go(&audit->keys);
 }
 
 void audit_fingerprint(const char *text, size_t length, char out[AUDIT_FINGERPRINT])
@@ -309,6 +303,7 @@ void audit_reopen(struct audit *audit)
 {
 	pthread_mutex_lock(&audit->lock);
 	audit->reopen = 1;
+	audit->salt_at = 0; /* somebody may have removed it */
 	for (size_t i = 0; i < audit->sink_count; i++)
 		audit->sinks[i]->reopen = 1;
 	pthread_cond_signal(&audit->work);
@@ -520,6 +515,8 @@ int audit_new(const struct audit_settings *settings, struct audit **out, struct 
 	audit->clock = settings->clock;
 	audit->log = settings->log;
 	audit->durability_disk = settings->durability_disk;
+	audit->pseudonym_period = settings->pseudonym_period;
+	audit->salt_at = real_ms() + SALT_MS;
 	audit->process = getpid();
 	audit->merged = 1; /* what an earlier process left */
 	conditions(audit);
@@ -528,7 +525,7 @@ int audit_new(const struct audit_settings *settings, struct audit **out, struct 
 		result = audit->folder ? folders(audit, failure) : failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for audit");
 	}
 	if (result == EMA_OK)
-		result = keys_open(audit->folder, &audit->keys, failure);
+		result = keys_open(audit->folder, settings->pseudonym_period, clock_wall(audit->clock), &audit->keys, failure);
 	if (result == EMA_OK)
 		result = own_channel(audit, settings, bytes, failure);
 	if (result == EMA_OK && audit->folder)

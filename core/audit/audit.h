@@ -19,6 +19,7 @@ struct audit_settings {
 	const char *state_dir;  /* NULL: the queue is memory */
 	size_t spool_bytes;     /* 0: 8 MiB */
 	int durability_disk;    /* synced before the answer leaves */
+	int64_t pseudonym_period; /* milliseconds after which pseudonyms are made with a new salt; 0: never */
 	const char *writer;     /* NULL: made of host name and process */
 };
 
@@ -106,11 +107,18 @@ void audit_fingerprint(const char *text, size_t length, char out[AUDIT_FINGERPRI
 #define AUDIT_ID 37
 void audit_id(const struct clock *clock, char out[AUDIT_ID]);
 
+struct buffer;
 /*
  * Reads an audit file and its rotated siblings and checks their chains; with a state_dir also the seals of checkpoints, and the
  * end of each chain. EMA_OK, EMA_DENIED (something does not hold), EMA_CONFIG (no such file). The report is appended.
  */
-struct buffer;
 int audit_verify(const char *path, const char *state_dir, struct buffer *report);
+/*
+ * Gives take() each line of these files that is about a subject: provider/tenant/sub, or a name alone for any provider, also as
+ * actor or person; in plain, or as a pseudonym under a salt of state_dir (NULL: none). take answers 0 to go on. EMA_OK, EMA_CONFIG,
+ * EMA_OUT_OF_MEMORY.
+ */
+int audit_subject(const char *path, const char *state_dir, const char *subject, int (*take)(void *data, const char *line, size_t length), void *data,
+                  struct buffer *report);
 
 #endif

@@ -11,9 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/core_names.h>
 #include <openssl/hmac.h>
-#include <openssl/params.h>
 
 #include "base64url.h"
 #include "secret.h"
@@ -41,7 +39,7 @@ int chain_key(const char *folder, const char *name, unsigned char out[32])
 }
 
 /* Written whole under another name and linked, so that of several processes one makes it and all have the same. */
-static int make_key(const char *folder, const char *name, unsigned char out[32], struct failure *failure)
+int chain_make_key(const char *folder, const char *name, unsigned char out[32], struct failure *failure)
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
 	unsigned char key[32];
@@ -66,7 +64,7 @@ static int make_key(const char *folder, const char *name, unsigned char out[32],
 	return EMA_OK;
 }
 
-static int key_id(const EVP_MD *sha256, const char *label, const unsigned char key[32], char out[CHAIN_KEY_ID])
+int chain_id_of(const EVP_MD *sha256, const char *label, const unsigned char key[32], char out[CHAIN_KEY_ID])
 {
 	unsigned char text[64], hash[32];
 	char encoded[CHAIN_TEXT];
@@ -85,35 +83,25 @@ static int key_id(const EVP_MD *sha256, const char *label, const unsigned char k
 
 int chain_key_id(const EVP_MD *sha256, const unsigned char key[32], char out[CHAIN_KEY_ID])
 {
-	return key_id(sha256, "ema seal ", key, out);
+	return chain_id_of(sha256, "ema seal ", key, out);
 }
 
-int keys_open(const char *folder, struct keys *out, struct failure *failure)
+int keys_open(const char *folder, int64_t period, int64_t now, struct keys *out, struct failure *failure)
 {
 	int result = EMA_OK;
-	EVP_MAC *mac = NULL;
-	char digest[] = "SHA256";
-	OSSL_PARAM parameters[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end() };
 	memset(out, 0, sizeof *out);
-	if (folder) {
-		if ((result = make_key(folder, "salt", out->salt, failure)) != EMA_OK || (result = make_key(folder, "key", out->seal, failure)) != EMA_OK)
-			goto fail;
-	} else if (getrandom(out->salt, 32, 0) != 32 || getrandom(out->seal, 32, 0) != 32) {
-		result = failure_set(failure, EMA_CONFIG, "the system gave no random bytes");
-		goto fail;
-	}
+	out->opened = !pthread_rwlock_init(&out->exchange, NULL);
 	out->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	out->pseudonym = mac ? EVP_MAC_CTX_new(mac) : NULL;
-	EVP_MAC_free(mac);
-	if (!out->sha256 || !out->pseudonym || !EVP_MAC_init(out->pseudonym, out->salt, 32, parameters) ||
-	    key_id(out->sha256, "ema salt ", out->salt, out->salt_id) || chain_key_id(out->sha256, out->seal, out->seal_id)) {
+	if (!out->sha256)
 		result = failure_set(failure, EMA_OUT_OF_MEMORY, "SHA-256 cannot be had");
-		goto fail;
-	}
-	return EMA_OK;
-fail:
-	keys_close(out);
+	else if (folder)
+		result = chain_make_key(folder, "key", out->seal, failure);
+	else if (getrandom(out->seal, 32, 0) != 32)
+		result = failure_set(failure, EMA_CONFIG, "the system gave no random bytes");
+	if (result == EMA_OK)
+		result = salt_refresh(folder, period, now, out, failure);
+	if (result == EMA_OK && chain_key_id(out->sha256, out->seal, out->seal_id))
+		result = failure_set(failure, EMA_OUT_OF_MEMORY, "SHA-256 cannot be had");
 	return result;
 }
 
@@ -121,17 +109,9 @@ void keys_close(struct keys *keys)
 {
 	EVP_MAC_CTX_free(keys->pseudonym);
 	EVP_MD_free(keys->sha256);
+	if (keys->opened)
+		pthread_rwlock_destroy(&keys->exchange);
 	secret_wipe(keys, sizeof *keys);
-}
-
-int keys_pseudonym(const struct keys *keys, const char *text, unsigned char out[CHAIN_HASH])
-{
-	size_t length = 0;
-	EVP_MAC_CTX *mac = EVP_MAC_CTX_dup(keys->pseudonym);
-	int good = mac && EVP_MAC_update(mac, (const unsigned char *)text, strlen(text)) && EVP_MAC_final(mac, out, &length, CHAIN_HASH) &&
-		   length == CHAIN_HASH;
-	EVP_MAC_CTX_free(mac);
-	return good ? 0 : -1;
 }
 
 int chain_seal(const unsigned char key[32], const char *writer, uint64_t count, const char *head, char out[CHAIN_TEXT])

@@ -2,6 +2,7 @@
 #ifndef AUDIT_CHAIN_H
 #define AUDIT_CHAIN_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,18 +16,28 @@
 #define CHAIN_KEY_ID 9
 #define CHAIN_WRITER 128
 
+#define SALT_PSEUDONYM 23
+
 struct keys {
-	unsigned char salt[32], seal[32];
+	unsigned char seal[32];
 	char salt_id[CHAIN_KEY_ID], seal_id[CHAIN_KEY_ID];
 	EVP_MD *sha256;
+	int opened;
+	pthread_rwlock_t exchange; /* of the salt: its id and the keyed hash */
 	EVP_MAC_CTX *pseudonym;
 };
 
-/* folder NULL: made for this process alone. */
-int keys_open(const char *folder, struct keys *out, struct failure *failure);
+/* folder NULL: made for this process alone. period in milliseconds; 0: a salt is never exchanged. */
+int keys_open(const char *folder, int64_t period, int64_t now, struct keys *out, struct failure *failure);
 void keys_close(struct keys *keys);
-/* HMAC-SHA-256 under the salt; 0 or -1. */
-int keys_pseudonym(const struct keys *keys, const char *text, unsigned char out[CHAIN_HASH]);
+/* Takes the salt that is in the folder now: a new one if it is older than the period, or if there is none. */
+int salt_refresh(const char *folder, int64_t period, int64_t now, struct keys *keys, struct failure *failure);
+/* Between these the salt and its id stay the same. */
+int salt_hold(const struct keys *keys);
+void salt_let_go(const struct keys *keys);
+/* HMAC-SHA-256 under the salt that is held. 0, or -1 and "unknown". */
+int salt_pseudonym(const struct keys *keys, const char *text, char out[SALT_PSEUDONYM]);
+int salt_pseudonym_of(const unsigned char salt[32], const char *text, char out[SALT_PSEUDONYM]);
 /* The keyed hash of a checkpoint. Another process with the same key file computes the same. */
 int chain_seal(const unsigned char key[32], const char *writer, uint64_t count, const char *head, char out[CHAIN_TEXT]);
 int chain_step(const EVP_MD *sha256, const unsigned char before[CHAIN_HASH], const char *line, size_t length, unsigned char after[CHAIN_HASH]);
@@ -57,6 +68,10 @@ void chain_save(const struct chain *chain, const struct spool_cursor *at);
 int chain_head(const char *folder, const char *writer, uint64_t *number, char out[CHAIN_TEXT]);
 /* Reads the key file of a folder that exists. 0 or -1. */
 int chain_key(const char *folder, const char *name, unsigned char out[32]);
+/* The same, made if there is none. */
+int chain_make_key(const char *folder, const char *name, unsigned char out[32], struct failure *failure);
+/* The id of a key: of its hash with the label. 0 or -1. */
+int chain_id_of(const EVP_MD *sha256, const char *label, const unsigned char key[32], char out[CHAIN_KEY_ID]);
 int chain_key_id(const EVP_MD *sha256, const unsigned char key[32], char out[CHAIN_KEY_ID]);
 
 #endif

@@ -458,12 +458,31 @@ static void tell_merged(struct audit *audit)
 	audit->merged = left;
 }
 
+/* Removed or exchanged by another process, or by us: pseudonyms are under the new one from here on. */
+static void look_after_salt(struct audit *audit)
+{
+	struct failure failure = FAILURE_INIT;
+	char before[CHAIN_KEY_ID];
+	memcpy(before, audit->keys.salt_id, sizeof before);
+	audit->salt_at = real_ms() + SALT_MS;
+	pthread_mutex_unlock(&audit->lock);
+	int result = salt_refresh(audit->folder, audit->pseudonym_period, clock_wall(audit->clock), &audit->keys, &failure);
+	pthread_mutex_lock(&audit->lock);
+	struct audit_field fields[] = { { .name = "before", .type = AUDIT_TEXT, .text = before } };
+	if (result != EMA_OK)
+		log_printf(&audit->log, LOG_LEVEL_ERROR, "audit: the salt of the pseudonyms stays: %s", failure.text);
+	else if (strcmp(before, audit->keys.salt_id))
+		append_own(audit, "salt-changed", NOTICE_INFO, 0, fields, 1);
+}
+
 static void housekeeping(struct audit *audit)
 {
 	if (audit->torn)
 		audit->torn = append_own(audit, "spool-torn", NOTICE_ALERT, 0, NULL, 0) != 0;
 	if (audit->merged)
 		tell_merged(audit);
+	if (real_ms() >= audit->salt_at)
+		look_after_salt(audit);
 	if (!audit->failing && (audit->failing_since || audit->refused))
 		tell_recovered(audit);
 	for (size_t i = 0; i < audit->sink_count; i++) {

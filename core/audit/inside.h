@@ -16,6 +16,7 @@
 #define INTERNAL_PART 8            /* one part of so many of the spool is for the records of audit itself */
 #define CHECKPOINT_RECORDS 1000
 #define CHECKPOINT_MS 60000
+#define SALT_MS 60000
 #define RETRY_LEAST_MS 100
 #define RETRY_MOST_MS 5000
 #define FLUSH_MS 2000
@@ -53,6 +54,7 @@ struct audit {
 	struct log log;
 	char *folder;               /* state_dir; NULL: memory */
 	int durability_disk;
+	int64_t pseudonym_period, salt_at; /* salt_at: when it is looked after again, real monotonic ms */
 	pid_t process;
 	struct keys keys;
 	pthread_mutex_t lock;

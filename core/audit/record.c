@@ -54,7 +54,7 @@ static void put_value(const struct audit *audit, struct buffer *out, const char 
 		put_cut(out, text, most);
 		return;
 	}
-	audit_pseudonym(audit, text, pseudonym);
+	salt_pseudonym(&audit->keys, text, pseudonym);
 	put_bytes(out, pseudonym, strlen(pseudonym));
 }
 
@@ -99,12 +99,12 @@ static int left_out(const struct audit_field *field)
 	return (field->type == AUDIT_TEXT && !field->text) || (field->type == AUDIT_LIST && field->list_count && !field->list);
 }
 
-int record_encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out)
+static int encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out)
 {
 	char id[AUDIT_ID];
 	for (size_t row = 0; row < sizeof caps / sizeof *caps; row++) {
 		buffer_clear(out);
-		unsigned char head[3] = { RECORD_SCHEMA, (unsigned char)(event->severity & 7), (unsigned char)flags };
+		unsigned char head[3] = { RECORD_FORM, (unsigned char)(event->severity & 7), (unsigned char)flags };
 		buffer_append(out, head, sizeof head);
 		put_number(out, event->time);
 		put_number(out, clock_wall(audit->clock));
@@ -112,6 +112,7 @@ int record_encode(const struct audit *audit, const struct audit_event *event, un
 		put_bytes(out, id, strlen(id));
 		put_cut(out, event->kind, 64);
 		put_cut(out, event->request ? event->request : "", IDS_CAP);
+		put_bytes(out, audit->keys.salt_id, strlen(audit->keys.salt_id));
 		size_t kept = 0;
 		for (size_t i = 0; i < event->field_count && kept < RECORD_FIELDS; i++)
 			if (!left_out(&event->fields[i])) {
@@ -124,6 +125,14 @@ int record_encode(const struct audit *audit, const struct audit_event *event, un
 			return -1; /* not the room: the memory */
 	}
 	return -1;
+}
+
+int record_encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out)
+{
+	salt_hold(&audit->keys); /* all pseudonyms of a record are under the salt that it names */
+	int result = encode(audit, event, flags, out);
+	salt_let_go(&audit->keys);
+	return result;
 }
 
 /* ---- Out of the spool ---- */
@@ -345,17 +354,19 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 	struct reader reader = { bytes, length, 0 };
 	const unsigned char *head = take(&reader, 3);
 	char before[CHAIN_TEXT], time[CLOCK_TEXT];
-	size_t id_length = 0, kind_length = 0, request_length = 0;
+	size_t id_length = 0, kind_length = 0, request_length = 0, salt_length = 0;
 	r->number = chain->cursor.number + 1;
 	memcpy(r->writer, chain->writer, sizeof r->writer);
 	r->event.time = take_number(&reader);
 	int64_t logged = take_number(&reader);
 	const char *id = take_bytes(&reader, &id_length), *kind = take_bytes(&reader, &kind_length), *request = take_bytes(&reader, &request_length);
-	if (!head || !id || !kind || !request) {
+	const char *salt = take_bytes(&reader, &salt_length);
+	if (!head || head[0] != RECORD_FORM || !id || !kind || !request || !salt) {
+		reader.bad = 1;
 		kind = "unreadable";
 		kind_length = strlen(kind);
-		id = request = "";
-		id_length = request_length = 0;
+		id = request = salt = "";
+		id_length = request_length = salt_length = 0;
 	}
 	r->event.severity = head ? head[1] : 1;
 	chain_before(chain, before);
@@ -379,7 +390,7 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 		checkpoint(r, chain, before);
 	for (size_t i = 0; i < RECORD_FIELDS && reader.left && !reader.bad; i++)
 		render_field(r, &reader);
-	frame_text(r, "salt", chain->keys->salt_id, strlen(chain->keys->salt_id));
+	frame_text(r, "salt", salt, salt_length);
 	if (!r->text.failed && !r->parts.failed)
 		put_line(r);
 	int failed = r->line.failed || r->text.failed || r->parts.failed;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +16,12 @@
 #include "canonical.h"
 #include "chain.h"
 #include "ema/version.h"
+#include "files.h"
 #include "json.h"
 #include "ocsf.h"
 #include "record.h"
 #include "secret.h"
 
-#define FILES_MOST 1000
 #define WRITERS_MOST 1024
 #define FINDINGS_MOST 100 /* that are written out */
 #define GAPS_MOST 64      /* of a writer, that wait for the record which declares them */
@@ -272,35 +271,16 @@ static void check_end(struct verify *v)
 	}
 }
 
-/* audit.jsonl.2 is older than audit.jsonl.1; with dates, names sort as they are. The one without a suffix is the newest. */
-static int older_first(const void *a, const void *b)
-{
-	const char *x = *(char *const *)a, *y = *(char *const *)b;
-	size_t same = 0;
-	while (x[same] && x[same] == y[same])
-		same++;
-	if (!x[same] || !y[same])
-		return x[same] ? -1 : y[same] ? 1 : 0;
-	const char *p = strrchr(x, '.'), *q = strrchr(y, '.');
-	char *p_end = NULL, *q_end = NULL;
-	unsigned long m = p ? strtoul(p + 1, &p_end, 10) : 0, n = q ? strtoul(q + 1, &q_end, 10) : 0;
-	if (p && q && !*p_end && !*q_end && p_end != p + 1 && q_end != q + 1 && m < 100000 && n < 100000)
-		return m > n ? -1 : m < n ? 1 : 0;
-	return strcmp(x, y);
-}
-
 int audit_verify(const char *path, const char *state_dir, struct buffer *report)
 {
 	struct verify v = { .report = report, .folder = state_dir };
-	char pattern[PATH_MAX];
-	char *files[FILES_MOST] = { NULL };
-	size_t count = 0;
-	glob_t found = { .gl_pathc = 0 };
+	struct files files;
 	int result = EMA_CONFIG;
 	if (access(path, R_OK)) {
 		buffer_printf(report, "%s: %s\n", path, strerror(errno));
 		return EMA_CONFIG;
 	}
+	files_find(path, &files);
 	v.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	v.writers = calloc(WRITERS_MOST, sizeof *v.writers);
 	if (!v.sha256 || !v.writers) {
@@ -308,26 +288,13 @@ int audit_verify(const char *path, const char *state_dir, struct buffer *report)
 		goto done;
 	}
 	v.has_key = state_dir && !chain_key(state_dir, "key", v.key) && !chain_key_id(v.sha256, v.key, v.key_id);
-	size_t n = 0;
-	for (const char *c = path; *c && n + 4 < sizeof pattern; c++) {
-		if (strchr("*?[\\", *c))
-			pattern[n++] = '\\';
-		pattern[n++] = *c;
-	}
-	memcpy(pattern + n, ".*", 3);
-	files[count++] = (char *)(uintptr_t)path;
-	if (!glob(pattern, GLOB_NOSORT, NULL, &found))
-		for (size_t i = 0; i < found.gl_pathc && count < FILES_MOST; i++)
-			files[count++] = found.gl_pathv[i];
-	qsort(files, count, sizeof *files, older_first);
-	for (size_t i = 0; i < count; i++) {
-		size_t length = strlen(files[i]);
-		if (length > 3 && (!strcmp(files[i] + length - 3, ".gz") || !strcmp(files[i] + length - 3, ".xz"))) {
-			buffer_printf(report, "note: %s is compressed and was not read\n", files[i]);
+	for (size_t i = 0; i < files.count; i++) {
+		if (files_compressed(files.list[i])) {
+			buffer_printf(report, "note: %s is compressed and was not read\n", files.list[i]);
 			continue;
 		}
-		if (check_file(&v, files[i])) {
-			buffer_printf(report, "%s: %s\n", files[i], strerror(errno));
+		if (check_file(&v, files.list[i])) {
+			buffer_printf(report, "%s: %s\n", files.list[i], strerror(errno));
 			goto done;
 		}
 	}
@@ -342,7 +309,7 @@ int audit_verify(const char *path, const char *state_dir, struct buffer *report)
 	result = v.findings ? EMA_DENIED : EMA_OK;
 done:
 	secret_wipe(v.key, sizeof v.key);
-	globfree(&found);
+	files_free(&files);
 	EVP_MD_free(v.sha256);
 	free(v.writers);
 	return result;

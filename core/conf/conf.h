@@ -211,6 +211,7 @@ struct conf {
 	struct conf_fetch fetch;
 	int64_t spool_bytes;
 	int durability_disk;
+	int64_t pseudonym_period;        /* milliseconds; 0: never */
 	struct conf_provider *providers; size_t provider_count;
 	struct conf_directory *directories; size_t directory_count;
 	struct conf_guard *guards; size_t guard_count;

@@ -268,6 +268,7 @@ static const struct conf_key top_keys[] = {
 	{ "fetch", KEY_GROUP, FORM_ANY, 0, AT(conf, fetch), 0, 0, NULL, NULL, &section_fetch, "how discovery documents and keys are fetched" },
 	{ "spool_size", KEY_SIZE, FORM_ANY, 0, AT(conf, spool_bytes), MIB, 1024 * MIB, "8MiB", NULL, NULL, "audit records that wait for their sinks" },
 	{ "durability", KEY_WORD, FORM_ANY, 0, AT(conf, durability_disk), 0, 0, "process", durability_words, NULL, "what an audit record survives before the answer leaves" },
+	{ "pseudonym_period", KEY_DURATION, FORM_ANY, 0, AT(conf, pseudonym_period), DAY, 3660 * DAY, NULL, NULL, NULL, "time after which audit makes pseudonyms with a new salt; default: never" },
 	{ "providers", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_provider, "identity providers" },
 	{ "directories", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_directory, "directories" },
 	{ "guards", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_guard, "guards" },

@@ -195,7 +195,8 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 	struct failure failure = FAILURE_INIT;
 	if (!context->audit && !context->observer) {
 		struct audit_settings settings = { .clock = &context->clock, .log = context->log, .state_dir = conf->state_dir,
-			                           .spool_bytes = (size_t)conf->spool_bytes, .durability_disk = conf->durability_disk };
+			                           .spool_bytes = (size_t)conf->spool_bytes, .durability_disk = conf->durability_disk,
+			                           .pseudonym_period = conf->pseudonym_period };
 		if (audit_new(&settings, &context->audit, &failure))
 			return cannot(findings, "E-STATE", state_node(conf), &failure);
 		audit_notice(context->audit, &context->notice);

@@ -97,6 +97,15 @@ void ema_text_free(char *text);
  */
 int ema_audit_verify(const char *path, const char *state_dir, char **out);
 
+/*
+ * The records of one subject in these files: take() is given each as its line, without the newline, and answers 0 to go on.
+ * subject is provider/tenant/sub, or a name alone, of any provider, and then also as actor or person. Pseudonyms are compared under each
+ * salt that is still in state_dir (NULL: plain names alone). EMA_OK or EMA_CONFIG; *out says how many, and what could not be
+ * looked at: free it with ema_text_free().
+ */
+int ema_audit_subject(const char *path, const char *state_dir, const char *subject, int (*take)(void *data, const char *line, size_t length),
+                      void *data, char **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "test.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -744,6 +745,165 @@ static void a_forked_child_gets_an_error(void **state)
 	audit_free(audit, 1000);
 }
 
+/* ---- Salts, and who is found ---- */
+
+static void about(struct audit *audit, const char *provider, const char *subject, const char *person)
+{
+	struct audit_field fields[] = { { .name = "provider", .type = AUDIT_TEXT, .text = provider },
+		                        { .name = "subject", .type = AUDIT_TEXT, .text = subject, .personal = 1 },
+		                        { .name = "person", .type = AUDIT_TEXT, .text = person, .personal = 1 } };
+	struct audit_event event = { .kind = "decision", .severity = 6, .fields = fields, .field_count = 3 };
+	assert_int_equal(audit_append(audit, &event, 1, soon(1000), NULL), EMA_OK);
+}
+
+static int count_line(void *data, const char *line, size_t length)
+{
+	(void)line;
+	(void)length;
+	++*(int *)data;
+	return 0;
+}
+
+static void assert_found(const char *path, const char *folder, const char *subject, int want, const char *says)
+{
+	struct buffer report = BUFFER_INIT(65536);
+	int count = 0;
+	assert_int_equal(audit_subject(path, folder, subject, count_line, &count, &report), EMA_OK);
+	if (count != want || (says && !strstr(report.data, says)))
+		fail_msg("%s: %d records, wanted %d and \"%s\": %s", subject, count, want, says ? says : "", report.data);
+	buffer_free(&report);
+}
+
+/* Whole lines of a sink, as a file. */
+static void write_file(const struct kept *kept, const char *path)
+{
+	FILE *out = fopen(path, "we");
+	assert_non_null(out);
+	assert_int_equal(fwrite(kept->lines.data, 1, kept->lines.length, out), kept->lines.length);
+	fclose(out);
+}
+
+/*
+ * AUD-37 AUD-62 AUD-65 AUD-66: inside the period a person has one pseudonym, after it another, under a salt that the record names;
+ * all records of a person are found, and when a salt is destroyed those under it cannot be, while the chain holds.
+ */
+static void salts_change_and_go(void **state)
+{
+	(void)state;
+	const int64_t day = 86400000;
+	char folder[256], path[400], salt[400], old[512], first[AUDIT_PSEUDONYM], second[AUDIT_PSEUDONYM], third[AUDIT_PSEUDONYM];
+	static const char *const forms[] = { NULL, "ocsf" };
+	for (size_t form = 0; form < 2; form++) {
+		struct kept kept;
+		make_scratch(folder, sizeof folder);
+		kept_init(&kept);
+		kept.form = forms[form];
+		struct audit_sink sink = sink_of("a", &kept, 1);
+		struct audit_settings settings = { .clock = &clock_system, .state_dir = folder, .writer = "w", .pseudonym_period = 30 * day };
+		snprintf(path, sizeof path, "%s/audit.jsonl", folder);
+		snprintf(salt, sizeof salt, "%s/audit/salt", folder);
+		struct audit *audit = NULL;
+		for (int run = 0; run < 2; run++) { /* a restart inside of the period changes nothing */
+			assert_int_equal(audit_new(&settings, &audit, NULL), EMA_OK);
+			audit_sinks(audit, &sink, 1, NULL);
+			audit_pseudonym(audit, "00u-ann", run ? second : first);
+			about(audit, "okta", "00u-ann", "ann@acme.example");
+			about(audit, "okta", "00u-bob", "bob@acme.example");
+			if (!run)
+				audit_free(audit, 5000);
+		}
+		assert_string_equal(first, second);
+		/* Older than the period; and the process that runs notices. */
+		struct timespec times[2] = { { time(NULL) - 31 * 86400, 0 }, { time(NULL) - 31 * 86400, 0 } };
+		assert_int_equal(utimensat(AT_FDCWD, salt, times, 0), 0);
+		audit_reopen(audit);
+		for (int i = 0; i < 2000 && !strcmp(first, second); i++) {
+			pause_ms(5);
+			audit_pseudonym(audit, "00u-ann", second);
+		}
+		assert_string_not_equal(first, second);
+		about(audit, "okta", "00u-ann", "ann@acme.example");
+		about(audit, "contractors", "00u-ann", NULL);
+		audit_drain(audit, 120000);
+		/* Removed: another one is made. */
+		assert_int_equal(unlink(salt), 0);
+		audit_reopen(audit);
+		memcpy(third, second, sizeof third);
+		for (int i = 0; i < 2000 && !strcmp(third, second); i++) {
+			pause_ms(5);
+			audit_pseudonym(audit, "00u-ann", third);
+		}
+		assert_string_not_equal(third, second);
+		about(audit, "okta", "00u-ann", NULL);
+		audit_free(audit, 5000);
+		write_file(&kept, path);
+		assert_true(kept_has(&kept, "salt-changed"));
+		assert_false(kept_has(&kept, "ann"));
+		/* 2 under the first salt, 2 under the second, which is gone, 1 under the third. */
+		assert_found(path, folder, "00u-ann", 3, "under a salt that is not there");
+		assert_found(path, folder, "okta/-/00u-ann", 3, "3 of this subject");
+		assert_found(path, folder, "contractors/-/00u-ann", 0, "0 of this subject");
+		assert_found(path, folder, "okta/t/00u-ann", 0, NULL);
+		assert_found(path, folder, "ann@acme.example", 2, NULL);
+		assert_found(path, folder, "00u-eve", 0, NULL);
+		assert_found(path, NULL, "00u-ann", 0, NULL);
+		assert_found(path, folder, first, 2, NULL); /* who has the pseudonym alone */
+		snprintf(old, sizeof old, "%s/audit", folder);
+		DIR *dir = opendir(old);
+		assert_non_null(dir);
+		int aside = 0;
+		for (struct dirent *entry; (entry = readdir(dir));)
+			if (!strncmp(entry->d_name, "salt.", 5)) {
+				snprintf(old, sizeof old, "%s/audit/%.40s", folder, entry->d_name);
+				aside++;
+			}
+		closedir(dir);
+		assert_int_equal(aside, 1);
+		assert_int_equal(unlink(old), 0);
+		assert_found(path, folder, "00u-ann", 1, "under a salt that is not there");
+		struct buffer report = BUFFER_INIT(65536);
+		if (audit_verify(path, folder, &report) != EMA_OK)
+			fail_msg("%s", report.data);
+		buffer_free(&report);
+		kept_free(&kept);
+		remove_tree(folder);
+	}
+	struct buffer report = BUFFER_INIT(4096);
+	int count = 0;
+	assert_int_equal(audit_subject("/nonexistent/audit", NULL, "x", count_line, &count, &report), EMA_CONFIG);
+	buffer_free(&report);
+}
+
+/* AUD-66: plain names, hostile lines, and lists. */
+static void lines_are_searched(void **state)
+{
+	(void)state;
+	static const struct { const char *line, *subject; int want; } cases[] = {
+		{ "{\"subject\":\"ann\"}", "ann", 1 },
+		{ "{\"person\":\"ann\"}", "ann", 1 },
+		{ "{\"reason\":\"ann\"}", "ann", 0 },
+		{ "{\"actor\":[\"x\",\"ann\"]}", "ann", 1 },
+		{ "{\"subject\":\"anna\"}", "ann", 0 },
+		{ "{\"subject\":\"ann\",\"provider\":\"okta\",\"tenant\":\"t\"}", "okta/t/ann", 1 },
+		{ "{\"subject\":\"ann\",\"provider\":\"okta\",\"tenant\":\"t\"}", "okta/-/ann", 0 },
+		{ "{\"raw_data\":\"{\\\"subject\\\":\\\"ann\\\"}\"}", "ann", 1 },
+		{ "{\"raw_data\":\"[]\"}", "ann", 0 },
+		{ "{\"raw_data\":7,\"subject\":\"ann\"}", "ann", 1 },
+		{ "not json", "ann", 0 }, { "[\"ann\"]", "ann", 0 }, { "", "ann", 0 }, { "{\"subject\":{\"a\":\"ann\"}}", "ann", 0 },
+	};
+	char folder[256], path[400];
+	make_scratch(folder, sizeof folder);
+	snprintf(path, sizeof path, "%s/a", folder);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		FILE *out = fopen(path, "we");
+		assert_non_null(out);
+		fprintf(out, "%s\n", cases[i].line);
+		fclose(out);
+		assert_found(path, folder, cases[i].subject, cases[i].want, NULL);
+	}
+	remove_tree(folder);
+}
+
 static void *append_many(void *data)
 {
 	for (int i = 0; i < 2000; i++)
@@ -816,6 +976,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(orphans_are_delivered),
 		cmocka_unit_test(damage_is_said),
 		cmocka_unit_test(a_forked_child_gets_an_error),
+		cmocka_unit_test(salts_change_and_go),
+		cmocka_unit_test(lines_are_searched),
 		cmocka_unit_test(threads_append_together),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,138 @@
+/* The salt of the pseudonyms: made, exchanged after a period, and taken away by whoever removes its file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+
+#include "base64url.h"
+#include "chain.h"
+#include "secret.h"
+
+/* A keyed hash, ready for a text. NULL: no memory. */
+static EVP_MAC_CTX *salt_mac(const unsigned char salt[32])
+{
+	char digest[] = "SHA256";
+	OSSL_PARAM parameters[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end() };
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *made = mac ? EVP_MAC_CTX_new(mac) : NULL;
+	EVP_MAC_free(mac);
+	if (made && !EVP_MAC_init(made, salt, 32, parameters)) {
+		EVP_MAC_CTX_free(made);
+		made = NULL;
+	}
+	return made;
+}
+
+static int salt_text(EVP_MAC_CTX *mac, const char *text, char out[SALT_PSEUDONYM])
+{
+	unsigned char hash[CHAIN_HASH];
+	char encoded[CHAIN_TEXT];
+	size_t length = 0;
+	EVP_MAC_CTX *copy = mac ? EVP_MAC_CTX_dup(mac) : NULL;
+	int good = copy && EVP_MAC_update(copy, (const unsigned char *)text, strlen(text)) && EVP_MAC_final(copy, hash, &length, CHAIN_HASH) &&
+		   length == CHAIN_HASH;
+	EVP_MAC_CTX_free(copy);
+	memcpy(out, "unknown", 8); /* never the name itself */
+	if (!good)
+		return -1;
+	base64url_encode(hash, CHAIN_HASH, encoded);
+	memcpy(out, encoded, SALT_PSEUDONYM - 1);
+	out[SALT_PSEUDONYM - 1] = 0;
+	return 0;
+}
+
+int salt_pseudonym(const struct keys *keys, const char *text, char out[SALT_PSEUDONYM])
+{
+	return salt_text(keys->pseudonym, text, out);
+}
+
+int salt_pseudonym_of(const unsigned char salt[32], const char *text, char out[SALT_PSEUDONYM])
+{
+	EVP_MAC_CTX *mac = salt_mac(salt);
+	int result = salt_text(mac, text, out);
+	EVP_MAC_CTX_free(mac);
+	return result;
+}
+
+int salt_hold(const struct keys *keys)
+{
+	return pthread_rwlock_rdlock((pthread_rwlock_t *)(uintptr_t)&keys->exchange);
+}
+
+void salt_let_go(const struct keys *keys)
+{
+	pthread_rwlock_unlock((pthread_rwlock_t *)(uintptr_t)&keys->exchange);
+}
+
+static int use_salt(struct keys *keys, const unsigned char salt[32], struct failure *failure)
+{
+	char id[CHAIN_KEY_ID];
+	if (chain_id_of(keys->sha256, "ema salt ", salt, id))
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "SHA-256 cannot be had");
+	if (keys->pseudonym && !strcmp(id, keys->salt_id))
+		return EMA_OK;
+	EVP_MAC_CTX *mac = salt_mac(salt);
+	if (!mac)
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "SHA-256 cannot be had");
+	pthread_rwlock_wrlock(&keys->exchange);
+	EVP_MAC_CTX_free(keys->pseudonym);
+	keys->pseudonym = mac;
+	memcpy(keys->salt_id, id, sizeof id);
+	pthread_rwlock_unlock(&keys->exchange);
+	return EMA_OK;
+}
+
+/* It keeps its name's key id, so that who must find a person's old records can; removing that file is the end of them. */
+static int put_aside(const char *folder, const char *path, const struct keys *keys)
+{
+	char aside[PATH_MAX], id[CHAIN_KEY_ID];
+	unsigned char salt[32];
+	int result = chain_key(folder, "salt", salt) || chain_id_of(keys->sha256, "ema salt ", salt, id) ||
+		     (size_t)snprintf(aside, sizeof aside, "%s.%s", path, id) >= sizeof aside || rename(path, aside);
+	secret_wipe(salt, sizeof salt);
+	return result ? -1 : 0;
+}
+
+int salt_refresh(const char *folder, int64_t period, int64_t now, struct keys *keys, struct failure *failure)
+{
+	char path[PATH_MAX];
+	unsigned char salt[32];
+	struct stat is;
+	int result = EMA_OK, lock = -1;
+	if (!folder) {
+		if (keys->pseudonym)
+			return EMA_OK;
+		if (getrandom(salt, 32, 0) != 32)
+			return failure_set(failure, EMA_CONFIG, "the system gave no random bytes");
+		result = use_salt(keys, salt, failure);
+		goto done;
+	}
+	if ((size_t)snprintf(path, sizeof path, "%s/audit", folder) >= sizeof path - 8)
+		return failure_set(failure, EMA_CONFIG, "state_dir is too long a path");
+	lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Several processes share the salt: one of them exchanges it, and the others find the new one. */
+	if (lock < 0 || flock(lock, LOCK_EX)) {
+		result = failure_set(failure, EMA_CONFIG, "cannot lock %s: %s", path, strerror(errno));
+		goto done;
+	}
+	snprintf(path, sizeof path, "%s/audit/salt", folder);
+	if (period > 0 && !lstat(path, &is) && now - (int64_t)is.st_mtim.tv_sec * 1000 >= period && put_aside(folder, path, keys)) {
+		result = failure_set(failure, EMA_CONFIG, "cannot put %s aside: %s", path, strerror(errno));
+		goto done;
+	}
+	if ((result = chain_make_key(folder, "salt", salt, failure)) == EMA_OK)
+		result = use_salt(keys, salt, failure);
+done:
+	if (lock >= 0)
+		close(lock);
+	secret_wipe(salt, sizeof salt);
+	return result;
+}
