@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# emactl audit, and the rules of ema-audit(7) for who watches the records.
+. "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+
+page=$srcdir/man/ema-audit.7
+# NAME, how many in a minute, and an extended regular expression.
+awk '/^replay /,/^\.Ed/' "$page" | grep -v '^\.' >"$work/rules"
+ok "there are rules" test "$(wc -l <"$work/rules")" -ge 7
+
+# record WHAT: a record in the form that EMA writes; WHAT are members between "client" and "seq".
+record() { printf '{"client":"vscode",%s,"seq":7,"time":"2026-11-23T09:30:00.123Z","v":1,"writer":"w"}\n' "$1"; }
+record '"code":"ok","kind":"decision","verdict":"permit"' >"$work/quiet"
+for code in wrong_client unknown_issuer denied expired bad_signature; do
+	record "\"code\":\"$code\",\"kind\":\"decision\",\"verdict\":\"deny\""
+done >>"$work/quiet"
+record '"kind":"chain-start","state":"new"' >>"$work/quiet"
+record '"kind":"keys-fetched"' >>"$work/quiet"
+# What a stranger writes into a value is escaped, and fires nothing.
+record '"code":"expired","kind":"decision","reason":"\"code\":\"replayed\" \"kind\":\"audit-gap\" \"kind\":\"keys-stale\",\"code\":\"subject_conflict\""' >>"$work/quiet"
+
+attack() {
+	case $1 in
+	replay) record '"code":"replayed","kind":"decision","verdict":"deny"' ;;
+	client-mismatch) record '"code":"wrong_client","kind":"decision","verdict":"deny"' ;;
+	unknown-issuer) record '"code":"unknown_issuer","kind":"decision","verdict":"deny"' ;;
+	forged) record '"code":"bad_signature","kind":"decision","verdict":"deny"' ;;
+	denied-high-risk) record '"code":"denied","kind":"decision","risk":"high","verdict":"deny"' ;;
+	denied) record '"code":"denied","kind":"decision","verdict":"deny"' ;;
+	merged) record '"code":"malformed","kind":"refusals-merged","merged":900' ;;
+	keys-stale) record '"kind":"keys-stale"' ;;
+	audit-gap) record '"kind":"audit-gap","lost":3' ;;
+	chain-lost) record '"kind":"chain-start","salt":"x","state":"unknown"' ;;
+	esac
+}
+count() { grep -cE -- "$1" "$2"; true; }
+
+# AUD-72: each rule fires on what it is for, and not on a quiet minute.
+while read -r name many pattern; do
+	for ((i = 0; i < many; i++)); do attack "$name"; done >"$work/attack"
+	ok "AUD-72 $name fires" test "$(count "$pattern" "$work/attack")" -ge "$many"
+	ok "AUD-72 $name is quiet" test "$(count "$pattern" "$work/quiet")" -lt "$many"
+done <"$work/rules"
+
+printf '%s\n' '{"kind":"decision","provider":"okta","subject":"ann","v":1}' '{"kind":"decision","provider":"okta","subject":"bob","v":1}' \
+	'{"raw_data":"{\"kind\":\"decision\",\"person\":\"ann\",\"reason\":\"inner\"}","class_uid":3002}' >"$work/trail"
+# AUD-66
+ok "AUD-66 the records of a person" emactl audit subject ann "$work/trail"
+says '"subject":"ann"'
+says '"class_uid":3002'
+says "3 records read, 2 of this subject"
+ok "and of nobody else" sh -c 'emactl audit subject ann "$1" 2>/dev/null | grep -q bob && exit 1; exit 0' sh "$work/trail"
+ok "with its provider" emactl audit subject okta/-/bob "$work/trail" --json
+says '"subject": "bob"'
+fails 2 "no file" emactl audit subject ann "$work/nothing"
+says "No such file"
+fails 2 "no subject" emactl audit subject "$work/trail"
+says "subject SUBJECT FILE"
+ok "a folder without salts" emactl audit subject ann "$work/trail" --state "$work"
+says "no salt can be read"
+ok "an event of OCSF is shown as its record" emactl audit show "$work/trail"
+says "inner"
+fails 1 "what was not written by EMA does not hold" emactl audit verify "$work/trail"
+says "the chain does not hold"
+plan
