@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "buffer.h"
+#include "entry.h"
 #include "host.h"
 
 #define NAME_MOST 64
@@ -182,7 +182,8 @@ static int take_description(struct plugin *plugin, const struct ema_plugin *thei
 
 static int load_file(const struct plugin_search *search, const char *path, const char *name, struct plugin **out, struct failure *failure)
 {
-	const struct ema_plugin *(*entry)(const struct ema_host *) = NULL;
+	entry_fn *entry = NULL;
+	const struct ema_plugin *theirs = NULL;
 	struct plugin *plugin = NULL;
 	struct link_map *opened = NULL, *from = NULL;
 	struct stat file, loaded;
@@ -212,7 +213,9 @@ static int load_file(const struct plugin_search *search, const char *path, const
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory to load %s", real);
 	}
 	plugin->users = 1;
-	int code = take_description(plugin, entry(search->host ? search->host : plugin_host()), failure);
+	int code = entry_ask(entry, search->host ? search->host : plugin_host(), &theirs, failure);
+	if (!code)
+		code = take_description(plugin, theirs, failure);
 	if (!code && name && strcmp(name, plugin->description.name))
 		code = failure_set(failure, EMA_CONFIG, "%s: calls itself \"%s\"; its file must be %s.so", real, plugin->description.name, plugin->description.name);
 	if (code) {

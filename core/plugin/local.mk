@@ -5,6 +5,7 @@ core_plugin_libplugin_la_SOURCES = \
 	core/plugin/call.c \
 	core/plugin/claims.c \
 	core/plugin/declare.c \
+	core/plugin/entry.c core/plugin/entry.h \
 	core/plugin/event.h \
 	core/plugin/host.h \
 	core/plugin/instance.c \

@@ -17,10 +17,10 @@ ok "libemacore exports what its map names, and nothing else" same "$work/map" "$
 if grep -qx ema_decide "$work/map"; then ok "the map names what ema.h and admin.h declare" same "$work/declared" "$work/map"
 else ok "the map names nothing but what ema.h and admin.h declare" test -z "$(comm -13 "$work/declared" "$work/map")"; fi
 if [ -f man/libemacore.3 ]; then ok "the manual describes what ema.h and admin.h declare" same "$work/declared" "$work/documented"; fi
-# Not the compiler's and the linker's own.
+# Not the compiler's and the linker's own, nor the one exception of HACKING.md.
 stateless() { ! state | grep .; }
-state() { objdump -t "$library" | grep -E '[[:space:]]\.(data|bss|tdata|tbss)[[:space:]]' | grep -vE 'completed\.[0-9]+$|__TMC_END__|__dso_handle|[[:space:]](_edata|_end|__bss_start)$| \.[a-z]+$'; }
-ok "libemacore has no global mutable state" stateless
+state() { objdump -t "$library" | grep -E '[[:space:]]\.(data|bss|tdata|tbss)[[:space:]]' | grep -vE 'completed\.[0-9]+$|__TMC_END__|__dso_handle|[[:space:]]plugin_entries$|[[:space:]](_edata|_end|__bss_start)$| \.[a-z]+$'; }
+ok "libemacore has no global mutable state but for the entries that it called" stateless
 
 for plugin in "$builddir"/plugins/.libs/*.so "$builddir"/plugins/*/.libs/*.so; do
 	[ -f "$plugin" ] || continue
