@@ -1,6 +1,8 @@
 /* Every call of OpenSSL fails once: what was asked for is refused then, with a code and a text, and nothing is left behind. */
 #include "test.h"
 
+#include <stdio.h>
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -47,10 +49,11 @@ static char *set_of(const char *pem, const char *public)
 	assert_true(X509_sign(certificate, pkey, EVP_PKEY_is_a(pkey, "ED25519") ? NULL : EVP_sha256()) > 0);
 	int length = i2d_X509(certificate, &der);
 	assert_true(length > 0);
-	char *text = malloc(strlen(public) + 2 * (size_t)length + 64);
-	int at = sprintf(text, "{\"keys\":[%.*s,\"x5c\":[\"", (int)strlen(public) - 1, public);
+	size_t room = strlen(public) + 2 * (size_t)length + 64;
+	char *text = malloc(room);
+	int at = snprintf(text, room, "{\"keys\":[%.*s,\"x5c\":[\"", (int)strlen(public) - 1, public);
 	at += EVP_EncodeBlock((unsigned char *)text + at, der, length);
-	sprintf(text + at, "\"]}]}");
+	snprintf(text + at, room - (size_t)at, "\"]}]}");
 	OPENSSL_free(der);
 	X509_free(certificate);
 	EVP_PKEY_free(pkey);

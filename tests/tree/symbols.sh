@@ -26,7 +26,7 @@ ok "libemacore has no global mutable state but for the entries that it called" s
 unfaulted() {
 	nm -u "$builddir"/core/jose/.libs/*.o | awk '$2 ~ /^(ASN1|BIO|BN|CRYPTO|EVP|OPENSSL|OSSL|PEM|RAND|X509|d2i|i2d)_/ { print $2 }' | sort -u |
 		grep -vE '_free$|^BN_(num_bits|is_odd|get_word)$|^EVP_sha256$' |
-		while read -r call; do grep -qE "[ (*]$call[,(]" tests/jose/faults.c || echo "$call"; done | grep .
+		while read -r call; do grep -qE "[ (*]${call}[,(]" tests/jose/faults.c || echo "$call"; done | grep .
 }
 ok "each call of OpenSSL in core/jose can be made to fail by tests/jose/faults.c" test -z "$(unfaulted)"
 
