@@ -1,7 +1,9 @@
 # Tests of jose.
-JOSE_TESTS = tests/jose/test_faults tests/jose/test_json tests/jose/test_jwk tests/jose/test_jws tests/jose/test_jwt tests/jose/test_wycheproof
+JOSE_TESTS = tests/jose/test_json tests/jose/test_jwk tests/jose/test_jws tests/jose/test_jwt tests/jose/test_wycheproof
 check_PROGRAMS += $(JOSE_TESTS)
 TESTS += $(JOSE_TESTS)
+check_PROGRAMS += tests/jose/test_faults
+TESTS += tests/jose/test_faults
 tests_jose_test_faults_SOURCES = tests/jose/test_faults.c tests/jose/faults.c tests/jose/faults.h
 tests_jose_test_faults_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_jose_test_faults_LDADD = $(UNIT_LDADD)
