@@ -5,6 +5,7 @@ UNIT_CPPFLAGS = $(ENDPOINT_CPPFLAGS) -I$(top_srcdir)/tests $(CMOCKA_CFLAGS) -DSR
 UNIT_LDADD = core/libemacore-internal.la $(CMOCKA_LIBS)
 
 include tests/core/local.mk
+include tests/interop/local.mk
 include tests/jose/local.mk
 include tests/trust/local.mk
 include tests/state/local.mk

@@ -342,7 +342,7 @@ char *jwk_print(const struct jwk *key, int with_private)
 	struct buffer out = BUFFER_INIT(KEY_TEXT_MOST);
 	const char *curve = key_curve(key->key);
 	size_t field = key_field(key->type, curve);
-	if (with_private && !key->private)
+	if ((with_private && !key->private) || (key->type != JWK_RSA && !curve))
 		return NULL;
 	ERR_set_mark();
 	int bad = buffer_char(&out, '{') || key_public(&out, key->key, key->type, curve, field) ||

@@ -1,8 +1,7 @@
-/* From a name to a description that can be trusted to be one: find, check the file, open it, check what it says. */
+/* From a name to an object whose code may run: find, check the file, open it, ask it. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr1, dlinfo, O_PATH */
 #endif
-#include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,23 +15,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "buffer.h"
+#include "description.h"
+#include "entry.h"
 #include "host.h"
 
-#define NAME_MOST 64
-#define SIZE_MOST 4096   /* no struct of this interface is near to it */
 #define FOLDERS_MOST 16
 #define PLUGINS_MOST 256 /* in all folders, when they are listed */
 
 struct plugin {
 	int users; /* atomic */
 	char *path;
-	struct ema_plugin description;
-	struct ema_identity_ops identity;
-	struct ema_directory_ops directory;
-	struct ema_guard_ops guard;
-	struct ema_store_ops store;
-	struct ema_audit_ops audit;
+	struct description description;
 };
 
 /* ---- The file ---- */
@@ -90,99 +83,10 @@ static int open_checked(const char *path, const char *owner, struct stat *file, 
 	return result;
 }
 
-/* ---- What it says ---- */
-
-static int size_fits(size_t size, size_t least)
-{
-	return size >= least && size <= SIZE_MOST;
-}
-
-/* Takes over one kind's table; 0 if the plugin is not of the kind, or if the table is right. */
-static int take_table(const struct plugin *plugin, const char *kind, const void *theirs, size_t least, size_t size, void *ours, struct failure *failure)
-{
-	size_t their_size;
-	if (!theirs)
-		return 0;
-	memcpy(&their_size, theirs, sizeof their_size);
-	if (!size_fits(their_size, least))
-		return failure_set(failure, EMA_CONFIG, "%s: its %s table says that it has %zu bytes, where %zu to %d can be", plugin->path, kind, their_size, least, SIZE_MOST);
-	memcpy(ours, theirs, their_size < size ? their_size : size);
-	memcpy(ours, &size, sizeof size);
-	return 0;
-}
-
-#define LEAST(type, member) (offsetof(struct type, member) + sizeof(((struct type *)0)->member))
-
-static int missing(const struct plugin *plugin, const char *kind, const char *member, struct failure *failure)
-{
-	return failure_set(failure, EMA_CONFIG, "%s: its %s table lacks %s", plugin->path, kind, member);
-}
-
-static int take_tables(struct plugin *plugin, struct failure *failure)
-{
-	struct ema_plugin *d = &plugin->description;
-	if (take_table(plugin, "identity", d->identity, LEAST(ema_identity_ops, identify), sizeof plugin->identity, &plugin->identity, failure) ||
-	    take_table(plugin, "directory", d->directory, LEAST(ema_directory_ops, lookup), sizeof plugin->directory, &plugin->directory, failure) ||
-	    take_table(plugin, "guard", d->guard, LEAST(ema_guard_ops, admit), sizeof plugin->guard, &plugin->guard, failure) ||
-	    take_table(plugin, "store", d->store, LEAST(ema_store_ops, changes), sizeof plugin->store, &plugin->store, failure) ||
-	    take_table(plugin, "audit", d->audit, LEAST(ema_audit_ops, flush), sizeof plugin->audit, &plugin->audit, failure))
-		return EMA_CONFIG;
-	if (!d->identity && !d->directory && !d->guard && !d->store && !d->audit)
-		return failure_set(failure, EMA_CONFIG, "%s: it is of no kind that this EMA knows", plugin->path);
-#define NEED(kind, member) \
-	if (d->kind && !plugin->kind.member) \
-		return missing(plugin, #kind, #member, failure)
-	NEED(identity, open); NEED(identity, close); NEED(identity, identify);
-	NEED(directory, open); NEED(directory, close); NEED(directory, lookup);
-	NEED(guard, open); NEED(guard, close); NEED(guard, admit);
-	NEED(store, open); NEED(store, close); NEED(store, put_if_absent); NEED(store, get); NEED(store, remove); NEED(store, raise);
-	NEED(store, list); NEED(store, changes);
-	NEED(audit, open); NEED(audit, close); NEED(audit, record); NEED(audit, flush);
-#undef NEED
-#define OWN(kind) d->kind = d->kind ? &plugin->kind : NULL
-	OWN(identity); OWN(directory); OWN(guard); OWN(store); OWN(audit);
-#undef OWN
-	return EMA_OK;
-}
-
-static int plain_name(const char *name)
-{
-	size_t length = name ? strnlen(name, NAME_MOST + 1) : 0;
-	for (size_t i = 0; i < length; i++)
-		if (!isascii((unsigned char)name[i]) || !(isalnum((unsigned char)name[i]) || name[i] == '_' || name[i] == '-'))
-			return 0;
-	return length > 0 && length <= NAME_MOST;
-}
-
-static int take_description(struct plugin *plugin, const struct ema_plugin *theirs, struct failure *failure)
-{
-	struct ema_plugin *d = &plugin->description;
-	size_t size;
-	if (!theirs)
-		return failure_set(failure, EMA_CONFIG, "%s: it needs a newer EMA than this one (it gave no description)", plugin->path);
-	memcpy(&size, theirs, sizeof size);
-	if (!size_fits(size, LEAST(ema_plugin, summary)))
-		return failure_set(failure, EMA_CONFIG, "%s: its description says that it has %zu bytes, where %zu to %d can be", plugin->path, size,
-		                   LEAST(ema_plugin, summary), SIZE_MOST);
-	memcpy(d, theirs, size < sizeof *d ? size : sizeof *d);
-	d->size = sizeof *d;
-	if (d->abi >> 16 != EMA_ABI_MAJOR)
-		return failure_set(failure, EMA_CONFIG, "%s: made for plugin interface %u.%u, this EMA has %u.%u", plugin->path, (unsigned)(d->abi >> 16),
-		                   (unsigned)(d->abi & 0xffff), EMA_ABI_MAJOR, EMA_ABI_MINOR);
-	if (!plain_name(d->name))
-		return failure_set(failure, EMA_CONFIG, "%s: it has no name of letters, digits, '_' and '-'", plugin->path);
-	if (d->threads > EMA_THREADS_PARALLEL)
-		d->threads = EMA_THREADS_SERIAL; /* something newer: one call at a time is always safe */
-	if (!d->version)
-		d->version = "";
-	if (!d->summary)
-		d->summary = "";
-	return take_tables(plugin, failure);
-}
-
 static int load_file(const struct plugin_search *search, const char *path, const char *name, struct plugin **out, struct failure *failure)
 {
-	const struct ema_plugin *(*entry)(const struct ema_host *) = NULL;
+	entry_fn *entry = NULL;
+	const struct ema_plugin *theirs = NULL;
 	struct plugin *plugin = NULL;
 	struct link_map *opened = NULL, *from = NULL;
 	struct stat file, loaded;
@@ -212,9 +116,12 @@ static int load_file(const struct plugin_search *search, const char *path, const
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory to load %s", real);
 	}
 	plugin->users = 1;
-	int code = take_description(plugin, entry(search->host ? search->host : plugin_host()), failure);
-	if (!code && name && strcmp(name, plugin->description.name))
-		code = failure_set(failure, EMA_CONFIG, "%s: calls itself \"%s\"; its file must be %s.so", real, plugin->description.name, plugin->description.name);
+	int code = entry_ask(entry, search->host ? search->host : plugin_host(), &theirs, failure);
+	if (!code)
+		code = description_take(real, theirs, &plugin->description, failure);
+	if (!code && name && strcmp(name, plugin->description.plugin.name))
+		code = failure_set(failure, EMA_CONFIG, "%s: calls itself \"%s\"; its file must be %s.so", real,
+		                   plugin->description.plugin.name, plugin->description.plugin.name);
 	if (code) {
 		plugin_close(plugin);
 		return code;
@@ -226,7 +133,7 @@ static int load_file(const struct plugin_search *search, const char *path, const
 /* ---- Folders ---- */
 
 struct found {
-	char name[NAME_MOST + 1];
+	char name[DESCRIPTION_NAME_MOST + 1];
 	char path[PATH_MAX];
 };
 
@@ -259,15 +166,15 @@ static int list_folder(void *data, const char *folder)
 	DIR *dir = opendir(folder);
 	struct dirent *entry;
 	while (dir && names->count < PLUGINS_MOST && (entry = readdir(dir))) {
-		char name[NAME_MOST + 1];
+		char name[DESCRIPTION_NAME_MOST + 1];
 		size_t length = strlen(entry->d_name), same = 0;
-		if (length < 4 || length - 3 > NAME_MOST || strcmp(entry->d_name + length - 3, ".so"))
+		if (length < 4 || length - 3 > DESCRIPTION_NAME_MOST || strcmp(entry->d_name + length - 3, ".so"))
 			continue;
 		memcpy(name, entry->d_name, length - 3);
 		name[length - 3] = 0;
 		while (same < names->count && strcmp(names->list[same].name, name))
 			same++;
-		if (same < names->count || !plain_name(name))
+		if (same < names->count || !description_name(name))
 			continue;
 		struct found *found = &names->list[names->count];
 		memcpy(found->name, name, sizeof name);
@@ -328,8 +235,8 @@ int plugin_open(const struct plugin_search *search, const char *name, struct plu
 			return failure_set(failure, EMA_CONFIG, "the plugin \"%s\" must be a name or an absolute path", name);
 		return load_file(search, name, NULL, out, failure);
 	}
-	if (!plain_name(name))
-		return failure_set(failure, EMA_CONFIG, "the name of a plugin has up to %d letters, digits, '_' and '-'", NAME_MOST);
+	if (!description_name(name))
+		return failure_set(failure, EMA_CONFIG, "the name of a plugin has up to %d letters, digits, '_' and '-'", DESCRIPTION_NAME_MOST);
 	if (!each_folder(search, look_in, &wanted))
 		return not_found(search, name, failure);
 	return load_file(search, wanted.path, name, out, failure);
@@ -351,7 +258,7 @@ struct plugin *plugin_keep(struct plugin *plugin)
 
 const struct ema_plugin *plugin_description(const struct plugin *plugin)
 {
-	return &plugin->description;
+	return &plugin->description.plugin;
 }
 
 const char *plugin_path(const struct plugin *plugin)

@@ -5,6 +5,8 @@ core_plugin_libplugin_la_SOURCES = \
 	core/plugin/call.c \
 	core/plugin/claims.c \
 	core/plugin/declare.c \
+	core/plugin/description.c core/plugin/description.h \
+	core/plugin/entry.c core/plugin/entry.h \
 	core/plugin/event.h \
 	core/plugin/host.h \
 	core/plugin/instance.c \

@@ -5,11 +5,12 @@
 #include <strings.h>
 
 #define AGES (INT64_C(1) << 40) /* seconds; more is as good as this */
+#define DATE_MOST INT64_C(253402300799) /* a year has four digits (RFC 9110 5.6.7); curl takes more */
 
 int64_t freshness_date(const char *text)
 {
 	time_t date = *text ? curl_getdate(text, NULL) : -1;
-	return date < 0 ? -1 : (int64_t)date;
+	return date < 0 || date > DATE_MOST ? -1 : (int64_t)date;
 }
 
 /* delta-seconds: digits alone, capped instead of wrapped; -1 if it is none. */

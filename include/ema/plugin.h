@@ -357,7 +357,8 @@ struct ema_plugin {
 	const struct ema_audit_ops *audit;
 };
 
-/* The one exported symbol. Returns a description that stays valid, or NULL if the host lacks what the plugin needs. */
+/* The one exported symbol. Called once a process, before all else; returns a description that stays valid, or NULL if the host
+   lacks what the plugin needs. */
 EMA_EXPORT const struct ema_plugin *ema_plugin_entry(const struct ema_host *host);
 
 #ifdef __cplusplus

@@ -361,7 +361,6 @@ const struct ema_plugin *ema_plugin_entry(const struct ema_host *lent)
 {
 	if (!EMA_HOST_HAS(lent, set_max_age))
 		return NULL;
-	if (host != lent) /* asked again at each load, while other threads read it */
-		host = lent;
+	host = lent;
 	return &plugin;
 }

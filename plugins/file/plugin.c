@@ -17,7 +17,6 @@ const struct ema_plugin *ema_plugin_entry(const struct ema_host *host)
 {
 	if (!EMA_HOST_HAS(host, event_render))
 		return NULL;
-	if (file_host != host) /* asked again at each load, while other threads read it */
-		file_host = host;
+	file_host = host;
 	return &file_plugin;
 }

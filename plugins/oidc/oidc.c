@@ -455,7 +455,6 @@ const struct ema_plugin *ema_plugin_entry(const struct ema_host *given)
 {
 	if (!EMA_HOST_HAS(given, add_roles))
 		return NULL;
-	if (host != given) /* asked again at each load, while other threads read it */
-		host = given;
+	host = given;
 	return &oidc_plugin;
 }

@@ -168,6 +168,44 @@ static void waiting_for_a_busy_instance_ends(void **state)
 	rig_close(&rig);
 }
 
+#define ENTERED_ROUNDS 200
+
+static void *load_again(void *data)
+{
+	for (int i = 0; i < ENTERED_ROUNDS; i++) {
+		struct plugin *plugin = NULL;
+		if (plugin_open(&rig_search, "entered_twice", &plugin, NULL))
+			return data;
+		plugin_close(plugin);
+	}
+	return NULL;
+}
+
+/* Two threads load, as two contexts or a reload would, while a third one is in calls. The thread sanitizer sees a second entry, too. */
+static void an_entry_is_called_once(void **state)
+{
+	struct rig rig = { .conf = NULL };
+	pthread_t threads[2];
+	void *failed = NULL;
+	(void)state;
+	assert_int_equal(rig_open(&rig, "entered_twice", PLUGIN_IDENTITY, ""), EMA_OK);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, load_again, &rig), 0);
+	for (int i = 0; i < 5 * ENTERED_ROUNDS; i++) {
+		struct call_settings settings;
+		struct ema_call *call = NULL;
+		rig_call(&rig, &settings);
+		assert_int_equal(call_run(&settings, &call, NULL), EMA_OK);
+		assert_string_equal(call_result(call)->subject, "alice");
+		call_free(call);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+	}
+	rig_close(&rig);
+}
+
 static void a_forked_child_gets_a_clean_error(void **state)
 {
 	struct rig rig = { .conf = NULL };
@@ -201,6 +239,7 @@ int main(void)
 		cmocka_unit_test(an_ignored_rule_need_not_vouch),
 		cmocka_unit_test(an_answer_after_the_deadline_is_a_timeout),
 		cmocka_unit_test(waiting_for_a_busy_instance_ends),
+		cmocka_unit_test(an_entry_is_called_once),
 		cmocka_unit_test(a_forked_child_gets_a_clean_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

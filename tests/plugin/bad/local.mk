@@ -2,6 +2,11 @@
 EXTRA_DIST += tests/plugin/bad/bad.h
 BAD_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath $(plugindir)
 
+check_LTLIBRARIES += tests/plugin/bad/entered_twice.la
+tests_plugin_bad_entered_twice_la_SOURCES = tests/plugin/bad/entered_twice.c
+tests_plugin_bad_entered_twice_la_CFLAGS = $(MODULE_CFLAGS)
+tests_plugin_bad_entered_twice_la_LDFLAGS = $(BAD_LDFLAGS)
+
 check_LTLIBRARIES += tests/plugin/bad/entry_elsewhere.la
 tests_plugin_bad_entry_elsewhere_la_SOURCES = tests/plugin/bad/entry_elsewhere.c
 tests_plugin_bad_entry_elsewhere_la_CFLAGS = $(MODULE_CFLAGS)

@@ -1,0 +1,5 @@
+# Other implementations beside ours: slower, and in need of them, so no part of "make check" but for what it compiles.
+check_PROGRAMS += tests/interop/corpus
+tests_interop_corpus_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_interop_corpus_LDADD = core/libemacore-internal.la
+EXTRA_DIST += tests/interop/differences.tab tests/interop/differential.sh tests/interop/judge.mjs tests/interop/judge.py
