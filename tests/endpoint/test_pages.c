@@ -6,7 +6,7 @@ static const char two[] = "SERVICES:, { id = \"own\"; issuer = \"https://auth.ex
                           "  name = \"Own\"; interactive = \"https://login.example\"; default_scopes = [\"read\"]; binding = \"required\";\n"
                           "  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"list\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
 
-/* JAG-112 to 117, MCP-31, MCP-32, MCP-34, MCP-35, MCP-38, MCP-75: one document at each place where clients look. */
+/* JAG-112, JAG-113, JAG-114, JAG-115, JAG-116, JAG-117, MCP-31, MCP-32, MCP-34, MCP-35, MCP-38, MCP-75: one document at each place where clients look. */
 static void server_metadata(void **state)
 {
 	(void)state;
@@ -53,7 +53,7 @@ static void server_metadata(void **state)
 	desk_close(&desk);
 }
 
-/* MCP-01 to MCP-08 */
+/* MCP-01, MCP-02, MCP-03, MCP-04, MCP-05, MCP-06, MCP-07, MCP-08: from the resource to its one authorization server. */
 static void resource_metadata(void **state)
 {
 	(void)state;
@@ -113,7 +113,7 @@ static char *token_of(struct desk *desk)
 #define GATEWAY "Basic Z2F0ZXdheTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"
 static const char inactive[] = "{\"active\":false}";
 
-/* REV-01 to 04, REV-08 to 11, JAG-111: what a caller is told of a token, before and after its client revoked it. */
+/* REV-01, REV-02, REV-03, REV-04, REV-06, REV-08, REV-09, REV-10, JAG-111: what a caller is told of a token, before and after its client revoked it. */
 static void introspection_and_revocation(void **state)
 {
 	(void)state;
@@ -185,6 +185,47 @@ static void introspection_and_revocation(void **state)
 	desk_form(&desk, "/revoke", NULL, "token", "nothing", "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
 	assert_int_equal(desk.status, 200);
 	free(client);
+	free(token);
+	desk_close(&desk);
+}
+
+/* REV-15: who asks about made-up tokens with a wrong secret is slowed down like who guesses at the token endpoint. */
+static void guesses(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, "rates = { address = 20; failure_cost = 10; };", NULL);
+	for (int i = 0; i < 3; i++)
+		desk_form(&desk, "/introspect", "Basic Z2F0ZXdheTp3cm9uZw==", "token", "x", NULL);
+	assert_int_equal(desk.status, 429);
+	assert_true(atoi(desk_header(&desk, "Retry-After")) > 0);
+	assert_string_equal(desk_audited(&desk, "/kind"), "introspection");
+	desk_close(&desk);
+}
+
+/* REV-11: a token is not active once the directory shuts its person out, or its provider is taken from the service. */
+static void what_changed_since(void **state)
+{
+	(void)state;
+	struct desk desk;
+	static const char people[] = "people = ( { id = \"ada\"; subjects = [\"idp/-/ada\"]; active = %s; } );\n";
+	static const char directory[] = "directories = ( { id = \"staff\"; plugin = \"file\"; path = \"%FOLDER%/people.conf\"; } );",
+	                  required[] = "directory = ( { id = \"staff\"; for = [\"idp\"]; required = true; } );";
+	char text[512];
+	desk_open(&desk, NULL, NULL);
+	snprintf(text, sizeof text, people, "true");
+	world_file(&desk.world, "people.conf", text);
+	if (desk_load(&desk, directory, required))
+		print_error("%s\n", ema_error(desk.world.context));
+	char *token = token_of(&desk);
+	desk_form(&desk, "/introspect", GATEWAY, "token", token, NULL);
+	assert_true(json_is(json_at(&desk.json, "/active"), JSON_TRUE));
+	snprintf(text, sizeof text, people, "false");
+	world_file(&desk.world, "people.conf", text);
+	assert_int_equal(desk_load(&desk, directory, required), EMA_OK);
+	desk_form(&desk, "/introspect", GATEWAY, "token", token, NULL);
+	assert_string_equal(desk.body, inactive);
+	assert_string_equal(desk_audited(&desk, "/code"), "disabled");
 	free(token);
 	desk_close(&desk);
 }
@@ -264,6 +305,8 @@ int main(void)
 		cmocka_unit_test(resource_metadata),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(introspection_and_revocation),
+		cmocka_unit_test(guesses),
+		cmocka_unit_test(what_changed_since),
 		cmocka_unit_test(pages),
 		cmocka_unit_test(served),
 		cmocka_unit_test(not_a_server),

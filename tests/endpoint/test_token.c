@@ -65,7 +65,7 @@ static void an_assertion_becomes_a_token(void **state)
 	desk_close(&desk);
 }
 
-/* What is wrong with a form, and what it gets: nothing of the request is in the answer. */
+/* JAG-10, JAG-106: what is wrong with a form, before anything dear is done, and what it gets. */
 static void bad_forms(void **state)
 {
 	(void)state;
@@ -223,10 +223,16 @@ static void clients_with_a_secret(void **state)
 	int64_t life = 0;
 	assert_true(json_integer(json_at(&desk.json, "/expires_in"), &life) && life == 300);
 	free(jag);
+	/* JAG-25 */
+	jag = world_token(&desk.world, "{\"client_id\":\"retired\"}");
+	desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_id", "retired", "client_secret", SECRET, NULL);
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_text(&desk, "/error"), "unauthorized_client");
+	free(jag);
 	desk_close(&desk);
 }
 
-/* JAG-62, JAG-63, JAG-64: which of several services under one issuer. */
+/* JAG-62, JAG-63, JAG-64, MCP-36: which of several services under one issuer. */
 static void resources(void **state)
 {
 	(void)state;

@@ -286,7 +286,7 @@ static void fixed_keys_need_no_network(void **state)
 	assert_int_equal(server_count(f->server, NULL), 0);
 }
 
-/* JWT-37 JWT-40: a new key is found at once, an old one is gone with the fetch that did not bring it. */
+/* JAG-39, JWT-37 JWT-40: a new key is found at once, an old one is gone with the fetch that did not bring it. */
 static void follows_a_rotation(void **state)
 {
 	struct fixture *f = *state;
