@@ -466,6 +466,7 @@ static void values_read(struct loader *loader)
 	sinks_read(reader);
 	clients_read(reader);
 	services_read(reader);
+	listen_read(reader);
 	lint_run(reader);
 }
 
