@@ -7,10 +7,12 @@
 #include "admin.h"
 #include "codes.h"
 #include "context.h"
+#include "daemon.h"
 #include "decision.h"
 #include "ema/admin.h"
 #include "http.h"
 #include "response.h"
+#include "secret.h"
 
 /* ---- Context ---- */
 
@@ -48,14 +50,14 @@ int ema_load(ema_context *context, const char *path)
 {
 	if (!context || !path)
 		return EMA_BAD_REQUEST;
-	return context_is_alive(context) ? context_load(context, path, NULL, 0) : EMA_AFTER_FORK;
+	return context_is_alive(context) ? context_load(context, path, NULL, 0, NULL) : EMA_AFTER_FORK;
 }
 
 int ema_load_memory(ema_context *context, const char *text, size_t length, const char *name)
 {
 	if (!context || !text)
 		return EMA_BAD_REQUEST;
-	return context_is_alive(context) ? context_load(context, name ? name : "ema.conf", text, length) : EMA_AFTER_FORK;
+	return context_is_alive(context) ? context_load(context, name ? name : "ema.conf", text, length, NULL) : EMA_AFTER_FORK;
 }
 
 int ema_reload(ema_context *context)
@@ -65,7 +67,7 @@ int ema_reload(ema_context *context)
 	pthread_mutex_lock(&context->load_lock);
 	char *path = context->path ? strdup(context->path) : NULL;
 	pthread_mutex_unlock(&context->load_lock);
-	int code = path ? context_load(context, path, NULL, 0) : EMA_BAD_REQUEST;
+	int code = path ? context_load(context, path, NULL, 0, NULL) : EMA_BAD_REQUEST;
 	free(path);
 	return code;
 }
@@ -310,6 +312,17 @@ int ema_lint(ema_context *context, const char *path, ema_findings **out)
 	return context_is_alive(context) ? context_lint(context, path, &findings->found) : EMA_AFTER_FORK;
 }
 
+int ema_load_found(ema_context *context, const char *path, ema_findings **out)
+{
+	if (!context || !path || !out)
+		return EMA_BAD_REQUEST;
+	ema_findings *findings = calloc(1, sizeof *findings);
+	if (!findings)
+		return EMA_OUT_OF_MEMORY;
+	*out = findings;
+	return context_is_alive(context) ? context_load(context, path, NULL, 0, &findings->found) : EMA_AFTER_FORK;
+}
+
 void ema_findings_free(ema_findings *findings)
 {
 	if (findings)
@@ -456,6 +469,8 @@ int64_t ema_key_time(const ema_keys *keys, size_t index, const char *what)
 
 void ema_text_free(char *text)
 {
+	if (text)
+		secret_wipe(text, strlen(text));
 	free(text);
 }
 
@@ -478,4 +493,72 @@ int ema_audit_subject(const char *path, const char *state_dir, const char *subje
 	int code = audit_subject(path, state_dir, subject, take, data, &report);
 	*out = buffer_take(&report);
 	return *out ? code : EMA_OUT_OF_MEMORY;
+}
+
+/* ---- emad ---- */
+
+int ema_daemon_read(const char *path, ema_daemon **out, ema_findings **found)
+{
+	if (!path || !out || !found)
+		return EMA_BAD_REQUEST;
+	*out = NULL;
+	ema_findings *findings = calloc(1, sizeof *findings);
+	if (!findings)
+		return EMA_OUT_OF_MEMORY;
+	*found = findings;
+	return daemon_read(path, out, &findings->found);
+}
+
+void ema_daemon_free(ema_daemon *daemon)
+{
+	daemon_free(daemon);
+}
+
+const char *ema_daemon_text(const ema_daemon *daemon, const char *name)
+{
+	return daemon && name ? daemon_text(daemon, name) : NULL;
+}
+
+int64_t ema_daemon_number(const ema_daemon *daemon, const char *name)
+{
+	return daemon && name ? daemon_number(daemon, name) : 0;
+}
+
+int ema_daemon_is_proxy(const ema_daemon *daemon, const char *peer)
+{
+	return daemon && peer ? conf_is_proxy(daemon->conf, peer) : 0;
+}
+
+const char *ema_listener_text(const ema_daemon *daemon, size_t index, const char *name)
+{
+	return daemon && name ? daemon_listener_text(daemon, index, name) : NULL;
+}
+
+int64_t ema_listener_number(const ema_daemon *daemon, size_t index, const char *name)
+{
+	return daemon && name ? daemon_listener_number(daemon, index, name) : 0;
+}
+
+int ema_listener_file(const ema_daemon *daemon, size_t index, const char *name, char **out, ema_findings **found)
+{
+	if (!daemon || !name || !out || !found)
+		return EMA_BAD_REQUEST;
+	*out = NULL;
+	ema_findings *findings = calloc(1, sizeof *findings);
+	if (!findings)
+		return EMA_OUT_OF_MEMORY;
+	*found = findings;
+	return daemon_listener_file(daemon, index, name, out, &findings->found);
+}
+
+const char *ema_config_digest(ema_context *context)
+{
+	const struct conf *conf = admin_conf(context);
+	return conf ? conf->digest : NULL;
+}
+
+const char *ema_sink_id(ema_context *context, size_t index)
+{
+	const struct conf *conf = admin_conf(context);
+	return conf && index < conf->sink_count ? conf->sinks[index].instance.id : NULL;
 }

@@ -21,6 +21,8 @@ static const struct {
 	{ "keys", command_keys, "list [--json] | rotate [--now] [--json]", "the keys that sign access tokens: list them, publish a next one, or drop all" },
 	{ "audit", command_audit, "verify FILE [--state DIR] [--json] | show FILE [--json] |\n                 subject SUBJECT FILE [--state DIR] [--json]",
 	  "check the chain of an audit file, show it, or what it has of one person" },
+	{ "reload", command_reload, "[--admin SOCKET] [--json]", "let emad check its configuration and put it in place" },
+	{ "status", command_status, "[--admin SOCKET] [--json]", "what emad serves, and since when" },
 	{ "__complete", command_complete, NULL, NULL },
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -70,7 +72,7 @@ ema_context *context_loaded(const struct options *options)
 
 int main(int count, char **words)
 {
-	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, NOW, JSON, LIVE, STATE, VERSION };
+	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, NOW, JSON, LIVE, STATE, ADMIN, VERSION };
 	struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },     { "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },             { "version", no_argument, NULL, VERSION },
@@ -78,7 +80,7 @@ int main(int count, char **words)
 		{ "token", required_argument, NULL, TOKEN },    { "client", required_argument, NULL, CLIENT },
 		{ "resource", required_argument, NULL, RESOURCE }, { "scope", required_argument, NULL, SCOPE },
 		{ "now", required_argument, NULL, NOW },        { "json", no_argument, NULL, JSON },
-		{ "live", no_argument, NULL, LIVE },
+		{ "live", no_argument, NULL, LIVE },            { "admin", required_argument, NULL, ADMIN },
 		{ "state", required_argument, NULL, STATE },            { NULL, 0, NULL, 0 },
 	};
 	struct options options = { .config = EMA_CONFIG_FILE };
@@ -101,6 +103,7 @@ int main(int count, char **words)
 		case JSON: options.json = 1; break;
 		case LIVE: options.live = 1; break;
 		case STATE: options.state = optarg; break;
+		case ADMIN: options.admin = optarg; break;
 		case 'h': usage(stdout); return STATUS_FINE;
 		case VERSION: printf("emactl %s\n", ema_version()); return STATUS_FINE;
 		default: fputs("Try `emactl --help`.\n", stderr); return STATUS_USAGE;

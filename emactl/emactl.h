@@ -11,7 +11,7 @@ enum { STATUS_FINE = 0, STATUS_DENY = 1, STATUS_USAGE = 2 };
 
 struct options {
 	const char *config;
-	const char *service, *assertion, *token, *client, *resource, *scope, *now, *state;
+	const char *service, *assertion, *token, *client, *resource, *scope, *now, *state, *admin;
 	int json, live, verbose;
 };
 
@@ -22,6 +22,8 @@ int command_plugins(const struct options *options, int count, char **words);
 int command_onboard(const struct options *options, int count, char **words);
 int command_keys(const struct options *options, int count, char **words);
 int command_audit(const struct options *options, int count, char **words);
+int command_reload(const struct options *options, int count, char **words);
+int command_status(const struct options *options, int count, char **words);
 int command_complete(const struct options *options, int count, char **words);
 
 /* A context with the plugin path of the environment, whose warnings go to standard error if verbose. Ends the program if there is no memory. */

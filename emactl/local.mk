@@ -2,6 +2,7 @@ bin_PROGRAMS += emactl/emactl
 emactl_emactl_SOURCES = \
 	emactl/audit.c \
 	emactl/check.c \
+	emactl/daemon.c \
 	emactl/emactl.c \
 	emactl/emactl.h \
 	emactl/explain.c \

@@ -2,3 +2,7 @@
 dist_doc_DATA += etc/ema.conf
 examplesdir = $(docdir)/examples
 dist_examples_DATA = etc/examples/azure.conf etc/examples/keycloak.conf etc/examples/okta.conf etc/examples/people.conf
+systemdexamplesdir = $(examplesdir)/systemd
+dist_systemdexamples_DATA = etc/systemd/emad.service etc/systemd/emad.socket
+proxyexamplesdir = $(examplesdir)/proxies
+dist_proxyexamples_DATA = etc/proxies/Caddyfile etc/proxies/haproxy.cfg etc/proxies/nginx.conf

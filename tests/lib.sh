@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 set -u
 : "${srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}" "${builddir:=$srcdir}"
-PATH="$builddir/emactl:$builddir/devidp:$PATH"
+PATH="$builddir/emactl:$builddir/emad:$builddir/devidp:$PATH"
 EMA_PLUGIN_PATH="$builddir/plugins/.libs"
 export PATH EMA_PLUGIN_PATH
 work=$(mktemp -d) || exit 99

@@ -442,6 +442,7 @@ static void values_read(struct loader *loader)
 	clients_read(reader);
 	services_read(reader);
 	clients_lint(reader);
+	listen_read(reader);
 	lint_run(reader);
 }
 

@@ -249,6 +249,34 @@ struct conf_token { /* access tokens of ours and the keys that sign them */
 	int64_t rotate_after_ms, publish_before_ms;
 };
 
+/* What emad listens on. */
+enum conf_listen { LISTEN_TCP, LISTEN_UNIX, LISTEN_SYSTEMD };
+
+struct conf_listener {
+	const char *address;             /* as it stands there */
+	enum conf_listen kind;
+	int loopback;                    /* of LISTEN_TCP */
+	unsigned serve;                  /* set of EMA_SERVE_* */
+	const char *mode_text, *group;   /* of a unix socket */
+	unsigned mode;
+	const struct conf_node *tls;     /* NULL: clear text */
+	const char *certificate, *key, *client_ca_file;
+	int client_certificates;         /* clients are asked for one */
+	const struct conf_node *node;
+};
+
+struct conf_limits {
+	int connections, per_address;
+	int64_t header_ms, body_ms, idle_ms;
+	int64_t header_bytes, body_bytes;
+};
+
+/* A range of addresses, IPv4 as ::ffff:0:0/96. */
+struct conf_net {
+	unsigned char bytes[16];
+	unsigned bits;
+};
+
 struct conf {
 	const char *path;                /* of the main file */
 	const struct conf_node *root;
@@ -258,7 +286,6 @@ struct conf {
 	int insecure_http;               /* issuers and resources of ours may be http, on loopback */
 	struct conf_fetch fetch;
 	struct conf_rates rates;
-	struct conf_strings proxies;     /* addresses whose forwarding headers count */
 	struct conf_certificates client_certificates;
 	struct conf_token token;
 	int64_t spool_bytes;
@@ -277,6 +304,13 @@ struct conf {
 	struct conf_documents documents;
 	struct conf_stack *stacks; size_t stack_count;
 	struct conf_service *services; size_t service_count;
+	struct conf_listener *listeners; size_t listener_count;
+	struct conf_strings proxies;     /* peers whose forwarding headers count: see conf_is_proxy() */
+	struct conf_net *proxy_nets; size_t proxy_net_count;
+	int proxy_unix;
+	const char *user, *group, *admin_socket; /* of emad */
+	int threads;
+	struct conf_limits limits;
 	void *memory;
 };
 
@@ -284,6 +318,8 @@ struct conf {
 int conf_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider);
 /* Seconds that a token lives: the service's or the global lifetime, and no longer than the client's (NULL: none). */
 int64_t conf_token_lifetime(const struct conf *conf, const struct conf_service *service, const struct conf_client *client);
+/* Whether a peer, "192.0.2.1", "2001:db8::1" or "unix", is one of the proxies; anything else is none. */
+int conf_is_proxy(const struct conf *conf, const char *peer);
 
 /* A control by its keyword: required, requisite, sufficient, optional; NULL for any other word. */
 const struct conf_control *conf_keyword(const char *keyword);

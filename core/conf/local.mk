@@ -8,6 +8,7 @@ core_conf_libconf_la_SOURCES = \
 	core/conf/file.c core/conf/file.h \
 	core/conf/finding.c \
 	core/conf/lint.c \
+	core/conf/listen.c \
 	core/conf/policy.c \
 	core/conf/rules.c \
 	core/conf/scan.c core/conf/scan.h \

@@ -30,6 +30,7 @@ static const char *const auth_words[] = { "private_key_jwt", "client_secret_basi
 static const char *const caller_auth_words[] = { "private_key_jwt", "client_secret_basic", "client_secret_post", "tls_client_auth", "self_signed_tls_client_auth", NULL };
 static const char *const grant_words[] = { "jwt-bearer", "none", NULL };
 static const char *const proof_words[] = { "optional", "required", NULL };
+static const char *const serve_words[] = { "token", "metadata", "introspection", "health", "metrics", NULL }; /* EMA_SERVE_* in their order */
 
 static const struct conf_key fetch_keys[] = {
 	{ "proxy", KEY_STRING, FORM_URL, 0, AT(conf_fetch, proxy), 0, 0, NULL, NULL, NULL, "HTTP proxy, as http://HOST:PORT; none is taken from the environment" },
@@ -346,6 +347,33 @@ static const struct conf_key certificates_keys[] = {
 	{ "verified", KEY_BOOL, FORM_ANY, 0, AT(conf_certificates, verified), 0, 0, "false", NULL, NULL, "the proxy verified its chain, or there is none in the header" },
 };
 SECTION(certificates, "client_certificates", 0);
+static const struct conf_key listen_keys[] = {
+	{ "address", KEY_STRING, FORM_ANY, 1, AT(conf_listener, address), 0, 0, NULL, NULL, NULL, "an address and port, \"127.0.0.1:8080\" or \"[::1]:8080\"; \"unix:PATH\"; or \"systemd:NAME\", a socket of systemd by its FileDescriptorName" },
+	{ "serve", KEY_WORDS, FORM_ANY, 0, AT(conf_listener, serve), 0, 0, "token metadata", serve_words, NULL, "endpoints that are served there" },
+	{ "tls", KEY_GROUP, FORM_ANY, 0, AT(conf_listener, tls), 0, 0, NULL, NULL, &section_tls, "certificate and key; default: clear text, for loopback and unix sockets, or between named proxies and emad" },
+	{ "mode", KEY_STRING, FORM_ANY, 0, AT(conf_listener, mode_text), 0, 0, "0600", NULL, NULL, "mode of a unix socket" },
+	{ "group", KEY_STRING, FORM_ANY, 0, AT(conf_listener, group), 0, 0, NULL, NULL, NULL, "group of a unix socket; default: emad's" },
+};
+SECTION(listen, "listener", 0);
+
+static const struct conf_key tls_keys[] = {
+	{ "certificate", KEY_STRING, FORM_PATH, 1, AT(conf_listener, certificate), 0, 0, NULL, NULL, NULL, "certificate and what leads to its authority, PEM" },
+	{ "key", KEY_STRING, FORM_PATH, 1, AT(conf_listener, key), 0, 0, NULL, NULL, NULL, "its key, PEM, in a file that nobody but its owner may read" },
+	{ "client_ca_file", KEY_STRING, FORM_PATH, 0, AT(conf_listener, client_ca_file), 0, 0, NULL, NULL, NULL, "authorities whose certificates may name clients, PEM; clients are asked for a certificate" },
+	{ "client_certificates", KEY_BOOL, FORM_ANY, 0, AT(conf_listener, client_certificates), 0, 0, "false", NULL, NULL, "ask clients for a certificate without client_ca_file too, for those that are known by the certificate itself" },
+};
+SECTION(tls, "tls", 0);
+
+static const struct conf_key limits_keys[] = {
+	{ "connections", KEY_INT, FORM_ANY, 0, AT(conf_limits, connections), 16, 1000000, "10000", NULL, NULL, "connections in all; above it the one that has been idle longest is closed" },
+	{ "per_address", KEY_INT, FORM_ANY, 0, AT(conf_limits, per_address), 1, 1000000, "256", NULL, NULL, "connections of one address (of IPv6: of one /64) that is no proxy" },
+	{ "header_timeout", KEY_DURATION, FORM_ANY, 0, AT(conf_limits, header_ms), 100, 5 * MINUTE, "10s", NULL, NULL, "time for all of a request's header" },
+	{ "body_timeout", KEY_DURATION, FORM_ANY, 0, AT(conf_limits, body_ms), 100, 5 * MINUTE, "10s", NULL, NULL, "time for all of a request's body, and for the client to take the answer" },
+	{ "idle_timeout", KEY_DURATION, FORM_ANY, 0, AT(conf_limits, idle_ms), 100, HOUR, "60s", NULL, NULL, "time between two requests" },
+	{ "header_size", KEY_SIZE, FORM_ANY, 0, AT(conf_limits, header_bytes), 4096, 65536, "16KiB", NULL, NULL, "a request's line and header" },
+	{ "body_size", KEY_SIZE, FORM_ANY, 0, AT(conf_limits, body_bytes), 1024, 4 * MIB, "64KiB", NULL, NULL, "a request's body" },
+};
+SECTION(limits, "limits", 0);
 
 static const struct conf_key top_keys[] = {
 	{ "issuer", KEY_STRING, FORM_ISSUER, 0, AT(conf, issuer), 0, 0, NULL, NULL, NULL, "this authorization server; may be left out where each service has its own" },
@@ -353,7 +381,6 @@ static const struct conf_key top_keys[] = {
 	{ "owner", KEY_STRING, FORM_ANY, 0, AT(conf, owner), 0, 0, NULL, NULL, NULL, "user besides root that may own files which the configuration names; default: none" },
 	{ "insecure_http", KEY_BOOL, FORM_ANY, 0, AT(conf, insecure_http), 0, 0, "false", NULL, NULL, "issuers and resources of ours may be plain http, on loopback alone" },
 	{ "fetch", KEY_GROUP, FORM_ANY, 0, AT(conf, fetch), 0, 0, NULL, NULL, &section_fetch, "how discovery documents and keys are fetched" },
-	{ "proxies", KEY_STRINGS, FORM_ANY, 0, AT(conf, proxies), 0, 0, NULL, NULL, NULL, "addresses of proxies of ours, whose forwarding headers count" },
 	{ "client_certificates", KEY_GROUP, FORM_ANY, 0, AT(conf, client_certificates), 0, 0, NULL, NULL, &section_certificates, "certificates of clients that proxies hand on" },
 	{ "rates", KEY_GROUP, FORM_ANY, 0, AT(conf, rates), 0, 0, NULL, NULL, &section_rates, "how often the token endpoint may be asked" },
 	{ "token", KEY_GROUP, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_token, "access tokens of ours and the keys that sign them" },
@@ -372,6 +399,13 @@ static const struct conf_key top_keys[] = {
 	{ "callers", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_caller, "resource servers and gateways, who may ask about tokens and decisions" },
 	{ "stacks", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_stack, "named stacks of identity rules" },
 	{ "services", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_service, "MCP servers" },
+	{ "listen", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_listen, "where emad listens" },
+	{ "proxies", KEY_STRINGS, FORM_ANY, 0, AT(conf, proxies), 0, 0, NULL, NULL, NULL, "peers whose forwarding headers are believed: addresses, networks (\"10.1.0.0/16\"), or \"unix\"; default: none" },
+	{ "user", KEY_STRING, FORM_ANY, 0, AT(conf, user), 0, 0, NULL, NULL, NULL, "user that emad becomes when it was started by root; default: it stays who it is" },
+	{ "group", KEY_STRING, FORM_ANY, 0, AT(conf, group), 0, 0, NULL, NULL, NULL, "its group; default: that of user" },
+	{ "admin_socket", KEY_STRING, FORM_PATH, 0, AT(conf, admin_socket), 0, 0, NULL, NULL, NULL, "where emactl finds emad; default: emad.sock in state_dir" },
+	{ "threads", KEY_INT, FORM_ANY, 0, AT(conf, threads), 0, 1024, "0", NULL, NULL, "threads of a listener; 0: two for each processor, at least 4" },
+	{ "limits", KEY_GROUP, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_limits, "what clients may take of emad" },
 };
 SECTION(top, "ema.conf", 0);
 
@@ -382,7 +416,8 @@ const struct conf_section *const sections[] = {
 	&section_client, &section_client_secret, &section_client_key, &section_caller, &section_documents,
 	&section_stack, &section_service, &section_former_issuer, &section_rule,
 	&section_rule_when, &section_window, &section_audience, &section_scope_map, &section_service_directory, &section_scope,
-	&section_grant, &section_deny, &section_grant_when, &section_argument, &section_permissions, NULL
+	&section_grant, &section_deny, &section_grant_when, &section_argument, &section_permissions, &section_listen,
+	&section_tls, &section_limits, NULL
 };
 
 static const char *const provider_names[] = {

@@ -67,7 +67,8 @@ extern const struct conf_section section_top, section_fetch, section_rates, sect
 	section_client, section_client_secret, section_client_key, section_caller, section_documents,
 	section_stack, section_service, section_rule, section_rule_when,
 	section_window, section_audience, section_scope_map, section_service_directory, section_scope, section_grant, section_deny,
-	section_grant_when, section_argument, section_permissions, section_former_issuer, section_secret;
+	section_grant_when, section_argument, section_permissions, section_former_issuer, section_secret,
+	section_listen, section_tls, section_limits;
 extern const char *const token_words[]; /* of token.algorithm */
 /* All of them, ends with NULL. */
 extern const struct conf_section *const sections[];
@@ -115,6 +116,8 @@ void stack_read(struct reader *reader, const struct conf_node *node, struct conf
 void policy_read(struct reader *reader, const struct conf_node *node, struct conf_service *service);
 void policy_lint(struct reader *reader, const struct conf_service *service);
 struct conf_window *policy_windows(struct reader *reader, const struct conf_node *node, size_t *count);
+/* listen.c: what is emad's */
+void listen_read(struct reader *reader);
 /* lint.c */
 void lint_run(struct reader *reader);
 

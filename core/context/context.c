@@ -400,7 +400,7 @@ static void log_findings(struct ema_context *context, const struct findings *fin
 	}
 }
 
-int context_load(struct ema_context *context, const char *path, const char *text, size_t length)
+int context_load(struct ema_context *context, const char *path, const char *text, size_t length, struct findings *out)
 {
 	struct findings findings = { 0 };
 	char *kept = text ? NULL : strdup(path);
@@ -423,7 +423,10 @@ int context_load(struct ema_context *context, const char *path, const char *text
 	int code = !failed ? EMA_OK : findings.out_of_memory ? EMA_OUT_OF_MEMORY : EMA_CONFIG;
 	pthread_mutex_unlock(&context->load_lock);
 	free(kept);
-	findings_free(&findings);
+	if (out)
+		*out = findings;
+	else
+		findings_free(&findings);
 	return code;
 }
 

@@ -67,7 +67,8 @@ void context_free(struct ema_context *context);
 /* 0 in a child of the process that made it: nothing of it may be used there but its memory. */
 int context_is_alive(const struct ema_context *context);
 /* Reads path, or text if it is not NULL, and puts it in place. EMA_OK, EMA_CONFIG, EMA_OUT_OF_MEMORY. */
-int context_load(struct ema_context *context, const char *path, const char *text, size_t length);
+/* out: NULL, or is given what was found, warnings too. */
+int context_load(struct ema_context *context, const char *path, const char *text, size_t length, struct findings *out);
 /* The same without putting it in place: what was found is in findings. */
 int context_lint(struct ema_context *context, const char *path, struct findings *findings);
 /* The configuration in place, held for the caller; NULL: none. */

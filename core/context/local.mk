@@ -4,6 +4,7 @@ core_context_libcontext_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 core_context_libcontext_la_SOURCES = \
 	core/context/admin.c core/context/admin.h \
 	core/context/context.c core/context/context.h \
+	core/context/daemon.c core/context/daemon.h \
 	core/context/decision.c core/context/decision.h \
 	core/context/directories.c \
 	core/context/identify.c \

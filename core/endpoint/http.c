@@ -52,14 +52,6 @@ void exchange_method(struct exchange *x, const char *allowed)
 
 /* ---- Who asks ---- */
 
-static int is_listed(const struct conf_strings *list, const char *text, size_t length)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (strlen(list->list[i]) == length && !memcmp(list->list[i], text, length))
-			return 1;
-	return 0;
-}
-
 /*
  * The last address in X-Forwarded-For that is no proxy's of ours: what stands before it, the client may have written itself
  * (AUD-21).
@@ -67,9 +59,9 @@ static int is_listed(const struct conf_strings *list, const char *text, size_t l
 static void find_remote(struct exchange *x)
 {
 	const char *peer = x->request->items[EMA_REQUEST_REMOTE];
-	const struct conf_strings *proxies = x->snapshot ? &x->snapshot->conf->proxies : NULL;
+	const struct conf *conf = x->snapshot ? x->snapshot->conf : NULL;
 	snprintf(x->remote, sizeof x->remote, "%s", peer ? peer : "");
-	x->proxied = proxies && peer && is_listed(proxies, peer, strlen(peer));
+	x->proxied = conf && peer && conf_is_proxy(conf, peer);
 	const char *list = x->proxied ? request_header(x->request, "X-Forwarded-For", 0) : NULL;
 	/* Several headers are one list (RFC 9110 5.3), whose end is in the last of them. */
 	for (size_t i = 1; list && request_header(x->request, "X-Forwarded-For", i); i++)
@@ -84,7 +76,7 @@ static void find_remote(struct exchange *x)
 		if (to - from >= sizeof x->remote || to == from || strspn(list + from, "0123456789abcdefABCDEF.:") < to - from)
 			break;
 		snprintf(x->remote, sizeof x->remote, "%.*s", (int)(to - from), list + from);
-		if (!is_listed(proxies, list + from, to - from))
+		if (!conf_is_proxy(conf, x->remote))
 			break;
 		end = start ? start - 1 : 0;
 	}

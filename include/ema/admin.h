@@ -34,6 +34,9 @@ const char *ema_finding_file(const ema_findings *findings, size_t index);
 int ema_finding_line(const ema_findings *findings, size_t index);
 const char *ema_finding_text(const ema_findings *findings, size_t index);
 
+/* ema_load(), which also gives what was found: why it was not loaded, or what should be read all the same. */
+int ema_load_found(ema_context *context, const char *path, ema_findings **out);
+
 /* ---- Explain ---- */
 
 /*
@@ -110,6 +113,32 @@ const char *ema_key_algorithm(const ema_keys *keys, size_t index); /* "ES256", .
 const char *ema_key_state(const ema_keys *keys, size_t index);     /* "next", "current", "previous" */
 /* what: "published", "signs_from", "gone_at"; seconds since 1970, 0 where it is not known yet. */
 int64_t ema_key_time(const ema_keys *keys, size_t index, const char *what);
+/* SHA-256 over all files of the loaded configuration, hexadecimal; NULL: none is loaded. Valid until the next load. */
+const char *ema_config_digest(ema_context *context);
+/* Id of the index'th audit sink; NULL past the end. Valid until the next load. */
+const char *ema_sink_id(ema_context *context, size_t index);
+
+/* ---- What a configuration says to emad: by the names of its keys ---- */
+
+typedef struct ema_daemon ema_daemon;
+
+/* Reads and checks a configuration as far as it can be seen without plugins; opens nothing but its files, and needs no
+   context. EMA_OK, EMA_CONFIG, EMA_OUT_OF_MEMORY; *found has what was found in each case but the last. */
+int ema_daemon_read(const char *path, ema_daemon **out, ema_findings **found);
+void ema_daemon_free(ema_daemon *daemon);
+/* "user", "group", "state_dir", "admin_socket", "store" (its plugin), and "digest" as ema_config_digest(); NULL: not set. */
+const char *ema_daemon_text(const ema_daemon *daemon, const char *name);
+/* "threads", the keys of limits (milliseconds, bytes), "proxies" (how many are named); 0 for another name. */
+int64_t ema_daemon_number(const ema_daemon *daemon, const char *name);
+/* Whether a peer, "192.0.2.1", "2001:db8::1" or "unix", is one of the proxies. */
+int ema_daemon_is_proxy(const ema_daemon *daemon, const char *peer);
+/* Of the index'th listener: "address" (NULL past the end), "group", "certificate", "key", "client_ca_file"; NULL: not set. */
+const char *ema_listener_text(const ema_daemon *daemon, size_t index, const char *name);
+/* "serve" (a set of EMA_SERVE_*), "mode", "client_certificates" (1: clients are asked for one). */
+int64_t ema_listener_number(const ema_daemon *daemon, size_t index, const char *name);
+/* Reads the file that "certificate", "key" or "client_ca_file" names, with the rules for owners and modes. EMA_OK with *out,
+   which ema_text_free() wipes; EMA_CONFIG with *found. */
+int ema_listener_file(const ema_daemon *daemon, size_t index, const char *name, char **out, ema_findings **found);
 
 /* ---- Audit ---- */
 

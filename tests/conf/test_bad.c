@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "conf.h"
+#include "ema/ema.h"
 #include "show.h"
 
 #define OKTA "providers = ( { id = \"okta\"; plugin = \"okta_xaa\"; }, { id = \"azure\"; plugin = \"azure_ad\"; } );\n"
@@ -373,6 +374,89 @@ static void tokens(void **state)
 	TABLE(rows);
 }
 
+/* JAG-07 */
+static void clear_text_is_for_this_host_or_named_proxies(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ "listen = ( { address = \"0.0.0.0:80\"; } );", "E-CLEARTEXT", 1, "0.0.0.0:80" },
+		{ "listen = (\n{ address = \"192.0.2.1:80\"; serve = [\"health\", \"metadata\"]; } );", "E-CLEARTEXT", 2, "proxies" },
+		{ "listen = ( { address = \"[::]:80\"; } );", "E-CLEARTEXT", 1, "tls" },
+		{ "listen = ( { address = \"[::ffff:192.0.2.1]:80\"; } );", "E-CLEARTEXT", 1, "tls" },
+	};
+	static const char *const good[] = {
+		"listen = ( { address = \"127.0.0.1:80\"; }, { address = \"[::1]:80\"; }, { address = \"unix:/x\"; mode = \"0660\"; }, { address = \"systemd:http\"; } );",
+		"listen = ( { address = \"0.0.0.0:80\"; } ); proxies = [\"192.0.2.1\"];",
+		"listen = ( { address = \"0.0.0.0:443\"; tls = { certificate = \"a\"; key = \"b\"; }; } );",
+		"listen = ( { address = \"0.0.0.0:9090\"; serve = [\"health\", \"metrics\"]; } );",
+	};
+	TABLE(rows);
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		struct findings findings = { NULL, 0, 0, 0 };
+		struct conf *conf = conf_read_text(good[i], strlen(good[i]), "/nowhere/ema.conf", &findings);
+		if (!conf)
+			show_all(&findings);
+		assert_non_null(conf);
+		/* Nothing but these two unless it is written out. */
+		assert_int_equal(conf->listeners[0].serve, i == 3 ? EMA_SERVE_HEALTH | EMA_SERVE_METRICS : EMA_SERVE_TOKEN | EMA_SERVE_METADATA);
+		conf_free(conf);
+		findings_free(&findings);
+	}
+}
+
+static void listeners(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ "listen = ( { serve = \"token\"; } );", "E-MISSING", 1, "address" },
+		{ "listen = ( { address = \"localhost:80\"; } );", "E-VALUE", 1, "127.0.0.1:8080" },
+		{ "listen = ( { address = \"127.0.0.1\"; } );", "E-VALUE", 1, "no address with a port" },
+		{ "listen = ( { address = \"::1:80\"; } );", "E-VALUE", 1, "[::1]:8080" },
+		{ "listen = ( { address = \"127.0.0.1:65536\"; } );", "E-VALUE", 1, "wrong port" },
+		{ "listen = ( { address = \"127.0.0.1:080\"; } );", "E-VALUE", 1, "wrong port" },
+		{ "listen = ( { address = \"unix:emad.sock\"; } );", "E-VALUE", 1, "begins with" },
+		{ "listen = ( { address = \"systemd:\"; } );", "E-VALUE", 1, "FileDescriptorName" },
+		{ "listen = ( { address = \"127.0.0.1:80\"; mode = \"0600\"; } );", "E-VALUE", 1, "alone" },
+		{ "listen = ( { address = \"unix:/x\"; mode = \"0444\"; } );", "E-VALUE", 1, "0660" },
+		{ "listen = ( { address = \"unix:/x\"; mode = \"rw\"; } );", "E-VALUE", 1, "0660" },
+		{ "listen = ( { address = \"unix:/x\"; serve = \"tokens\"; } );", "E-UNKNOWN", 1, "did you mean" },
+		{ "listen = ( { address = \"unix:/x\"; serve = []; } );", "E-VALUE", 1, "empty" },
+		{ "listen = ( { address = \"unix:/x\"; },\n{ address = \"unix:/x\"; } );", "E-DUPLICATE", 2, "line 1" },
+		{ "listen = ( { address = \"127.0.0.1:80\"; tls = { certificate = \"a\"; }; } );", "E-MISSING", 1, "key" },
+		{ "listen = ( { address = \"127.0.0.1:80\"; tls = true; } );", "E-TYPE", 1, "group" },
+		{ "limits = { connections = 3; };", "E-VALUE", 1, "outside" },
+		{ "limits = { idle = \"3s\"; };", "E-UNKNOWN", 1, "idle_timeout" },
+		{ "proxies = [\"proxy.example\"];", "E-VALUE", 1, "no address" },
+		{ "proxies = [\"10.1.0.0/33\"];", "E-VALUE", 1, "no address" },
+		{ "proxies = [\"10.1.0.1/8\"];", "E-VALUE", 1, "bits behind" },
+	};
+	TABLE(rows);
+}
+
+/* AUD-21 */
+static void proxies_are_those_that_are_named(void **state)
+{
+	(void)state;
+	static const char text[] = "proxies = [\"192.0.2.1\", \"10.1.0.0/16\", \"2001:db8::/32\", \"unix\"];", none[] = "threads = 1;";
+	static const struct { const char *peer; int is; } rows[] = {
+		{ "192.0.2.1", 1 }, { "192.0.2.2", 0 }, { "::ffff:192.0.2.1", 1 }, { "10.1.255.255", 1 }, { "10.2.0.0", 0 }, { "2001:db8:1::1", 1 },
+		{ "2001:db9::1", 0 }, { "unix", 1 }, { "", 0 }, { "UNIX", 0 }, { "192.0.2.1 ", 0 },
+	};
+	struct findings findings = { NULL, 0, 0, 0 };
+	struct conf *conf = conf_read_text(text, sizeof text - 1, "/nowhere/ema.conf", &findings);
+	struct conf *nobody = conf_read_text(none, sizeof none - 1, "/nowhere/ema.conf", &findings);
+	assert_non_null(conf);
+	assert_non_null(nobody);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (conf_is_proxy(conf, rows[i].peer) != rows[i].is)
+			fail_msg("%s", rows[i].peer);
+		assert_int_equal(conf_is_proxy(nobody, rows[i].peer), 0);
+	}
+	conf_free(conf);
+	conf_free(nobody);
+	findings_free(&findings);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +468,9 @@ int main(void)
 		cmocka_unit_test(rules),
 		cmocka_unit_test(policy_and_lint),
 		cmocka_unit_test(tokens),
+		cmocka_unit_test(clear_text_is_for_this_host_or_named_proxies),
+		cmocka_unit_test(listeners),
+		cmocka_unit_test(proxies_are_those_that_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

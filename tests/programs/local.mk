@@ -5,3 +5,5 @@ TESTS += tests/programs/emactl.sh
 EXTRA_DIST += tests/programs/emactl.sh
 TESTS += tests/programs/audit.sh
 EXTRA_DIST += tests/programs/audit.sh
+TESTS += tests/programs/emad.sh
+EXTRA_DIST += tests/programs/emad.sh tests/programs/clients.py

@@ -1,0 +1,334 @@
+#!/usr/bin/env bash
+# emad as its operator and its clients use it, the worse ones too.
+. "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+
+command -v python3 >/dev/null || { echo "1..0 # SKIP no python3"; exit 0; }
+clients() { python3 "$srcdir/tests/programs/clients.py" "$@"; }
+port=$(clients free_port -) tls_port=$(clients free_port -)
+web=127.0.0.1:$port
+conf=$work/ema.conf state=$work/state
+chmod 0755 "$work"
+unset NOTIFY_SOCKET LISTEN_FDS LISTEN_PID JOURNAL_STREAM
+
+# write_conf LISTENERS [MORE]: a configuration with short times.
+write_conf() {
+	cat >"$conf" <<-EOF
+	issuer = "https://auth.acme.example";
+	state_dir = "$state";
+	audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
+	listen = ( $1 );
+	${2-limits = { header_timeout = "1s"; body_timeout = "1s"; idle_timeout = "1s"; \};}
+	EOF
+	chmod 0644 "$conf"
+}
+plain="{ address = \"$web\"; }"
+patient='proxies = ["127.0.0.1"]; limits = { header_timeout = "5m"; body_timeout = "5m"; idle_timeout = "5m"; connections = '
+
+wait_for() { local i; for ((i = 0; i < 1200; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
+# start [COMMAND...]: emad, until it answers.
+start() {
+	: >"$work/log"
+	[ $# -gt 0 ] || set -- emad -v -c "$conf"
+	background "$@" >"$work/log" 2>&1
+	pid=$!
+	wait_for grep -q "state in" "$work/log" || { echo "Bail out! emad did not start"; sed 's/^/# /' "$work/log"; exit 1; }
+	# The programs of an uninstalled tree are scripts around them at first.
+	pid=$(emactl -c "$conf" status --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+	[ -n "$pid" ] || { echo "Bail out! emad does not answer"; exit 1; }
+	pids+=("$pid")
+}
+gone() { ! kill -0 "$pid" 2>/dev/null; }
+stop() { kill -TERM "$pid" && wait_for gone; }
+logged() { grep -qF -- "$1" "$work/log"; }
+
+# ---- Before it serves ----
+fails 2 "unknown option" emad --frobnicate
+fails 2 "a word" emad frobnicate
+says 'is no option'
+ok "version" emad --version
+ok "help" emad --help
+fails 1 "no such file" emad -c "$work/none.conf"
+write_conf "$plain"
+ok "-t" emad -t -c "$conf"
+fails 0 "-t says so" emad -t -c "$conf"
+says "is fine"
+write_conf '{ address = "0.0.0.0:1"; }'
+fails 1 "JAG-07: no clear text for other hosts" emad -c "$conf"
+says "E-CLEARTEXT"
+fails 1 "nor with -t" emad -t -c "$conf"
+write_conf ""
+fails 1 "nothing to serve" emad -c "$conf"
+says '"listen" is not set'
+write_conf '{ address = "systemd:http"; }'
+fails 1 "a socket that systemd did not hand over" emad -c "$conf"
+says "FileDescriptorName"
+write_conf "{ address = \"$web\"; tls = { certificate = \"$work/none.pem\"; key = \"$work/none.key\"; }; }"
+fails 1 "a certificate that is not there" emad -c "$conf"
+says "none.pem cannot be read"
+write_conf "$plain" 'user = "nobody-of-that-name";'
+fails 1 "a user that is not there" emad -c "$conf"
+says "there is no such user"
+
+# ---- Clients ----
+write_conf "$plain, { address = \"unix:$work/http.sock\"; mode = \"0660\"; }" \
+	'proxies = ["127.0.0.1"]; limits = { header_timeout = "1s"; body_timeout = "1s"; idle_timeout = "1s"; };'
+start
+ok "by TCP" clients ask "$web"
+ok "by a unix socket" clients ask "unix:$work/http.sock"
+ok "its mode" test "$(stat -c %a "$work/http.sock")" = 660
+ok "the admin socket's" test "$(stat -c %a "$state/emad.sock")" = 600
+for client in drip_line drip_header drip_body drip_chunks silent half big_header pipelining smuggling big_body; do
+	ok "$client" clients "$client" "$web"
+done
+ok "by a unix socket too: drip_body" clients drip_body "unix:$work/http.sock"
+ok "smuggling" clients smuggling "unix:$work/http.sock"
+
+# JAG-06, AUD-09
+curl -s -o /dev/null "http://$web/token?assertion=CANARY1" -H "Authorization: Bearer CANARY2" -H "Cookie: CANARY3" -d "assertion=CANARY4"
+ok "JAG-06: a line for each request" logged "POST /token 404"
+ok "JAG-06, AUD-09: without query, header or body" sh -c '! grep -q CANARY "$1"' sh "$work/log"
+curl -s -o /dev/null --path-as-is "http://$web/a%0aemad:%20b/$(printf '\033')[31m"
+ok "no control character in it" sh -c '! LC_ALL=C grep -q "[[:cntrl:]]" "$1"' sh "$work/log"
+
+# ---- The manual ----
+# A line that begins with "$ " is run, those that follow are what it prints; 8080 stands for the port of the test.
+transcripts() {
+	local line want='' command='' bad=0 open=0
+	run_one() {
+		local got
+		[ -n "$command" ] || return 0
+		got=$(eval "${command//127.0.0.1:8080/$web}" 2>&1)
+		[ "$got" = "${want%$'\n'}" ] || { printf '$ %s\n%s\n-- but the manual says:\n%s\n' "$command" "$got" "$want"; bad=1; }
+		command='' want=''
+	}
+	while IFS= read -r line; do
+		case $line in
+		'.Bd -literal'*) open=1 ;;
+		.Ed) run_one; open=0 ;;
+		'$ '*) [ $open = 1 ] && run_one && command=${line#??} && command=${command//\\e/\\} && shown=$((shown + 1)) ;;
+		*) [ -z "$command" ] || want+=${line//\\e/\\}$'\n' ;;
+		esac
+	done <"$srcdir/man/emad.8"
+	[ "$shown" -gt 0 ] || { echo "no transcript was found"; return 1; }
+	return $bad
+}
+shown=0
+ok "what the manual shows is what one sees" transcripts
+
+# ---- Reload ----
+ok "status" emactl -c "$conf" status
+says "listens on  $web: token metadata"
+ok "reload" emactl -c "$conf" reload
+says "loaded"
+printf 'isuer = "x";\n' >>"$conf"
+fails 1 "reload with a mistake" emactl --admin "$state/emad.sock" -c "$conf" reload
+says 'did you mean "issuer"?'
+says "what was there before stays"
+ok "still served" clients ask "$web"
+kill -HUP "$pid"
+ok "SIGHUP with a mistake" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 2 ]' sh "$work/log"
+ok "still served" clients ask "$web"
+fails 1 "status tells of it" emactl --admin "$state/emad.sock" status
+rm "$conf"
+kill -HUP "$pid"
+ok "SIGHUP without a file" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 3 ]' sh "$work/log"
+ok "still served" clients ask "$web"
+write_conf "{ address = \"unix:$work/http.sock\"; }"
+fails 1 "one that opens nothing new leaves the old alone: a port that is taken" sh -c '
+	echo "listen = ( { address = \"unix:$1/http.sock\"; }, { address = \"unix:$1/none/x\"; } );" >"$2"; emactl --admin "$3" reload' \
+	sh "$work" "$conf" "$state/emad.sock"
+ok "still served" clients ask "$web"
+write_conf "{ address = \"unix:$work/http.sock\"; }"
+ok "a listener less" emactl -c "$conf" reload
+ok "it is gone" wait_for clients refused "$web"
+ok "the other is there" clients ask "unix:$work/http.sock"
+write_conf "$plain, { address = \"unix:$work/http.sock\"; }"
+ok "and comes back" emactl -c "$conf" reload
+ok "served again" clients ask "$web"
+fails 2 "a command that is none" emactl -c "$conf" reload now
+clients admin "$state/emad.sock" frobnicate >"$work/.out"
+says "does not know this command"
+
+# ---- Another emad, other users ----
+fails 1 "a second emad" emad -c "$conf"
+says "E-STORE-LOCAL"
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+	fails 1 "another user cannot connect" nobody python3 "$srcdir/tests/programs/clients.py" admin "$state/emad.sock" status
+	chmod 0666 "$state/emad.sock"
+	ok "nor ask, if he could" nobody python3 "$srcdir/tests/programs/clients.py" admin "$state/emad.sock" status
+	says "only root and emad's own user may"
+else
+	skip "another user" "not root"
+fi
+
+# ---- The end ----
+ok "SIGTERM: what is in flight is finished" clients in_flight "$web" "$pid"
+ok "and emad ends" wait_for gone
+ok "nothing is left behind" test ! -e "$state/emad.sock" -a ! -e "$work/http.sock"
+ok "the log ends well" logged "ended"
+write_conf "$plain, { address = \"unix:$work/http.sock\"; }"
+start
+kill -9 "$pid"
+wait_for gone
+ok "kill -9 leaves sockets" test -S "$state/emad.sock" -a -S "$work/http.sock"
+start
+ok "which the next emad takes away" clients ask "unix:$work/http.sock"
+stop
+: >"$work/http.sock"
+fails 1 "but not what is no socket" emad -c "$conf"
+says "it is left alone"
+rm "$work/http.sock"
+interrupted() { emad -c "$conf" >"$work/log" 2>&1 & pid=$!; wait_for logged "state in"; kill -INT "$pid"; wait "$pid"; }
+ok "SIGINT ends with 0" interrupted
+
+# ---- Limits ----
+write_conf "$plain" "$patient 16; };"
+start
+ok "above limits.connections the longest idle goes" clients evict "$web" 16
+stop
+write_conf "$plain" 'limits = { per_address = 3; };'
+start
+ok "JAG-09: an address has its share of connections" clients per_address "$web" 3
+stop
+write_conf "$plain" "$patient 20000; };"
+start
+each=40000
+[ -z "${SANITIZER-}" ] || each=0
+ok "10000 idle connections" clients idle "$web" "$pid" 10000 $each
+stop
+
+# ---- Users ----
+if [ "$(id -u)" = 0 ] && id nobody >/dev/null 2>&1; then
+	rm -rf "$state"
+	mkdir "$work/sinks" && chown nobody "$work/sinks"
+	write_conf "$plain" "user = \"nobody\";"
+	sed -i "s|$work/audit.jsonl|$work/sinks/audit.jsonl|" "$conf"
+	start
+	ok "root becomes somebody else for good" grep -qE "^Uid:[[:space:]]+$(id -u nobody)[[:space:]]+$(id -u nobody)[[:space:]]+$(id -u nobody)[[:space:]]" "/proc/$pid/status"
+	ok "without capabilities" grep -qE '^CapEff:[[:space:]]+0+$' "/proc/$pid/status"
+	ok "nor new privileges" grep -qE '^NoNewPrivs:[[:space:]]+1$' "/proc/$pid/status"
+	ok "without core dumps" grep -qE '^Max core file size +0 +0 ' "/proc/$pid/limits"
+	# What is not dumpable belongs to root in /proc.
+	ok "closed to its own user" test "$(stat -c %u "/proc/$pid/mem")" = 0
+	ok "the state is its own" test "$(stat -c %U "$state")" = nobody
+	ok "served" clients ask "$web"
+	ok "reload as that user" emactl -c "$conf" reload
+	stop
+	rm -rf "$state"
+else
+	skip "users" "not root"
+fi
+
+# ---- TLS ----
+if command -v openssl >/dev/null && curl --version | grep -q '^Protocols.*https'; then
+	certificate() { # NAME
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$1" -addext "subjectAltName=DNS:$1" \
+			-keyout "$work/$1.key" -out "$work/$1.pem" >/dev/null 2>&1 && chmod 0600 "$work/$1.key"
+	}
+	certificate one && certificate two
+	cp "$work/one.pem" "$work/tls.pem" && cp -p "$work/one.key" "$work/tls.key"
+	tls="{ address = \"127.0.0.1:$tls_port\"; tls = { certificate = \"tls.pem\"; key = \"tls.key\"; client_ca_file = \"two.pem\"; }; }"
+	write_conf "$tls"
+	by_tls() { # CURL'S WORDS... NAME
+		curl -sS -o /dev/null -w '%{http_code}' --cacert "$work/${*: -1}.pem" --resolve "${*: -1}:$tls_port:127.0.0.1" \
+			"${@:1:$#-1}" "https://${*: -1}:$tls_port/nowhere" 2>"$work/curl" | grep -q 404
+	}
+	asks() { openssl s_client -connect "127.0.0.1:$tls_port" </dev/null 2>/dev/null | grep -qE "$1"; }
+	start
+	ok "TLS" by_tls one
+	ok "with version 1.2" by_tls --tls-max 1.2 one
+	fails 1 "not with an older one" by_tls --ciphers DEFAULT@SECLEVEL=0 --tlsv1.0 --tls-max 1.1 one
+	fails 1 "not in clear text" clients ask "127.0.0.1:$tls_port"
+	ok "a client is asked for a certificate of these authorities" asks 'CN ?= ?two'
+	ok "and may come without" by_tls one
+	ok "or with one" by_tls --cert "$work/two.pem" --key "$work/two.key" one
+	ok "or with any" by_tls --cert "$work/one.pem" --key "$work/one.key" one
+	ok "slow clients by TLS" clients silent_tls "127.0.0.1:$tls_port"
+	cp "$work/two.pem" "$work/tls.pem"
+	ok "a certificate without its key: the old one stays" emactl -c "$conf" reload
+	says "do not do together"
+	says "that are in use stay"
+	ok "served by the old one" by_tls one
+	cp -p "$work/two.key" "$work/tls.key"
+	ok "with its key" emactl -c "$conf" reload
+	ok "served by the new one" by_tls two
+	rm "$work/tls.key"
+	ok "a key that vanished" emactl -c "$conf" reload
+	says "tls.key cannot be read"
+	ok "served" by_tls two
+	cp "$work/two.key" "$work/tls.key" && chmod 0644 "$work/tls.key"
+	ok "a key that anybody may read" emactl -c "$conf" reload
+	says "chmod 0600"
+	chmod 0600 "$work/tls.key"
+	write_conf "${tls/client_ca_file = \"two.pem\"/client_certificates = true}"
+	ok "certificates without an authority" emactl -c "$conf" reload
+	ok "are asked for" asks 'No client certificate CA names sent|Client Certificate Types|Requested Signature Algorithms'
+	ok "with one of nobody's" by_tls --cert "$work/one.pem" --key "$work/one.key" two
+	stop
+	chmod 0644 "$work/tls.key"
+	fails 1 "does not start with such a key" emad -c "$conf"
+	says "chmod 0600"
+else
+	skip "TLS" "no openssl, or no https in curl"
+fi
+
+# ---- systemd ----
+write_conf '{ address = "systemd:web"; }, { address = "systemd:local"; }'
+python3 "$srcdir/tests/programs/clients.py" notified "$work/notify" "$work/told" & pids+=($!)
+wait_for test -S "$work/notify"
+activated() { NOTIFY_SOCKET="$work/notify" WATCHDOG_USEC=200000 clients_exec activate "$web,unix:$work/act.sock" web:local emad -v -c "$conf"; }
+clients_exec() { exec python3 "$srcdir/tests/programs/clients.py" "$@"; }
+start activated
+ok "socket activation: TCP" clients ask "$web"
+ok "socket activation: a unix socket" clients ask "unix:$work/act.sock"
+told() { grep -qE -- "$1" "$work/told"; }
+ok "READY" wait_for told '^READY=1'
+ok "the watchdog" wait_for told '^WATCHDOG=1'
+ok "reload" emactl -c "$conf" reload
+ok "its sockets are still there" clients ask "$web"
+kill -HUP "$pid"
+ok "RELOADING" wait_for told '^RELOADING=1 MONOTONIC_USEC=[0-9]+'
+stop
+ok "STOPPING" wait_for told '^STOPPING=1'
+ok "systemd's socket is left to it" test -S "$work/act.sock"
+write_conf '{ address = "systemd:other"; }'
+NOTIFY_SOCKET='' fails 1 "another name" bash -c 'exec python3 "$0" activate "$1" web emad -c "$2"' "$srcdir/tests/programs/clients.py" "$web" "$conf"
+says "no socket of this FileDescriptorName"
+# JAG-07: what systemd bound is judged by what it is.
+write_conf '{ address = "systemd:web"; }'
+fails 1 "JAG-07: clear text on a socket of systemd that others reach" bash -c 'exec python3 "$0" activate "0.0.0.0:$1" web emad -c "$2"' \
+	"$srcdir/tests/programs/clients.py" "$port" "$conf"
+says "E-CLEARTEXT"
+# A clear text listener for others serves the proxies that are named, and nobody else: JAG-07.
+write_conf "{ address = \"0.0.0.0:$port\"; }, { address = \"unix:$work/http.sock\"; }" 'proxies = ["192.0.2.1"];'
+start
+ok "JAG-07: who is no proxy is not served in clear text" clients refused "$web"
+write_conf "{ address = \"0.0.0.0:$port\"; }, { address = \"unix:$work/http.sock\"; }" 'proxies = ["127.0.0.0/8"];'
+ok "a proxy is named" emactl -c "$conf" reload
+ok "and served" clients ask "$web"
+stop
+
+# ---- What stands before it ----
+proxy() { # PROGRAM NAME COMMAND...
+	local program=$1 name=$2; shift 2
+	if command -v "$program" >/dev/null; then ok "$name" "$@"; else skip "$name" "no $program"; fi
+}
+certificate_for_proxies() {
+	openssl req -x509 -newkey rsa:2048 -nodes -days 3 -subj /CN=auth.acme.example -keyout "$work/p.key" -out "$work/p.pem" >/dev/null 2>&1
+	cat "$work/p.key" >>"$work/p.pem"
+}
+certificate_for_proxies
+{ echo "pid $work/nginx.pid; error_log stderr; events { } http {"; sed "s|/etc/ssl/acme/auth|$work/p|" "$srcdir/etc/proxies/nginx.conf"; echo "}"; } >"$work/nginx.conf"
+sed "s|/etc/ssl/acme/auth|$work/p|" "$srcdir/etc/proxies/haproxy.cfg" >"$work/haproxy.cfg"
+proxy nginx "nginx takes the example" nginx -t -p "$work" -c "$work/nginx.conf"
+proxy caddy "Caddy takes the example" caddy validate --adapter caddyfile --config "$srcdir/etc/proxies/Caddyfile"
+proxy haproxy "HAProxy takes the example" haproxy -c -f "$work/haproxy.cfg"
+if command -v systemd-analyze >/dev/null; then
+	sed "s|/usr/sbin/emad|/bin/true|; s|/usr/bin/emactl|/bin/true|" "$srcdir/etc/systemd/emad.service" >"$work/emad.service"
+	cp "$srcdir/etc/systemd/emad.socket" "$work"
+	ok "systemd takes the unit" sh -c '! systemd-analyze verify --man=no "$1" "$2" 2>&1 | grep -E "Unknown|Failed to parse|Invalid"' sh "$work/emad.service" "$work/emad.socket"
+else
+	skip "the unit" "no systemd-analyze"
+fi
+plan
