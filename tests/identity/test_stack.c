@@ -12,8 +12,8 @@ enum { REQUIRED, REQUISITE, SUFFICIENT, OPTIONAL, KEYWORDS };
 static const char *const keywords[] = { "required", "requisite", "sufficient", "optional" };
 
 struct control {
-	unsigned char action[64];
-	enum slow_word words[64];
+	unsigned char action[EMA_CODES];
+	enum slow_word words[EMA_CODES];
 	int keyword; /* -1: spelled out */
 };
 
