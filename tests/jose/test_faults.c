@@ -221,7 +221,7 @@ static void a_call_that_fails_refuses(void **state)
 	static const enum jose_algorithm algorithms[] = { JOSE_PS256, JOSE_ES256, JOSE_ES512, JOSE_ED25519 };
 	(void)state;
 	for (size_t a = 0; a < sizeof algorithms / sizeof *algorithms; a++) {
-		struct subject s = { JOSE_NONE };
+		struct subject s = { .algorithm = JOSE_NONE };
 		subject_make(&s, algorithms[a]);
 		for (size_t o = 0; o < sizeof operations / sizeof *operations; o++) {
 			for (int negative = 0; negative < 2; negative++) {
