@@ -101,6 +101,7 @@ static ema_context *make_context(void)
 		return NULL;
 	}
 	ema_set_log(context, say_log, NULL);
+	ema_set_server(context);
 	return context;
 }
 
