@@ -192,7 +192,7 @@ ok "above limits.connections the longest idle goes" clients evict "$web" 16
 stop
 write_conf "$plain" 'limits = { per_address = 3; };'
 start
-ok "JAG-09: an address has its share of connections" clients per_address "$web" 3
+ok "an address has its share of connections" clients per_address "$web" 3
 stop
 write_conf "$plain" "$patient 20000; };"
 start
