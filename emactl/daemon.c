@@ -64,7 +64,8 @@ static struct json_object *ask(const struct options *options, const char *comman
 	char *text = fd >= 0 ? must(malloc(ANSWER_MOST + 1)) : NULL;
 	struct json_object *answer = NULL, *error = NULL;
 	size_t used = 0;
-	if (fd >= 0 && send(fd, line, (size_t)length, MSG_NOSIGNAL) == length) {
+	/* Whom it does not want, it answers before it reads. */
+	if (fd >= 0 && (send(fd, line, (size_t)length, MSG_NOSIGNAL) == length || errno == EPIPE)) {
 		for (ssize_t got; used < ANSWER_MOST && (got = recv(fd, text + used, ANSWER_MOST - used, 0)) > 0;)
 			used += (size_t)got;
 		text[used] = 0;

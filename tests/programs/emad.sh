@@ -17,10 +17,11 @@ write_conf() {
 	state_dir = "$state";
 	audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
 	listen = ( $1 );
-	${2-limits = { header_timeout = "1s"; body_timeout = "1s"; idle_timeout = "1s"; \};}
+	${2-$short}
 	EOF
 	chmod 0644 "$conf"
 }
+short='limits = { header_timeout = "1s"; body_timeout = "1s"; idle_timeout = "1s"; };'
 plain="{ address = \"$web\"; }"
 patient='proxies = ["127.0.0.1"]; limits = { header_timeout = "5m"; body_timeout = "5m"; idle_timeout = "5m"; connections = '
 
@@ -71,7 +72,7 @@ says "there is no such user"
 
 # ---- Clients ----
 write_conf "$plain, { address = \"unix:$work/http.sock\"; mode = \"0660\"; }" \
-	'proxies = ["127.0.0.1"]; limits = { header_timeout = "1s"; body_timeout = "1s"; idle_timeout = "1s"; };'
+	"proxies = [\"127.0.0.1\"]; $short"
 start
 ok "by TCP" clients ask "$web"
 ok "by a unix socket" clients ask "unix:$work/http.sock"
@@ -152,11 +153,13 @@ says "does not know this command"
 # ---- Another emad, other users ----
 fails 1 "a second emad" emad -c "$conf"
 says "E-STORE-LOCAL"
-if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
-	nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
-	fails 1 "another user cannot connect" nobody python3 "$srcdir/tests/programs/clients.py" admin "$state/emad.sock" status
+cp "$srcdir/tests/programs/clients.py" "$work" && chmod 0644 "$work/clients.py"
+nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups /usr/bin/python3 "$work/clients.py" "$@"; }
+if [ "$(id -u)" = 0 ] && [ "$(nobody free_port - 2>/dev/null)" -gt 0 ] 2>/dev/null; then
+	fails 1 "another user cannot connect" nobody admin "$state/emad.sock" status
+	says "Permission denied"
 	chmod 0666 "$state/emad.sock"
-	ok "nor ask, if he could" nobody python3 "$srcdir/tests/programs/clients.py" admin "$state/emad.sock" status
+	ok "nor ask, if he could" nobody admin "$state/emad.sock" status
 	says "only root and emad's own user may"
 else
 	skip "another user" "not root"
@@ -189,7 +192,7 @@ ok "above limits.connections the longest idle goes" clients evict "$web" 16
 stop
 write_conf "$plain" 'limits = { per_address = 3; };'
 start
-ok "JAG-09: an address has its share of connections" clients per_address "$web" 3
+ok "an address has its share of connections" clients per_address "$web" 3
 stop
 write_conf "$plain" "$patient 20000; };"
 start
@@ -234,13 +237,14 @@ if command -v openssl >/dev/null && curl --version | grep -q '^Protocols.*https'
 		curl -sS -o /dev/null -w '%{http_code}' --cacert "$work/${*: -1}.pem" --resolve "${*: -1}:$tls_port:127.0.0.1" \
 			"${@:1:$#-1}" "https://${*: -1}:$tls_port/nowhere" 2>"$work/curl" | grep -q 404
 	}
+	request='Client Certificate Types|Requested Signature Algorithms'
 	asks() { openssl s_client -connect "127.0.0.1:$tls_port" </dev/null 2>/dev/null | grep -qE "$1"; }
 	start
 	ok "TLS" by_tls one
 	ok "with version 1.2" by_tls --tls-max 1.2 one
 	fails 1 "not with an older one" by_tls --ciphers DEFAULT@SECLEVEL=0 --tlsv1.0 --tls-max 1.1 one
 	fails 1 "not in clear text" clients ask "127.0.0.1:$tls_port"
-	ok "a client is asked for a certificate of these authorities" asks 'CN ?= ?two'
+	ok "a client is asked for a certificate" asks "$request"
 	ok "and may come without" by_tls one
 	ok "or with one" by_tls --cert "$work/two.pem" --key "$work/two.key" one
 	ok "or with any" by_tls --cert "$work/one.pem" --key "$work/one.key" one
@@ -263,8 +267,11 @@ if command -v openssl >/dev/null && curl --version | grep -q '^Protocols.*https'
 	chmod 0600 "$work/tls.key"
 	write_conf "${tls/client_ca_file = \"two.pem\"/client_certificates = true}"
 	ok "certificates without an authority" emactl -c "$conf" reload
-	ok "are asked for" asks 'No client certificate CA names sent|Client Certificate Types|Requested Signature Algorithms'
+	ok "are asked for" asks "$request"
 	ok "with one of nobody's" by_tls --cert "$work/one.pem" --key "$work/one.key" two
+	write_conf "${tls/client_ca_file = \"two.pem\";/}"
+	ok "without either" emactl -c "$conf" reload
+	fails 1 "nobody is asked" asks "$request"
 	stop
 	chmod 0644 "$work/tls.key"
 	fails 1 "does not start with such a key" emad -c "$conf"
