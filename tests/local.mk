@@ -11,6 +11,7 @@ include tests/state/local.mk
 include tests/conf/local.mk
 include tests/plugin/local.mk
 include tests/identity/local.mk
+include tests/policy/local.mk
 include tests/token/local.mk
 include tests/audit/local.mk
 include tests/context/local.mk
