@@ -1,26 +1,34 @@
 # Files of fuzz/.
 # With --enable-fuzzers each is a libFuzzer program ("fuzz/fuzz_json fuzz/corpus/json"); without, it replays its corpus in
 # "make check", so that what once was found stays found.
-FUZZ_TARGETS = fuzz/fuzz_conf fuzz/fuzz_json fuzz/fuzz_jwks fuzz/fuzz_jws
+FUZZ_TARGETS = fuzz/fuzz_conf fuzz/fuzz_json fuzz/fuzz_jwks fuzz/fuzz_jws fuzz/fuzz_mcp fuzz/fuzz_pattern
 FUZZ_CORPUS = -DCORPUS='"$(abs_top_srcdir)/fuzz/corpus/
 fuzz_fuzz_conf_SOURCES = fuzz/fuzz_conf.c
 fuzz_fuzz_json_SOURCES = fuzz/fuzz_json.c
 fuzz_fuzz_jwks_SOURCES = fuzz/fuzz_jwks.c
 fuzz_fuzz_jws_SOURCES = fuzz/fuzz_jws.c
+fuzz_fuzz_mcp_SOURCES = fuzz/fuzz_mcp.c
+fuzz_fuzz_pattern_SOURCES = fuzz/fuzz_pattern.c
 fuzz_fuzz_conf_CPPFLAGS = $(CONF_CPPFLAGS) $(FUZZ_CORPUS)conf"'
 fuzz_fuzz_json_CPPFLAGS = $(JOSE_CPPFLAGS) $(FUZZ_CORPUS)json"'
 fuzz_fuzz_jwks_CPPFLAGS = $(JOSE_CPPFLAGS) $(FUZZ_CORPUS)jwks"'
 fuzz_fuzz_jws_CPPFLAGS = $(JOSE_CPPFLAGS) $(FUZZ_CORPUS)jws"'
+fuzz_fuzz_mcp_CPPFLAGS = $(MCP_CPPFLAGS) $(FUZZ_CORPUS)mcp"'
+fuzz_fuzz_pattern_CPPFLAGS = $(POLICY_CPPFLAGS) $(FUZZ_CORPUS)pattern"'
 fuzz_fuzz_conf_LDADD = core/libemacore-internal.la
 fuzz_fuzz_json_LDADD = core/libemacore-internal.la
 fuzz_fuzz_jwks_LDADD = core/libemacore-internal.la
 fuzz_fuzz_jws_LDADD = core/libemacore-internal.la
+fuzz_fuzz_mcp_LDADD = core/libemacore-internal.la
+fuzz_fuzz_pattern_LDADD = core/libemacore-internal.la
 if FUZZERS
 noinst_PROGRAMS += $(FUZZ_TARGETS)
 fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_fuzz_json_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_fuzz_jwks_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_fuzz_jws_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_fuzz_mcp_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_fuzz_pattern_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 else
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(FUZZ_TARGETS)
@@ -28,5 +36,7 @@ fuzz_fuzz_conf_SOURCES += fuzz/replay.c
 fuzz_fuzz_json_SOURCES += fuzz/replay.c
 fuzz_fuzz_jwks_SOURCES += fuzz/replay.c
 fuzz_fuzz_jws_SOURCES += fuzz/replay.c
+fuzz_fuzz_mcp_SOURCES += fuzz/replay.c
+fuzz_fuzz_pattern_SOURCES += fuzz/replay.c
 endif
 EXTRA_DIST += fuzz/replay.c fuzz/corpus

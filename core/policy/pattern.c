@@ -146,7 +146,9 @@ int pattern_match(const struct pattern *pattern, const char *text, size_t length
 			if (t == length)
 				return 1;
 		} else if (c == OP_MANY || (is_op(c) && c < OP_ANY && lacking & 1u << c) || (c == OP_ANY && (pattern->kind == PATTERN_NAME || lacking))) {
-			many_p = ++p;
+			if (++p == pattern->length)
+				return 1;
+			many_p = p;
 			many_t = t;
 			any_p = none;
 			continue;
