@@ -1,4 +1,5 @@
 /* Any bytes as an MCP message of each revision, and as a list to be filtered. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

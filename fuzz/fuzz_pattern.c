@@ -1,4 +1,5 @@
 /* A pattern, a line feed, a text: of names, of URIs, of values. What is brought into one form stays as it is. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -53,6 +53,7 @@ static const char *put(struct uri_reader *r, unsigned byte)
 {
 	if (r->used == URI_MOST)
 		return "is too long";
+	r->before = 0;
 	r->out[r->used++] = (char)byte;
 	return NULL;
 }
@@ -61,7 +62,7 @@ static const char *put_encoded(struct uri_reader *r, unsigned byte)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	/* Overlong forms of UTF-8, which a careless reader takes for a slash or a dot. */
-	if (byte == 0xc0 || byte == 0xc1 || (r->before == 0xe0 && byte < 0xa0) || (r->before == 0xf0 && byte < 0x90))
+	if (byte == 0xc0 || byte == 0xc1 || (byte > 0x7f && ((r->before == 0xe0 && byte < 0xa0) || (r->before == 0xf0 && byte < 0x90))))
 		return "has an overlong encoding";
 	r->before = byte > 0x7f ? byte : 0;
 	if (r->used + 3 > URI_MOST)
@@ -84,12 +85,8 @@ static const char *read_encoded(struct uri_reader *r, int part)
 		return "has an encoded control character";
 	if (part != IN_QUERY && (byte == '/' || byte == '\\'))
 		return "has an encoded slash or backslash";
-	if (byte == '%' && hex(peek(r, 0)) >= 0 && hex(peek(r, 1)) >= 0)
-		return "is encoded twice";
-	if (is_unreserved(byte) || (part == IN_PATH && is_path_mark(byte))) {
-		r->before = 0;
+	if (is_unreserved(byte) || (part == IN_PATH && is_path_mark(byte)))
 		return put(r, part == IN_HOST && byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte);
-	}
 	return put_encoded(r, byte);
 }
 
@@ -103,16 +100,13 @@ static const char *read_byte(struct uri_reader *r, int part)
 	unsigned c = peek(r, 0);
 	if (uri_plain[c] && part != IN_HOST) {
 		r->at++;
-		r->before = 0;
 		return put(r, c);
 	}
 	if (c == '%')
 		return read_encoded(r, part);
 	r->at++;
-	if (r->pattern && c && c <= OP_LAST) {
-		r->before = 0;
+	if (r->pattern && c && c <= OP_LAST)
 		return put(r, c);
-	}
 	if (c < 0x20 || c == 0x7f)
 		return "has a control character";
 	if (c == '\\')
@@ -123,7 +117,6 @@ static const char *read_byte(struct uri_reader *r, int part)
 		return put(r, c);
 	if (uri_encodes((unsigned char)c) && !(part == IN_HOST && (c == '[' || c == ']')))
 		return put_encoded(r, c);
-	r->before = 0;
 	return put(r, part == IN_HOST && c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
@@ -201,6 +194,10 @@ const char *uri_normal(const char *text, size_t length, int pattern, char *out, 
 	if (wrong)
 		return wrong;
 	out[r.used] = 0;
+	/* In what came out: the digits behind an encoded percent sign may have been encoded themselves. */
+	for (const char *c = strstr(out, "%25"); c; c = strstr(c + 1, "%25"))
+		if (hex((unsigned char)c[3]) >= 0 && hex((unsigned char)c[4]) >= 0)
+			return "is encoded twice";
 	*out_length = r.used;
 	return NULL;
 }

@@ -51,6 +51,8 @@ static void uris_have_one_form(void **state)
 		{ "file:///a%2", NULL, "has a % without two hexadecimal digits" },
 		{ "file:///a%zz", NULL, "has a % without two hexadecimal digits" },
 		{ "file:///a%252e", NULL, "is encoded twice" },
+		{ "file:///a%25%32%65", NULL, "is encoded twice" },
+		{ "file:///a%25a%62", NULL, "is encoded twice" },
 		{ "file:///%c0%ae", NULL, "has an overlong encoding" },
 		{ "file:///%e0%80%af", NULL, "has an overlong encoding" },
 		{ "file:///%f0%80%80%af", NULL, "has an overlong encoding" },

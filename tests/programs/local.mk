@@ -3,3 +3,5 @@ TESTS += tests/programs/devidp.sh
 EXTRA_DIST += tests/programs/devidp.sh
 TESTS += tests/programs/emactl.sh
 EXTRA_DIST += tests/programs/emactl.sh
+TESTS += tests/programs/policy.sh
+EXTRA_DIST += tests/programs/policy.sh
