@@ -38,6 +38,9 @@ static int bit(const uint64_t *bits, uint32_t number)
 static const struct way *ways_of(const struct way *ways, size_t count, uint32_t key, size_t *found)
 {
 	size_t low = 0, high = count, end = 0;
+	*found = 0;
+	if (!count)
+		return NULL;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		if (ways[middle].key < key)
