@@ -57,7 +57,7 @@ static int fail(struct parser *p, int code, int status, int rpc, const char *tex
 
 static int bad(struct parser *p, int rpc, const char *text)
 {
-	return fail(p, EMA_BAD_REQUEST, 400, rpc, text);
+	return fail(p, EMA_BAD_MESSAGE, 400, rpc, text);
 }
 
 static int no_memory(struct parser *p)
@@ -281,7 +281,7 @@ static int call_parse(struct parser *p, const struct json_node *node, struct mcp
 	if (p->settings->http && (text = mcp_headers_method(&p->headers, p->message->revision, call->method)))
 		return bad(p, MCP_RPC_MISMATCH, text);
 	if (!method)
-		return fail(p, EMA_BAD_REQUEST, 404, RPC_METHOD, "there is no such method in this revision");
+		return fail(p, EMA_BAD_MESSAGE, 404, RPC_METHOD, "there is no such method in this revision");
 	if ((code = targets_find(p, method, call, params)))
 		return code;
 	if (p->settings->http && (text = mcp_headers_names(&p->headers, p->message->revision, method, json, params, p->settings)))

@@ -51,7 +51,7 @@ struct mcp_message {
 
 /* What the client is told if the message is not taken. Nothing of the message is in it but id and requested. */
 struct mcp_error {
-	int code;                 /* of codes.tab: BAD_REQUEST, TOO_LARGE, BAD_JSON, DUPLICATE_MEMBER, OUT_OF_MEMORY */
+	int code;                 /* of codes.tab: BAD_MESSAGE, TOO_LARGE, BAD_JSON, DUPLICATE_MEMBER, OUT_OF_MEMORY */
 	int status;               /* HTTP */
 	int rpc;                  /* JSON-RPC */
 	const char *text;         /* static */
