@@ -251,7 +251,7 @@ static void as_the_slow_one_decides(void **state)
 {
 	(void)state;
 	char body[8192], who_text[1024], target_text[256], told[1600];
-	int seen[64] = { 0 };
+	int seen[EMA_CODES] = { 0 };
 	for (unsigned n = 0; n < POLICIES; n++) {
 		dice_state = n * 7919 + 1;
 		say_policy(body, sizeof body);
