@@ -35,6 +35,8 @@ include core/state/local.mk
 include core/conf/local.mk
 include core/plugin/local.mk
 include core/identity/local.mk
+include core/policy/local.mk
+include core/mcp/local.mk
 include core/token/local.mk
 include core/audit/local.mk
 include core/context/local.mk

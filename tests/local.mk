@@ -12,6 +12,8 @@ include tests/state/local.mk
 include tests/conf/local.mk
 include tests/plugin/local.mk
 include tests/identity/local.mk
+include tests/policy/local.mk
+include tests/mcp/local.mk
 include tests/token/local.mk
 include tests/audit/local.mk
 include tests/context/local.mk

@@ -209,11 +209,29 @@ struct conf_scope {
 	const struct conf_node *node;
 };
 
+enum conf_test { TEST_EQUALS, TEST_LIKE, TEST_IN, TEST_LESS, TEST_GREATER, TEST_RANGE, TEST_ABSENT };
+
+struct conf_argument {
+	const char *at;                  /* a JSON pointer */
+	enum conf_test test;
+	const struct conf_node *value;   /* of equals, like and in */
+	int64_t less, greater;           /* TEST_RANGE has both */
+	const struct conf_node *node;
+};
+
+struct conf_conditions {
+	struct conf_argument *args; size_t arg_count;
+	struct conf_strings acr, amr;
+	int64_t max_age;                 /* seconds; 0: any */
+	struct conf_when time;           /* its windows and dates alone */
+};
+
 struct conf_grant { /* and deny; what is empty does not limit */
 	const char *provider;            /* "*" if it was written out; NULL: not written */
 	struct conf_strings from, tenants, groups, roles, subjects, clients, scopes, tools, prompts, uris;
 	int shadow;
 	const struct conf_node *when;
+	struct conf_conditions *conditions; /* NULL: none */
 	const struct conf_node *node;
 };
 

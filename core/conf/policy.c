@@ -48,13 +48,21 @@ struct conf_window *policy_windows(struct reader *reader, const struct conf_node
 	return windows;
 }
 
-static void argument_read(struct reader *reader, const struct conf_node *node)
+static void argument_read(struct reader *reader, const struct conf_node *node, struct conf_argument *out)
 {
-	static const char *const tests[] = { "equals", "like", "in", "less", "greater", "absent" };
+	/* In the order of enum conf_test. */
+	static const char *const tests[] = { "equals", "like", "in", "less", "greater", "", "absent" };
 	size_t count = 0;
-	section_read(reader, &section_argument, node, NULL, 0);
-	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
-		count += conf_child(node, tests[i]) != NULL;
+	section_read(reader, &section_argument, node, out, 0);
+	out->node = node;
+	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
+		const struct conf_node *test = conf_child(node, tests[i]);
+		if (!test)
+			continue;
+		out->test = count ? TEST_RANGE : (enum conf_test)i;
+		out->value = test;
+		count++;
+	}
 	/* A range is two of them; all else is one. */
 	if (count != 1 && !(count == 2 && conf_child(node, "less") && conf_child(node, "greater")))
 		finding_node(reader->findings, "E-VALUE", node,
@@ -65,21 +73,27 @@ static void argument_read(struct reader *reader, const struct conf_node *node)
 	if (in && (in->kind != CONF_ARRAY || !in->count || (in->children[0].kind != CONF_STRING && in->children[0].kind != CONF_INT)))
 		finding_node(reader->findings, "E-TYPE", in, "in: an array of strings or numbers is wanted here: write in = [\"a\", \"b\"];");
 	if (absent && absent->kind == CONF_BOOL && !absent->integer)
-		finding_node(reader->findings, "E-VALUE", absent, "absent = false says nothing: write like = \"*\" if it must be there");
+		finding_node(reader->findings, "E-VALUE", absent, "absent = false says nothing: write like = \"**\" if it must be there");
 }
 
-static void grant_when_read(struct reader *reader, const struct conf_node *node)
+static struct conf_conditions *grant_when_read(struct reader *reader, const struct conf_node *node)
 {
-	size_t windows = 0;
-	if (node->kind != CONF_GROUP)
-		return;
-	section_read(reader, &section_grant_when, node, NULL, 0);
+	struct conf_conditions *out = node->kind == CONF_GROUP ? arena_get(reader->arena, 1, sizeof *out) : NULL;
+	if (!out)
+		return NULL;
+	section_read(reader, &section_grant_when, node, out, 0);
 	if (!node->count)
 		finding_node(reader->findings, "E-VALUE", node, "when is empty: say when, or take it away");
-	policy_windows(reader, conf_child(node, "time"), &windows);
+	out->time.windows = policy_windows(reader, conf_child(node, "time"), &out->time.window_count);
+	if (out->time.not_before && out->time.not_after && out->time.not_before >= out->time.not_after)
+		finding_node(reader->findings, "E-VALUE", node, "not_before is not before not_after: this would never count");
 	const struct conf_node *args = conf_child(node, "args");
-	for (size_t i = 0, count = value_groups(reader, args); i < count; i++)
-		argument_read(reader, &args->children[i]);
+	size_t count = value_groups(reader, args);
+	out->args = count ? arena_get(reader->arena, count, sizeof *out->args) : NULL;
+	out->arg_count = out->args ? count : 0;
+	for (size_t i = 0; i < out->arg_count; i++)
+		argument_read(reader, &args->children[i], &out->args[i]);
+	return out;
 }
 
 static const char **scope_names(struct reader *reader, const struct conf_service *service)
@@ -191,7 +205,7 @@ static struct conf_grant *grants_read(struct reader *reader, const struct conf_n
 		grant->node = &node->children[i];
 		section_read(reader, deny ? &section_deny : &section_grant, grant->node, grant, 1);
 		if (grant->when)
-			grant_when_read(reader, grant->when);
+			grant->conditions = grant_when_read(reader, grant->when);
 		if (deny && grant->node->count == (conf_child(grant->node, "mode") ? 1u : 0u))
 			finding_node(reader->findings, "E-MISSING", grant->node, "a deny that says nothing would refuse all: write tools = \"*\" if that is meant");
 		if (grant->provider && strcmp(grant->provider, "*"))
@@ -317,7 +331,7 @@ void policy_read(struct reader *reader, const struct conf_node *node, struct con
 		permissions_read(reader, service->permissions, service);
 }
 
-/* 1 if some text fits both patterns ("*" any run, "?" one character). Lengths are bounded by the table on the stack. */
+/* 1 if some text fits both patterns ("*" is any run). Lengths are bounded by the table on the stack. */
 #define PATTERN_MOST 256
 static int patterns_meet(const char *a, const char *b)
 {
@@ -330,7 +344,7 @@ static int patterns_meet(const char *a, const char *b)
 		for (size_t j = 0; j <= lb; j++) {
 			int both = i && j, any_a = i && a[i - 1] == '*', any_b = j && b[j - 1] == '*';
 			now[j] = (unsigned char)((!i && !j) || (any_a && (last[j] || (j && now[j - 1]))) || (any_b && (now[j - 1] || (i && last[j]))) ||
-						 (both && !any_a && !any_b && last[j - 1] && (a[i - 1] == b[j - 1] || a[i - 1] == '?' || b[j - 1] == '?')));
+						 (both && !any_a && !any_b && last[j - 1] && a[i - 1] == b[j - 1]));
 		}
 	}
 	return meet[la % 2][lb];

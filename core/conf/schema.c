@@ -279,22 +279,22 @@ SECTION(deny, "deny", 0);
 
 static const struct conf_key grant_when_keys[] = {
 	{ "args", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_argument, "conditions on the arguments, all of which must hold" },
-	{ "acr", KEY_STRINGS, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "authentication contexts, one of which is wanted" },
-	{ "amr", KEY_STRINGS, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "authentication methods, all of which are wanted" },
-	{ "max_age", KEY_SECONDS, FORM_ANY, 0, NOWHERE, 1, 31536000, NULL, NULL, NULL, "longest time since the login (auth_time)" },
+	{ "acr", KEY_STRINGS, FORM_ANY, 0, AT(conf_conditions, acr), 0, 0, NULL, NULL, NULL, "authentication contexts, one of which is wanted" },
+	{ "amr", KEY_STRINGS, FORM_ANY, 0, AT(conf_conditions, amr), 0, 0, NULL, NULL, NULL, "authentication methods, all of which are wanted" },
+	{ "max_age", KEY_SECONDS, FORM_ANY, 0, AT(conf_conditions, max_age), 1, 31536000, NULL, NULL, NULL, "longest time since the login (auth_time)" },
 	{ "time", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_window, "time windows, one of which must be open" },
-	{ "not_before", KEY_DATE, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "from this date on" },
-	{ "not_after", KEY_DATE, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "until this date" },
+	{ "not_before", KEY_DATE, FORM_ANY, 0, AT(conf_conditions, time.not_before), 0, 0, NULL, NULL, NULL, "from this date on" },
+	{ "not_after", KEY_DATE, FORM_ANY, 0, AT(conf_conditions, time.not_after), 0, 0, NULL, NULL, NULL, "until this date" },
 };
 SECTION(grant_when, "when", 0);
 
 static const struct conf_key argument_keys[] = {
-	{ "at", KEY_STRING, FORM_POINTER, 1, NOWHERE, 0, 0, NULL, NULL, NULL, "JSON pointer into the arguments" },
+	{ "at", KEY_STRING, FORM_POINTER, 1, AT(conf_argument, at), 0, 0, NULL, NULL, NULL, "JSON pointer into the arguments" },
 	{ "equals", KEY_NODE, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a string, a number, true or false" },
 	{ "like", KEY_STRING, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "a pattern" },
 	{ "in", KEY_NODE, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "an array of strings or numbers" },
-	{ "less", KEY_INT, FORM_ANY, 0, NOWHERE, INT64_MIN, INT64_MAX, NULL, NULL, NULL, "a number that it must be below" },
-	{ "greater", KEY_INT, FORM_ANY, 0, NOWHERE, INT64_MIN, INT64_MAX, NULL, NULL, NULL, "a number that it must be above" },
+	{ "less", KEY_INT, FORM_ANY, 0, AT(conf_argument, less), INT64_MIN, INT64_MAX, NULL, NULL, NULL, "a number that it must be below" },
+	{ "greater", KEY_INT, FORM_ANY, 0, AT(conf_argument, greater), INT64_MIN, INT64_MAX, NULL, NULL, NULL, "a number that it must be above" },
 	{ "absent", KEY_BOOL, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, NULL, "true: it must not be there" },
 };
 SECTION(argument, "argument condition", 0);

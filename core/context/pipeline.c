@@ -159,6 +159,8 @@ static int walk_own(struct pipeline *p)
 	if (!code)
 		code = pipeline_guards(p);
 	if (!code)
+		code = pipeline_grants(p);
+	if (!code)
 		code = check_marks(p);
 	if (!code && clock_monotonic(&p->context->clock) > p->deadline)
 		code = failure_set(&p->failure, EMA_TIMEOUT, "the decision took longer than the service's deadline");
@@ -189,6 +191,8 @@ static int walk(struct pipeline *p)
 		code = pipeline_guards(p);
 	if (!code)
 		code = pipeline_scopes(p);
+	if (!code && p->purpose == PURPOSE_REDEEM)
+		code = pipeline_grants(p);
 	if (!code && clock_monotonic(&p->context->clock) > p->deadline)
 		code = failure_set(&p->failure, EMA_TIMEOUT, "the decision took longer than the service's deadline");
 	if (!code)

@@ -68,6 +68,8 @@ int pipeline_directories(struct pipeline *p);
 int pipeline_guards(struct pipeline *p);
 /* Resource and scopes of the token against those of the service. */
 int pipeline_scopes(struct pipeline *p);
+/* Which of the scopes so far some grant gives the subject now; some are enough. */
+int pipeline_grants(struct pipeline *p);
 /* At the token endpoint: the service that the assertion is for; the proof that the assertion, the service or the client asks
    for; the access token. */
 int pipeline_target(struct pipeline *p);

@@ -41,27 +41,12 @@ static int64_t lifetime(const struct pipeline *p)
 	return most < ACCESS_LIFE_MOST ? most : ACCESS_LIFE_MOST;
 }
 
-/* Is it a name that a grant or deny of the service looks at? Others are nobody's business (design: a token carries no more). */
-static int looked_at(const struct conf_service *service, const char *name, int roles)
-{
-	for (int denies = 0; denies < 2; denies++) {
-		const struct conf_grant *list = denies ? service->denies : service->grants;
-		for (size_t i = 0; i < (denies ? service->deny_count : service->grant_count); i++) {
-			const struct conf_strings *names = roles ? &list[i].roles : &list[i].groups;
-			for (size_t k = 0; k < names->count; k++)
-				if (!strcmp(names->list[k], name))
-					return 1;
-		}
-	}
-	return 0;
-}
-
-static size_t choose_names(const struct conf_service *service, const struct principal_name *from, size_t count, int roles, struct access_name *to)
+static size_t choose_names(const struct policy *policy, const struct principal_name *from, size_t count, int roles, struct access_name *to)
 {
 	size_t kept = 0;
-	/* What a directory says is asked again at each request; the token holds what it alone can tell. */
+	/* No more than the rules look at; and what a directory says is asked again at each request; the token holds what it alone can tell. */
 	for (size_t i = 0; i < count && kept < ACCESS_NAMES_MOST; i++)
-		if (!strcmp(from[i].source, PRINCIPAL_CLAIMS) && looked_at(service, from[i].name, roles))
+		if (!strcmp(from[i].source, PRINCIPAL_CLAIMS) && policy_wants_name(policy, roles, from[i].name))
 			to[kept++] = (struct access_name){ from[i].name, from[i].source, from[i].tenant };
 	return kept;
 }
@@ -101,14 +86,15 @@ int pipeline_sign(struct pipeline *p)
 			.tenant = winner->subject.tenant,
 			.sub = winner->subject.sub,
 			.person = p->principal.person,
+			.email = policy_wants(p->service->policy, 0) & POLICY_WANTS_EMAIL ? winner->email : NULL,
 			.acr = found->acr,
 			.amr = (const char *const *)found->amr.list,
 			.amr_count = found->amr.count,
 			.auth_time = found->auth_time,
 			.groups = groups,
-			.group_count = choose_names(service, p->principal.groups, p->principal.group_count, 0, groups),
+			.group_count = choose_names(p->service->policy, p->principal.groups, p->principal.group_count, 0, groups),
 			.roles = roles,
-			.role_count = choose_names(service, p->principal.roles, p->principal.role_count, 1, roles),
+			.role_count = choose_names(p->service->policy, p->principal.roles, p->principal.role_count, 1, roles),
 		};
 		code = access_mint(p->context->keyring, &claims, &token, &p->failure);
 	} else {

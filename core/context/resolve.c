@@ -256,7 +256,9 @@ static int resolve_service(struct snapshot *s, const struct conf_service *conf, 
 		for (size_t d = 0; d < s->conf->directory_count; d++)
 			if (!strcmp(s->conf->directories[d].instance.id, conf->directories[i].id))
 				out->directories[out->directory_count++] = (struct service_directory){ &conf->directories[i], d };
-	return 0;
+	int errors = findings->errors;
+	out->policy = policy_new(s->conf, conf, findings);
+	return out->policy || findings->errors > errors ? 0 : -1;
 }
 
 int resolve(struct snapshot *s, struct findings *findings)

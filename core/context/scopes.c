@@ -1,10 +1,11 @@
 /* What the token is for: resource and scopes, against those that the service has. */
-#include "client.h"
 #include "pipeline.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "client.h"
+#include "jwt.h"
 #include "resource.h"
 
 static int names_resource(const struct call_list *list, const char *resource)
@@ -60,6 +61,67 @@ static void add_scope(struct pipeline *p, const char *scope)
 {
 	if (registered(p, scope))
 		decision_add(p->decision, &p->decision->scopes, scope);
+}
+
+/* What is known of the winner, for the rules. */
+static struct policy_principal *prepare(const struct pipeline *p)
+{
+	const struct candidate *winner = p->winner;
+	const struct call_result *found = winner->call ? call_result(winner->call) : NULL;
+	const struct access_claims *own = &p->own.claims;
+	int64_t login = found ? found->auth_time : own->auth_time;
+	struct policy_who who = {
+		.provider = winner->subject.provider,
+		.tenant = winner->subject.tenant,
+		.sub = winner->subject.sub,
+		.client = found ? found->client_id : own->client_id,
+		.email = winner->email,
+		.acr = found ? found->acr : own->acr,
+		.amr = found ? (const char *const *)found->amr.list : own->amr,
+		.amr_count = found ? found->amr.count : own->amr_count,
+		.auth_time = login == JWT_ABSENT ? 0 : login,
+		.groups = p->principal.groups,
+		.group_count = p->principal.group_count,
+		.roles = p->principal.roles,
+		.role_count = p->principal.role_count,
+		.scopes = p->decision->scopes.list,
+		.scope_count = p->decision->scopes.count,
+	};
+	return policy_prepare(p->service->policy, &who);
+}
+
+int pipeline_grants(struct pipeline *p)
+{
+	struct decision_list *scopes = &p->decision->scopes;
+	struct policy_principal *principal;
+	size_t kept = 0;
+	int first = EMA_OK;
+	/* A service without scopes has no permissions, and its tokens carry none. */
+	if (!p->service->conf->scope_count)
+		return EMA_OK;
+	principal = prepare(p);
+	if (!principal)
+		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
+	for (size_t i = 0; i < scopes->count; i++) {
+		struct policy_result result;
+		char place[300], text[FAILURE_TEXT];
+		int code = policy_scope(p->service->policy, principal, scopes->list[i], p->now, &result);
+		pipeline_place(result.rule, place, sizeof place);
+		snprintf(text, sizeof text, "scope %.100s%s%.300s", scopes->list[i], *result.text ? ": " : "", result.text);
+		decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = "permission", .name = "", .code = code, .text = text });
+		if (!code) {
+			scopes->list[kept++] = scopes->list[i];
+			continue;
+		}
+		if (!first)
+			first = pipeline_fail(p, code, result.rule ? result.rule : p->service->conf->node, text);
+	}
+	policy_principal_free(principal);
+	scopes->count = kept;
+	/* Some are enough; the trace says which are not there, and why. */
+	if (kept)
+		failure_clear(&p->failure);
+	return kept ? EMA_OK : first ? first : EMA_NO_SCOPE;
 }
 
 int pipeline_scopes(struct pipeline *p)

@@ -194,6 +194,7 @@ void snapshot_release(struct snapshot *s)
 		instance_close(s->guards[i].instance);
 	for (size_t i = 0; s->services && i < conf->service_count; i++) {
 		free(s->services[i].directories);
+		policy_free(s->services[i].policy);
 	}
 	for (size_t i = 0; i < s->rule_lists; i++)
 		free(s->rules[i]);

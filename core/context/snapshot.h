@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "host.h"
 #include "log.h"
+#include "policy.h"
 #include "stack.h"
 
 /* A configuration that several hold: snapshots, and sinks that were carried over from an earlier one. */
@@ -49,6 +50,7 @@ struct service {
 	struct stack_list identity, guards;
 	struct service_directory *directories;
 	size_t directory_count;
+	struct policy *policy;
 };
 
 /* An issuer name that a provider answers for. */

@@ -13,6 +13,7 @@ const struct json_limits json_limits_header = { 4096, 16, 256, 4096 };
 const struct json_limits json_limits_payload = { 12288, 16, 4096, 12288 };
 const struct json_limits json_limits_keys = { 262144, 16, 16384, 65536 };
 const struct json_limits json_limits_document = { 65536, 16, 8192, 65536 };
+const struct json_limits json_limits_message = { 1048576, 64, 65536, 1048576 };
 
 struct json_reader {
 	const unsigned char *text;

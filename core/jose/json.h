@@ -39,6 +39,7 @@ extern const struct json_limits json_limits_header;  /* 4 KiB */
 extern const struct json_limits json_limits_payload; /* 12 KiB */
 extern const struct json_limits json_limits_keys;    /* 256 KiB */
 extern const struct json_limits json_limits_document; /* 64 KiB */
+extern const struct json_limits json_limits_message;  /* MCP: 1 MiB, and 64 levels deep */
 
 /*
  * EMA_OK, EMA_TOO_LARGE, EMA_BAD_JSON, EMA_DUPLICATE_MEMBER (at any depth, after unescaping) or EMA_OUT_OF_MEMORY; the text

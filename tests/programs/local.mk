@@ -7,3 +7,5 @@ TESTS += tests/programs/audit.sh
 EXTRA_DIST += tests/programs/audit.sh
 TESTS += tests/programs/emad.sh
 EXTRA_DIST += tests/programs/emad.sh tests/programs/clients.py
+TESTS += tests/programs/policy.sh
+EXTRA_DIST += tests/programs/policy.sh

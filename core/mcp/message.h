@@ -1,0 +1,89 @@
+/*
+ * An MCP message: what it asks for, out of its body alone (MCP-48). The headers that copy the body are held against it. What this
+ * takes is what the server may be given, byte for byte: strict JSON that two readers cannot see differently.
+ */
+#ifndef MCP_MESSAGE_H
+#define MCP_MESSAGE_H
+
+#include <stddef.h>
+
+#include "buffer.h"
+#include "json.h"
+#include "policy.h"
+
+enum mcp_revision { MCP_2026_07_28 = 1, MCP_2025_11_25 = 2, MCP_2025_06_18 = 4, MCP_2025_03_26 = 8 };
+#define MCP_REVISIONS_DEFAULT (MCP_2026_07_28 | MCP_2025_11_25)
+#define MCP_REVISIONS 4
+
+#define MCP_TARGETS_MOST 256  /* of one request */
+#define MCP_BATCH_MOST 64     /* requests of a batch (2025-03-26 alone) */
+
+struct mcp_header {
+	const char *name, *value; /* as HTTP had them, without the blanks around the value */
+};
+
+/* The argument that a header Mcp-Param-NAME copies, as a tool's schema says (x-mcp-header). */
+struct mcp_param {
+	const char *tool, *name, *argument;
+};
+
+struct mcp_settings {
+	unsigned revisions;       /* those that are taken; 0: MCP_REVISIONS_DEFAULT */
+	int http;                 /* 0: there are no headers (stdio), and none are asked for */
+	size_t most;              /* bytes of a body; 0: 1 MiB, which is also the most */
+	const struct mcp_param *params; size_t param_count;
+};
+
+struct mcp_call {
+	char *id;                 /* JSON text, for an answer; NULL: a notification */
+	const char *method;
+	struct policy_target *targets; /* at least one; permitted is what has all of them permitted */
+	size_t target_count;
+};
+
+struct mcp_message {
+	enum mcp_revision revision;
+	int batch;                /* an array: the answers are one too */
+	struct mcp_call *calls;
+	size_t count;
+	struct json json;         /* what names and arguments point into */
+};
+
+/* What the client is told if the message is not taken. Nothing of the message is in it but id and requested. */
+struct mcp_error {
+	int code;                 /* of codes.tab: BAD_MESSAGE, TOO_LARGE, BAD_JSON, DUPLICATE_MEMBER, OUT_OF_MEMORY */
+	int status;               /* HTTP */
+	int rpc;                  /* JSON-RPC */
+	const char *text;         /* static */
+	char requested[32];       /* with rpc -32022, data.requested; "" else */
+	char *id;                 /* JSON text if the message had a good one; mcp_error_clear() frees it */
+};
+
+/*
+ * EMA_OK, and the message, to be cleared; or error->code. The text need not live on. headers may be NULL where there are none.
+ * A retry that answers an input_required result is a request like any other: its requestState is the server's to judge.
+ */
+int mcp_parse(const char *body, size_t length, const struct mcp_header *headers, size_t header_count, const struct mcp_settings *settings,
+              struct mcp_message *out, struct mcp_error *error);
+void mcp_clear(struct mcp_message *message);
+void mcp_error_clear(struct mcp_error *error);
+
+/* "2026-07-28". */
+const char *mcp_revision_name(enum mcp_revision revision);
+/* The names of a set, newest first; how many. For data.supported. */
+size_t mcp_revision_names(unsigned revisions, const char *out[MCP_REVISIONS]);
+
+/*
+ * A list's result (or the whole response with it), without the entries that keep() does not want; all else stays byte for byte, but
+ * cacheScope, which becomes "private", and ttlMs, which is at most ttl_ms (under 0: as it is). An entry without a name is dropped;
+ * a response with an error is as it was. EMA_OK; EMA_BAD_JSON and the like; EMA_BAD_REQUEST: not a list; EMA_OUT_OF_MEMORY.
+ */
+struct mcp_keep {
+	/* kind: TOOL, PROMPT, or URI, of templates too: ask policy_decide() with listing set. 1: keep. */
+	int (*keep)(void *data, enum policy_kind kind, const char *name, size_t length);
+	void *data;
+	int64_t ttl_ms;
+};
+int mcp_filter(const char *text, size_t length, const struct mcp_keep *keep, struct buffer *out, struct failure *failure);
+
+#endif

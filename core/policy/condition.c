@@ -1,0 +1,179 @@
+/* Conditions on arguments: of strict JSON, by pointer (RFC 6901). */
+#include <string.h>
+
+#include "compiled.h"
+
+/* The index that the step is in an array (RFC 6901 4: no leading zero). */
+static uint32_t step_index(const char *text, size_t length)
+{
+	uint32_t index = 0;
+	if (!length || length > 9 || (text[0] == '0' && length > 1))
+		return NO_NUMBER;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return NO_NUMBER;
+		index = index * 10 + (uint32_t)(text[i] - '0');
+	}
+	return index;
+}
+
+const char *argument_compile(struct policy *policy, const struct conf_argument *conf, struct argument *out)
+{
+	char room[PATTERN_TEXT];
+	char *names = arena_copy(&policy->arena, conf->at);
+	size_t steps = 0;
+	out->conf = conf;
+	for (const char *c = conf->at; *c; c++)
+		steps += *c == '/';
+	out->steps = arena_get(&policy->arena, steps, sizeof *out->steps);
+	if (!names || !out->steps)
+		return NULL;
+	for (char *from = names, *to = names; *from == '/';) {
+		struct argument_step *step = &out->steps[out->step_count++];
+		step->name = to;
+		for (from++; *from && *from != '/'; from++)
+			*to++ = *from != '~' ? *from : *++from == '0' ? '~' : '/';
+		step->length = (uint32_t)(to - step->name);
+		step->index = step_index(step->name, step->length);
+	}
+	if (conf->test != TEST_LIKE)
+		return NULL;
+	const char *wrong = pattern_compile(PATTERN_VALUE, conf->value->string, room, &out->like);
+	if (!wrong)
+		out->like.text = arena_copy(&policy->arena, room);
+	return wrong;
+}
+
+/* NULL: it is not there. *broken: the way to it leads through something that is neither object nor array. */
+static const struct json_node *argument_at(const struct argument *argument, const struct policy_target *target, int *broken)
+{
+	const struct json_node *node = target->arguments;
+	for (size_t i = 0; node && i < argument->step_count; i++) {
+		const struct argument_step *step = &argument->steps[i];
+		const struct json_node *child = NULL;
+		if (node->type == JSON_OBJECT) {
+			for (child = json_first(target->json, node); child; child = json_next(target->json, child))
+				if (child->name_length == step->length && !memcmp(child->name, step->name, step->length))
+					break;
+		} else if (node->type == JSON_ARRAY) {
+			if (step->index < node->count) {
+				child = json_first(target->json, node);
+				for (uint32_t n = step->index; child && n; n--)
+					child = json_next(target->json, child);
+			}
+		} else {
+			*broken = 1;
+		}
+		node = child;
+	}
+	return node;
+}
+
+static enum condition yes(int is)
+{
+	return is ? CONDITION_YES : CONDITION_NO;
+}
+
+static enum condition equals(const struct conf_node *value, const struct json_node *node)
+{
+	int64_t number = 0;
+	if (value->kind == CONF_STRING)
+		return node->type == JSON_STRING ? yes(!strcmp(value->string, node->text)) : CONDITION_UNKNOWN;
+	if (value->kind == CONF_INT)
+		return json_integer(node, &number) ? yes(number == value->integer) : CONDITION_UNKNOWN;
+	if (node->type != JSON_TRUE && node->type != JSON_FALSE)
+		return CONDITION_UNKNOWN;
+	return yes((node->type == JSON_TRUE) == (value->integer != 0));
+}
+
+static enum condition one_of(const struct conf_node *list, const struct json_node *node)
+{
+	enum condition result = CONDITION_NO;
+	for (size_t i = 0; i < list->count && result == CONDITION_NO; i++)
+		result = equals(&list->children[i], node);
+	return result;
+}
+
+/* A dot, a slash or a backslash behind a percent sign. */
+static int is_encoded_mark(const char *text)
+{
+	return (text[0] == '2' && strchr("eEfF", text[1])) || (text[0] == '5' && (text[1] == 'c' || text[1] == 'C'));
+}
+
+/* Would a server that reads it as a path or URL see another one? Control characters, dot segments, doubled slashes (but those
+   behind a colon), encoded dots and slashes. text has a NUL behind. */
+static int is_devious(const struct json_node *node)
+{
+	const char *text = node->text;
+	for (size_t i = 0, begin = 0; i <= node->length; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if (i < node->length && (c < 0x20 || c == 0x7f || (c == '%' && text[i + 1] && is_encoded_mark(text + i + 1))))
+			return 1;
+		if (i < node->length && c != '/' && c != '\\')
+			continue;
+		size_t length = i - begin;
+		if (length == 1 || length == 2 ? text[begin] == '.' && text[i - 1] == '.' : 0)
+			return 1;
+		if (!length && i && i < node->length && (i < 2 || text[i - 2] != ':'))
+			return 1;
+		begin = i + 1;
+	}
+	return 0;
+}
+
+static enum condition like(const struct argument *argument, const struct json_node *node, const struct pattern_values *values)
+{
+	if (node->type != JSON_STRING)
+		return CONDITION_UNKNOWN;
+	/* A text without stars means itself, and whatever else is text. */
+	if (argument->like.stars && is_devious(node))
+		return CONDITION_UNKNOWN;
+	if (pattern_match(&argument->like, node->text, node->length, values, 0))
+		return CONDITION_YES;
+	return argument->like.values & ~values->usable && pattern_match(&argument->like, node->text, node->length, values, 1) ? CONDITION_UNKNOWN
+	                                                                                                                 : CONDITION_NO;
+}
+
+static enum condition judge(const struct argument *argument, const struct policy_target *target, const struct pattern_values *values)
+{
+	const struct conf_argument *conf = argument->conf;
+	int64_t number = 0;
+	int broken = target->arguments && target->arguments->type != JSON_OBJECT;
+	const struct json_node *node = argument_at(argument, target, &broken);
+	if (broken)
+		return CONDITION_UNKNOWN;
+	if (conf->test == TEST_ABSENT)
+		return yes(!node);
+	if (!node)
+		return CONDITION_UNKNOWN;
+	switch (conf->test) {
+	case TEST_EQUALS:
+		return equals(conf->value, node);
+	case TEST_LIKE:
+		return like(argument, node, values);
+	case TEST_IN:
+		return one_of(conf->value, node);
+	case TEST_LESS:
+		return json_integer(node, &number) ? yes(number < conf->less) : CONDITION_UNKNOWN;
+	case TEST_GREATER:
+		return json_integer(node, &number) ? yes(number > conf->greater) : CONDITION_UNKNOWN;
+	case TEST_RANGE:
+		return json_integer(node, &number) ? yes(number < conf->less && number > conf->greater) : CONDITION_UNKNOWN;
+	case TEST_ABSENT:
+		break;
+	}
+	return CONDITION_UNKNOWN;
+}
+
+enum condition arguments_judge(const struct rule *rule, const struct policy_target *target, const struct pattern_values *values)
+{
+	enum condition result = CONDITION_YES;
+	for (size_t i = 0; rule->when && i < rule->when->arg_count; i++) {
+		enum condition one = judge(&rule->args[i], target, values);
+		if (one == CONDITION_NO)
+			return CONDITION_NO;
+		if (one == CONDITION_UNKNOWN)
+			result = CONDITION_UNKNOWN;
+	}
+	return result;
+}

@@ -1,0 +1,395 @@
+/* One target, one answer. No memory is asked for here, and nothing is compared by name that has a number. */
+#include <string.h>
+
+#include "compiled.h"
+#include "when.h"
+
+#define WORDS_MOST (POLICY_SCOPES_MOST / 64)
+#define LOGIN_AHEAD 60 /* seconds that a login may lie in the future */
+
+enum { LACKS_NOTHING, LACKS_SCOPE, LACKS_LOGIN, LACKS_BOTH, LACKS_ALL };
+
+struct judging {
+	const struct policy *policy;
+	const struct policy_principal *principal;
+	const struct policy_target *target;
+	int64_t now;
+	int listing;
+	size_t words;
+	uint64_t open[WORDS_MOST];  /* scopes that open the target */
+	uint64_t might[WORDS_MOST]; /* and those that may, as far as a deny is concerned */
+	size_t match_count;
+	uint32_t matches[POLICY_MATCHES_MOST];
+};
+
+/* The best that a search found. */
+struct offer {
+	int lacks;
+	const struct rule *rule;
+	uint32_t scope;
+};
+
+static int bit(const uint64_t *bits, uint32_t number)
+{
+	return bits[number / 64] >> number % 64 & 1;
+}
+
+/* The first way of a key, and how many there are. */
+static const struct way *ways_of(const struct way *ways, size_t count, uint32_t key, size_t *found)
+{
+	size_t low = 0, high = count, end = 0;
+	*found = 0;
+	if (!count)
+		return NULL;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (ways[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < count && ways[end].key == key; end++)
+		;
+	*found = end - low;
+	return ways + low;
+}
+
+/* ---- Conditions ---- */
+
+static int in_time(const struct judging *j, const struct conf_conditions *when)
+{
+	return when_before(&when->time, &(struct when_facts){ .now = j->now });
+}
+
+/* Is the login too long ago? Where its time is not known, whatever is worse for the principal. */
+static int too_old(const struct judging *j, const struct rule *rule)
+{
+	int64_t longest = rule->when->max_age, login = j->principal->auth_time;
+	if (!longest)
+		return 0;
+	if (login <= 0 || login > j->now + LOGIN_AHEAD)
+		return !rule->deny;
+	return j->now - login > longest;
+}
+
+static int deny_counts(const struct judging *j, const struct way *way)
+{
+	const struct rule *rule = &j->policy->rules[way->rule];
+	/* A deny that names both is about the targets that one of its scopes opens. */
+	int opens = !rule->targets.count || !rule->scopes.count;
+	for (size_t i = 0; !opens && i < rule->scopes.count; i++)
+		opens = bit(j->might, rule->scopes.list[i]);
+	if (!opens)
+		return 0;
+	if (!rule->when)
+		return 1;
+	if (way->weak || too_old(j, rule) || !in_time(j, rule->when))
+		return 0;
+	return j->listing ? !rule->when->arg_count : arguments_judge(rule, j->target, &j->principal->values) != CONDITION_NO;
+}
+
+/* 1 if the grant's conditions hold but for the login, which is told in *weak. */
+static int grant_counts(const struct judging *j, const struct way *way, int *weak)
+{
+	const struct rule *rule = &j->policy->rules[way->rule];
+	*weak = 0;
+	if (!rule->when)
+		return 1;
+	*weak = way->weak || too_old(j, rule);
+	return in_time(j, rule->when) && (j->listing || arguments_judge(rule, j->target, &j->principal->values) == CONDITION_YES);
+}
+
+/* ---- Denies ---- */
+
+struct denied {
+	const struct rule *enforced, *shadow; /* the first of each as they are written */
+};
+
+static void deny_key(const struct judging *j, uint32_t key, struct denied *out)
+{
+	size_t count = 0;
+	const struct way *ways = ways_of(j->principal->denies, j->principal->deny_count, key, &count);
+	for (size_t i = 0; i < count; i++) {
+		const struct rule *rule = &j->policy->rules[ways[i].rule];
+		const struct rule **first = rule->conf->shadow ? &out->shadow : &out->enforced;
+		if ((!*first || rule < *first) && deny_counts(j, &ways[i]))
+			*first = rule;
+	}
+}
+
+static struct denied deny_search(const struct judging *j)
+{
+	struct denied found = { NULL, NULL };
+	if (!j->principal->deny_count)
+		return found;
+	deny_key(j, 0, &found);
+	for (size_t w = 0; w < j->words; w++)
+		for (uint64_t bits = j->might[w]; bits; bits &= bits - 1)
+			deny_key(j, way_scope(w * 64 + (size_t)__builtin_ctzll(bits)), &found);
+	for (size_t i = 0; i < j->match_count; i++)
+		deny_key(j, way_pattern(j->policy, j->matches[i] & ~MAYBE), &found);
+	return found;
+}
+
+/* ---- Grants ---- */
+
+/* Takes the offer if it is better than the one that is there. */
+static void offer_take(const struct judging *j, const struct way *way, uint32_t scope, struct offer *best)
+{
+	int weak = 0, lacks = bit(j->principal->scopes, scope) ? LACKS_NOTHING : LACKS_SCOPE;
+	if (lacks >= best->lacks || !grant_counts(j, way, &weak))
+		return;
+	lacks |= weak ? LACKS_LOGIN : 0;
+	if (lacks < best->lacks)
+		*best = (struct offer){ lacks, &j->policy->rules[way->rule], scope };
+}
+
+/* A grant that names targets, or one that is asked about as a whole: by whichever of its scopes is open, best of all in the token. */
+static void offer_rule(const struct judging *j, const struct way *way, int any, struct offer *best)
+{
+	const struct numbers *scopes = &j->policy->rules[way->rule].scopes;
+	uint32_t chosen = NO_NUMBER;
+	for (size_t i = 0; i < scopes->count; i++) {
+		uint32_t scope = scopes->list[i];
+		if (!any && !bit(j->open, scope))
+			continue;
+		if (chosen == NO_NUMBER || (bit(j->principal->scopes, scope) && !bit(j->principal->scopes, chosen)))
+			chosen = scope;
+	}
+	if (chosen != NO_NUMBER)
+		offer_take(j, way, chosen, best);
+}
+
+static int is_shadow(const struct judging *j, const struct way *way)
+{
+	return j->policy->rules[way->rule].conf->shadow;
+}
+
+static void offer_scopes(const struct judging *j, int shadow, int held, struct offer *best)
+{
+	for (size_t w = 0; w < j->words; w++)
+		for (uint64_t bits = j->open[w] & (held ? j->principal->scopes[w] : ~j->principal->scopes[w]); bits; bits &= bits - 1) {
+			uint32_t scope = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(bits));
+			size_t count = 0;
+			const struct way *ways = ways_of(j->principal->grants, j->principal->grant_count, way_scope(scope), &count);
+			for (size_t i = 0; i < count && best->lacks; i++)
+				if (is_shadow(j, &ways[i]) == shadow)
+					offer_take(j, &ways[i], scope, best);
+		}
+}
+
+static struct offer grant_search(const struct judging *j, int shadow)
+{
+	struct offer best = { LACKS_ALL, NULL, NO_NUMBER };
+	offer_scopes(j, shadow, 1, &best);
+	for (size_t m = 0; m < j->match_count && best.lacks; m++) {
+		size_t count = 0;
+		if (j->matches[m] & MAYBE)
+			continue;
+		const struct way *ways = ways_of(j->principal->grants, j->principal->grant_count, way_pattern(j->policy, j->matches[m]), &count);
+		for (size_t i = 0; i < count && best.lacks; i++)
+			if (is_shadow(j, &ways[i]) == shadow)
+				offer_rule(j, &ways[i], 0, &best);
+	}
+	if (best.lacks)
+		offer_scopes(j, shadow, 0, &best);
+	return best;
+}
+
+/* A list is given to whoever has any scope. */
+static struct offer list_search(const struct judging *j, int shadow)
+{
+	struct offer best = { LACKS_ALL, NULL, NO_NUMBER };
+	for (size_t i = 0; i < j->principal->grant_count && best.lacks; i++)
+		if (is_shadow(j, &j->principal->grants[i]) == shadow)
+			offer_rule(j, &j->principal->grants[i], 1, &best);
+	return best;
+}
+
+/* ---- The answer ---- */
+
+static const struct conf_node *node_of(const struct rule *rule)
+{
+	return rule ? rule->conf->node : NULL;
+}
+
+static int answer(struct policy_result *out, int code, const char *text)
+{
+	out->code = out->enforced = code;
+	out->text = text;
+	return code;
+}
+
+static void answer_offer(const struct judging *j, const struct offer *offer, struct policy_result *out)
+{
+	out->rule = node_of(offer->rule);
+	out->scope = offer->scope == NO_NUMBER ? NULL : &j->policy->conf->scopes[offer->scope];
+	switch (offer->lacks) {
+	case LACKS_NOTHING:
+		answer(out, EMA_OK, "");
+		return;
+	case LACKS_SCOPE:
+		answer(out, EMA_INSUFFICIENT_SCOPE, "the token lacks the scope by which a grant gives this to the subject");
+		return;
+	case LACKS_LOGIN:
+	case LACKS_BOTH:
+		out->login = offer->rule->when;
+		answer(out, EMA_WEAK_AUTHENTICATION, "the login is weaker or longer ago than the grant asks for");
+		return;
+	default:
+		answer(out, EMA_NOT_GRANTED, "no grant gives this to the subject");
+	}
+}
+
+/* What rules in shadow mode would have changed, and what permissions = { mode = "shadow" } changes. */
+static void answer_shadow(const struct judging *j, const struct denied *denied, const struct offer *shadow, struct policy_result *out)
+{
+	if (out->enforced == EMA_OK && denied->shadow) {
+		out->shadow = node_of(denied->shadow);
+		out->shadowed = EMA_DENIED;
+	} else if (out->enforced != EMA_OK && !denied->shadow && shadow && shadow->lacks == LACKS_NOTHING) {
+		out->shadow = node_of(shadow->rule);
+		out->shadowed = EMA_OK;
+	}
+	if (out->enforced != EMA_OK && j->now < j->policy->conf->shadow_until)
+		out->code = EMA_OK;
+}
+
+static void answer_denied(const struct denied *denied, struct policy_result *out)
+{
+	out->rule = node_of(denied->enforced);
+	answer(out, EMA_DENIED, "a deny refuses this");
+}
+
+static void open_scopes(struct judging *j)
+{
+	for (size_t i = 0; i < j->match_count; i++) {
+		const struct numbers *scopes = &j->policy->patterns[j->matches[i] & ~MAYBE].scopes;
+		for (size_t s = 0; s < scopes->count; s++) {
+			uint64_t one = UINT64_C(1) << scopes->list[s] % 64;
+			j->might[scopes->list[s] / 64] |= one;
+			if (!(j->matches[i] & MAYBE))
+				j->open[scopes->list[s] / 64] |= one;
+		}
+	}
+}
+
+static void judging_begin(struct judging *j, const struct policy *policy, const struct policy_principal *principal,
+                          const struct policy_target *target, int64_t now)
+{
+	j->policy = policy;
+	j->principal = principal;
+	j->target = target;
+	j->now = now;
+	j->words = (policy->conf->scope_count + 63) / 64;
+	j->match_count = 0;
+	memset(j->open, 0, j->words * sizeof *j->open);
+	memset(j->might, 0, j->words * sizeof *j->might);
+}
+
+int policy_decide(const struct policy *policy, const struct policy_principal *principal, const struct policy_target *target, int64_t now,
+                  struct policy_result *out)
+{
+	struct judging j;
+	char uri[URI_MOST + 1];
+	const char *name = target->name;
+	size_t length = target->length;
+	*out = (struct policy_result){ .text = "" };
+	if (principal->policy != policy)
+		return answer(out, EMA_INTERNAL, "the principal was prepared for another configuration");
+	judging_begin(&j, policy, principal, target, now);
+	int named = target->kind == POLICY_TOOL || target->kind == POLICY_PROMPT || target->kind == POLICY_URI;
+	j.listing = target->listing || !named;
+	if (named && (!name || !length))
+		return answer(out, EMA_BAD_REQUEST, "is empty");
+	if (target->kind == POLICY_URI) {
+		const char *wrong = uri_normal(name, length, 0, uri, &length);
+		if (wrong)
+			return answer(out, EMA_BAD_REQUEST, wrong);
+		name = uri;
+	}
+	if (named) {
+		j.match_count = policy_matches(policy, target->kind, name, length, &principal->values, j.matches);
+		if (j.match_count == SIZE_MAX)
+			return answer(out, EMA_INTERNAL, "more patterns match this than can be looked at");
+		open_scopes(&j);
+	}
+	struct denied denied = deny_search(&j);
+	if (denied.enforced) {
+		answer_denied(&denied, out);
+		return out->code;
+	}
+	if (target->kind == POLICY_SERVER) {
+		answer(out, EMA_OK, "");
+		answer_shadow(&j, &denied, NULL, out);
+		return out->code;
+	}
+	struct offer offer = { LACKS_ALL, NULL, NO_NUMBER }, shadow = offer;
+	if (target->kind == POLICY_LIST)
+		offer = list_search(&j, 0);
+	else if (named)
+		offer = grant_search(&j, 0);
+	answer_offer(&j, &offer, out);
+	if (offer.lacks && named)
+		shadow = grant_search(&j, 1);
+	else if (offer.lacks && target->kind == POLICY_LIST)
+		shadow = list_search(&j, 1);
+	answer_shadow(&j, &denied, &shadow, out);
+	return out->code;
+}
+
+/* ---- Scopes of a token ---- */
+
+static struct offer scope_search(const struct judging *j, uint32_t scope, int shadow)
+{
+	struct offer best = { LACKS_ALL, NULL, NO_NUMBER };
+	for (size_t i = 0; i < j->principal->grant_count && best.lacks; i++) {
+		const struct way *way = &j->principal->grants[i];
+		const struct numbers *scopes = &j->policy->rules[way->rule].scopes;
+		int weak = 0;
+		size_t s = 0;
+		while (s < scopes->count && scopes->list[s] != scope)
+			s++;
+		if (s == scopes->count || is_shadow(j, way) != shadow || !grant_counts(j, way, &weak))
+			continue;
+		if ((weak ? LACKS_LOGIN : LACKS_NOTHING) < best.lacks)
+			best = (struct offer){ weak ? LACKS_LOGIN : LACKS_NOTHING, &j->policy->rules[way->rule], scope };
+	}
+	return best;
+}
+
+int policy_scope(const struct policy *policy, const struct policy_principal *principal, const char *scope, int64_t now, struct policy_result *out)
+{
+	static const struct policy_target any = { .kind = POLICY_LIST, .listing = 1 };
+	struct judging j;
+	*out = (struct policy_result){ .text = "" };
+	if (principal->policy != policy)
+		return answer(out, EMA_INTERNAL, "the principal was prepared for another configuration");
+	const struct policy_name *name = policy_name(policy, NAME_SCOPE, scope);
+	if (!name)
+		return answer(out, EMA_UNKNOWN_SCOPE, "the service has no such scope");
+	judging_begin(&j, policy, principal, &any, now);
+	j.listing = 1;
+	/* A deny of some of its targets leaves the scope; one of the scope, or of everything, does not. */
+	struct denied denied = { NULL, NULL };
+	deny_key(&j, 0, &denied);
+	deny_key(&j, way_scope(name->first), &denied);
+	if (denied.enforced) {
+		answer_denied(&denied, out);
+		return out->code;
+	}
+	struct offer offer = scope_search(&j, name->first, 0), shadow = { LACKS_ALL, NULL, NO_NUMBER };
+	answer_offer(&j, &offer, out);
+	out->scope = &policy->conf->scopes[name->first];
+	if (offer.lacks)
+		shadow = scope_search(&j, name->first, 1);
+	answer_shadow(&j, &denied, &shadow, out);
+	return out->code;
+}
+
+void policy_scopes(const struct policy *policy, const struct policy_principal *principal, int64_t now, unsigned char *granted)
+{
+	struct policy_result result;
+	for (size_t i = 0; i < policy->conf->scope_count; i++)
+		granted[i] = policy_scope(policy, principal, policy->conf->scopes[i].name, now, &result) == EMA_OK;
+}

@@ -1,0 +1,115 @@
+/*
+ * The permissions of one service: scopes, grants and denies, compiled once when the configuration is loaded. No input or output,
+ * no clock. A policy and a prepared principal never change; any thread may use them.
+ *
+ * What counts: a grant gives a target if the subject is one that it names, its conditions hold, and one of its scopes, which must
+ * be in the token, opens the target. Denies win over grants, and what nothing gives is denied. A grant or deny that names
+ * tools, prompts or uris is about these alone; a deny that names scopes is about what they open. What a condition needs and is
+ * not there, or is of the wrong type, makes a grant not count and a deny count.
+ */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf.h"
+#include "json.h"
+#include "principal.h"
+
+#define POLICY_SCOPES_MOST 1024   /* of a service */
+#define POLICY_MATCHES_MOST 512   /* patterns that match one name; more are refused */
+
+struct policy;
+
+/*
+ * Compiles. Mistakes are findings (E-PATTERN and others) with the place of each, and NULL; NULL without one: no memory. The
+ * configuration must outlive the policy. findings may be NULL.
+ */
+struct policy *policy_new(const struct conf *conf, const struct conf_service *service, struct findings *findings);
+void policy_free(struct policy *policy);
+
+/* ---- What the rules look at: the claims that our token must carry, and no more (design: data that is not needed) ---- */
+
+enum {
+	POLICY_WANTS_EMAIL = 1, /* {email}, or email_domain of an identity rule */
+	POLICY_WANTS_ACR = 2,
+	POLICY_WANTS_AMR = 4,
+	POLICY_WANTS_AUTH_TIME = 8,
+	POLICY_WANTS_GROUPS = 16,
+	POLICY_WANTS_ROLES = 32
+};
+/* POLICY_WANTS_ bits of all rules. denies: of what an enforced deny looks at; a token that lacks the claim altogether is to be refused. */
+unsigned policy_wants(const struct policy *policy, int denies);
+/* 1 if a rule looks at the group (or role) of this name when it comes from the provider's claims. */
+int policy_wants_name(const struct policy *policy, int role, const char *name);
+
+/* ---- A principal as numbers ---- */
+
+struct policy_who { /* what is known; copied where it is needed */
+	const char *provider; /* its id */
+	const char *tenant;   /* NULL: none */
+	const char *sub;
+	const char *client;   /* NULL: unknown */
+	const char *email;    /* that the provider has the authority for; NULL: none */
+	const char *acr;      /* NULL: the token said nothing, as amr and auth_time */
+	const char *const *amr; size_t amr_count;
+	int64_t auth_time;    /* seconds since 1970; 0: unknown */
+	const struct principal_name *groups, *roles; size_t group_count, role_count;
+	const char *const *scopes; size_t scope_count; /* of the token; unknown ones are nothing */
+};
+
+/*
+ * Finds the rules that name the principal. To be kept with a verified token, for as long as the policy, and what directories say
+ * of the subject, are the same. NULL: no memory. Cost: the rules that may apply to it, not all of them.
+ */
+struct policy_principal;
+struct policy_principal *policy_prepare(const struct policy *policy, const struct policy_who *who);
+void policy_principal_free(struct policy_principal *principal);
+
+/* ---- Decisions ---- */
+
+enum policy_kind {
+	POLICY_TOOL, POLICY_PROMPT, POLICY_URI, /* by name */
+	POLICY_SERVER, /* what every valid token may: server/discover, ping, notifications */
+	POLICY_LIST,   /* lists, whose entries are judged each: whoever has any scope granted */
+	POLICY_TASK    /* an id that says nothing of what it is: denied. Ask for the tool that made the task instead */
+};
+
+struct policy_target {
+	enum policy_kind kind;
+	const char *name;   /* of the first three, as the client wrote it (unescaped); NULL else */
+	size_t length;
+	const struct json *json;            /* of arguments */
+	const struct json_node *arguments;  /* NULL: none */
+	int listing;        /* could some call be permitted? Argument conditions of grants are taken as met, those of denies as not */
+};
+
+struct policy_result {
+	int code;                     /* EMA_OK, DENIED (by a deny), NOT_GRANTED, INSUFFICIENT_SCOPE, WEAK_AUTHENTICATION, BAD_REQUEST */
+	const struct conf_node *rule; /* the grant or deny that decided, or the grant that something is lacking for; NULL: none */
+	const struct conf_scope *scope; /* by which the grant gives it; with INSUFFICIENT_SCOPE the one that a token would need */
+	const struct conf_conditions *login; /* with WEAK_AUTHENTICATION: whose acr, amr, max_age are not met */
+	const char *text;             /* static, for the operator; "" with EMA_OK */
+	/* Shadow mode. enforced is what the code would be without permissions = { mode = "shadow" }: the same if that is off. */
+	int enforced;
+	const struct conf_node *shadow; /* a grant or deny in shadow mode that would have changed enforced; NULL: none */
+	int shadowed;                   /* what it would have made of it */
+};
+
+/*
+ * now: seconds since 1970. Allocates nothing. The principal must be of this policy (EMA_INTERNAL). policy_decide() looks at one
+ * target; a message with several is permitted if each of them is. Returns out->code.
+ */
+int policy_decide(const struct policy *policy, const struct policy_principal *principal, const struct policy_target *target, int64_t now,
+                  struct policy_result *out);
+
+/*
+ * May a token carry the scope? Some enforced grant could give it now: the login and the time are looked at, arguments are not, nor
+ * the scopes of the principal. EMA_OK, NOT_GRANTED, WEAK_AUTHENTICATION, DENIED, or UNKNOWN_SCOPE. Returns out->code.
+ */
+int policy_scope(const struct policy *policy, const struct policy_principal *principal, const char *scope, int64_t now, struct policy_result *out);
+/* All of the service's: granted has a byte for each of conf_service's scopes, set to 1 where policy_scope() says EMA_OK. */
+void policy_scopes(const struct policy *policy, const struct policy_principal *principal, int64_t now, unsigned char *granted);
+
+#endif

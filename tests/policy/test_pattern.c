@@ -1,0 +1,244 @@
+/* Patterns and the one form of URIs, by tables. */
+#include "test.h"
+
+#include "pattern.h"
+
+/* MCP-54 */
+static void uris_have_one_form(void **state)
+{
+	(void)state;
+	static const struct { const char *text, *normal, *wrong; } rows[] = {
+		{ "file:///a/b", "file:///a/b", NULL },
+		{ "FILE:///A/b", "file:///A/b", NULL },
+		{ "repo://Acme.Example/X", "repo://acme.example/X", NULL },
+		{ "file:///a/../b", "file:///b", NULL },
+		{ "file:///a/./b", "file:///a/b", NULL },
+		{ "file:///a/b/..", "file:///a/", NULL },
+		{ "file:///a/b/.", "file:///a/b/", NULL },
+		{ "file:///../../a", "file:///a", NULL },
+		{ "file:///a/b/../../../c", "file:///c", NULL },
+		{ "file:///a/%2e%2e/b", "file:///b", NULL },
+		{ "file:///a/%2E./b", "file:///b", NULL },
+		{ "file:///a/...", "file:///a/...", NULL },
+		{ "file:///a/.b", "file:///a/.b", NULL },
+		{ "file:///a//b", "file:///a/b", NULL },
+		{ "file:////a", "file:///a", NULL },
+		{ "file:///a///../b", "file:///b", NULL },
+		{ "file:///%61%7E%2d", "file:///a~-", NULL },
+		{ "file:///a%3ab%40", "file:///a:b@", NULL },
+		{ "file:///a%3fb", "file:///a%3Fb", NULL },
+		{ "file:///a?b=%2f&c=../d", "file:///a?b=%2F&c=../d", NULL },
+		{ "file:///a#b", "file:///a#b", NULL },
+		{ "file:///a b", "file:///a%20b", NULL },
+		{ "file:///\xc3\xa9", "file:///%C3%A9", NULL },
+		{ "file:///%c3%a9", "file:///%C3%A9", NULL },
+		{ "file:///a%25zb", "file:///a%25zb", NULL },
+		{ "urn:example:a", "urn:example:a", NULL },
+		{ "note:a/b", "note:a/b", NULL },
+		{ "x://[::1]/a", "x://[::1]/a", NULL },
+		{ "x:", "x:", NULL },
+		{ "note:a/../b", NULL, "has a dot segment" },
+		{ "x://user@host/a", NULL, "has user information before its host" },
+		{ "x://us%65r:p@host/", NULL, "has user information before its host" },
+		{ "file:///a\\b", NULL, "has a backslash" },
+		{ "file:///a%5cb", NULL, "has an encoded slash or backslash" },
+		{ "file:///a%2Fb", NULL, "has an encoded slash or backslash" },
+		{ "x://a%2fb/", NULL, "has an encoded slash or backslash" },
+		{ "file:///a%00", NULL, "has an encoded control character" },
+		{ "file:///a\n", NULL, "has a control character" },
+		{ "file:///a\x05", NULL, "has a control character" },
+		{ "file:///a\x7f", NULL, "has a control character" },
+		{ "file:///a%2", NULL, "has a % without two hexadecimal digits" },
+		{ "file:///a%zz", NULL, "has a % without two hexadecimal digits" },
+		{ "file:///a%252e", NULL, "is encoded twice" },
+		{ "file:///a%25%32%65", NULL, "is encoded twice" },
+		{ "file:///a%25a%62", NULL, "is encoded twice" },
+		{ "file:///%c0%ae", NULL, "has an overlong encoding" },
+		{ "file:///%e0%80%af", NULL, "has an overlong encoding" },
+		{ "file:///%f0%80%80%af", NULL, "has an overlong encoding" },
+		{ "/a/b", NULL, "has no scheme" },
+		{ "a", NULL, "has no scheme" },
+		{ "1a:b", NULL, "has no scheme" },
+		{ "a b:c", NULL, "has no scheme" },
+		{ "", NULL, "has no scheme" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char out[URI_MOST + 1] = "";
+		size_t length = 0;
+		const char *wrong = uri_normal(rows[i].text, strlen(rows[i].text), 0, out, &length);
+		if (rows[i].wrong) {
+			if (!wrong || strcmp(wrong, rows[i].wrong))
+				fail_msg("\"%s\": %s", rows[i].text, wrong ? wrong : out);
+			continue;
+		}
+		if (wrong || strcmp(out, rows[i].normal) || length != strlen(out))
+			fail_msg("\"%s\": %s", rows[i].text, wrong ? wrong : out);
+		/* Once more changes nothing. */
+		char again[URI_MOST + 1];
+		assert_null(uri_normal(out, length, 0, again, &length));
+		assert_string_equal(out, again);
+	}
+	char longest[URI_MOST + 8], out[URI_MOST + 1];
+	size_t length = 0;
+	memset(longest, 'a', sizeof longest);
+	memcpy(longest, "x:/", 3);
+	assert_null(uri_normal(longest, URI_MOST, 0, out, &length));
+	assert_string_equal(uri_normal(longest, URI_MOST + 1, 0, out, &length), "is too long");
+}
+
+static const struct pattern_values nobody = { { NULL }, { 0 }, 0, 0 };
+
+static int matches(enum pattern_kind kind, const char *text, const char *target, const struct pattern_values *values, int maybe)
+{
+	char room[PATTERN_TEXT], uri[URI_MOST + 1];
+	struct pattern pattern;
+	size_t length = strlen(target);
+	const char *wrong = pattern_compile(kind, text, room, &pattern);
+	if (wrong)
+		fail_msg("\"%s\" %s", text, wrong);
+	if (kind == PATTERN_URI) {
+		wrong = uri_normal(target, length, 0, uri, &length);
+		if (wrong)
+			fail_msg("\"%s\" %s", target, wrong);
+		target = uri;
+	}
+	return pattern_match(&pattern, target, length, values, maybe);
+}
+
+/* MCP-53, MCP-54 */
+static void patterns_match_whole_texts(void **state)
+{
+	(void)state;
+	static const struct { enum pattern_kind kind; const char *pattern, *target; int is; } rows[] = {
+		{ PATTERN_NAME, "get", "get", 1 },
+		{ PATTERN_NAME, "get", "get_x", 0 },
+		{ PATTERN_NAME, "get", "Get", 0 },
+		{ PATTERN_NAME, "get_*", "get_", 1 },
+		{ PATTERN_NAME, "get_*", "get_x", 1 },
+		{ PATTERN_NAME, "get_*", "forget_x", 0 },
+		{ PATTERN_NAME, "*", "anything", 1 },
+		{ PATTERN_NAME, "*_x", "a_x", 1 },
+		{ PATTERN_NAME, "*_x", "a_xy", 0 },
+		{ PATTERN_NAME, "a*b*c", "aXbXbXc", 1 },
+		{ PATTERN_NAME, "a*b*c", "acb", 0 },
+		{ PATTERN_NAME, "a**c", "abc", 1 },
+		{ PATTERN_NAME, "a*", "a/b", 1 },
+		{ PATTERN_NAME, "a?c", "abc", 0 },
+		{ PATTERN_NAME, "a?c", "a?c", 1 },
+		{ PATTERN_URI, "file:///a/*", "file:///a/b", 1 },
+		{ PATTERN_URI, "file:///a/*", "file:///a/", 1 },
+		{ PATTERN_URI, "file:///a/*", "file:///a/b/c", 0 },
+		{ PATTERN_URI, "file:///a/*", "file:///a/b?c", 0 },
+		{ PATTERN_URI, "file:///a/**", "file:///a/b/c?d", 1 },
+		{ PATTERN_URI, "file:///a/**", "file:///ab", 0 },
+		{ PATTERN_URI, "file:///a/**", "file:///a", 0 },
+		{ PATTERN_URI, "file:///a", "file:///ab", 0 },
+		{ PATTERN_URI, "file:///a/**", "file:///a/../b", 0 },
+		{ PATTERN_URI, "file:///a/**", "file:///a/%2e%2e/b", 0 },
+		{ PATTERN_URI, "file:///a/*", "file:///a/b/../c", 1 },
+		{ PATTERN_URI, "file:///*/c", "file:///a/c", 1 },
+		{ PATTERN_URI, "file:///*/c", "file:///a/b/c", 0 },
+		{ PATTERN_URI, "file:///**/c", "file:///a/b/c", 1 },
+		{ PATTERN_URI, "file:///**/c", "file:///a/bc", 0 },
+		{ PATTERN_URI, "file:///**/b*d/e", "file:///a/bXd/f/bYd/e", 1 },
+		{ PATTERN_URI, "file:///a*b", "file:///aXbXb", 1 },
+		{ PATTERN_URI, "FILE:///%61", "file:///a", 1 },
+		{ PATTERN_URI, "repo://ACME/x", "repo://acme/x", 1 },
+		{ PATTERN_URI, "repo://*/x", "repo://acme/x", 1 },
+		{ PATTERN_URI, "repo://**", "repo://acme/x/y", 1 },
+		{ PATTERN_URI, "repo://**", "repos://acme/x/y", 0 },
+		{ PATTERN_URI, "**", "any:thing/at?all", 1 },
+		{ PATTERN_URI, "x:/a%2Ab", "x:/a*b", 1 },
+		{ PATTERN_URI, "x:/a%2Ab", "x:/aXb", 0 },
+		{ PATTERN_VALUE, "acme/public-*", "acme/public-web", 1 },
+		{ PATTERN_VALUE, "acme/public-*", "acme/public-web/x", 0 },
+		{ PATTERN_VALUE, "acme/*", "acme/a\\b", 0 },
+		{ PATTERN_VALUE, "**", "", 1 },
+		{ PATTERN_VALUE, "**", "a/b", 1 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (matches(rows[i].kind, rows[i].pattern, rows[i].target, &nobody, 0) != rows[i].is)
+			fail_msg("\"%s\" and \"%s\"", rows[i].pattern, rows[i].target);
+}
+
+static void patterns_that_do_not_compile(void **state)
+{
+	(void)state;
+	static const struct { enum pattern_kind kind; const char *pattern, *wrong; } rows[] = {
+		{ PATTERN_NAME, "", "is empty" },
+		{ PATTERN_NAME, "a\x01", "has a control character" },
+		{ PATTERN_NAME, "get_{user}", "has braces: {tenant}, {subject} and {email} are all that may stand in them" },
+		{ PATTERN_NAME, "get_{tenant", "has braces: {tenant}, {subject} and {email} are all that may stand in them" },
+		{ PATTERN_URI, "a/b", "has no scheme" },
+		{ PATTERN_URI, "*://a", "has no scheme" },
+		{ PATTERN_URI, "*", "has no scheme" },
+		{ PATTERN_URI, "{tenant}://a", "has no scheme" },
+		{ PATTERN_URI, "x:/a**", "has a ** that is not a whole segment: write \"/**\"" },
+		{ PATTERN_URI, "x:/**a", "has a ** that is not a whole segment: write \"/**\"" },
+		{ PATTERN_URI, "x:/***", "has a ** that is not a whole segment: write \"/**\"" },
+		{ PATTERN_URI, "x:/a/../b", "has a dot segment" },
+		{ PATTERN_URI, "x://a@b/c", "has user information before its host" },
+		{ PATTERN_URI, "x:/%2f", "has an encoded slash or backslash" },
+		{ PATTERN_VALUE, "a**", "has a ** that is not a whole segment: write \"/**\"" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char room[PATTERN_TEXT];
+		struct pattern pattern;
+		const char *wrong = pattern_compile(rows[i].kind, rows[i].pattern, room, &pattern);
+		if (!wrong || strcmp(wrong, rows[i].wrong))
+			fail_msg("\"%s\": %s", rows[i].pattern, wrong ? wrong : "compiles");
+	}
+}
+
+static void values_are_literals(void **state)
+{
+	(void)state;
+	static const struct { enum pattern_kind kind; const char *pattern, *tenant, *target; int sure, maybe; } rows[] = {
+		{ PATTERN_URI, "x:/{tenant}/**", "acme", "x:/acme/a", 1, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "acme", "x:/acme2/a", 0, 0 },
+		{ PATTERN_URI, "x:/{tenant}/**", "a b", "x:/a b/a", 1, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "a b", "x:/a%20b/a", 1, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "\xc3\xa9", "x:/%c3%a9/a", 1, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "a@b", "x:/a%40b/a", 1, 1 },
+		{ PATTERN_URI, "x://{tenant}/**", "acme", "x://ACME/a", 1, 1 },
+		/* A host has no upper case, and two tenants may differ in nothing else. */
+		{ PATTERN_URI, "x://{tenant}/**", "Acme", "x://acme/a", 0, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "Acme", "x:/acme/a", 0, 0 },
+		{ PATTERN_URI, "x:/{tenant}/**", NULL, "x:/acme/a", 0, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "", "x:/acme/a", 0, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "*", "x:/acme/a", 0, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "..", "x:/acme/a", 0, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", ".", "x:/acme/a", 0, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "a/b", "x:/a/b/c", 0, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "a%2fb", "x:/a/b", 0, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "a?", "x:/a/b", 0, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "a#", "x:/a/b", 0, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "a\x05", "x:/a/b", 0, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "a\\b", "x:/a/b", 0, 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "*", "y:/acme/a", 0, 0 },
+		{ PATTERN_URI, "x:/{tenant}/*c", NULL, "x:/a/b/c", 0, 1 },
+		{ PATTERN_NAME, "get_{tenant}", "acme", "get_acme", 1, 1 },
+		{ PATTERN_NAME, "get_{tenant}_*", "acme", "get_acme_x", 1, 1 },
+		{ PATTERN_NAME, "get_{tenant}", "{subject}", "get_{subject}", 1, 1 },
+		{ PATTERN_NAME, "get_{tenant}", "{subject}", "get_x", 0, 0 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct pattern_values values = nobody;
+		pattern_value(&values, OP_TENANT, rows[i].tenant);
+		pattern_value(&values, OP_SUBJECT, "x");
+		if (matches(rows[i].kind, rows[i].pattern, rows[i].target, &values, 0) != rows[i].sure ||
+		    matches(rows[i].kind, rows[i].pattern, rows[i].target, &values, 1) != rows[i].maybe)
+			fail_msg("\"%s\" of \"%s\" and \"%s\"", rows[i].pattern, rows[i].tenant ? rows[i].tenant : "(none)", rows[i].target);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(uris_have_one_form),
+		cmocka_unit_test(patterns_match_whole_texts),
+		cmocka_unit_test(patterns_that_do_not_compile),
+		cmocka_unit_test(values_are_literals),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,464 @@
+/* What a policy decides, by tables: one policy, many questions. */
+#include "test.h"
+
+#include "codes.h"
+#include "rig.h"
+
+struct question {
+	const char *who, *target, *arguments;
+	int code;
+	int line;           /* of the rule that decided; 0: none */
+	const char *scope;  /* by which, or which is needed; NULL: not looked at */
+	int64_t later;      /* seconds after RIG_NOW */
+};
+
+static void ask(const char *body, const struct question *rows, size_t count)
+{
+	struct rig rig = rig_open(body);
+	if (!rig.policy)
+		rig_show(&rig);
+	assert_non_null(rig.policy);
+	for (size_t i = 0; i < count; i++) {
+		struct policy_result out;
+		rig_decide(&rig, rows[i].who, rows[i].target, rows[i].arguments, RIG_NOW + rows[i].later, &out);
+		/* The frame's first line is the configuration's. */
+		int line = out.rule ? out.rule->line - 1 : 0;
+		if (out.code != rows[i].code || line != rows[i].line || (rows[i].scope && (!out.scope || strcmp(out.scope->name, rows[i].scope))) ||
+		    (out.code && !out.text[0]))
+			fail_msg("%s; %s %s: %s at %d, scope %s: %s", rows[i].who, rows[i].target, rows[i].arguments ? rows[i].arguments : "",
+			         code_name(out.code), line, out.scope ? out.scope->name : "-", out.text);
+	}
+	rig_close(&rig);
+}
+#define ASK(body, rows) ask(body, rows, sizeof(rows) / sizeof *(rows))
+
+static const char basic[] =
+	/* 1 */ "scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\", \"list_*\", \"odd name\"]; prompts = \"explain*\"; uris = [\"repo://acme/**\"]; },\n"
+	/* 2 */ "  { name = \"write\"; access = \"write\"; tools = [\"create_*\", \"delete_*\"]; } );\n"
+	/* 3 */ "grants = ( { provider = \"okta\"; group = \"eng\"; scopes = [\"read\", \"write\"]; },\n"
+	/* 4 */ "  { provider = \"azure\"; role = \"reader\"; scopes = \"read\"; tools = [\"get_*\"]; } );\n"
+	/* 5 */ "denies = ( { tools = [\"delete_*\"]; } );\n";
+
+/* MCP-27, MCP-52, MCP-53, MCP-58, AZN-54 */
+static void default_deny_and_deny_wins(void **state)
+{
+	(void)state;
+	static const struct question rows[] = {
+		{ "okta/-/al groups=eng scopes=read", "tool get_x", NULL, EMA_OK, 3, "read", 0 },
+		{ "okta/-/al groups=eng scopes=read", "tool create_x", NULL, EMA_INSUFFICIENT_SCOPE, 3, "write", 0 },
+		{ "okta/-/al groups=eng scopes=read,write", "tool create_x", NULL, EMA_OK, 3, "write", 0 },
+		{ "okta/-/al groups=eng scopes=read,write", "tool delete_x", NULL, EMA_DENIED, 5, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read,write", "tool Get_x", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read,write", "tool other", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=eng", "tool get_x", NULL, EMA_INSUFFICIENT_SCOPE, 3, "read", 0 },
+		{ "okta/-/al groups=ops scopes=read", "tool get_x", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=Eng scopes=read", "tool get_x", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "azure/-/al groups=eng scopes=read", "tool get_x", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al roles=eng scopes=read", "tool get_x", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "azure/-/bo roles=reader scopes=read", "tool get_x", NULL, EMA_OK, 4, "read", 0 },
+		{ "azure/-/bo roles=reader scopes=read", "tool list_x", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		/* A grant that names tools is about tools alone. */
+		{ "azure/-/bo roles=reader scopes=read", "uri repo://acme/x", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "azure/-/bo roles=reader scopes=read", "prompt explain", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read", "prompt explain code", NULL, EMA_OK, 3, "read", 0 },
+		{ "okta/-/al groups=eng scopes=read", "uri repo://acme/x/y", NULL, EMA_OK, 3, "read", 0 },
+		{ "okta/-/al groups=eng scopes=read", "uri repo://ACME/x/../y", NULL, EMA_OK, 3, "read", 0 },
+		{ "okta/-/al groups=eng scopes=read", "uri repo://acme/../other", NULL, EMA_OK, 3, "read", 0 },
+		{ "okta/-/al groups=eng scopes=read", "uri repo://other/x", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read", "uri repo://a@acme/x", NULL, EMA_BAD_REQUEST, 0, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read", "uri acme/x", NULL, EMA_BAD_REQUEST, 0, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read", "tool", NULL, EMA_BAD_REQUEST, 0, NULL, 0 },
+		/* Names of tools with other characters, by their literal name alone. */
+		{ "okta/-/al groups=eng scopes=read", "tool odd name", NULL, EMA_OK, 3, "read", 0 },
+		{ "okta/-/al groups=eng scopes=read", "tool get_ x", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read", "tool get_\xd0\xb0", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read", "tool get_\x05", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read", "tool get_*", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read", "tool get_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL, EMA_OK, 3, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read", "tool get_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read,write", "tool delete_\xd0\xb0", NULL, EMA_DENIED, 5, NULL, 0 },
+		/* What every valid token may, lists, and what nobody may. */
+		{ "okta/-/nobody", "server", NULL, EMA_OK, 0, NULL, 0 },
+		{ "okta/-/nobody scopes=read", "list", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=eng", "list", NULL, EMA_INSUFFICIENT_SCOPE, 3, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=write", "list", NULL, EMA_OK, 3, "write", 0 },
+		{ "azure/-/bo roles=reader scopes=read", "list", NULL, EMA_OK, 4, "read", 0 },
+		{ "okta/-/al groups=eng scopes=read,write", "task 1", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+	};
+	ASK(basic, rows);
+}
+
+/* JAG-79, JAG-93 */
+static void who_a_rule_names(void **state)
+{
+	(void)state;
+	static const char body[] =
+		/* 1 */ "scopes = ( { name = \"r\"; access = \"read\"; tools = \"get_*\"; } );\n"
+		/* 2 */ "grants = ( { provider = \"okta\"; group = [\"a\", \"b\"]; from = \"staff\"; scopes = \"r\"; tools = \"get_staff\"; },\n"
+		/* 3 */ "  { provider = \"okta\"; group = \"a\"; from = \"claims\"; scopes = \"r\"; tools = \"get_claims\"; },\n"
+		/* 4 */ "  { provider = \"azure\"; tenant = \"t1\"; group = \"a\"; scopes = \"r\"; tools = \"get_t1\"; },\n"
+		/* 5 */ "  { provider = \"azure\"; tenant = \"t2\"; group = \"a\"; scopes = \"r\"; tools = \"get_t2\"; },\n"
+		/* 6 */ "  { provider = \"*\"; subject = \"al\"; client = \"c\"; scopes = \"r\"; tools = \"get_client\"; },\n"
+		/* 7 */ "  { provider = \"okta\"; group = \"a\"; role = \"x\"; scopes = \"r\"; tools = \"get_both\"; },\n"
+		/* 8 */ "  { provider = \"okta\"; client = \"c\"; scopes = \"r\"; tools = \"get_app\"; } );\n"
+		/* 9 */ "denies = ( { client = \"bad\"; provider = \"azure\"; } );\n";
+	static const struct question rows[] = {
+		{ "okta/-/al groups=a@staff scopes=r", "tool get_staff", NULL, EMA_OK, 2, NULL, 0 },
+		{ "okta/-/al groups=b@staff scopes=r", "tool get_staff", NULL, EMA_OK, 2, NULL, 0 },
+		{ "okta/-/al groups=a scopes=r", "tool get_staff", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=a@hr scopes=r", "tool get_staff", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=a@staff scopes=r", "tool get_claims", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=a scopes=r", "tool get_claims", NULL, EMA_OK, 3, NULL, 0 },
+		/* Two tenants crossed. */
+		{ "azure/t1/al client=c groups=a scopes=r", "tool get_t1", NULL, EMA_OK, 4, NULL, 0 },
+		{ "azure/t1/al client=c groups=a scopes=r", "tool get_t2", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "azure/t2/al client=c groups=a scopes=r", "tool get_t2", NULL, EMA_OK, 5, NULL, 0 },
+		{ "azure/t2/al client=c groups=a scopes=r", "tool get_t1", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "azure/-/al client=c groups=a scopes=r", "tool get_t1", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "azure/t1/al client=c groups=a@claims@t2 scopes=r", "tool get_t1", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "azure/t1/al client=c groups=a@claims@t2 scopes=r", "tool get_t2", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al client=c scopes=r", "tool get_client", NULL, EMA_OK, 6, NULL, 0 },
+		{ "azure/-/al client=c scopes=r", "tool get_client", NULL, EMA_OK, 6, NULL, 0 },
+		{ "okta/-/al client=d scopes=r", "tool get_client", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool get_client", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/bo client=c scopes=r", "tool get_client", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/bo client=c scopes=r", "tool get_app", NULL, EMA_OK, 8, NULL, 0 },
+		{ "okta/-/al groups=a@staff roles=x scopes=r", "tool get_both", NULL, EMA_OK, 7, NULL, 0 },
+		{ "okta/-/al groups=a@staff scopes=r", "tool get_both", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al roles=x,a scopes=r", "tool get_both", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		/* A client that is not known may be the one that is denied. */
+		{ "azure/t1/al client=bad groups=a scopes=r", "tool get_t1", NULL, EMA_DENIED, 9, NULL, 0 },
+		{ "azure/t1/al groups=a scopes=r", "tool get_t1", NULL, EMA_DENIED, 9, NULL, 0 },
+		{ "azure/t1/al groups=a scopes=r", "server", NULL, EMA_DENIED, 9, NULL, 0 },
+	};
+	ASK(body, rows);
+}
+
+/* MCP-55, AZN-27 */
+static void arguments_fail_closed(void **state)
+{
+	(void)state;
+	static const char body[] =
+		/* 1 */ "scopes = ( { name = \"r\"; access = \"read\"; tools = \"*\"; prompts = \"*\"; } );\n"
+		/* 2 */ "grants = ( { provider = \"*\"; scopes = \"r\"; tools = \"equals\"; when = { args = ( { at = \"/a\"; equals = \"x\"; }, { at = \"/b\"; equals = 3; }, { at = \"/c\"; equals = false; } ); }; },\n"
+		/* 3 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"like\"; when = { args = ( { at = \"/repo\"; like = \"acme/public-*\"; } ); }; },\n"
+		/* 4 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"in\"; when = { args = ( { at = \"/l/1\"; in = [\"a\", \"b\"]; } ); }; },\n"
+		/* 5 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"range\"; when = { args = ( { at = \"/n\"; greater = 0; less = 10; } ); }; },\n"
+		/* 6 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"absent\"; when = { args = ( { at = \"/o/x\"; absent = true; } ); }; },\n"
+		/* 7 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"own\"; when = { args = ( { at = \"/who\"; like = \"{subject}\"; } ); }; },\n"
+		/* 8 */ "  { provider = \"*\"; scopes = \"r\"; tools = [\"there\", \"a~b\"]; when = { args = ( { at = \"/a~1~0b\"; like = \"**\"; } ); }; },\n"
+		/* 9 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"denied*\"; } );\n"
+		/* 10 */ "denies = ( { tools = \"denied\"; when = { args = ( { at = \"/path\"; like = \"secret/**\"; } ); }; },\n"
+		/* 11 */ "  { tools = \"denied_n\"; when = { args = ( { at = \"/n\"; greater = 5; } ); }; },\n"
+		/* 12 */ "  { tools = \"denied_a\"; when = { args = ( { at = \"/x/y\"; absent = true; } ); }; } );\n";
+	static const struct question rows[] = {
+		{ "okta/-/al scopes=r", "tool equals", "{\"a\":\"x\",\"b\":3,\"c\":false}", EMA_OK, 2, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool equals", "{\"a\":\"y\",\"b\":3,\"c\":false}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool equals", "{\"a\":\"x\",\"b\":3.0,\"c\":false}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool equals", "{\"a\":\"x\",\"b\":\"3\",\"c\":false}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool equals", "{\"a\":\"x\",\"b\":3,\"c\":null}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool equals", "{\"a\":[\"x\"],\"b\":3,\"c\":false}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool equals", "{\"a\":\"x\",\"c\":false}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool equals", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool equals", "[]", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool like", "{\"repo\":\"acme/public-web\"}", EMA_OK, 3, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool like", "{\"repo\":\"acme/private\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool like", "{\"repo\":\"acme/public-web/../private\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool like", "{\"repo\":\"acme/public-web\\u0000\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool like", "{\"repo\":\"acme/public-web\\n\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool like", "{\"repo\":\"acme/public-%2e%2e%2fx\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool like", "{\"repo\":{\"x\":1}}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool in", "{\"l\":[\"z\",\"b\"]}", EMA_OK, 4, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool in", "{\"l\":[\"b\",\"z\"]}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool in", "{\"l\":{\"1\":\"b\"}}", EMA_OK, 4, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool in", "{\"l\":[\"b\"]}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool range", "{\"n\":9}", EMA_OK, 5, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool range", "{\"n\":10}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool range", "{\"n\":0}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool range", "{\"n\":5.5}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool range", "{\"n\":1e0}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool range", "{\"n\":99999999999999999999}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool absent", "{\"o\":{}}", EMA_OK, 6, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool absent", NULL, EMA_OK, 6, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool absent", "{\"o\":{\"x\":null}}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool absent", "{\"o\":\"x\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool own", "{\"who\":\"al\"}", EMA_OK, 7, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool own", "{\"who\":\"bo\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		/* Hostile subjects open nothing. */
+		{ "okta/-/* scopes=r", "tool own", "{\"who\":\"bo\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/* scopes=r", "tool own", "{\"who\":\"*\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/.. scopes=r", "tool own", "{\"who\":\"..\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/a/b scopes=r", "tool own", "{\"who\":\"a/b\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool there", "{\"a/~b\":\"\"}", EMA_OK, 8, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool there", "{\"a\":\"\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "prompt p", "{}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied", "{\"path\":\"public/x\"}", EMA_OK, 9, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied", "{\"path\":\"secret/x\"}", EMA_DENIED, 10, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied", "{\"path\":\"public/../secret/x\"}", EMA_DENIED, 10, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied", "{\"path\":\"public//../x\"}", EMA_DENIED, 10, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied", "{\"path\":7}", EMA_DENIED, 10, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied", "{}", EMA_DENIED, 10, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied", NULL, EMA_DENIED, 10, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied", "{\"path\":\"https://public/x\"}", EMA_OK, 9, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied_n", "{\"n\":5}", EMA_OK, 9, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied_n", "{\"n\":6}", EMA_DENIED, 11, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied_n", "{\"n\":1e9}", EMA_DENIED, 11, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied_n", "{\"n\":\"5\"}", EMA_DENIED, 11, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied_a", "{\"x\":{\"y\":1}}", EMA_OK, 9, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied_a", "{}", EMA_DENIED, 12, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied_a", "{\"x\":1}", EMA_DENIED, 12, NULL, 0 },
+	};
+	ASK(body, rows);
+}
+
+/* JAG-92, MCP-16 */
+static void login_and_time(void **state)
+{
+	(void)state;
+	static const char body[] =
+		/* 1 */ "scopes = ( { name = \"r\"; access = \"read\"; tools = \"*\"; }, { name = \"w\"; access = \"write\"; tools = \"drop\"; } );\n"
+		/* 2 */ "grants = ( { provider = \"*\"; scopes = \"r\"; tools = \"acr\"; when = { acr = [\"high\", \"higher\"]; }; },\n"
+		/* 3 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"amr\"; when = { amr = [\"mfa\", \"hwk\"]; }; },\n"
+		/* 4 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"age\"; when = { max_age = \"10m\"; }; },\n"
+		/* 5 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"hours\"; when = { time = ( { days = \"mon\"; from = \"11:00\"; until = \"13:00\"; } ); }; },\n"
+		/* 6 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"dates\"; when = { not_before = \"2026-10-12T12:00:00Z\"; not_after = \"2026-10-12T12:00:10Z\"; }; },\n"
+		/* 7 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"deny_*\"; },\n"
+		/* 8 */ "  { provider = \"*\"; scopes = \"w\"; when = { max_age = \"5m\"; }; } );\n"
+		/* 9 */ "denies = ( { tools = \"deny_acr\"; when = { acr = \"low\"; }; }, { tools = \"deny_amr\"; when = { amr = \"pwd\"; }; },\n"
+		/* 10 */ "  { tools = \"deny_age\"; when = { max_age = \"10m\"; }; }, { tools = \"deny_time\"; when = { time = ( { days = \"mon\"; } ); }; } );\n";
+	static const struct question rows[] = {
+		{ "okta/-/al scopes=r acr=high", "tool acr", NULL, EMA_OK, 2, NULL, 0 },
+		{ "okta/-/al scopes=r acr=low", "tool acr", NULL, EMA_WEAK_AUTHENTICATION, 2, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool acr", NULL, EMA_WEAK_AUTHENTICATION, 2, NULL, 0 },
+		{ "okta/-/al scopes=r amr=hwk,x,mfa", "tool amr", NULL, EMA_OK, 3, NULL, 0 },
+		{ "okta/-/al scopes=r amr=mfa", "tool amr", NULL, EMA_WEAK_AUTHENTICATION, 3, NULL, 0 },
+		{ "okta/-/al scopes=r login=600", "tool age", NULL, EMA_OK, 4, NULL, 0 },
+		{ "okta/-/al scopes=r login=600", "tool age", NULL, EMA_WEAK_AUTHENTICATION, 4, NULL, 1 },
+		{ "okta/-/al scopes=r", "tool age", NULL, EMA_WEAK_AUTHENTICATION, 4, NULL, 0 },
+		{ "okta/-/al scopes=r login=-60", "tool age", NULL, EMA_OK, 4, NULL, 0 },
+		{ "okta/-/al scopes=r login=-61", "tool age", NULL, EMA_WEAK_AUTHENTICATION, 4, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool hours", NULL, EMA_OK, 5, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool hours", NULL, EMA_NOT_GRANTED, 0, NULL, 3600 },
+		{ "okta/-/al scopes=r", "tool hours", NULL, EMA_NOT_GRANTED, 0, NULL, 86400 },
+		{ "okta/-/al scopes=r", "tool dates", NULL, EMA_OK, 6, NULL, 9 },
+		{ "okta/-/al scopes=r", "tool dates", NULL, EMA_NOT_GRANTED, 0, NULL, 10 },
+		{ "okta/-/al scopes=r", "tool dates", NULL, EMA_NOT_GRANTED, 0, NULL, -1 },
+		{ "okta/-/al scopes=w login=10", "tool drop", NULL, EMA_OK, 8, "w", 0 },
+		{ "okta/-/al scopes=r login=10", "tool drop", NULL, EMA_INSUFFICIENT_SCOPE, 8, "w", 0 },
+		{ "okta/-/al scopes=r login=1000", "tool drop", NULL, EMA_WEAK_AUTHENTICATION, 8, "w", 0 },
+		/* What a deny looks at and is not there, counts. */
+		{ "okta/-/al scopes=r acr=high", "tool deny_acr", NULL, EMA_OK, 7, NULL, 0 },
+		{ "okta/-/al scopes=r acr=low", "tool deny_acr", NULL, EMA_DENIED, 9, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool deny_acr", NULL, EMA_DENIED, 9, NULL, 0 },
+		{ "okta/-/al scopes=r amr=hwk", "tool deny_amr", NULL, EMA_OK, 7, NULL, 0 },
+		{ "okta/-/al scopes=r amr=pwd", "tool deny_amr", NULL, EMA_DENIED, 9, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool deny_amr", NULL, EMA_DENIED, 9, NULL, 0 },
+		{ "okta/-/al scopes=r login=601", "tool deny_age", NULL, EMA_OK, 7, NULL, 0 },
+		{ "okta/-/al scopes=r login=600", "tool deny_age", NULL, EMA_DENIED, 10, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool deny_age", NULL, EMA_DENIED, 10, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool deny_time", NULL, EMA_DENIED, 10, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool deny_time", NULL, EMA_OK, 7, NULL, 86400 },
+	};
+	ASK(body, rows);
+	struct rig rig = rig_open(body);
+	struct policy_result out;
+	assert_int_equal(rig_decide(&rig, "okta/-/al scopes=r", "tool amr", NULL, RIG_NOW, &out), EMA_WEAK_AUTHENTICATION);
+	assert_int_equal(out.login->amr.count, 2);
+	assert_int_equal(rig_decide(&rig, "okta/-/al scopes=r", "tool age", NULL, RIG_NOW, &out), EMA_WEAK_AUTHENTICATION);
+	assert_int_equal(out.login->max_age, 600);
+	rig_close(&rig);
+}
+
+static void denies_by_scope_and_value(void **state)
+{
+	(void)state;
+	static const char body[] =
+		/* 1 */ "scopes = ( { name = \"r\"; access = \"read\"; tools = [\"get_*\", \"both\"]; uris = \"x:/{tenant}/**\"; }, { name = \"w\"; access = \"write\"; tools = [\"put_*\", \"both\"]; } );\n"
+		/* 2 */ "grants = ( { provider = \"*\"; scopes = [\"r\", \"w\"]; } );\n"
+		/* 3 */ "denies = ( { group = \"interns\"; scopes = \"w\"; }, { group = \"guests\"; scopes = \"w\"; tools = \"*_x\"; },\n"
+		/* 4 */ "  { uris = \"x:/{tenant}/secret/**\"; }, { subject = \"gone\"; } );\n";
+	static const struct question rows[] = {
+		{ "okta/-/al groups=interns scopes=r,w", "tool get_a", NULL, EMA_OK, 2, NULL, 0 },
+		{ "okta/-/al groups=interns scopes=r,w", "tool put_a", NULL, EMA_DENIED, 3, NULL, 0 },
+		{ "okta/-/al groups=interns scopes=r", "tool both", NULL, EMA_DENIED, 3, NULL, 0 },
+		{ "okta/-/al groups=guests scopes=r,w", "tool put_a", NULL, EMA_OK, 2, NULL, 0 },
+		{ "okta/-/al groups=guests scopes=r,w", "tool put_x", NULL, EMA_DENIED, 3, NULL, 0 },
+		{ "okta/-/al groups=guests scopes=r,w", "tool get_x", NULL, EMA_OK, 2, NULL, 0 },
+		{ "okta/t1/al scopes=r", "uri x:/t1/a", NULL, EMA_OK, 2, NULL, 0 },
+		{ "okta/t1/al scopes=r", "uri x:/t2/a", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/t1/al scopes=r", "uri x:/t1/secret/a", NULL, EMA_DENIED, 4, NULL, 0 },
+		/* No tenant: nothing opens, and what a deny may be about is denied. */
+		{ "okta/-/al scopes=r", "uri x:/t1/a", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "uri x:/t1/secret/a", NULL, EMA_DENIED, 4, NULL, 0 },
+		{ "okta/../al scopes=r", "uri x:/t1/a", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/*/al scopes=r", "uri x:/t1/a", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/*/al scopes=r", "uri x:/t1/secret/a", NULL, EMA_DENIED, 4, NULL, 0 },
+		{ "okta/-/gone scopes=r", "server", NULL, EMA_DENIED, 4, NULL, 0 },
+		{ "okta/-/gone scopes=r", "list", NULL, EMA_DENIED, 4, NULL, 0 },
+		{ "okta/-/gone scopes=r", "tool get_a", NULL, EMA_DENIED, 4, NULL, 0 },
+	};
+	ASK(body, rows);
+}
+
+/* AZN-57 */
+static void shadows(void **state)
+{
+	(void)state;
+	static const char body[] =
+		/* 1 */ "scopes = ( { name = \"r\"; access = \"read\"; tools = \"get_*\"; } );\n"
+		/* 2 */ "grants = ( { provider = \"*\"; group = \"a\"; from = \"claims\"; scopes = \"r\"; }, { provider = \"*\"; group = \"b\"; from = \"claims\"; scopes = \"r\"; mode = \"shadow\"; } );\n"
+		/* 3 */ "denies = ( { tools = \"get_x\"; mode = \"shadow\"; }, { tools = \"get_y\"; } );\n";
+	static const struct { const char *who, *target; int code, shadow, shadowed; } rows[] = {
+		{ "okta/-/al groups=a scopes=r", "tool get_a", EMA_OK, 0, 0 },
+		{ "okta/-/al groups=a scopes=r", "tool get_x", EMA_OK, 3, EMA_DENIED },
+		{ "okta/-/al groups=b scopes=r", "tool get_a", EMA_NOT_GRANTED, 2, EMA_OK },
+		{ "okta/-/al groups=b", "tool get_a", EMA_NOT_GRANTED, 0, 0 },
+		{ "okta/-/al groups=b scopes=r", "tool get_x", EMA_NOT_GRANTED, 0, 0 },
+		{ "okta/-/al groups=b scopes=r", "tool get_y", EMA_DENIED, 0, 0 },
+		{ "okta/-/al groups=b scopes=r", "list", EMA_NOT_GRANTED, 2, EMA_OK },
+	};
+	struct policy_result out;
+	struct rig rig = rig_open(body);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		rig_decide(&rig, rows[i].who, rows[i].target, NULL, RIG_NOW, &out);
+		if (out.code != rows[i].code || out.enforced != out.code || (out.shadow ? out.shadow->line - 1 : 0) != rows[i].shadow || out.shadowed != rows[i].shadowed)
+			fail_msg("%s %s: %s, shadow %d", rows[i].who, rows[i].target, code_name(out.code), out.shadow ? out.shadow->line - 1 : 0);
+	}
+	/* The whole service: what no grant gives is given, what a deny denies is not. Until its date. */
+	rig.conf->services[0].shadow_until = RIG_NOW + 10;
+	assert_int_equal(rig_decide(&rig, "okta/-/al", "tool get_a", NULL, RIG_NOW + 9, &out), EMA_OK);
+	assert_int_equal(out.enforced, EMA_NOT_GRANTED);
+	assert_int_equal(rig_decide(&rig, "okta/-/al groups=a", "tool get_a", NULL, RIG_NOW + 9, &out), EMA_OK);
+	assert_int_equal(out.enforced, EMA_INSUFFICIENT_SCOPE);
+	assert_int_equal(rig_decide(&rig, "okta/-/al", "tool get_y", NULL, RIG_NOW + 9, &out), EMA_DENIED);
+	assert_int_equal(rig_decide(&rig, "okta/-/al", "uri x://a@b", NULL, RIG_NOW + 9, &out), EMA_BAD_REQUEST);
+	assert_int_equal(rig_decide(&rig, "okta/-/al", "tool get_a", NULL, RIG_NOW + 10, &out), EMA_NOT_GRANTED);
+	rig_close(&rig);
+}
+
+/* JAG-72 */
+static void scopes_for_a_token(void **state)
+{
+	(void)state;
+	static const char body[] =
+		"scopes = ( { name = \"a\"; access = \"read\"; tools = \"a\"; }, { name = \"b\"; access = \"read\"; tools = \"b\"; },\n"
+		"  { name = \"c\"; access = \"read\"; tools = \"c\"; }, { name = \"d\"; access = \"read\"; tools = \"d\"; }, { name = \"e\"; access = \"read\"; tools = \"e\"; } );\n"
+		"grants = ( { provider = \"okta\"; scopes = [\"a\", \"b\"]; tools = \"a\"; when = { args = ( { at = \"/x\"; equals = 1; } ); }; },\n"
+		"  { provider = \"okta\"; scopes = \"c\"; when = { acr = \"high\"; }; }, { provider = \"okta\"; scopes = \"d\"; }, { provider = \"okta\"; scopes = \"e\"; mode = \"shadow\"; } );\n"
+		"denies = ( { scopes = \"d\"; group = \"x\"; }, { scopes = \"a\"; tools = \"a\"; }, { scopes = \"b\"; when = { args = ( { at = \"/x\"; equals = 2; } ); }; } );\n";
+	static const struct { const char *who, *granted; int weak; } rows[] = {
+		{ "okta/-/al", "11010", 1 },
+		{ "okta/-/al acr=high", "11110", 0 },
+		{ "okta/-/al groups=x", "11000", 1 },
+		{ "azure/-/al", "00000", 0 },
+	};
+	struct rig rig = rig_open(body);
+	assert_non_null(rig.policy);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig_who who;
+		struct policy_result out;
+		unsigned char granted[5];
+		char text[6] = "";
+		rig_who(&who, rows[i].who);
+		struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+		policy_scopes(rig.policy, principal, RIG_NOW, granted);
+		for (size_t s = 0; s < 5; s++)
+			text[s] = (char)('0' + granted[s]);
+		assert_string_equal(text, rows[i].granted);
+		assert_int_equal(policy_scope(rig.policy, principal, "c", RIG_NOW, &out) == EMA_WEAK_AUTHENTICATION, rows[i].weak);
+		assert_int_equal(policy_scope(rig.policy, principal, "z", RIG_NOW, &out), EMA_UNKNOWN_SCOPE);
+		policy_principal_free(principal);
+	}
+	rig_close(&rig);
+}
+
+/* MCP-60, MCP-62 */
+static void listing_asks_whether_some_call_could_be(void **state)
+{
+	(void)state;
+	struct rig rig = rig_open("scopes = ( { name = \"r\"; access = \"read\"; tools = [\"a\", \"b\", \"c\"]; } );\n"
+	                          "grants = ( { provider = \"*\"; scopes = \"r\"; tools = [\"a\", \"b\"]; when = { args = ( { at = \"/x\"; equals = 1; } ); }; } );\n"
+	                          "denies = ( { tools = \"a\"; when = { args = ( { at = \"/x\"; equals = 2; } ); }; }, { tools = \"b\"; } );\n");
+	struct rig_who who;
+	struct policy_result out;
+	struct json json;
+	static const struct { const char *target; int called, listed; } rows[] = {
+		{ "tool a", EMA_DENIED, EMA_OK }, { "tool b", EMA_DENIED, EMA_DENIED }, { "tool c", EMA_NOT_GRANTED, EMA_NOT_GRANTED },
+	};
+	rig_who(&who, "okta/-/al scopes=r");
+	struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct policy_target target = rig_target(rows[i].target, NULL, &json);
+		assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), rows[i].called);
+		target.listing = 1;
+		assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), rows[i].listed);
+	}
+	struct policy_target target = rig_target("tool a", "{\"x\":1}", &json);
+	assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), EMA_OK);
+	struct rig other = rig_open(basic);
+	assert_int_equal(policy_decide(other.policy, principal, &target, RIG_NOW, &out), EMA_INTERNAL);
+	json_free(&json);
+	policy_principal_free(principal);
+	rig_close(&other);
+	rig_close(&rig);
+}
+
+static void what_the_rules_look_at(void **state)
+{
+	(void)state;
+	struct rig rig = rig_open("scopes = ( { name = \"r\"; access = \"read\"; uris = \"x:/{email}/**\"; }, { name = \"w\"; access = \"write\"; tools = \"w\"; } );\n"
+	                          "grants = ( { provider = \"okta\"; group = \"g\"; from = \"claims\"; scopes = \"r\"; }, { provider = \"okta\"; group = \"h\"; from = \"staff\"; scopes = \"w\"; when = { acr = \"x\"; }; },\n"
+	                          " { provider = \"azure\"; group = \"i\"; scopes = \"w\"; } );\n"
+	                          "denies = ( { tools = \"w\"; when = { amr = \"pwd\"; max_age = \"1h\"; }; }, { role = \"r\"; tools = \"w\"; mode = \"shadow\"; } );\n");
+	assert_non_null(rig.policy);
+	assert_int_equal(policy_wants(rig.policy, 0), POLICY_WANTS_EMAIL | POLICY_WANTS_ACR | POLICY_WANTS_AMR | POLICY_WANTS_AUTH_TIME |
+	                                                      POLICY_WANTS_GROUPS | POLICY_WANTS_ROLES);
+	assert_int_equal(policy_wants(rig.policy, 1), POLICY_WANTS_AMR | POLICY_WANTS_AUTH_TIME);
+	assert_true(policy_wants_name(rig.policy, 0, "g"));
+	assert_false(policy_wants_name(rig.policy, 0, "h"));
+	assert_true(policy_wants_name(rig.policy, 0, "i"));
+	assert_false(policy_wants_name(rig.policy, 1, "g"));
+	assert_true(policy_wants_name(rig.policy, 1, "r"));
+	rig_close(&rig);
+	rig = rig_open(basic);
+	assert_int_equal(policy_wants(rig.policy, 0), POLICY_WANTS_GROUPS | POLICY_WANTS_ROLES);
+	assert_int_equal(policy_wants(rig.policy, 1), 0);
+	rig_close(&rig);
+}
+
+static void mistakes_are_found_with_their_place(void **state)
+{
+	(void)state;
+	struct rig rig = rig_open("scopes = ( { name = \"r\"; access = \"read\"; uris = [ \"x:/a\",\n \"x:/a**\" ]; tools = \"get_{name}\"; } );\n"
+	                          "grants = ( { provider = \"okta\"; scopes = \"r\"; prompts = \"a{\";\n when = { args = ( { at = \"/x\"; like = \"a***\"; } ); }; } );\n");
+	static const struct { int line; const char *says; } rows[] = {
+		{ 3, "** that is not a whole segment" }, { 3, "has braces" }, { 4, "has braces" }, { 5, "** that is not a whole segment" },
+	};
+	assert_null(rig.policy);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int found = 0;
+		for (size_t f = 0; f < rig.findings.count; f++)
+			found |= !strcmp(rig.findings.list[f].id, "E-PATTERN") && rig.findings.list[f].line == rows[i].line && strstr(rig.findings.list[f].text, rows[i].says);
+		if (!found)
+			rig_show(&rig);
+		assert_true(found);
+	}
+	rig_close(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(default_deny_and_deny_wins),
+		cmocka_unit_test(who_a_rule_names),
+		cmocka_unit_test(arguments_fail_closed),
+		cmocka_unit_test(login_and_time),
+		cmocka_unit_test(denies_by_scope_and_value),
+		cmocka_unit_test(shadows),
+		cmocka_unit_test(scopes_for_a_token),
+		cmocka_unit_test(listing_asks_whether_some_call_could_be),
+		cmocka_unit_test(what_the_rules_look_at),
+		cmocka_unit_test(mistakes_are_found_with_their_place),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
