@@ -243,7 +243,7 @@ static const struct code_row rows[EMA_CODES] = {
 	  "There is such an entry already." },
 	{ "before_start", "invalid_grant", 400, 401, 4401, 0,
 	  CODE_CORE,
-	  "the assertion is older than this process, whose store in memory knows nothing of before",
+	  "the assertion is older than what the store remembers",
 	  "The sign-in is too old. Sign in again." },
 	{ "no_scope", "invalid_scope", 400, 403, 4403, 0,
 	  CODE_CORE,

@@ -217,6 +217,8 @@ struct conf {
 	struct conf_sink *sinks; size_t sink_count;
 	struct conf_instance store;      /* plugin "memory" if it is absent */
 	int64_t store_entries, store_bytes, store_quota; /* of the memory store */
+	int store_last_known;            /* on_store_loss */
+	int64_t store_loss_ms;
 	struct conf_client *clients; size_t client_count;
 	struct conf_stack *stacks; size_t stack_count;
 	struct conf_service *services; size_t service_count;

@@ -19,6 +19,7 @@ static const char *const replay_words[] = { "single-use", "same-client-reuse", N
 static const char *const scope_rule_words[] = { "strict", "narrow", NULL };
 static const char *const algorithm_words[] = { "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", NULL };
 static const char *const directory_failure_words[] = { "deny", "last_known", NULL };
+static const char *const store_loss_words[] = { "deny", "last_known", NULL };
 static const char *const sink_failure_words[] = { "deny", "continue", NULL };
 static const char *const durability_words[] = { "process", "disk", NULL };
 static const char *const mode_words[] = { "enforce", "shadow", NULL };
@@ -273,6 +274,8 @@ static const struct conf_key top_keys[] = {
 	{ "guards", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_guard, "guards" },
 	{ "audit", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_audit, "audit sinks" },
 	{ "store", KEY_GROUP, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_store_memory, "replay, revocation and epochs" },
+	{ "on_store_loss", KEY_WORD, FORM_ANY, 0, AT(conf, store_last_known), 0, 0, "deny", store_loss_words, NULL, "what counts once the store was away for store_loss_after: nothing, or the revocations that were known" },
+	{ "store_loss_after", KEY_DURATION, FORM_ANY, 0, AT(conf, store_loss_ms), SECOND, DAY, "60s", NULL, NULL, "how long revocations that are known count while the store is away" },
 	{ "clients", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_client, "OAuth clients of the token endpoint" },
 	{ "stacks", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_stack, "named stacks of identity rules" },
 	{ "services", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_service, "MCP servers" },

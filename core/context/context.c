@@ -54,6 +54,8 @@ static void close_lasting(struct ema_context *context, int served)
 	free(context->sinks);
 	context->sinks = NULL;
 	context->sink_count = 0;
+	marks_free(context->marks); /* its thread follows the store */
+	context->marks = NULL;
 	store_free(context->store);
 	context->store = NULL;
 	instance_close(context->store_instance);
@@ -175,7 +177,6 @@ static int open_store(struct ema_context *context, struct held_conf *held, struc
 		struct memory_settings settings = { .clock = &context->clock, .entries_most = (size_t)conf->store_entries,
 			                            .bytes_most = (size_t)conf->store_bytes, .quota_most = (size_t)conf->store_quota };
 		store_memory(&settings, &context->store, &failure);
-		context->forgets_before = clock_wall(&context->clock) / 1000;
 	} else {
 		context->store_instance = open_store_plugin(context, conf, findings);
 		if (!context->store_instance)
@@ -186,6 +187,18 @@ static int open_store(struct ema_context *context, struct held_conf *held, struc
 			store_plugin_parallel(context->store);
 	}
 	return context->store ? 0 : cannot(findings, "E-STORE", conf->store.node ? conf->store.node : conf->root, &failure);
+}
+
+/* With a store in memory nobody else revokes. */
+static int open_marks(struct ema_context *context, const struct conf *conf, struct findings *findings)
+{
+	struct failure failure = FAILURE_INIT;
+	int alone = is_memory_store(conf);
+	struct marks_settings settings = { .store = context->store, .clock = &context->clock, .log = context->log, .alone = alone };
+	int code = marks_new(&settings, &context->marks, &failure);
+	if (code == EMA_OK && !alone)
+		code = marks_follow(context->marks, &failure);
+	return code == EMA_OK ? 0 : cannot(findings, "E-STORE", conf->store.node ? conf->store.node : conf->root, &failure);
 }
 
 /* What the context keeps from one configuration to the next: opened once. */
@@ -206,7 +219,11 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 		findings->out_of_memory = 1;
 		return -1;
 	}
-	return context->store || context->observer ? 0 : open_store(context, held, findings);
+	if (context->observer)
+		return 0;
+	if (!context->store && open_store(context, held, findings))
+		return -1;
+	return context->marks ? 0 : open_marks(context, conf, findings);
 }
 
 static void tell_loaded(struct ema_context *context, const struct conf *conf, const char *before)
@@ -241,6 +258,8 @@ static int swap(struct ema_context *context, struct conf *conf, struct findings 
 		goto out;
 	}
 	context->generation++;
+	if (context->marks)
+		marks_on_loss(context->marks, conf->store_last_known, conf->store_loss_ms);
 	pthread_mutex_lock(&context->lock);
 	old = context->snapshot;
 	context->snapshot = new;

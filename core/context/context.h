@@ -9,6 +9,7 @@
 #include "conf.h"
 #include "ema/ema.h"
 #include "host.h"
+#include "marks.h"
 #include "notice.h"
 #include "request.h"
 #include "snapshot.h"
@@ -31,7 +32,7 @@ struct ema_context {
 	struct audit *audit;
 	struct notice notice;         /* into audit */
 	struct store *store;
-	int64_t forgets_before;       /* seconds since 1970: of what was issued earlier the store may have forgotten the use; 0: it does not forget */
+	struct marks *marks;          /* revocation; NULL for an observer */
 	struct instance *store_instance;
 	struct held_conf *store_conf;
 	struct sink **sinks;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "jwt.h"
+#include "marks.h"
 #include "replay.h"
 
 /* What a record of a decision may take in the spool; asked for before an assertion is used up. */
@@ -55,6 +56,18 @@ static int read_token(struct pipeline *p)
 	return EMA_OK;
 }
 
+/* What was issued before the store began to remember may have been used then. */
+static int check_memory(struct pipeline *p, int64_t issued, int64_t skew)
+{
+	int64_t since = INT64_MIN;
+	if (store_since(p->context->store, &since))
+		return failure_set(&p->failure, EMA_STORE_UNAVAILABLE, "the store was not reached yet");
+	if (since == INT64_MIN || issued >= since / 1000 - skew)
+		return EMA_OK;
+	return failure_set(&p->failure, EMA_BEFORE_START, "the assertion was issued %lld s before the store began to remember (with the process, if it is in "
+	                   "memory; with its file or master, if not), and may have been used then", (long long)(since / 1000 - issued));
+}
+
 /* An assertion counts once. Last of all checks, so that a bad request cannot burn a good one. */
 static int take_replay(struct pipeline *p)
 {
@@ -62,12 +75,10 @@ static int take_replay(struct pipeline *p)
 	const struct conf_provider *conf = p->winner->provider->conf;
 	if (p->kind != EMA_ID_JAG || p->flags & DECIDE_DRY)
 		return EMA_OK;
-	if (found->issued < p->context->forgets_before - conf->skew) {
-		failure_set(&p->failure, EMA_BEFORE_START,
-		            "the assertion was issued %lld s before this process began, and its store in memory cannot know whether it was used then",
-		            (long long)(p->context->forgets_before - found->issued));
-		step(p, "replay", EMA_BEFORE_START, p->failure.text);
-		return EMA_BEFORE_START;
+	int code = check_memory(p, found->issued, conf->skew);
+	if (code) {
+		step(p, "replay", code, p->failure.text);
+		return code;
 	}
 	if (audit_room(p->context->audit, RECORD_BYTES, p->deadline))
 		return failure_set(&p->failure, EMA_AUDIT_UNAVAILABLE, "there is no room in the audit spool");
@@ -87,8 +98,34 @@ static int take_replay(struct pipeline *p)
 	if (!p->given_now && clock_wall(&p->context->clock) / 1000 - found->expires >= conf->skew)
 		return failure_set(&p->failure, EMA_EXPIRED, "the token expired while it was decided on");
 	int64_t left = p->deadline - clock_monotonic(&p->context->clock);
-	int code = replay_take(p->context->store, &replay, left > 0 ? left : 0, &p->failure);
+	code = replay_take(p->context->store, &replay, left > 0 ? left : 0, &p->failure);
 	step(p, "replay", code, p->failure.text);
+	return code;
+}
+
+/*
+ * Whether any of it was revoked. Once when it is known whose it is, and once behind all that may take time: what is issued
+ * for it carries the time of the decision's beginning, so a revocation which comes later than this hits that.
+ */
+static int check_marks(struct pipeline *p)
+{
+	const struct call_result *found = call_result(p->winner->call);
+	const struct subject *subject = &p->winner->subject;
+	if (!p->context->marks)
+		return EMA_OK;
+	struct mark_query query = {
+		.issued = found->issued == JWT_ABSENT || found->issued > INT64_MAX / 1000 ? MARKS_NEVER : found->issued * 1000,
+		.issuer = subject->issuer,
+		.tenant = subject->tenant,
+		.sub = subject->sub,
+		.client = found->client_id,
+		.provider = subject->provider,
+		.service = p->service->conf->id,
+		.assertion = p->kind == EMA_ID_JAG ? found->jti : NULL,
+	};
+	int code = marks_check(p->context->marks, &query, &p->failure);
+	if (code)
+		step(p, "revocation", code, p->failure.text);
 	return code;
 }
 
@@ -117,6 +154,8 @@ static int walk(struct pipeline *p)
 	}
 	code = pipeline_identity(p);
 	if (!code)
+		code = check_marks(p);
+	if (!code)
 		code = pipeline_directories(p);
 	if (!code)
 		code = pipeline_guards(p);
@@ -124,6 +163,8 @@ static int walk(struct pipeline *p)
 		code = pipeline_scopes(p);
 	if (!code && clock_monotonic(&p->context->clock) > p->deadline)
 		code = failure_set(&p->failure, EMA_TIMEOUT, "the decision took longer than the service's deadline");
+	if (!code)
+		code = check_marks(p);
 	return code ? code : take_replay(p);
 }
 

@@ -43,6 +43,7 @@ struct memory {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	const struct clock *clock;
+	int64_t begun;               /* when it was made */
 	int64_t latest;              /* the latest time seen */
 	size_t entries_most, bytes_most, quota_most;
 	size_t bytes;
@@ -441,6 +442,12 @@ static int memory_changes(struct store *store, store_entry_fn *entry, void *data
 	return code;
 }
 
+static int memory_since(struct store *store, int64_t *since)
+{
+	*since = ((struct memory *)store)->begun;
+	return EMA_OK;
+}
+
 static void memory_free(struct store *store)
 {
 	struct memory *memory = (struct memory *)store;
@@ -455,7 +462,7 @@ static void memory_free(struct store *store)
 }
 
 static const struct store_kind memory_kind = {
-	memory_free, memory_put_if_absent, memory_get, memory_remove, memory_raise, memory_list, memory_changes,
+	memory_free, memory_put_if_absent, memory_get, memory_remove, memory_raise, memory_list, memory_changes, memory_since,
 };
 
 int store_memory(const struct memory_settings *settings, struct store **out, struct failure *failure)
@@ -475,6 +482,7 @@ int store_memory(const struct memory_settings *settings, struct store **out, str
 	pthread_mutex_init(&memory->lock, NULL);
 	memory->store.kind = &memory_kind;
 	memory->clock = settings->clock;
+	memory->begun = clock_wall(settings->clock);
 	memory->slots = slots;
 	memory->slot_count = MEMORY_SLOTS_FIRST;
 	memory->entries_most = settings->entries_most ? settings->entries_most : MEMORY_ENTRIES;

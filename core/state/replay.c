@@ -1,31 +1,16 @@
 #include "replay.h"
 
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <string.h>
 
+#include "digest.h"
 #include "secret.h"
 
 #define REPLAY_JTI_MOST 255
 #define REPLAY_PREFIX "replay/"
 #define REPLAY_PREFIX_LENGTH (sizeof REPLAY_PREFIX - 1)
-#define REPLAY_DIGEST 32
+#define REPLAY_DIGEST DIGEST_BYTES
 #define REPLAY_SECONDS_MOST INT64_C(253402300799) /* the year 9999 */
-
-/* With its length before it, so that no two lists of fields are one string; what is absent is no empty string. */
-static int digest_field(EVP_MD_CTX *digest, const void *bytes, size_t length)
-{
-	uint64_t n = bytes ? length : UINT64_MAX;
-	unsigned char prefix[8];
-	for (int i = 0; i < 8; i++)
-		prefix[i] = (unsigned char)(n >> (56 - 8 * i));
-	return EVP_DigestUpdate(digest, prefix, sizeof prefix) && (!bytes || EVP_DigestUpdate(digest, bytes, length));
-}
-
-static int digest_text(EVP_MD_CTX *digest, const char *text)
-{
-	return digest_field(digest, text, text ? strlen(text) : 0);
-}
 
 static int replay_digests(const struct replay *replay, unsigned char key[REPLAY_DIGEST], unsigned char value[REPLAY_DIGEST])
 {

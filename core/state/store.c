@@ -45,3 +45,8 @@ int store_changes(struct store *store, store_entry_fn *entry, void *data, int64_
 {
 	return store->kind->changes(store, entry, data, ms);
 }
+
+int store_since(struct store *store, int64_t *since)
+{
+	return store->kind->since(store, since);
+}

@@ -41,6 +41,9 @@ int store_list(struct store *store, const void *prefix, size_t prefix_length, st
 /* For one reader. After more changes than are kept it gives everything that there is. */
 int store_changes(struct store *store, store_entry_fn *entry, void *data, int64_t ms);
 
+/* Since when it has forgotten nothing, in milliseconds since 1970; INT64_MIN: it never did. Asks nobody. */
+int store_since(struct store *store, int64_t *since);
+
 /* The value of an epoch as get, list and changes give it: 8 bytes, the highest first. */
 #define STORE_MARK 8
 static inline void store_mark_write(int64_t mark, unsigned char bytes[STORE_MARK])

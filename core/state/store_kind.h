@@ -16,6 +16,7 @@ struct store_kind {
 	int (*raise)(struct store *store, const void *key, size_t key_length, int64_t mark, int64_t expires, int64_t *now, int64_t ms);
 	int (*list)(struct store *store, const void *prefix, size_t prefix_length, store_entry_fn *entry, void *data, int64_t ms);
 	int (*changes)(struct store *store, store_entry_fn *entry, void *data, int64_t ms);
+	int (*since)(struct store *store, int64_t *since);
 };
 
 /* The first member of each store. */

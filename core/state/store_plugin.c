@@ -167,6 +167,22 @@ static int plugin_changes(struct store *base, store_entry_fn *entry, void *data,
 	}
 }
 
+/* Not one call at a time: it is answered from what the plugin knows. */
+static int plugin_since(struct store *base, int64_t *since)
+{
+	struct plugin_store *store = (struct plugin_store *)base;
+	int64_t ms = INT64_MIN;
+	if (!store->ops->since) {
+		*since = INT64_MIN;
+		return EMA_OK;
+	}
+	int code = store->ops->since(store->self, &ms);
+	const struct code_row *row = code_row(code);
+	if (code == EMA_OK)
+		*since = ms;
+	return row && (row->who & CODE_STORE) ? code : EMA_INTERNAL;
+}
+
 static void plugin_free(struct store *base)
 {
 	struct plugin_store *store = (struct plugin_store *)base;
@@ -175,7 +191,7 @@ static void plugin_free(struct store *base)
 }
 
 static const struct store_kind plugin_kind = {
-	plugin_free, plugin_put_if_absent, plugin_get, plugin_remove, plugin_raise, plugin_list, plugin_changes,
+	plugin_free, plugin_put_if_absent, plugin_get, plugin_remove, plugin_raise, plugin_list, plugin_changes, plugin_since,
 };
 
 int store_plugin(const struct ema_store_ops *ops, ema_instance *self, struct store **out, struct failure *failure)

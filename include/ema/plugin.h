@@ -315,8 +315,13 @@ struct ema_store_ops {
 	             int64_t milliseconds);
 	/* Gives every entry whose key begins with prefix to the feed. */
 	int (*list)(ema_instance *self, const char *prefix, size_t prefix_length, ema_feed *feed, int64_t milliseconds);
-	/* Gives what changed since the last call to the feed, after waiting up to milliseconds for something to change. */
+	/* Gives what changed since the last call (the first: since open) to the feed, after waiting up to milliseconds for
+	   something to change. Entries under a quota need not be told. */
 	int (*changes)(ema_instance *self, ema_feed *feed, int64_t milliseconds);
+	/* Optional. Since when nothing that was acknowledged can have been forgotten, in milliseconds since 1970: later than its
+	   creation if a master was changed, or memory was lost. What was issued earlier is refused. NULL: for ever. Takes no
+	   time: what put_if_absent learned, which fails with EMA_UNAVAILABLE when it learns of a change. */
+	int (*since)(ema_instance *self, int64_t *milliseconds);
 };
 
 /* Writes it down. One thread of the host calls record() in order; flush() after a batch and before close. */

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "context.h"
+
 static void decides(struct world *world, const char *changes, int code, const char *text)
 {
 	ema_decision *decision = NULL;
@@ -219,7 +221,7 @@ static void every_decision_is_written_down(void **state)
 	world_close(&world);
 }
 
-/* JAG-58: what was issued before this process began may have been used before, and the store in memory does not know. */
+/* JAG-58: what was issued before the store in memory began may have been used before, and the store in memory does not know. */
 static void what_came_before_the_start_is_refused(void **state)
 {
 	struct world world;
@@ -229,9 +231,45 @@ static void what_came_before_the_start_is_refused(void **state)
 	snprintf(before, sizeof before, "{\"iat\":%lld,\"exp\":%lld}", (long long)world.now - 60, (long long)world.now + 200);
 	snprintf(within, sizeof within, "{\"iat\":%lld,\"exp\":%lld}", (long long)world.now - 20, (long long)world.now + 200);
 	assert_int_equal(world_load(&world, world_plain), EMA_OK);
-	decides(&world, before, EMA_BEFORE_START, "before this process began");
+	decides(&world, before, EMA_BEFORE_START, "before the store began to remember");
 	decides(&world, within, EMA_OK, "granted");
 	world_close(&world);
+}
+
+/* REV-21: an assertion from before a revocation gives nothing, a later one does; REV-16: a block takes both until it is lifted. */
+static void what_was_revoked_is_refused(void **state)
+{
+	static const struct mark_target targets[] = {
+		{ MARK_SUBJECT, ISSUER, NULL, "ada" }, { MARK_CLIENT, NULL, NULL, "app" }, { MARK_PROVIDER, NULL, NULL, "idp" },
+		{ MARK_SERVICE, NULL, NULL, "svc" }, { MARK_EVERYTHING, NULL, NULL, NULL },
+	};
+	static const struct mark_target others[] = {
+		{ MARK_SUBJECT, ISSUER, NULL, "bob" }, { MARK_CLIENT, NULL, NULL, "apq" }, { MARK_PROVIDER, NULL, NULL, "idq" },
+		{ MARK_SERVICE, NULL, NULL, "svd" }, { MARK_ASSERTION, ISSUER, NULL, "another" },
+	};
+	struct failure failure = FAILURE_INIT;
+	(void)state;
+	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+		struct world world;
+		char later[64];
+		world_open(&world);
+		assert_int_equal(world_load(&world, world_plain), EMA_OK);
+		struct marks *marks = world.context->marks;
+		/* Behind by less than the skew, ahead by less than it. */
+		assert_int_equal(marks_revoke(marks, &others[i], 0, 0, 1000, &failure), EMA_OK);
+		decides(&world, "{}", EMA_OK, "granted");
+		assert_int_equal(marks_revoke(marks, &targets[i], 0, 0, 1000, &failure), EMA_OK);
+		decides(&world, "{}", EMA_REVOKED, "revoked");
+		snprintf(later, sizeof later, "{\"iat\":%lld}", (long long)clock_wall(&clock_system) / 1000 + 10);
+		decides(&world, later, EMA_OK, "granted");
+		assert_int_equal(marks_block(marks, &targets[i], 1000, &failure), EMA_OK);
+		decides(&world, later, EMA_BLOCKED, "blocked");
+		decides(&world, "{}", EMA_BLOCKED, "blocked");
+		assert_int_equal(marks_lift(marks, &targets[i], 1000, &failure), EMA_OK);
+		decides(&world, later, EMA_OK, "granted");
+		decides(&world, "{}", EMA_REVOKED, "revoked");
+		world_close(&world);
+	}
 }
 
 /* JAG-81: nothing here takes the word of an assertion for an account of ours. */
@@ -366,6 +404,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_came_before_the_start_is_refused),
+		cmocka_unit_test(what_was_revoked_is_refused),
 		cmocka_unit_test(aud_sub_names_nobody),
 		cmocka_unit_test(our_own_issuer_is_no_provider),
 		cmocka_unit_test(trace_context_is_kept),

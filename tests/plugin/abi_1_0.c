@@ -235,6 +235,8 @@ typedef int (*old_ema_store_ops_list)(ema_instance *self, const char *prefix, si
 SAME_TYPE(ema_store_ops, list, old_ema_store_ops_list);
 typedef int (*old_ema_store_ops_changes)(ema_instance *self, ema_feed *feed, int64_t milliseconds);
 SAME_TYPE(ema_store_ops, changes, old_ema_store_ops_changes);
+typedef int (*old_ema_store_ops_since)(ema_instance *self, int64_t *milliseconds);
+SAME_TYPE(ema_store_ops, since, old_ema_store_ops_since);
 typedef size_t old_ema_audit_ops_size;
 SAME_TYPE(ema_audit_ops, size, old_ema_audit_ops_size);
 typedef int (*old_ema_audit_ops_open)(const struct ema_host *host, const ema_handle *handle, ema_conf *conf, ema_instance **out);
@@ -382,6 +384,7 @@ SAME_PLACE(ema_store_ops, remove, 40, 8);
 SAME_PLACE(ema_store_ops, raise, 48, 8);
 SAME_PLACE(ema_store_ops, list, 56, 8);
 SAME_PLACE(ema_store_ops, changes, 64, 8);
+SAME_PLACE(ema_store_ops, since, 72, 8);
 SAME_PLACE(ema_audit_ops, size, 0, 8);
 SAME_PLACE(ema_audit_ops, open, 8, 8);
 SAME_PLACE(ema_audit_ops, close, 16, 8);

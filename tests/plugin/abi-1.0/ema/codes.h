@@ -61,7 +61,7 @@
 #define EMA_CONFIG                 56 /* the configuration is wrong */
 #define EMA_ABSENT                 57 /* there is no such entry */
 #define EMA_EXISTS                 58 /* there is such an entry already */
-#define EMA_BEFORE_START           59 /* the assertion is older than this process, whose store in memory knows nothing of before */
+#define EMA_BEFORE_START           59 /* the assertion is older than what the store remembers */
 #define EMA_NO_SCOPE               60 /* no scope is left: neither the token nor the request has one that the service knows */
 #define EMA_UNKNOWN_CLIENT         61 /* there is no client of this id */
 #define EMA_CLIENT_REFUSED         62 /* the client did not prove who it is */

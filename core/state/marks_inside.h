@@ -1,0 +1,65 @@
+/* What marks.c and follow.c share. */
+#ifndef STATE_MARKS_INSIDE_H
+#define STATE_MARKS_INSIDE_H
+
+#include <openssl/evp.h>
+#include <pthread.h>
+
+#include "digest.h"
+#include "mark_table.h"
+#include "marks.h"
+
+#define MARK_PREFIX "mark/"
+#define MARK_PREFIX_LENGTH (sizeof MARK_PREFIX - 1)
+#define MARK_LABEL_MOST 200
+/* Prefix, letter of the kind, 'e' or 'b', digest, label. */
+#define MARK_HEAD (MARK_PREFIX_LENGTH + 2 + DIGEST_BYTES)
+#define MARK_KEY_MOST (MARK_HEAD + MARK_LABEL_MOST)
+
+/* A block is kept so long without being renewed; a process that runs renews it in the last but one month. */
+#define MARK_BLOCK_MS (INT64_C(400) * 86400 * 1000)
+#define MARK_RENEW_MS (INT64_C(370) * 86400 * 1000)
+
+struct marks {
+	struct store *store;
+	const struct clock *clock;
+	struct log log;
+	int alone;
+	EVP_MD *sha256;
+	_Atomic int last_known;
+	_Atomic int64_t loss_ms;
+	_Atomic int64_t contact;        /* monotonic milliseconds; INT64_MIN: never yet */
+	_Atomic int incomplete;         /* a mark that the store has did not fit */
+	pthread_mutex_t lock;           /* guards the table's writer, and what follows */
+	struct mark_table table;
+	/* The follower's alone, but for stop. */
+	pthread_t thread;
+	pthread_cond_t stopped;
+	int has_thread, stop;
+	uint64_t list;                  /* number of the last list */
+	int list_due;                   /* there was a failure: changes may have been missed */
+	int64_t list_next, sweep_next;  /* monotonic milliseconds */
+	int failing;
+};
+
+struct mark_name {
+	int kind;
+	uint64_t words[MARK_DIGEST_WORDS];
+	unsigned char digest[DIGEST_BYTES];
+	char label[MARK_LABEL_MOST + 1];
+};
+
+void mark_words(const unsigned char digest[DIGEST_BYTES], uint64_t words[MARK_DIGEST_WORDS]);
+void mark_digest(const struct mark_slot *slot, unsigned char digest[DIGEST_BYTES]);
+/* The key in the store, for what ('e' or 'b'). Returns its length. */
+size_t mark_key(int kind, char what, const unsigned char digest[DIGEST_BYTES], const char *label, unsigned char key[MARK_KEY_MOST]);
+static inline char mark_label_byte(unsigned char byte)
+{
+	return byte < 0x20 || byte > 0x7e ? '?' : (char)byte;
+}
+/* Kind of a letter; -1: none. */
+int mark_kind_of(unsigned char letter);
+/* Takes what the store has. Under the lock. list: the number of the list in which it was seen. */
+int mark_apply(struct marks *marks, const struct mark_name *name, char what, int64_t value, int64_t expires, uint64_t list);
+
+#endif
