@@ -10,4 +10,5 @@ include plugins/file/local.mk
 include plugins/lmdb/local.mk
 include plugins/oidc/local.mk
 include plugins/okta_xaa/local.mk
+include plugins/redis/local.mk
 include plugins/syslog/local.mk

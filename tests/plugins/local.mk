@@ -32,3 +32,10 @@ endif
 tests_plugins_test_lmdb_SOURCES = tests/plugins/test_lmdb.c $(STORE_RIG)
 tests_plugins_test_lmdb_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_plugins_test_lmdb_LDADD = $(UNIT_LDADD)
+if REDIS
+check_PROGRAMS += tests/plugins/test_redis
+TESTS += tests/plugins/test_redis
+endif
+tests_plugins_test_redis_SOURCES = tests/plugins/test_redis.c $(STORE_RIG)
+tests_plugins_test_redis_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_plugins_test_redis_LDADD = $(UNIT_LDADD)
