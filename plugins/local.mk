@@ -7,6 +7,8 @@ MODULE_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -no-undefined \
 include plugins/azure_ad/local.mk
 include plugins/fault/local.mk
 include plugins/file/local.mk
+include plugins/lmdb/local.mk
 include plugins/oidc/local.mk
 include plugins/okta_xaa/local.mk
+include plugins/redis/local.mk
 include plugins/syslog/local.mk

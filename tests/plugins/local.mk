@@ -24,3 +24,18 @@ TESTS += tests/plugins/test_syslog
 tests_plugins_test_syslog_SOURCES = tests/plugins/test_syslog.c tests/plugins/fakehost.h tests/audit/sinks.h
 tests_plugins_test_syslog_CPPFLAGS = $(UNIT_CPPFLAGS) $(SSL_CFLAGS)
 tests_plugins_test_syslog_LDADD = $(UNIT_LDADD) $(SSL_LIBS)
+STORE_RIG = tests/plugins/store_rig.c tests/plugins/store_rig.h tests/state/store_suite.c tests/state/store_suite.h
+if LMDB
+check_PROGRAMS += tests/plugins/test_lmdb
+TESTS += tests/plugins/test_lmdb
+endif
+tests_plugins_test_lmdb_SOURCES = tests/plugins/test_lmdb.c $(STORE_RIG)
+tests_plugins_test_lmdb_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_plugins_test_lmdb_LDADD = $(UNIT_LDADD)
+if REDIS
+check_PROGRAMS += tests/plugins/test_redis
+TESTS += tests/plugins/test_redis
+endif
+tests_plugins_test_redis_SOURCES = tests/plugins/test_redis.c $(STORE_RIG)
+tests_plugins_test_redis_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_plugins_test_redis_LDADD = $(UNIT_LDADD)

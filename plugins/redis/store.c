@@ -1,0 +1,609 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "redis_store.h"
+#include "script.h"
+
+#define PAUSE_LEAST 50
+#define PAUSE_MOST 2000
+#define EXPIRES_MOST INT64_C(9000000000000000) /* whole numbers end there for the server's scripts */
+#define PREFIX_MOST 64
+#define ARGUMENTS 20
+#define SCAN_TURNS 1000000
+
+/* ---- A command ---- */
+
+struct command {
+	int count;
+	const char *arguments[ARGUMENTS];
+	size_t lengths[ARGUMENTS];
+	char keys[5][PREFIX_MOST + 8 + KEY_MOST];
+	char numbers[6][24];
+};
+
+static void add(struct command *c, const void *bytes, size_t length)
+{
+	c->arguments[c->count] = bytes;
+	c->lengths[c->count++] = length;
+}
+
+static void add_text(struct command *c, const char *text)
+{
+	add(c, text, strlen(text));
+}
+
+static void add_number(struct command *c, int at, int64_t number)
+{
+	snprintf(c->numbers[at], sizeof c->numbers[at], "%" PRId64, number);
+	add_text(c, c->numbers[at]);
+}
+
+static void add_key(ema_instance *self, struct command *c, int at, const char *what, const void *key, size_t length)
+{
+	size_t before = self->prefix_length, name = strlen(what);
+	memcpy(c->keys[at], self->prefix, before);
+	memcpy(c->keys[at] + before, what, name);
+	if (length)
+		memcpy(c->keys[at] + before + name, key, length);
+	add(c, c->keys[at], before + name + length);
+}
+
+static int reply_is(const redisReply *reply, const char *text)
+{
+	return reply && (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS) && reply->len == strlen(text) &&
+	       !memcmp(reply->str, text, reply->len);
+}
+
+/* An error of the server's. What has to do with who it is, or who we are, ends the connection: the next may be another. */
+static int reply_failed(ema_instance *self, const redisReply *reply, const char *what)
+{
+	static const char *const lasting[] = { "READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "WRONGPASS", "NOREPLICAS", "CLUSTERDOWN", "UNBLOCKED" };
+	if (reply->type != REDIS_REPLY_ERROR)
+		return link_failed(self, what, "an answer of a form that was not asked for");
+	if (!strncmp(reply->str, "OOM", 3) || strstr(reply->str, "-OOM"))
+		return EMA_STORE_FULL;
+	for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
+		if (strstr(reply->str, lasting[i])) {
+			link_close(self);
+			break;
+		}
+	if (strstr(reply->str, "WRONGTYPE"))
+		return link_failed(self, what, "something else is under one of the store's names: give EMA a prefix of its own");
+	return link_failed(self, what, reply->str);
+}
+
+static int call(ema_instance *self, const struct command *c, redisReply **out)
+{
+	return link_call(self, c->count, c->arguments, c->lengths, out);
+}
+
+/* ---- Who is there ---- */
+
+static int simple(ema_instance *self, const char *what, struct command *c)
+{
+	redisReply *reply = NULL;
+	int code = call(self, c, &reply);
+	if (code == EMA_OK && !reply_is(reply, "OK"))
+		code = reply_failed(self, reply, what);
+	freeReplyObject(reply);
+	return code;
+}
+
+/* The value of a line "name:value" of INFO. */
+static int info_value(const char *info, const char *name, char *out, size_t room)
+{
+	size_t length = strlen(name);
+	for (const char *line = info; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+		if (!strncmp(line, name, length) && line[length] == ':') {
+			size_t end = strcspn(line + length + 1, "\r\n");
+			if (end >= room)
+				return -1;
+			memcpy(out, line + length + 1, end);
+			out[end] = 0;
+			return 0;
+		}
+	return -1;
+}
+
+static int hello(ema_instance *self, const char *identity)
+{
+	struct command c = { 0 };
+	redisReply *reply = NULL;
+	int other = self->identity[0] && strcmp(self->identity, identity);
+	add_text(&c, "EVAL");
+	add_text(&c, SCRIPT_HELLO);
+	add_text(&c, "1");
+	add_key(self, &c, 0, "about", NULL, 0);
+	add_text(&c, identity);
+	add_number(&c, 0, self->host->now(self->handle));
+	add_text(&c, other ? "1" : "0");
+	int code = call(self, &c, &reply);
+	if (code == EMA_OK && (reply->type != REDIS_REPLY_ARRAY || !reply->elements))
+		code = reply_failed(self, reply, "hello");
+	if (code == EMA_OK && reply_is(reply->element[0], "format"))
+		code = link_failed(self, "the store", "it is of another version of EMA's store (this one makes \"" FORMAT "\"): use that version, or another prefix");
+	if (code == EMA_OK && !(reply_is(reply->element[0], "ok") && reply->elements == 2 && reply->element[1]->type == REDIS_REPLY_STRING))
+		code = link_failed(self, "hello", "an answer of a form that was not asked for");
+	if (code == EMA_OK) {
+		int64_t since = strtoll(reply->element[1]->str, NULL, 10), known = __atomic_load_n(&self->since, __ATOMIC_SEQ_CST);
+		if (strcmp(self->identity, identity)) {
+			if (self->identity[0])
+				self->told = -1;
+			snprintf(self->identity, sizeof self->identity, "%s", identity);
+		}
+		/* It never moves back: a record that was lost is no memory regained. */
+		if (since > known)
+			__atomic_store_n(&self->since, since, __ATOMIC_SEQ_CST);
+	}
+	freeReplyObject(reply);
+	return code;
+}
+
+/* The server is a master that drops nothing; its run and its line of replication are what it is known by. */
+static int identify(ema_instance *self)
+{
+	char role[16], run[48], line[48], policy[32], most[32], identity[IDENTITY_MOST];
+	struct command c = { 0 };
+	redisReply *reply = NULL;
+	if (self->password) {
+		add_text(&c, "AUTH");
+		if (self->user)
+			add_text(&c, self->user);
+		add(&c, self->password, self->password_length);
+		int code = simple(self, "AUTH", &c);
+		if (code != EMA_OK)
+			return code;
+	}
+	c.count = 0;
+	add_text(&c, "INFO");
+	int code = call(self, &c, &reply);
+	if (code != EMA_OK)
+		return code;
+	if (reply->type != REDIS_REPLY_STRING)
+		code = reply_failed(self, reply, "INFO");
+	else if (info_value(reply->str, "role", role, sizeof role) || info_value(reply->str, "run_id", run, sizeof run) ||
+	         info_value(reply->str, "master_replid", line, sizeof line) || info_value(reply->str, "maxmemory", most, sizeof most) ||
+	         info_value(reply->str, "maxmemory_policy", policy, sizeof policy))
+		code = link_failed(self, "INFO", "it does not say role, run_id, master_replid, maxmemory and maxmemory_policy: Redis 7 or Valkey is asked for");
+	else if (strcmp(role, "master"))
+		code = link_failed(self, "the server", "it is a replica: only a master can keep state");
+	else if (strcmp(most, "0") && strcmp(policy, "noeviction"))
+		code = link_failed(self, "the server", "it drops entries when memory is short: set maxmemory-policy noeviction");
+	freeReplyObject(reply);
+	if (code != EMA_OK)
+		return code;
+	snprintf(identity, sizeof identity, "%s:%s", run, line);
+	return hello(self, identity);
+}
+
+/* Where the sentinels say that the master is. */
+static int ask_sentinel(ema_instance *self, const char *sentinel, char address[300])
+{
+	struct command c = { 0 };
+	redisReply *reply = NULL;
+	int code = link_open(self, sentinel, NULL);
+	if (code != EMA_OK)
+		return code;
+	add_text(&c, "SENTINEL");
+	add_text(&c, "get-master-addr-by-name");
+	add_text(&c, self->master);
+	code = call(self, &c, &reply);
+	if (code != EMA_OK)
+		return code;
+	if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && reply->element[0]->type == REDIS_REPLY_STRING &&
+	    reply->element[1]->type == REDIS_REPLY_STRING && reply->element[0]->len < 256 && reply->element[1]->len < 8)
+		snprintf(address, 300, strchr(reply->element[0]->str, ':') ? "[%s]:%s" : "%s:%s", reply->element[0]->str, reply->element[1]->str);
+	else
+		code = reply->type == REDIS_REPLY_ERROR ? reply_failed(self, reply, "the sentinel") : link_failed(self, sentinel, "this sentinel does not know the master");
+	freeReplyObject(reply);
+	link_close(self);
+	return code;
+}
+
+static int connect_now(ema_instance *self)
+{
+	char address[300];
+	int code = EMA_UNAVAILABLE;
+	if (!self->sentinel_count) {
+		code = link_open(self, self->server, self->socket);
+		return code == EMA_OK ? identify(self) : code;
+	}
+	for (size_t i = 0; i < self->sentinel_count && code != EMA_OK; i++) {
+		code = ask_sentinel(self, self->sentinels[i], address);
+		if (code == EMA_OK)
+			code = link_open(self, address, NULL);
+		if (code == EMA_OK)
+			code = identify(self);
+	}
+	return code;
+}
+
+/* A connection that is known to be to a master that remembers. After a failure it is tried again later and later. */
+static int ready(ema_instance *self, int64_t ms)
+{
+	int64_t now = monotonic_ms();
+	self->until = now + (ms > 0 ? ms : 0);
+	if (self->pid != getpid())
+		return EMA_UNAVAILABLE; /* the connection is the parent's */
+	if (self->fd >= 0)
+		return EMA_OK;
+	if (now < self->next_try)
+		return EMA_UNAVAILABLE;
+	int code = connect_now(self);
+	if (code == EMA_OK) {
+		if (self->failing)
+			self->host->log(self->handle, 3, "redis: the server answers again");
+		self->failing = 0;
+		self->pause = 0;
+		return EMA_OK;
+	}
+	link_close(self);
+	self->pause = self->pause ? self->pause * 2 : PAUSE_LEAST;
+	if (self->pause > PAUSE_MOST)
+		self->pause = PAUSE_MOST;
+	self->next_try = monotonic_ms() + self->pause;
+	return code;
+}
+
+/* ---- Entries ---- */
+
+/* Runs a script that begins as all of them do; *out is the array that it answers, of which the first is "ok". */
+static int run(ema_instance *self, const char *script, struct command *c, const void *key, size_t length, redisReply **out)
+{
+	redisReply *reply = NULL;
+	struct command whole = { 0 };
+	add_text(&whole, "EVAL");
+	add_text(&whole, script);
+	add_text(&whole, "5");
+	add_key(self, &whole, 0, "about", NULL, 0);
+	add_key(self, &whole, 1, "e:", key, length);
+	add_key(self, &whole, 2, "seq", NULL, 0);
+	add_key(self, &whole, 3, "log", NULL, 0);
+	add_key(self, &whole, 4, "q:", NULL, 0);
+	add_text(&whole, self->identity);
+	add_number(&whole, 0, self->host->now(self->handle));
+	add(&whole, key, length);
+	for (int i = 0; i < c->count; i++)
+		add(&whole, c->arguments[i], c->lengths[i]);
+	int code = call(self, &whole, &reply);
+	if (code != EMA_OK)
+		return code;
+	const redisReply *first = reply->type == REDIS_REPLY_ARRAY && reply->elements ? reply->element[0] : NULL;
+	if (reply_is(first, "ok")) {
+		*out = reply;
+		return EMA_OK;
+	}
+	if (!first)
+		code = reply_failed(self, reply, "a script");
+	else if (reply_is(first, "exists"))
+		code = EMA_EXISTS;
+	else if (reply_is(first, "absent"))
+		code = EMA_ABSENT;
+	else if (reply_is(first, "full"))
+		code = EMA_STORE_FULL;
+	else if (reply_is(first, "late"))
+		code = EMA_UNAVAILABLE;
+	else if (reply_is(first, "odd"))
+		code = link_failed(self, "an entry", "it is not as this version makes them: another version, or another program, wrote it");
+	else {
+		/* "changed": what was here is gone. The next call finds out since when. */
+		link_failed(self, "the server", "it has lost what it knew of this store, or its place was taken by another");
+		link_close(self);
+		code = EMA_UNAVAILABLE;
+	}
+	freeReplyObject(reply);
+	return code;
+}
+
+static int64_t ends(int64_t expires)
+{
+	return expires < EXPIRES_MOST ? expires : EXPIRES_MOST;
+}
+
+static int redis_put_if_absent(ema_instance *self, const char *quota, const char *key, size_t key_length, const char *value,
+                               size_t value_length, int64_t expires, int64_t limit, int64_t ms)
+{
+	struct command c = { 0 };
+	char name[258] = "-";
+	redisReply *reply = NULL;
+	if (quota && (size_t)snprintf(name, sizeof name, "+%s", quota) >= sizeof name)
+		return EMA_INTERNAL;
+	int code = ready(self, ms);
+	if (code != EMA_OK)
+		return code;
+	add_number(&c, 0, ends(expires));
+	add_number(&c, 1, limit);
+	add(&c, value_length ? value : "", value_length);
+	add_text(&c, name);
+	add_number(&c, 2, self->quota);
+	code = run(self, SCRIPT_PUT, &c, key, key_length, &reply);
+	freeReplyObject(reply);
+	return code;
+}
+
+/* As hex digits that sort as the number does. */
+static void mark_write(int64_t mark, char hex[17])
+{
+	snprintf(hex, 17, "%016" PRIx64, (uint64_t)mark ^ UINT64_C(1) << 63);
+}
+
+static int mark_read(const redisReply *reply, int64_t *out)
+{
+	if (reply->type != REDIS_REPLY_STRING || reply->len != 16 || strspn(reply->str, "0123456789abcdef") != 16)
+		return -1;
+	*out = (int64_t)(strtoull(reply->str, NULL, 16) ^ UINT64_C(1) << 63);
+	return 0;
+}
+
+static int redis_raise(ema_instance *self, const char *key, size_t key_length, int64_t mark, int64_t expires, int64_t *now, int64_t ms)
+{
+	struct command c = { 0 };
+	char hex[17];
+	redisReply *reply = NULL;
+	int64_t kept = 0;
+	int code = ready(self, ms);
+	if (code != EMA_OK)
+		return code;
+	mark_write(mark, hex);
+	add_number(&c, 0, ends(expires));
+	add_text(&c, hex);
+	code = run(self, SCRIPT_RAISE, &c, key, key_length, &reply);
+	if (code == EMA_OK && (reply->elements != 2 || mark_read(reply->element[1], &kept)))
+		code = link_failed(self, "an epoch", "it is not as this version makes them");
+	if (code == EMA_OK)
+		*now = kept;
+	freeReplyObject(reply);
+	return code;
+}
+
+static int redis_remove(ema_instance *self, const char *key, size_t key_length, int64_t ms)
+{
+	struct command c = { 0 };
+	redisReply *reply = NULL;
+	int code = ready(self, ms);
+	if (code == EMA_OK)
+		code = run(self, SCRIPT_REMOVE, &c, key, key_length, &reply);
+	freeReplyObject(reply);
+	return code;
+}
+
+/* An entry as it was kept: its value, and when it ends. */
+static int entry_get(ema_instance *self, const void *key, size_t key_length, char value[VALUE_MOST], size_t *length, int64_t *expires)
+{
+	struct command c = { 0 };
+	redisReply *reply = NULL;
+	int64_t mark;
+	char *end;
+	int code = run(self, SCRIPT_GET, &c, key, key_length, &reply);
+	if (code != EMA_OK)
+		return code;
+	const redisReply *type = reply->elements == 4 ? reply->element[1] : NULL, *data = type ? reply->element[3] : NULL;
+	int odd = !type || reply->element[2]->type != REDIS_REPLY_STRING || data->type != REDIS_REPLY_STRING || data->len > VALUE_MOST;
+	if (!odd) {
+		errno = 0;
+		*expires = strtoll(reply->element[2]->str, &end, 10);
+		odd = errno || *end || end == reply->element[2]->str || *expires <= 0;
+	}
+	if (!odd && reply_is(type, "e")) {
+		memcpy(value, data->str, data->len);
+		*length = data->len;
+	} else if (!odd && reply_is(type, "m") && !mark_read(data, &mark)) {
+		for (int i = 0; i < 8; i++)
+			value[i] = (char)((uint64_t)mark >> (56 - 8 * i));
+		*length = 8;
+	} else {
+		code = link_failed(self, "an entry", "it is not as this version makes them: another version, or another program, wrote it");
+	}
+	freeReplyObject(reply);
+	return code;
+}
+
+static int redis_get(ema_instance *self, const char *key, size_t key_length, char *out, size_t *length, int64_t ms)
+{
+	char value[VALUE_MOST];
+	size_t got = 0;
+	int64_t expires;
+	int code = ready(self, ms);
+	if (code == EMA_OK)
+		code = entry_get(self, key, key_length, value, &got, &expires);
+	if (code == EMA_OK && got > *length)
+		code = EMA_INTERNAL;
+	if (code != EMA_OK)
+		return code;
+	memcpy(out, value, got);
+	*length = got;
+	return EMA_OK;
+}
+
+static int entry_tell(ema_instance *self, const void *key, size_t length, ema_feed *feed, int removed)
+{
+	char value[VALUE_MOST];
+	size_t got = 0;
+	int64_t expires = 0;
+	int code = entry_get(self, key, length, value, &got, &expires);
+	if (code == EMA_ABSENT)
+		return removed ? self->host->feed(feed, key, length, NULL, 0, 0) : EMA_OK;
+	return code == EMA_OK ? self->host->feed(feed, key, length, value, got, expires) : code;
+}
+
+/* The pattern that matches what begins so: any byte may be one that patterns give a meaning. */
+static size_t pattern_make(ema_instance *self, const char *prefix, size_t length, char *out)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < self->prefix_length + 2 + length; i++) {
+		char byte = i < self->prefix_length ? self->prefix[i] : i < self->prefix_length + 2 ? "e:"[i - self->prefix_length] : prefix[i - self->prefix_length - 2];
+		if (byte && strchr("*?[]^-\\", byte))
+			out[n++] = '\\';
+		out[n++] = byte;
+	}
+	out[n++] = '*';
+	return n;
+}
+
+static int list_all(ema_instance *self, const char *prefix, size_t prefix_length, ema_feed *feed)
+{
+	char pattern[2 * (PREFIX_MOST + 2 + KEY_MOST) + 1], cursor[24] = "0";
+	size_t length = pattern_make(self, prefix, prefix_length, pattern), before = self->prefix_length + 2;
+	int code = EMA_OK;
+	for (int turn = 0; turn < SCAN_TURNS && code == EMA_OK; turn++) {
+		struct command c = { 0 };
+		redisReply *reply = NULL;
+		add_text(&c, "SCAN");
+		add_text(&c, cursor);
+		add_text(&c, "MATCH");
+		add(&c, pattern, length);
+		add_text(&c, "COUNT");
+		add_text(&c, "1000");
+		code = call(self, &c, &reply);
+		if (code != EMA_OK)
+			return code;
+		if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
+		    reply->element[0]->len >= sizeof cursor || reply->element[1]->type != REDIS_REPLY_ARRAY)
+			code = reply_failed(self, reply, "SCAN");
+		for (size_t i = 0; code == EMA_OK && i < reply->element[1]->elements; i++) {
+			const redisReply *key = reply->element[1]->element[i];
+			if (key->type != REDIS_REPLY_STRING || key->len <= before || key->len > before + KEY_MOST)
+				code = link_failed(self, "SCAN", "a name that no entry has");
+			else
+				code = entry_tell(self, key->str + before, key->len - before, feed, 0);
+		}
+		if (code == EMA_OK)
+			snprintf(cursor, sizeof cursor, "%s", reply->element[0]->str);
+		freeReplyObject(reply);
+		if (code == EMA_OK && !strcmp(cursor, "0"))
+			return EMA_OK;
+	}
+	return code == EMA_OK ? EMA_TIMEOUT : code;
+}
+
+static int redis_list(ema_instance *self, const char *prefix, size_t prefix_length, ema_feed *feed, int64_t ms)
+{
+	int code = ready(self, ms);
+	return code == EMA_OK ? list_all(self, prefix, prefix_length, feed) : code;
+}
+
+/* Does not wait: the host asks a serial plugin again. A call that is given no time takes what the server needs for an answer. */
+#define CHANGES_MS 1000
+#define TELL_MS 10000
+
+static int redis_changes(ema_instance *self, ema_feed *feed, int64_t ms)
+{
+	struct command c = { 0 };
+	redisReply *reply = NULL;
+	char *end = NULL;
+	int code = ready(self, ms > CHANGES_MS ? ms : CHANGES_MS);
+	if (code != EMA_OK)
+		return code;
+	add_text(&c, "EVAL");
+	add_text(&c, SCRIPT_CHANGES);
+	add_text(&c, "3");
+	add_key(self, &c, 0, "about", NULL, 0);
+	add_key(self, &c, 1, "seq", NULL, 0);
+	add_key(self, &c, 2, "log", NULL, 0);
+	add_text(&c, self->identity);
+	add_number(&c, 0, self->told);
+	code = call(self, &c, &reply);
+	if (code != EMA_OK)
+		return code;
+	const redisReply *first = reply->type == REDIS_REPLY_ARRAY && reply->elements ? reply->element[0] : NULL;
+	int64_t sequence = first && reply->elements > 1 && reply->element[1]->type == REDIS_REPLY_STRING ? strtoll(reply->element[1]->str, &end, 10) : -1;
+	if (!first) {
+		code = reply_failed(self, reply, "a script");
+	} else if (sequence < 0) {
+		code = link_failed(self, "the server", "it has lost what it knew of this store, or its place was taken by another");
+		link_close(self);
+	}
+	if (code == EMA_OK && reply->elements > 2)
+		self->until = monotonic_ms() + TELL_MS;
+	for (size_t i = 2; code == EMA_OK && i < reply->elements; i++) {
+		const redisReply *key = reply->element[i];
+		if (key->type != REDIS_REPLY_STRING || !key->len || key->len > KEY_MOST)
+			code = link_failed(self, "the log of changes", "a name that no entry has");
+		else
+			code = entry_tell(self, key->str, key->len, feed, 1);
+	}
+	if (code == EMA_OK)
+		self->told = sequence;
+	freeReplyObject(reply);
+	return code;
+}
+
+static int redis_since(ema_instance *self, int64_t *since)
+{
+	int64_t known = __atomic_load_n(&self->since, __ATOMIC_SEQ_CST);
+	if (known == INT64_MIN)
+		return EMA_UNAVAILABLE;
+	*since = known;
+	return EMA_OK;
+}
+
+/* ---- Settings ---- */
+
+static int settings_read(ema_instance *self, ema_conf *conf)
+{
+	const struct ema_host *host = self->host;
+	int code = host->conf_string(conf, "server", &self->server);
+	if (code == EMA_OK)
+		code = host->conf_path(conf, "socket", &self->socket);
+	if (code == EMA_OK)
+		code = host->conf_list(conf, "sentinels", &self->sentinels, &self->sentinel_count);
+	if (code == EMA_OK)
+		code = host->conf_string(conf, "master", &self->master);
+	if (code == EMA_OK)
+		code = host->conf_string(conf, "user", &self->user);
+	if (code == EMA_OK)
+		code = host->conf_secret(conf, "password", &self->password, &self->password_length);
+	if (code == EMA_OK)
+		code = host->conf_string(conf, "prefix", &self->prefix);
+	if (code == EMA_OK)
+		code = host->conf_int(conf, "quota", 1, 100000000, &self->quota);
+	if (code == EMA_OK)
+		code = link_tls(self, conf);
+	if (code != EMA_OK)
+		return code;
+	if ((self->server != NULL) + (self->socket != NULL) + (self->sentinel_count > 0) != 1)
+		return host->conf_fail(conf, NULL, "exactly one of server, socket and sentinels says where Redis is");
+	if (!self->sentinel_count != !self->master)
+		return host->conf_fail(conf, "master", "sentinels and master, the name of what they watch, come together");
+	if (self->user && !self->password)
+		return host->conf_fail(conf, "user", "a user has a password");
+	if (self->socket && self->tls)
+		return host->conf_fail(conf, "tls", "tls is for a server or sentinels");
+	self->prefix_length = strlen(self->prefix);
+	if (!self->prefix_length || self->prefix_length > PREFIX_MOST)
+		return host->conf_fail(conf, "prefix", "from 1 to 64 bytes");
+	return EMA_OK;
+}
+
+static void redis_close(ema_instance *self)
+{
+	link_close(self);
+	SSL_CTX_free(self->tls);
+	free(self);
+}
+
+/* No network here: the first call connects. */
+static int redis_open(const struct ema_host *host, const ema_handle *handle, ema_conf *conf, ema_instance **out)
+{
+	ema_instance *self = calloc(1, sizeof *self);
+	if (!self)
+		return EMA_OUT_OF_MEMORY;
+	/* What was there before is told, too, with the first changes: by then it may be more than at open. */
+	*self = (ema_instance){ .host = host, .handle = handle, .prefix = "ema:", .quota = 250000, .fd = -1, .pid = getpid(), .since = INT64_MIN, .told = -1 };
+	int code = settings_read(self, conf);
+	if (code != EMA_OK) {
+		redis_close(self);
+		return code;
+	}
+	*out = self;
+	return EMA_OK;
+}
+
+const struct ema_store_ops redis_ops = {
+	.size = sizeof redis_ops, .open = redis_open, .close = redis_close, .put_if_absent = redis_put_if_absent, .get = redis_get,
+	.remove = redis_remove, .raise = redis_raise, .list = redis_list, .changes = redis_changes, .since = redis_since,
+};

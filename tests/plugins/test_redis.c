@@ -1,0 +1,400 @@
+#define _GNU_SOURCE
+#include "test.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "marks.h"
+#include "store_rig.h"
+
+#define MS 30000
+#define LATER (SUITE_BEGIN + 3600000)
+#define PROGRAM "/usr/bin/redis-server"
+
+/* A server of the test's own, on a socket in a folder of its own. */
+struct server {
+	char folder[64];
+	pid_t pid;
+	int port; /* 0: the socket alone */
+};
+
+static int prefixes;
+
+static void server_start(struct server *server, const char *more)
+{
+	char conf[128], line[200];
+	snprintf(conf, sizeof conf, "%s/redis.conf", server->folder);
+	FILE *file = fopen(conf, "w");
+	assert_non_null(file);
+	fprintf(file, "port %d\nbind 127.0.0.1\nunixsocket %s/redis.sock\nunixsocketperm 700\ndir %s\nsave \"\"\nappendonly no\nlogfile %s/log\n"
+	              "enable-debug-command yes\n%s\n", server->port, server->folder, server->folder, server->folder, more);
+	fclose(file);
+	server->pid = fork();
+	if (!server->pid) {
+		/* It ends with the test, and keeps nobody waiting for its output. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(open("/dev/null", O_RDWR), 1);
+		dup2(1, 2);
+		execl(PROGRAM, PROGRAM, conf, (char *)NULL);
+		_exit(127);
+	}
+	/* It is there before anybody listens. */
+	snprintf(line, sizeof line, "redis-cli -s %s/redis.sock ping 2>&1 | grep -q PONG", server->folder);
+	int status = 1;
+	for (int i = 0; i < 3000 && (status = system(line)) != 0; i++)
+		usleep(20000);
+	assert_int_equal(status, 0);
+}
+
+static void server_new(struct server *server, const char *more)
+{
+	snprintf(server->folder, sizeof server->folder, "/tmp/ema-redis-XXXXXX");
+	assert_non_null(mkdtemp(server->folder));
+	server_start(server, more);
+}
+
+static void server_kill(struct server *server)
+{
+	char path[100];
+	kill(server->pid, SIGCONT);
+	kill(server->pid, SIGKILL);
+	assert_int_equal(waitpid(server->pid, NULL, 0), server->pid);
+	snprintf(path, sizeof path, "%s/redis.sock", server->folder);
+	unlink(path);
+}
+
+static void server_end(struct server *server)
+{
+	static const char *const names[] = { "redis.conf", "log", "dump.rdb" };
+	char path[128];
+	server_kill(server);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(path, sizeof path, "%s/%s", server->folder, names[i]);
+		unlink(path);
+	}
+	rmdir(server->folder);
+}
+
+static int free_port(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	close(fd);
+	return ntohs(address.sin_port);
+}
+
+/* A line to the server beside the plugin's, as an operator would send it. */
+static void tell(const struct server *server, const char *line)
+{
+	char command[400];
+	snprintf(command, sizeof command, "redis-cli -s %s/redis.sock %s >/dev/null 2>&1", server->folder, line);
+	assert_int_equal(system(command), 0);
+}
+
+static int rig_open_with(struct store_rig *rig, const struct server *server, const char *more)
+{
+	char settings[300];
+	snprintf(settings, sizeof settings, "socket = \"%s/redis.sock\"; %s", server->folder, more);
+	return store_rig_open(rig, "redis", settings);
+}
+
+static int put(struct store *store, const char *quota, const char *kind, int number, int64_t expires)
+{
+	char key[40];
+	snprintf(key, sizeof key, "%s-%d", kind, number);
+	return store_put_if_absent(store, quota, key, strlen(key), "v", 1, expires, 1, MS);
+}
+
+/* After a failure the plugin waits before it connects again: asks until it does. */
+static int put_at_last(struct store *store, const char *kind, int number)
+{
+	int code = EMA_UNAVAILABLE;
+	for (int i = 0; i < 3000 && code == EMA_UNAVAILABLE; i++) {
+		code = put(store, "a", kind, number, LATER);
+		if (code == EMA_UNAVAILABLE)
+			usleep(20000);
+	}
+	return code;
+}
+
+static int is_there(void)
+{
+	return access(PROGRAM, X_OK) == 0 && system("redis-cli --version >/dev/null 2>&1") == 0;
+}
+#define NEED_REDIS                                                         \
+	do {                                                               \
+		(void)state;                                               \
+		if (!is_there())                                           \
+			test_skip(PROGRAM " is not installed");            \
+	} while (0)
+
+/* JAG-51 JAG-53 JAG-55 */
+static void passes_the_suite(void **state)
+{
+	struct server server = { .port = 0 };
+	NEED_REDIS;
+	server_new(&server, "");
+	for (const struct suite_case *c = suite_cases; c->name; c++) {
+		struct store_rig rig;
+		char prefix[64];
+		/* With bytes that a pattern would read otherwise. */
+		snprintf(prefix, sizeof prefix, "prefix = \"p[%d*?]:\";", prefixes++);
+		store_rig_init(&rig);
+		assert_int_equal(rig_open_with(&rig, &server, prefix), 0);
+		c->run(rig.store, &rig.clock);
+		store_rig_close(&rig);
+	}
+	server_end(&server);
+}
+
+/* JAG-57 */
+static void a_quota_limits_its_provider_alone(void **state)
+{
+	struct server server = { .port = 0 };
+	struct store_rig rig;
+	NEED_REDIS;
+	server_new(&server, "");
+	store_rig_init(&rig);
+	assert_int_equal(rig_open_with(&rig, &server, "quota = 10;"), 0);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(put(rig.store, "a", "k", i, LATER), EMA_OK);
+	for (int i = 10; i < 30; i++)
+		assert_int_equal(put(rig.store, "a", "k", i, LATER), EMA_STORE_FULL);
+	assert_int_equal(put(rig.store, "b", "k", 11, LATER), EMA_OK);
+	assert_int_equal(put(rig.store, "a", "k", 3, LATER), EMA_EXISTS);
+	assert_int_equal(store_remove(rig.store, "k-3", 3, MS), EMA_OK);
+	assert_int_equal(put(rig.store, "a", "k", 12, LATER), EMA_OK);
+	assert_int_equal(put(rig.store, "a", "k", 13, LATER), EMA_STORE_FULL);
+	store_rig_set_clock(&rig, LATER);
+	assert_int_equal(put(rig.store, "a", "k", 14, LATER + 1000), EMA_OK);
+	store_rig_close(&rig);
+	server_end(&server);
+}
+
+static int count_told(void *data, const void *key, size_t key_length, const void *value, size_t value_length, int64_t expires)
+{
+	(void)key, (void)key_length, (void)value, (void)value_length, (void)expires;
+	++*(int *)data;
+	return EMA_OK;
+}
+
+/* What the core raises reaches another connection; after more than is kept, all of it; nobody's replay slots. */
+static void changes_are_told(void **state)
+{
+	struct server server = { .port = 0 };
+	struct store_rig here, there;
+	int told = 0;
+	int64_t now;
+	NEED_REDIS;
+	server_new(&server, "");
+	store_rig_init(&here);
+	store_rig_init(&there);
+	assert_int_equal(rig_open_with(&here, &server, ""), 0);
+	assert_int_equal(rig_open_with(&there, &server, ""), 0);
+	assert_int_equal(put(here.store, "a", "replay", 1, LATER), EMA_OK);
+	assert_int_equal(store_changes(there.store, count_told, &told, 0), EMA_OK);
+	assert_int_equal(told, 0);
+	assert_int_equal(store_raise(here.store, "e", 1, 4, LATER, &now, MS), EMA_OK);
+	assert_int_equal(store_changes(there.store, count_told, &told, 60000), EMA_OK);
+	assert_int_equal(told, 1);
+	assert_int_equal(store_raise(here.store, "e", 1, 3, LATER, &now, MS), EMA_OK);
+	assert_int_equal(store_changes(there.store, count_told, &told, 0), EMA_OK);
+	assert_int_equal(told, 1);
+	assert_int_equal(store_remove(here.store, "e", 1, MS), EMA_OK);
+	assert_int_equal(store_changes(there.store, count_told, &told, 0), EMA_OK);
+	assert_int_equal(told, 2);
+	for (int i = 0; i < 5000; i++)
+		assert_int_equal(store_raise(here.store, i % 2 ? "x" : "y", 1, i + 1, LATER, &now, MS), EMA_OK);
+	told = 0;
+	assert_int_equal(store_changes(there.store, count_told, &told, 0), EMA_OK);
+	assert_int_equal(told, 2);
+	store_rig_close(&here);
+	store_rig_close(&there);
+	server_end(&server);
+}
+
+/* JAG-55, JAG-58: a server that is killed answers nothing; one that comes back empty says since when it remembers, and marks are raised
+   again by who knows them (REV-18). */
+static void a_server_that_comes_back_empty(void **state)
+{
+	struct server server = { .port = 0 };
+	struct store_rig rig;
+	struct marks *marks = NULL;
+	struct mark_target target = { MARK_SUBJECT, "https://idp", NULL, "ann" };
+	struct mark_query query = { .issued = SUITE_BEGIN, .issuer = "https://idp", .sub = "ann" };
+	struct mark_entry entry;
+	int64_t since = 0;
+	NEED_REDIS;
+	server_new(&server, "");
+	store_rig_init(&rig);
+	assert_int_equal(rig_open_with(&rig, &server, ""), 0);
+	assert_int_equal(store_since(rig.store, &since), EMA_UNAVAILABLE);
+	assert_int_equal(put(rig.store, "a", "k", 1, LATER), EMA_OK);
+	assert_int_equal(store_since(rig.store, &since), EMA_OK);
+	assert_true(since == SUITE_BEGIN);
+	struct marks_settings settings = { .store = rig.store, .clock = &rig.clock.clock };
+	assert_int_equal(marks_new(&settings, &marks, NULL), EMA_OK);
+	assert_int_equal(marks_step(marks, 0), EMA_OK);
+	assert_int_equal(marks_revoke(marks, &target, 0, 0, MS, NULL), EMA_OK);
+	server_kill(&server);
+	assert_int_equal(put(rig.store, "a", "k", 2, LATER), EMA_UNAVAILABLE);
+	assert_int_not_equal(marks_step(marks, 0), EMA_OK);
+	assert_int_equal(marks_revoke(marks, &target, 0, 0, MS, NULL), EMA_STORE_UNAVAILABLE);
+	assert_int_equal(marks_check(marks, &query, NULL), EMA_REVOKED);
+	store_rig_set_clock(&rig, SUITE_BEGIN + 7000);
+	server_start(&server, "");
+	assert_int_equal(put_at_last(rig.store, "k", 3), EMA_OK);
+	assert_int_equal(store_since(rig.store, &since), EMA_OK);
+	assert_true(since == SUITE_BEGIN + 7000);
+	assert_int_equal(marks_step(marks, 0), EMA_OK);
+	marks_free(marks);
+	assert_int_equal(marks_new(&settings, &marks, NULL), EMA_OK);
+	assert_int_equal(marks_step(marks, 0), EMA_OK);
+	assert_int_equal(marks_find(marks, &target, &entry, NULL), EMA_OK);
+	/* Emptied under our feet: the next put finds out, and is no grant. */
+	store_rig_set_clock(&rig, SUITE_BEGIN + 9000);
+	tell(&server, "FLUSHALL");
+	assert_int_equal(put(rig.store, "a", "k", 3, LATER), EMA_UNAVAILABLE);
+	assert_int_equal(put_at_last(rig.store, "k", 3), EMA_OK);
+	assert_int_equal(store_since(rig.store, &since), EMA_OK);
+	assert_true(since == SUITE_BEGIN + 9000);
+	marks_free(marks);
+	store_rig_close(&rig);
+	server_end(&server);
+}
+
+/* A server that does not answer costs the deadline, and its late answer is taken for nothing else. */
+static void a_server_that_stops(void **state)
+{
+	struct server server = { .port = 0 };
+	struct store_rig rig;
+	NEED_REDIS;
+	server_new(&server, "");
+	store_rig_init(&rig);
+	assert_int_equal(rig_open_with(&rig, &server, ""), 0);
+	assert_int_equal(put(rig.store, "a", "k", 1, LATER), EMA_OK);
+	kill(server.pid, SIGSTOP);
+	assert_int_equal(store_put_if_absent(rig.store, "a", "k-2", 3, "v", 1, LATER, 1, 100), EMA_TIMEOUT);
+	kill(server.pid, SIGCONT);
+	assert_int_equal(put_at_last(rig.store, "k", 1), EMA_EXISTS);
+	assert_int_equal(put_at_last(rig.store, "k", 3), EMA_OK);
+	store_rig_close(&rig);
+	server_end(&server);
+}
+
+/* Wrong types, other versions, odd values: said, and never trusted. */
+static void what_others_wrote(void **state)
+{
+	static const struct { const char *line, *says; int changes; } cases[] = {
+		{ "SET ema:e:k-1 x", "prefix of its own", 0 }, { "HSET ema:e:k-1 other 1", "not as this version", 0 },
+		{ "HSET ema:e:k-1 t e x nonsense n 1 v v", "not as this version", 0 }, { "HSET ema:e:k-1 t e x 9000000000000", "not as this version", 0 },
+		{ "HSET ema:about format 'ema store 9'", "another version", 1 }, { "SET ema:q:a x", "prefix of its own", 0 },
+		{ "CONFIG SET maxmemory 1", "", 0 },
+	};
+	NEED_REDIS;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct server server = { .port = 0 };
+		struct store_rig rig;
+		server_new(&server, "");
+		store_rig_init(&rig);
+		assert_int_equal(rig_open_with(&rig, &server, ""), 0);
+		assert_int_equal(put(rig.store, "b", "first", 1, LATER), EMA_OK);
+		tell(&server, cases[i].line);
+		int code = put(rig.store, "a", "k", 1, LATER);
+		assert_int_equal(code, cases[i].says[0] ? EMA_UNAVAILABLE : EMA_STORE_FULL);
+		if (cases[i].changes) {
+			store_rig_close(&rig);
+			assert_int_equal(rig_open_with(&rig, &server, ""), 0);
+			assert_int_equal(put(rig.store, "a", "k", 1, LATER), EMA_UNAVAILABLE);
+		}
+		if (!store_rig_says(&rig, cases[i].says))
+			fail_msg("%s: %s", cases[i].line, rig.log);
+		store_rig_close(&rig);
+		server_end(&server);
+	}
+}
+
+/* What is refused at the door: a server that drops entries, a replica, a wrong password, a Sentinel that knows no such master. */
+static void doors(void **state)
+{
+	struct server server = { .port = 0 };
+	struct store_rig rig;
+	char secret[128], settings[300];
+	NEED_REDIS;
+	server_new(&server, "maxmemory 100mb\nmaxmemory-policy allkeys-lru");
+	store_rig_init(&rig);
+	assert_int_equal(rig_open_with(&rig, &server, ""), 0);
+	assert_int_equal(put(rig.store, "a", "k", 1, LATER), EMA_UNAVAILABLE);
+	assert_true(store_rig_says(&rig, "noeviction"));
+	store_rig_close(&rig);
+	server_end(&server);
+	server_new(&server, "replicaof 127.0.0.1 1");
+	assert_int_equal(rig_open_with(&rig, &server, ""), 0);
+	assert_int_equal(put(rig.store, "a", "k", 1, LATER), EMA_UNAVAILABLE);
+	assert_true(store_rig_says(&rig, "replica"));
+	store_rig_close(&rig);
+	server_end(&server);
+	server.port = free_port();
+	server_new(&server, "user ema on >geheim ~ema:* +@all\nuser default on nopass ~* +@all");
+	snprintf(secret, sizeof secret, "%s/secret", server.folder);
+	for (int i = 0; i < 2; i++) {
+		int fd = open(secret, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		assert_int_equal(write(fd, i ? "geheim\n" : "falsch\n", 7), 7);
+		close(fd);
+		snprintf(settings, sizeof settings, "server = \"127.0.0.1:%d\"; user = \"ema\"; password = { file = \"%s\"; };", server.port, secret);
+		assert_int_equal(store_rig_open(&rig, "redis", settings), 0);
+		assert_int_equal(put(rig.store, "a", "k", 1, LATER), i ? EMA_OK : EMA_UNAVAILABLE);
+		assert_true(i || (store_rig_says(&rig, "WRONGPASS") && !store_rig_says(&rig, "falsch")));
+		store_rig_close(&rig);
+	}
+	snprintf(settings, sizeof settings, "sentinels = [\"127.0.0.1:%d\"]; master = \"m\";", server.port);
+	assert_int_equal(store_rig_open(&rig, "redis", settings), 0);
+	assert_int_equal(put(rig.store, "a", "k", 1, LATER), EMA_UNAVAILABLE);
+	assert_true(store_rig_says(&rig, "unknown command"));
+	store_rig_close(&rig);
+	unlink(secret);
+	server_end(&server);
+}
+
+static void settings_that_are_wrong(void **state)
+{
+	static const struct { const char *settings, *says; } bad[] = {
+		{ "", "exactly one of" }, { "server = \"h\"; socket = \"/s\";", "exactly one of" }, { "sentinels = [\"a\"];", "come together" },
+		{ "server = \"h\"; master = \"m\";", "come together" }, { "server = \"h\"; user = \"u\";", "has a password" },
+		{ "server = \"h\"; password = \"p\";", "secret" }, { "server = \"h\"; prefix = \"\";", "1 to 64" }, { "server = \"h\"; ca_file = \"/x\";", "tls" },
+		{ "socket = \"/s\"; tls = true;", "tls is for" }, { "server = \"h\"; tls = true; ca_file = \"/does/not/exist\";", "no certificate" },
+		{ "server = \"h\"; sever = 1;", "server" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct store_rig rig;
+		store_rig_init(&rig);
+		assert_int_equal(store_rig_open(&rig, "redis", bad[i].settings), -1);
+		if (!store_rig_says(&rig, bad[i].says))
+			fail_msg("%s: %s", bad[i].settings, rig.findings.count ? rig.findings.list[0].text : "nothing said");
+		store_rig_close(&rig);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(passes_the_suite),
+		cmocka_unit_test(a_quota_limits_its_provider_alone),
+		cmocka_unit_test(changes_are_told),
+		cmocka_unit_test(a_server_that_comes_back_empty),
+		cmocka_unit_test(a_server_that_stops),
+		cmocka_unit_test(what_others_wrote),
+		cmocka_unit_test(doors),
+		cmocka_unit_test(settings_that_are_wrong),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
