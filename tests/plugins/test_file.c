@@ -236,7 +236,7 @@ static void kill_and_count(const char *what)
 		assert_true(WIFSIGNALED(status));
 	}
 	/* A line without its end, as a machine that lost its power leaves one. */
-	int fd = open(file.path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	int fd = open(file.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	assert_int_equal(write(fd, "{\"v\":1,\"id\"", 11), 11);
 	close(fd);
 	struct audit *audit = audit_on(&file);
