@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,25 +127,33 @@ static void remember_line(ema_instance *self, const char *line, const char *end)
 		remember(self, writer, number, id);
 }
 
+/* A whole read of so many bytes. 0 or -1. */
+static int read_at(int fd, char *to, size_t length, off_t from)
+{
+	for (size_t have = 0; have < length;) {
+		ssize_t n = pread(fd, to + have, length - have, from + (off_t)have);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		have += (size_t)n;
+	}
+	return 0;
+}
+
 /* What a killed process or a full disk left without its end is cut off; the rest says where each writer stopped. */
 static int read_tail(ema_instance *self, off_t size)
 {
 	off_t from = size > TAIL ? size - TAIL : 0;
-	size_t length = (size_t)(size - from), have = 0;
+	size_t length = (size_t)(size - from);
 	if (!length)
 		return 0;
 	char *tail = malloc(length);
 	int result = -1;
 	if (!tail)
 		return -1;
-	while (have < length) {
-		ssize_t n = pread(self->fd, tail + have, length - have, from + (off_t)have);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			goto done;
-		have += (size_t)n;
-	}
+	if (read_at(self->fd, tail, length, from))
+		goto done;
 	const char *last = memrchr(tail, '\n', length);
 	size_t whole = last ? (size_t)(last - tail) + 1 : 0;
 	if (!whole && from)
@@ -160,6 +169,43 @@ static int read_tail(ema_instance *self, off_t size)
 done:
 	free(tail);
 	return result;
+}
+
+/* Killed after the file was rotated and before the spool knew: what comes again is in the file that was rotated last. */
+static void remember_rotated(ema_instance *self)
+{
+	char pattern[4096], *tail = NULL;
+	struct stat is, newest = { .st_size = 0 };
+	const char *name = NULL;
+	glob_t found = { .gl_pathc = 0 };
+	size_t n = 0;
+	int fd = -1;
+	for (const char *c = self->path; *c && n + 5 < sizeof pattern; c++) {
+		if (strchr("*?[\\", *c))
+			pattern[n++] = '\\';
+		pattern[n++] = *c;
+	}
+	memcpy(pattern + n, ".*", 3);
+	if (!glob(pattern, GLOB_NOSORT, NULL, &found))
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			if (!lstat(found.gl_pathv[i], &is) && S_ISREG(is.st_mode) && (!name || is.st_mtim.tv_sec > newest.st_mtim.tv_sec ||
+			    (is.st_mtim.tv_sec == newest.st_mtim.tv_sec && is.st_mtim.tv_nsec > newest.st_mtim.tv_nsec))) {
+				name = found.gl_pathv[i];
+				newest = is;
+			}
+	if (!name || (fd = open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) < 0 || fstat(fd, &is) || !S_ISREG(is.st_mode))
+		goto done;
+	off_t from = is.st_size > TAIL ? is.st_size - TAIL : 0;
+	size_t length = (size_t)(is.st_size - from);
+	if (!length || !(tail = malloc(length)) || read_at(fd, tail, length, from))
+		goto done;
+	for (const char *line = tail, *end; (end = memchr(line, '\n', length - (size_t)(line - tail))); line = end + 1)
+		remember_line(self, line, end);
+done:
+	free(tail);
+	if (fd >= 0)
+		close(fd);
+	globfree(&found);
 }
 
 static void close_file(ema_instance *self)
@@ -188,6 +234,8 @@ static int open_file(ema_instance *self)
 		close_file(self);
 		return failed(self, "others can read or write it: chmod 0640", 0);
 	}
+	if (!self->seen_count)
+		remember_rotated(self);
 	if (read_tail(self, is.st_size)) {
 		int error = errno;
 		close_file(self);

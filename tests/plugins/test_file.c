@@ -236,7 +236,7 @@ static void kill_and_count(const char *what)
 		assert_true(WIFSIGNALED(status));
 	}
 	/* A line without its end, as a machine that lost its power leaves one. */
-	int fd = open(file.path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	int fd = open(file.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	assert_int_equal(write(fd, "{\"v\":1,\"id\"", 11), 11);
 	close(fd);
 	struct audit *audit = audit_on(&file);
@@ -260,6 +260,41 @@ static void kills_leave_each_record_once(void **state)
 	format = "ocsf";
 	kill_and_count("append-ocsf");
 	format = NULL;
+}
+
+static void record_one(ema_instance *self, const char *seq)
+{
+	char line[200], id[40];
+	const char *names[] = { "id", "writer", "seq" };
+	snprintf(id, sizeof id, "01936000-0000-7000-8000-00000000000%s", seq);
+	const char *values[] = { id, "w", seq };
+	snprintf(line, sizeof line, "{\"id\":\"%s\",\"seq\":%s,\"writer\":\"w\"}", id, seq);
+	ema_event event = { .line = line, .length = strlen(line), .count = 3, .names = names, .values = values };
+	assert_int_equal(ops->record(self, &event), EMA_OK);
+}
+
+/* AUD-38: killed between a rotation and the commit of the spool: what comes again is in the rotated file, and nowhere else. */
+static void a_rotation_and_a_crash_repeat_nothing(void **state)
+{
+	(void)state;
+	struct file file;
+	char older[400];
+	file_init(&file, NULL);
+	record_one(file.self, "1");
+	record_one(file.self, "2");
+	snprintf(older, sizeof older, "%s.1", file.path);
+	assert_int_equal(rename(file.path, older), 0);
+	ops->close(file.self);
+	file.self = open_sink(ops, &file.conf);
+	record_one(file.self, "1");
+	record_one(file.self, "2");
+	record_one(file.self, "3");
+	char *text = read_whole(file.path);
+	assert_null(strstr(text, "\"seq\":1"));
+	assert_null(strstr(text, "\"seq\":2"));
+	assert_non_null(strstr(text, "\"seq\":3"));
+	free(text);
+	file_end(&file);
 }
 
 /* A chain that begins anew at 1 is not taken for records that came before. */
@@ -475,6 +510,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(rotation_makes_no_gap),
 		cmocka_unit_test(a_full_disk_refuses_and_recovers),
 		cmocka_unit_test(kills_leave_each_record_once),
+		cmocka_unit_test(a_rotation_and_a_crash_repeat_nothing),
 		cmocka_unit_test(a_new_chain_is_written),
 		cmocka_unit_test(ocsf_can_be_verified),
 		cmocka_unit_test(mistakes_are_told),
