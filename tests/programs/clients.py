@@ -151,7 +151,7 @@ def smuggling(where):
              b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
              b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip, chunked\r\n",
              b"Transfer-Encoding: identity\r\n", b"Transfer-Encoding: xchunked\r\n", b"Content-Length : 3\r\n",
-             b"Transfer-Encoding : chunked\r\n", b"Host: b\r\n", b"X\x00Y: z\r\n", b"X: \x00\r\n", b"X y: z\r\n", b"\x0bX: z\r\n"]
+             b"Transfer-Encoding : chunked\r\n", b"Host: b\r\n", b"X\x00Y: z\r\n", b"X y: z\r\n", b"\x0bX: z\r\n"]
     for method in (b"POST", b"GET"):
         for head in heads:
             s = connect(where)
@@ -164,7 +164,7 @@ def smuggling(where):
         s = connect(where)
         s.sendall(text)
         got = statuses(rest(s))
-        expect(f"{text}: {got}", got == [400])
+        expect(f"{text}: {got}", got in ([400], [400, 400]))
     ask(where)
 
 def big_body(where):
