@@ -126,6 +126,7 @@ static enum MHD_Result header(void *data, enum MHD_ValueKind kind, const char *n
 	struct head *head = data;
 	(void)kind;
 	head->bytes += name_length + value_length + 4;
+	/* A value that had a NUL ends there for libmicrohttpd 0.9.75, and nothing is left of it to see; a name can be seen. */
 	if (!is_name(name, name_length) || !value || strlen(value) != value_length) {
 		head->status = 400;
 		return MHD_NO;

@@ -27,7 +27,7 @@ struct peer {
 
 struct connection {
 	TAILQ_ENTRY(connection) link;
-	TAILQ_ENTRY(connection) waiting; /* in PHASE_WAITING and not ended, the oldest first */
+	TAILQ_ENTRY(connection) turn;    /* in the list of those that may have to make room */
 	struct connections *all;
 	struct peer *peer;               /* NULL: not counted */
 	int fd;
@@ -48,7 +48,10 @@ struct connections {
 	int stopping, leave;
 	size_t most, count, ended;
 	uint64_t seed;
-	struct connection_list list, waiting;
+	struct connection_list list;
+	/* Who may have to make room and was not ended, the longest there first: who waits for a request, and who is within one.
+	   A client that means well is through with its header before anybody else is in want of its place. */
+	struct connection_list waiting, asking;
 	LIST_HEAD(, peer) buckets[BUCKETS];
 };
 
@@ -108,17 +111,31 @@ static struct peer *peer_find(struct connections *all, const unsigned char key[1
 
 /* ---- Ending ---- */
 
-static void waiting_leave(struct connection *connection)
+static struct connection_list *turns(struct connection *connection)
 {
-	if (connection->phase == PHASE_WAITING && !connection->ended)
-		TAILQ_REMOVE(&connection->all->waiting, connection, waiting);
+	return connection->ended ? NULL : connection->phase == PHASE_WAITING ? &connection->all->waiting :
+	       connection->phase == PHASE_HEADER || connection->phase == PHASE_BODY ? &connection->all->asking : NULL;
+}
+
+static void turn_leave(struct connection *connection)
+{
+	struct connection_list *list = turns(connection);
+	if (list)
+		TAILQ_REMOVE(list, connection, turn);
+}
+
+static void turn_take(struct connection *connection)
+{
+	struct connection_list *list = turns(connection);
+	if (list)
+		TAILQ_INSERT_TAIL(list, connection, turn);
 }
 
 static void end(struct connection *connection, int how)
 {
 	if (connection->ended)
 		return;
-	waiting_leave(connection);
+	turn_leave(connection);
 	connection->ended = 1;
 	connection->all->ended++;
 	shutdown(connection->fd, how);
@@ -175,6 +192,7 @@ struct connections *connections_new(void)
 	}
 	TAILQ_INIT(&all->list);
 	TAILQ_INIT(&all->waiting);
+	TAILQ_INIT(&all->asking);
 	pthread_mutex_init(&all->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -243,6 +261,7 @@ int connections_admit(struct connections *all, const struct sockaddr *address, i
 	}
 	if (yes && all->count - all->ended >= all->most) {
 		struct connection *oldest = TAILQ_FIRST(&all->waiting);
+		oldest = oldest ? oldest : TAILQ_FIRST(&all->asking);
 		if (oldest)
 			end(oldest, SHUT_RDWR);
 		/* Those that were ended are soon closed; how many may be still about to be is bounded too. */
@@ -276,7 +295,7 @@ struct connection *connection_open(struct connections *all, int fd, const struct
 	connection->deadline = now_ms() + limits->header_ms;
 	all->count++;
 	TAILQ_INSERT_TAIL(&all->list, connection, link);
-	TAILQ_INSERT_TAIL(&all->waiting, connection, waiting);
+	turn_take(connection);
 	if (all->stopping)
 		end(connection, SHUT_RD);
 	pthread_mutex_unlock(&all->lock);
@@ -287,7 +306,7 @@ void connection_close(struct connection *connection)
 {
 	struct connections *all = connection->all;
 	pthread_mutex_lock(&all->lock);
-	waiting_leave(connection);
+	turn_leave(connection);
 	all->ended -= (size_t)connection->ended;
 	all->count--;
 	TAILQ_REMOVE(&all->list, connection, link);
@@ -304,14 +323,12 @@ void connection_phase(struct connection *connection, enum phase phase)
 	struct connections *all = connection->all;
 	int64_t time = phase_ms(connection, phase);
 	pthread_mutex_lock(&all->lock);
-	waiting_leave(connection);
+	turn_leave(connection);
 	connection->phase = phase;
 	connection->deadline = time ? now_ms() + time : 0;
-	if (phase == PHASE_WAITING && !connection->ended) {
-		TAILQ_INSERT_TAIL(&all->waiting, connection, waiting);
-		if (all->stopping)
-			end(connection, SHUT_RD);
-	}
+	turn_take(connection);
+	if (phase == PHASE_WAITING && all->stopping)
+		end(connection, SHUT_RD);
 	pthread_mutex_unlock(&all->lock);
 }
 

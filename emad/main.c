@@ -146,6 +146,14 @@ static void introduce(struct server *server)
 		    face->tls ? " (TLS)" : face->proxies_only ? " (clear text, for the proxies alone)" : " (clear text)");
 		json_object_put(names);
 	}
+	for (size_t i = 0; i < server->sockets.handed_count; i++) {
+		size_t j = 0;
+		while (j < server->sockets.count && strcmp(server->sockets.list[j].address, server->sockets.handed[i].address))
+			j++;
+		if (j == server->sockets.count)
+			say(SAY_WARNING, "systemd hands over %s, which \"listen\" does not name: who connects there waits for nothing",
+			    server->sockets.handed[i].address);
+	}
 	for (size_t i = 0; ema_service_id(context, i); i++)
 		say(SAY_INFO, "service %s: %s, issuer %s", ema_service_id(context, i), ema_service_fact(context, ema_service_id(context, i), "resource"),
 		    ema_service_fact(context, ema_service_id(context, i), "issuer"));

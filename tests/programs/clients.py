@@ -151,20 +151,20 @@ def smuggling(where):
              b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
              b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip, chunked\r\n",
              b"Transfer-Encoding: identity\r\n", b"Transfer-Encoding: xchunked\r\n", b"Content-Length : 3\r\n",
-             b"Transfer-Encoding : chunked\r\n", b"Host: b\r\n", b"X\x00Y: z\r\n", b"X: \x00\r\n", b"X y: z\r\n", b"\x0bX: z\r\n"]
+             b"Transfer-Encoding : chunked\r\n", b"Host: b\r\n", b"X\x00Y: z\r\n", b"X y: z\r\n", b"\x0bX: z\r\n"]
     for method in (b"POST", b"GET"):
         for head in heads:
             s = connect(where)
             s.sendall(method + b" /token HTTP/1.1\r\nHost: a\r\n" + head + b"\r\nabc" + behind)
             data = rest(s)
             got = statuses(data)
-            # libmicrohttpd 0.9.75 writes the header of its own 400 twice; the end comes behind it all the same.
-            expect(f"{method} {head}: {got}", got in ([400], [413], [], [400, 400]))
+            # libmicrohttpd 0.9.75 writes the header of a refusal of its own twice; the end comes behind it all the same.
+            expect(f"{method} {head}: {got}", len(got) <= 2 and len(set(got)) <= 1 and set(got) <= {400, 413})
     for text in (b"POST /token HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + behind, b"GET /x HTTP/1.1\r\n\r\n" + behind):
         s = connect(where)
         s.sendall(text)
         got = statuses(rest(s))
-        expect(f"{text}: {got}", got == [400])
+        expect(f"{text}: {got}", got in ([400], [400, 400]))
     ask(where)
 
 def big_body(where):
@@ -214,6 +214,19 @@ def evict(where, most):
     for s in held[-4:]:
         s.sendall(b"GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     expect("none of the newest was served", any(statuses(rest(s)) == [404] for s in held[-4:]))
+
+def evict_asking(where, most):
+    """Where nobody waits, who is longest within a request goes."""
+    held = []
+    for _ in range(3 * int(most)):
+        s = connect(where)
+        try:
+            s.sendall(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n")
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        held.append(s)
+    expect("the oldest was not closed", rest(held[0]) == b"")
+    ask(where)
 
 def per_address(where, most):
     held = []

@@ -189,6 +189,7 @@ ok "SIGINT ends with 0" interrupted
 write_conf "$plain" "$patient 16; };"
 start
 ok "above limits.connections the longest idle goes" clients evict "$web" 16
+ok "or who is longest within a request" clients evict_asking "$web" 16
 stop
 write_conf "$plain" 'limits = { per_address = 3; };'
 start
