@@ -14,7 +14,7 @@
 #include "dpop.h"
 #include "keyring.h"
 #include "keyset.h"
-#include "limits.h"
+#include "rates.h"
 #include "marks.h"
 #include "sinks.h"
 

@@ -8,7 +8,7 @@ core_context_libcontext_la_SOURCES = \
 	core/context/decision.c core/context/decision.h \
 	core/context/directories.c \
 	core/context/identify.c \
-	core/context/limits.c core/context/limits.h \
+	core/context/rates.c core/context/rates.h \
 	core/context/metrics.h \
 	core/context/near.c core/context/near.h \
 	core/context/own.c \

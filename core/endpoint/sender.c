@@ -6,7 +6,7 @@
 
 #include "dpop.h"
 #include "exchange.h"
-#include "limits.h"
+#include "rates.h"
 
 #define STORE_MS 2000
 #define SENDER_MS 5000

@@ -6,7 +6,7 @@
 #include "dpop.h"
 #include "exchange.h"
 #include "jws.h"
-#include "limits.h"
+#include "rates.h"
 
 #define KIND "redemption"
 #define GRANT "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -1,6 +1,4 @@
 /* Every call of OpenSSL fails once: what was asked for is refused then, with a code and a text, and nothing is left behind. */
-#include <limits.h>
-
 #include "test.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "limits.h"
+#include "rates.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>

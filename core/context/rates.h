@@ -1,6 +1,6 @@
 /* How often somebody may ask: token buckets in a table of fixed size. */
-#ifndef CONTEXT_LIMITS_H
-#define CONTEXT_LIMITS_H
+#ifndef CONTEXT_RATES_H
+#define CONTEXT_RATES_H
 
 #include <stdint.h>
 
