@@ -109,12 +109,37 @@ transcripts() {
 		'$ '*) [ $open = 1 ] && run_one && command=${line#??} && command=${command//\\e/\\} && shown=$((shown + 1)) ;;
 		*) [ -z "$command" ] || want+=${line//\\e/\\}$'\n' ;;
 		esac
-	done <"$srcdir/man/emad.8"
+	done < <(cat "$srcdir/man/emad.8")
 	[ "$shown" -gt 0 ] || { echo "no transcript was found"; return 1; }
 	return $bad
 }
 shown=0
-ok "what the manual shows is what one sees" transcripts
+background devidp --state "$work/idp" --ports okta=0 --ready-file "$work/ready" >/dev/null
+wait_for test -s "$work/ready"
+okta=$(sed -n 's/^okta=//p' "$work/ready")
+curl -s -o /dev/null "http://127.0.0.1:$okta/oauth2/v1/keys" # made when they are first asked for
+(umask 077; echo correct-horse-battery-staple >"$work/secret")
+mkdir "$work/cache" 2>/dev/null
+write_conf "$plain" "$short
+	providers = ( { id = \"okta\"; plugin = \"okta_xaa\"; org = \"http://127.0.0.1:$okta\"; insecure_http = true; } );
+	clients = ( { id = \"vscode\"; auth = \"client_secret_basic\"; secret = { file = \"$work/secret\"; }; } );
+	services = ( { id = \"github\"; resource = \"https://mcp.acme.example/github\"; issuer = \"https://auth.acme.example/github\";
+	  identity = [\"okta\"]; scopes = ( { name = \"repo:read\"; access = \"read\"; tools = [\"get_*\"]; } );
+	  grants = ( { provider = \"okta\"; scopes = [\"repo:read\"]; } ); } );"
+ok "a configuration with a service" emactl -c "$conf" reload
+assertion() { devidp --state "$work/idp" --print-assertion alice --service https://auth.acme.example/github --client vscode --scope repo:read; }
+# The keys of a provider are fetched by a thread; until they are there, the answer is 503 and uses nothing up.
+redeems() {
+	assertion >"$work/jag"
+	curl -s -u vscode:correct-horse-battery-staple "http://$web/github/token" -d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer \
+		--data-urlencode "assertion@$work/jag" | grep -q access_token
+}
+ok "JAG-07: an ID-JAG becomes a token" wait_for redeems
+assertion >"$work/jag"
+shows() { cd "$work" && transcripts; }
+ok "what the manual shows is what one sees" shows
+write_conf "$plain" "$short"
+ok "and without a service again" emactl -c "$conf" reload
 
 # ---- Reload ----
 ok "status" emactl -c "$conf" status
