@@ -243,8 +243,8 @@ static void finish(struct pipeline *p, int code)
 	struct ema_decision *d = p->decision;
 	if (!code)
 		grant(p);
-	/* Before the record, which must say what was answered. */
-	if (d->broken && !code) {
+	/* Before the record, which must say what was answered. A refusal may be due to what was lost, a scope perhaps: it is none. */
+	if (d->broken) {
 		failure_clear(&p->failure);
 		code = failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
 	}
