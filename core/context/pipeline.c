@@ -193,6 +193,8 @@ static int walk(struct pipeline *p)
 		code = pipeline_scopes(p);
 	if (!code && p->purpose == PURPOSE_REDEEM)
 		code = pipeline_grants(p);
+	if (!code)
+		code = pipeline_life(p);
 	if (!code && clock_monotonic(&p->context->clock) > p->deadline)
 		code = failure_set(&p->failure, EMA_TIMEOUT, "the decision took longer than the service's deadline");
 	if (!code)
