@@ -193,6 +193,8 @@ static int walk(struct pipeline *p)
 		code = pipeline_scopes(p);
 	if (!code && p->purpose == PURPOSE_REDEEM)
 		code = pipeline_grants(p);
+	if (!code)
+		code = pipeline_life(p);
 	if (!code && clock_monotonic(&p->context->clock) > p->deadline)
 		code = failure_set(&p->failure, EMA_TIMEOUT, "the decision took longer than the service's deadline");
 	if (!code)
@@ -243,8 +245,8 @@ static void finish(struct pipeline *p, int code)
 	struct ema_decision *d = p->decision;
 	if (!code)
 		grant(p);
-	/* Before the record, which must say what was answered. */
-	if (d->broken && !code) {
+	/* Before the record, which must say what was answered. A refusal may be due to what was lost, a scope perhaps: it is none. */
+	if (d->broken) {
 		failure_clear(&p->failure);
 		code = failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
 	}

@@ -53,6 +53,7 @@ struct pipeline {
 	const struct candidate *winner;
 	struct principal principal;
 	struct dpop_binding binding; /* of the token that will be signed */
+	int64_t life;             /* of that token, in seconds */
 	const struct conf_rule *failed;
 	char rule[300];           /* FILE:LINE of the rule that decided */
 };
@@ -71,9 +72,10 @@ int pipeline_scopes(struct pipeline *p);
 /* Which of the scopes so far some grant gives the subject now; some are enough. */
 int pipeline_grants(struct pipeline *p);
 /* At the token endpoint: the service that the assertion is for; the proof that the assertion, the service or the client asks
-   for; the access token. */
+   for; how long the access token lives; the access token. */
 int pipeline_target(struct pipeline *p);
 int pipeline_binding(struct pipeline *p);
+int pipeline_life(struct pipeline *p);
 int pipeline_sign(struct pipeline *p);
 /* Has the service this issuer, or had it until a date that is yet to come? */
 int target_serves(const struct conf_service *service, const char *issuer, int64_t now);

@@ -32,13 +32,23 @@ int pipeline_binding(struct pipeline *p)
 	return code;
 }
 
-/* The least of what the service, the client and the session at the provider allow (JAG-109). */
-static int64_t lifetime(const struct pipeline *p)
+/* The least of what the service, the client and the session at the provider allow (JAG-109). An end that cannot be read is none. */
+int pipeline_life(struct pipeline *p)
 {
-	int64_t most = conf_token_lifetime(p->snapshot->conf, p->service->conf, p->redemption->client->conf), session;
-	if (json_date(json_at(&call_result(p->winner->call)->claims, "/session_expiry"), &session) && session - p->now < most)
-		most = session - p->now;
-	return most < ACCESS_LIFE_MOST ? most : ACCESS_LIFE_MOST;
+	if (!p->redemption)
+		return EMA_OK;
+	const struct json_node *node = json_at(&call_result(p->winner->call)->claims, "/session_expiry");
+	int64_t session = INT64_MAX;
+	p->life = conf_token_lifetime(p->snapshot->conf, p->service->conf, p->redemption->client->conf);
+	if (p->life > ACCESS_LIFE_MOST)
+		p->life = ACCESS_LIFE_MOST;
+	if (node && !json_date(node, &session))
+		return failure_set(&p->failure, EMA_BAD_CLAIM, "session_expiry is no number of seconds");
+	if (session <= p->now)
+		return failure_set(&p->failure, EMA_EXPIRED, "the session at the provider has ended (session_expiry)");
+	if (session - p->now < p->life)
+		p->life = session - p->now;
+	return EMA_OK;
 }
 
 static size_t choose_names(const struct policy *policy, const struct principal_name *from, size_t count, int roles, struct access_name *to)
@@ -58,14 +68,11 @@ int pipeline_sign(struct pipeline *p)
 	const struct call_result *found = call_result(winner->call);
 	const struct conf_service *service = p->service->conf;
 	char id[AUDIT_ID], *token = NULL;
-	int64_t life = lifetime(p);
 	int code = EMA_OUT_OF_MEMORY;
 	if (!p->redemption)
 		return EMA_OK;
 	if (!p->context->keyring)
 		return failure_set(&p->failure, EMA_CONFIG, "this context signs no tokens: it was not made an authorization server");
-	if (life < 1)
-		return failure_set(&p->failure, EMA_EXPIRED, "the session at the provider has ended (session_expiry)");
 	struct access_name *groups = calloc(p->principal.group_count + 1, sizeof *groups), *roles = calloc(p->principal.role_count + 1, sizeof *roles);
 	audit_id(&p->context->clock, id);
 	if (groups && roles) {
@@ -75,7 +82,7 @@ int pipeline_sign(struct pipeline *p)
 			.client_id = found->client_id,
 			.jti = id,
 			.issued = p->now, /* see check_marks() */
-			.expires = p->now + life,
+			.expires = p->now + p->life,
 			.scopes = d->scopes.list,
 			.scope_count = d->scopes.count,
 			.jkt = *p->binding.jkt ? p->binding.jkt : NULL,
@@ -104,7 +111,7 @@ int pipeline_sign(struct pipeline *p)
 		d->token = decision_copy(d, token);
 		d->token_id = decision_copy(d, id);
 		d->token_type = *p->binding.jkt ? "DPoP" : "Bearer";
-		d->token_lifetime = life;
+		d->token_lifetime = p->life;
 	}
 	if (token) {
 		secret_wipe(token, strlen(token));

@@ -90,7 +90,11 @@ void endpoint_introspect(struct exchange *x)
 		sender_refuse(x, KIND, &sender, EMA_BAD_REQUEST, "the parameter token is missing");
 		goto end;
 	}
-	const struct service *service = query_service(x, text);
+	const struct service *service;
+	if (query_service(x, text, &service) == EMA_OUT_OF_MEMORY) {
+		sender_refuse(x, KIND, &sender, EMA_OUT_OF_MEMORY, "no memory");
+		goto end;
+	}
 	if (service && client_may_reach(&sender.client, service->conf->id)) {
 		introspect(x, &sender, service, text);
 		goto end;

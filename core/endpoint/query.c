@@ -8,20 +8,23 @@
 #define SKEW 30
 #define ISSUERS_MOST 32
 
-const struct service *query_service(const struct exchange *x, const char *token)
+int query_service(const struct exchange *x, const char *token, const struct service **out)
 {
 	struct jws jws = { .token = NULL };
 	struct json claims = { .count = 0 };
-	const struct service *found = NULL;
 	const char *audience = NULL;
-	if (!jws_parse(token, strlen(token), &jws, NULL) && !jws_claims(&jws, &claims, NULL))
+	*out = NULL;
+	int code = jws_parse(token, strlen(token), &jws, NULL);
+	if (!code)
+		code = jws_claims(&jws, &claims, NULL);
+	if (!code)
 		audience = json_string(json_at(&claims, "/aud"));
-	for (size_t i = 0; audience && i < x->snapshot->conf->service_count && !found; i++)
+	for (size_t i = 0; audience && i < x->snapshot->conf->service_count && !*out; i++)
 		if (!strcmp(x->snapshot->services[i].conf->resource, audience))
-			found = &x->snapshot->services[i];
+			*out = &x->snapshot->services[i];
 	json_free(&claims);
 	jws_free(&jws);
-	return found;
+	return *out ? EMA_OK : code == EMA_OUT_OF_MEMORY ? code : EMA_ABSENT;
 }
 
 int query_token(struct exchange *x, const struct service *service, const char *text, struct access_token *out, struct failure *failure)

@@ -60,12 +60,14 @@ void endpoint_revoke(struct exchange *x)
 		goto end;
 	}
 	/* What is no token of ours, or none any more, needs no revoking (RFC 7009 2.2); the hint is nothing that we need. */
-	const struct service *service = query_service(x, text);
-	int code = service ? query_token(x, service, text, &token, &failure) : EMA_ABSENT;
+	const struct service *service;
+	int code = query_service(x, text, &service);
+	if (!code)
+		code = query_token(x, service, text, &token, &failure);
 	if (!code)
 		revoke(x, &sender, service, &token);
 	else if (code_row(code)->retry)
-		sender_refuse(x, KIND, &sender, code, failure.text);
+		sender_refuse(x, KIND, &sender, code, failure.code ? failure.text : "no memory");
 	else
 		answer_done(x, NULL);
 end:

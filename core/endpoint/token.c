@@ -14,6 +14,7 @@
 #define PROOFS_MOST 3
 #define STORE_MS 2000
 #define SKEW 30
+#define NAME_MOST (CLIENT_ID_MOST + 1024)
 
 /* What needs neither a client nor a key: RFC 6749 3.2, 5.2. */
 static int cheap(struct exchange *x, const struct sender *sender)
@@ -39,21 +40,28 @@ static int cheap(struct exchange *x, const struct sender *sender)
 	return code;
 }
 
-/* One client's redemptions for one subject; before anything was verified, so that a flood costs nothing (JAG-09). */
-static void subject_name(const struct exchange *x, const struct sender *sender, const char *assertion, char out[1024])
+/*
+ * One client's redemptions for one subject; before anything was verified, so that a flood costs nothing (JAG-09). What follows
+ * the client's id, the client chooses: with its length, no choice makes it another client's. -1: no memory.
+ */
+static int subject_name(const struct exchange *x, const struct sender *sender, const char *assertion, char out[NAME_MOST])
 {
 	struct jws jws = { .token = NULL };
 	struct json claims = { .count = 0 };
 	const char *issuer = NULL, *subject = NULL;
-	if (!jws_parse(assertion, strlen(assertion), &jws, NULL) && !jws_claims(&jws, &claims, NULL)) {
+	int code = jws_parse(assertion, strlen(assertion), &jws, NULL);
+	if (!code)
+		code = jws_claims(&jws, &claims, NULL);
+	if (!code) {
 		issuer = json_string(json_at(&claims, "/iss"));
 		subject = json_string(json_at(&claims, "/sub"));
 	}
 	/* A client that proves nothing could spend what another user of its id has. */
-	snprintf(out, 1024, "subject/%.200s/%.300s/%.300s/%.60s", sender->client.id, issuer ? issuer : "", subject ? subject : "",
-	         sender->client.public ? x->remote : "");
+	snprintf(out, NAME_MOST, "subject/%zu/%s/%.60s/%.300s/%.300s", strlen(sender->client.id), sender->client.id, sender->client.public ? x->remote : "",
+	         issuer ? issuer : "", subject ? subject : "");
 	json_free(&claims);
 	jws_free(&jws);
+	return code == EMA_OUT_OF_MEMORY ? -1 : 0;
 }
 
 static int check_proof(struct exchange *x, struct sender *sender, struct dpop_proof *proof, const struct dpop_proof **out)
@@ -141,7 +149,7 @@ void endpoint_token(struct exchange *x)
 	struct sender sender;
 	struct dpop_proof proof;
 	const struct dpop_proof *proven = NULL;
-	char name[1024];
+	char name[NAME_MOST];
 	if (sender_read(x, KIND, &sender) || cheap(x, &sender) || sender_authenticate(x, KIND, x->snapshot->clients, "/token", &sender))
 		goto end;
 	if (!client_may_redeem(&sender.client)) {
@@ -152,7 +160,10 @@ void endpoint_token(struct exchange *x)
 		sender_refuse(x, KIND, &sender, EMA_BAD_DETAILS, "the request has authorization_details, and no type of them is registered");
 		goto end;
 	}
-	subject_name(x, &sender, form_value(&sender.form, "assertion"), name);
+	if (subject_name(x, &sender, form_value(&sender.form, "assertion"), name)) {
+		sender_refuse(x, KIND, &sender, EMA_OUT_OF_MEMORY, "no memory");
+		goto end;
+	}
 	const struct conf_rates *rates = &x->snapshot->conf->rates;
 	int64_t wait = limits_take(x->context->limits, name, rates->subject, 1);
 	if (wait) {

@@ -236,16 +236,16 @@ static const char *jwk_check_use(const struct json *json, const struct json_node
 	return found ? NULL : "key_ops does not allow it";
 }
 
-/* A copy of the member in *out, NULL if it is absent. 0: it is no string, empty or over most. */
+/* A copy of the member in *out, NULL if it is absent. EMA_BAD_JSON: it is no string, empty or over most. */
 static int jwk_copy(const struct json *json, const struct json_node *node, const char *name, size_t most, char **out)
 {
 	const struct json_node *member = json_member(json, node, name);
 	if (!member)
-		return 1;
+		return EMA_OK;
 	if (!json_string(member) || !member->length || member->length > most)
-		return 0;
+		return EMA_BAD_JSON;
 	*out = strdup(member->text);
-	return *out != NULL;
+	return *out ? EMA_OK : EMA_OUT_OF_MEMORY;
 }
 
 static int jwk_read(const struct json *json, const struct json_node *node, int private, struct jwk **out, struct failure *failure)
@@ -282,9 +282,12 @@ static int jwk_read(const struct json *json, const struct json_node *node, int p
 	int code = key_make(pkey, own, private, &key, failure);
 	if (code)
 		return code;
-	if (!jwk_copy(json, node, "kid", JWS_KID_MOST, &key->kid) || !jwk_copy(json, node, "issuer", JWK_ISSUER_MOST, &key->issuer)) {
+	code = jwk_copy(json, node, "kid", JWS_KID_MOST, &key->kid);
+	if (!code)
+		code = jwk_copy(json, node, "issuer", JWK_ISSUER_MOST, &key->issuer);
+	if (code) {
 		jwk_free(key);
-		return jwk_bad(failure, "its kid or issuer is no string, empty or too long");
+		return code == EMA_OUT_OF_MEMORY ? failure_set(failure, code, "no memory") : jwk_bad(failure, "its kid or issuer is no string, empty or too long");
 	}
 	*out = key;
 	return EMA_OK;

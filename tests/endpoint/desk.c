@@ -146,11 +146,9 @@ void desk_request(struct desk *desk, const char *method, const char *url, const 
 	ema_request_free(request);
 }
 
-void desk_form(struct desk *desk, const char *url, const char *authorization, ...)
+static ema_request *form(struct desk *desk, const char *url, const char *authorization, va_list pairs)
 {
 	struct buffer body = BUFFER_INIT(128 * 1024);
-	va_list pairs;
-	va_start(pairs, authorization);
 	for (const char *name; (name = va_arg(pairs, const char *));) {
 		const char *value = va_arg(pairs, const char *);
 		if (!value)
@@ -161,13 +159,31 @@ void desk_form(struct desk *desk, const char *url, const char *authorization, ..
 		buffer_char(&body, '=');
 		buffer_percent(&body, value, strlen(value));
 	}
-	va_end(pairs);
-	char *header = NULL;
+	ema_request *request = begin(desk, "POST", url, body.data ? body.data : "");
+	assert_int_equal(ema_request_header(request, "Content-Type", "application/x-www-form-urlencoded"), EMA_OK);
 	if (authorization)
-		assert_true(asprintf(&header, "Authorization: %s", authorization) > 0);
-	desk_request(desk, "POST", url, body.data ? body.data : "", "Content-Type: application/x-www-form-urlencoded", header, NULL);
-	free(header);
+		assert_int_equal(ema_request_header(request, "Authorization", authorization), EMA_OK);
 	buffer_free(&body);
+	return request;
+}
+
+ema_request *desk_prepare(struct desk *desk, const char *url, const char *authorization, ...)
+{
+	va_list pairs;
+	va_start(pairs, authorization);
+	ema_request *request = form(desk, url, authorization, pairs);
+	va_end(pairs);
+	return request;
+}
+
+void desk_form(struct desk *desk, const char *url, const char *authorization, ...)
+{
+	va_list pairs;
+	va_start(pairs, authorization);
+	ema_request *request = form(desk, url, authorization, pairs);
+	va_end(pairs);
+	answer(desk, request);
+	ema_request_free(request);
 }
 
 char *desk_assertion(struct desk *desk, const char *changes)

@@ -150,6 +150,9 @@ static void bad_assertions(void **state)
 		{ "{\"authorization_details\":[{\"type\":\"x\"}]}", NULL, NULL, "invalid_grant", "unsupported_details" }, /* JAG-75 */
 		{ "{\"cnf\":{\"jkt\":\"0123456789012345678901234567890123456789010\"}}", NULL, NULL, "invalid_grant", "proof_missing" }, /* JAG-95 */
 		{ "{\"cnf\":{\"jku\":\"x\"}}", NULL, NULL, "invalid_grant", "bound_token" },                             /* JAG-98 */
+		{ "{\"session_expiry\":1}", NULL, NULL, "invalid_grant", "expired" },                               /* JAG-109 */
+		{ "{\"session_expiry\":-9223372036854775807}", NULL, NULL, "invalid_grant", "bad_claim" },
+		{ "{\"session_expiry\":\"soon\"}", NULL, NULL, "invalid_grant", "bad_claim" },
 		{ "{\"sub_profile\":\"workload\"}", NULL, NULL, "invalid_grant", "not_a_person" },                    /* JAG-133 */
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -1,0 +1,168 @@
+/*
+ * No memory, at each place where an endpoint asks for it: an error of ours, never a token, and nothing broken behind it.
+ */
+#define _GNU_SOURCE
+#include "desk.h"
+
+#include <stdio.h>
+
+#include "buffer.h"
+#include "clock.h"
+#include "dpop.h"
+#include "jws.h"
+
+#include "../context/torture.h"
+
+#define SERVES (EMA_SERVE_TOKEN | EMA_SERVE_METADATA | EMA_SERVE_INTROSPECTION)
+#define GATEWAY "Basic Z2F0ZXdheTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"
+
+/* All that a redemption may pass by. */
+static const char extra[] =
+	"rates = { address = 0; subject = 0; };\n"
+	"directories = ( { id = \"people\"; plugin = \"file\"; path = \"people.conf\"; } ); guards = ( { id = \"open\"; plugin = \"fault\"; } );\n"
+	"PROVIDER: groups_claim = \"groups\"; authority = [\"acme.example\"];";
+static const char service[] =
+	"directory = ( { id = \"people\"; for = [\"idp\"]; required = true; } ); guards = [\"open\"];\n"
+	"former_issuers = ( { issuer = \"https://old.example\"; until = \"2099-01-01\"; } );";
+static const char people[] =
+	"people = ( { id = \"ada\"; subjects = [\"idp/-/ada\"]; email = \"ada@acme.example\"; groups = [\"eng\", \"ops\"]; } );\n";
+
+static int asks; /* numbers the proofs */
+
+static void open_tortured(struct desk *desk)
+{
+	desk_open(desk, NULL, NULL);
+	world_file(&desk->world, "people.conf", people);
+	assert_int_equal(desk_load(desk, extra, service), EMA_OK);
+}
+
+/* A proof of the client's key with a nonce of ours. */
+static char *proof(struct desk *desk)
+{
+	struct buffer more = BUFFER_INIT(8192), payload = BUFFER_INIT(8192);
+	char *key = jwk_print(desk->client, 0), *out = NULL, nonce[DPOP_NONCE];
+	int64_t now = clock_wall(&clock_system) / 1000;
+	assert_int_equal(dpop_nonce(desk->world.context->nonces, now, nonce, NULL), EMA_OK);
+	buffer_printf(&more, ",\"jwk\":%s", key);
+	buffer_printf(&payload, "{\"jti\":\"p%d\",\"htm\":\"POST\",\"htu\":\"" OURS "/token\",\"iat\":%lld,\"nonce\":\"%s\"}", ++asks, (long long)now, nonce);
+	assert_int_equal(jws_sign(desk->client, JOSE_ES256, "dpop+jwt", more.data, payload.data, payload.length, &out, NULL), EMA_OK);
+	buffer_free(&more);
+	buffer_free(&payload);
+	free(key);
+	return out;
+}
+
+static ema_request *redemption(struct desk *desk, const char *jag)
+{
+	char *client = desk_assertion(desk, ""), *proven = proof(desk);
+	ema_request *request = desk_prepare(desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION,
+	                                    "client_assertion", client, "scope", "read", "resource", "https://mcp.example/svc", NULL);
+	assert_int_equal(ema_request_header(request, "DPoP", proven), EMA_OK);
+	free(client);
+	free(proven);
+	return request;
+}
+
+/* The status of the answer; 0: there was none, and emad says 503. Whether it has a token. */
+static int ask(struct desk *desk, ema_request *request, long n, int all, int *failed, char **token)
+{
+	ema_response *response = NULL;
+	size_t length;
+	arm(n, all);
+	int code = ema_http(desk->world.context, request, SERVES, &response);
+	*failed = disarm();
+	ema_request_free(request);
+	*token = NULL;
+	if (!response) {
+		assert_int_equal(code, EMA_OUT_OF_MEMORY);
+		assert_true(*failed);
+		return 0;
+	}
+	int status = ema_response_status(response);
+	const char *body = ema_response_body(response, &length);
+	struct json json = { .count = 0 };
+	if (length)
+		assert_int_equal(json_parse(body, length, &json_limits_document, &json, NULL), EMA_OK);
+	const char *text = length ? json_string(json_at(&json, "/access_token")) : NULL;
+	if (text)
+		assert_non_null(*token = strdup(text));
+	assert_true(status == 200 || !text);
+	json_free(&json);
+	ema_response_free(response);
+	return status;
+}
+
+/* JAG-55, JAG-56, JAG-107 */
+static void redeeming(void **state)
+{
+	(void)state;
+	struct desk desk;
+	open_tortured(&desk);
+	for (int all = 0; all < 2; all++)
+		for (long n = 1, going = 1; going; n++) {
+			int failed, ignored;
+			char *jag = world_token(&desk.world, "{\"email\":\"ada@acme.example\",\"groups\":[\"own\"],\"act\":{\"sub\":\"bot\"}}"), *token = NULL, *again = NULL;
+			int status = ask(&desk, redemption(&desk, jag), n, all, &failed, &token);
+			going = failed;
+			if (failed && status && status != 503 && status != 500)
+				fail_msg("without allocation %ld (%d): %d %s", n, all, status, desk_audited(&desk, "/code"));
+			if (!failed && status != 200)
+				fail_msg("with all of them: %d", status);
+			/* Used up or not, but never twice. */
+			int second = ask(&desk, redemption(&desk, jag), 0, 0, &ignored, &again);
+			assert_true(second == 400 || (second == 200 && !token));
+			free(again);
+			assert_int_equal(ask(&desk, redemption(&desk, jag), 0, 0, &ignored, &again), 400);
+			free(again);
+			free(token);
+			free(jag);
+		}
+	desk_close(&desk);
+}
+
+static int introspected(struct desk *desk, const char *token)
+{
+	desk_form(desk, "/introspect", GATEWAY, "token", token, NULL);
+	assert_int_equal(desk->status, 200);
+	return json_is(json_at(&desk->json, "/active"), JSON_TRUE);
+}
+
+/* REV-06, REV-11: neither yes nor no; and what a client was told is revoked, is. */
+static void asking_and_revoking(void **state)
+{
+	(void)state;
+	struct desk desk;
+	open_tortured(&desk);
+	for (int all = 0; all < 2; all++)
+		for (long n = 1, going = 1; going; n++) {
+			int failed, ignored;
+			char *jag = world_token(&desk.world, "{\"email\":\"ada@acme.example\"}"), *token = NULL, *none;
+			assert_int_equal(ask(&desk, redemption(&desk, jag), 0, 0, &ignored, &token), 200);
+			int status = ask(&desk, desk_prepare(&desk, "/introspect", GATEWAY, "token", token, NULL), n, all, &failed, &none);
+			going = failed;
+			if (failed && status && status != 503 && status != 500)
+				fail_msg("introspected without allocation %ld (%d): %d", n, all, status);
+			char *client = desk_assertion(&desk, "");
+			status = ask(&desk, desk_prepare(&desk, "/revoke", NULL, "token", token, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL),
+			             n, all, &failed, &none);
+			free(client);
+			going |= failed;
+			if (status == 200)
+				assert_false(introspected(&desk, token));
+			else if (status && status != 503 && status != 500)
+				fail_msg("revoked without allocation %ld (%d): %d", n, all, status);
+			assert_true(failed || status == 200);
+			free(token);
+			free(jag);
+		}
+	desk_close(&desk);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(redeeming),
+		cmocka_unit_test(asking_and_revoking),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
