@@ -319,10 +319,17 @@ static int raise_mark(struct ema_instance *self, const char *key, size_t key_len
 	return slow(self);
 }
 
+/* Codes that say something of one entry are not for a list of them. */
+static int slow_list(struct ema_instance *self)
+{
+	int code = slow(self);
+	return code == EMA_EXISTS || code == EMA_ABSENT || code == EMA_STORE_FULL ? EMA_OK : code;
+}
+
 static int list(struct ema_instance *self, const char *prefix, size_t prefix_length, ema_feed *feed, int64_t milliseconds)
 {
 	(void)prefix; (void)prefix_length; (void)feed; (void)milliseconds;
-	return slow(self);
+	return slow_list(self);
 }
 
 static int changes(struct ema_instance *self, ema_feed *feed, int64_t milliseconds)
@@ -331,7 +338,7 @@ static int changes(struct ema_instance *self, ema_feed *feed, int64_t millisecon
 	(void)feed;
 	if (milliseconds > 0)
 		nanosleep(&t, NULL);
-	return slow(self);
+	return slow_list(self);
 }
 
 static int record(struct ema_instance *self, const ema_event *event)

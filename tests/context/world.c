@@ -135,6 +135,23 @@ int world_decide(struct world *world, const char *service, char *token, ema_deci
 	return code;
 }
 
+int world_decide_known(struct world *world, const char *service, int expected, ema_decision **out)
+{
+	int code = EMA_STORE_UNAVAILABLE;
+	/* What is revoked is read from a store by a thread, which the first decision does not wait for. */
+	for (int i = 0; i < 600; i++) {
+		if (out)
+			*out = NULL;
+		code = world_decide(world, service, world_token(world, "{}"), out);
+		if (code != EMA_STORE_UNAVAILABLE || expected == EMA_STORE_UNAVAILABLE)
+			break;
+		if (out)
+			ema_decision_free(*out);
+		usleep(50000);
+	}
+	return code;
+}
+
 char *world_read(const struct world *world, const char *name)
 {
 	char path[128];

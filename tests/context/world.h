@@ -33,6 +33,8 @@ char *world_token(struct world *world, const char *changes);
 char *world_sign(struct world *world, const struct jwk *key, const char *type, const char *changes);
 /* Decides the token for client "app"; frees the token. */
 int world_decide(struct world *world, const char *service, char *token, ema_decision **out);
+/* With a usual token, again and again until the store has been read; expected ends it too. The last decision is out. */
+int world_decide_known(struct world *world, const char *service, int expected, ema_decision **out);
 /* The whole of a file of the folder; "" if it is not there. free() it. */
 char *world_read(const struct world *world, const char *name);
 
