@@ -1,7 +1,10 @@
+#define _GNU_SOURCE /* usleep */
 #include "desk.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
+#include "clock.h"
 #include "jws.h"
 
 /* The claims of the access token in the last answer. */
@@ -395,6 +398,31 @@ static void binding_required(void **state)
 	desk_close(&desk);
 }
 
+/* JAG-58: used, the server starts again at once, and used again. */
+static void a_restart_between_two_uses(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	char claims[96];
+	snprintf(claims, sizeof claims, "{\"iat\":%lld}", (long long)desk.world.now - 10);
+	char *jag = world_token(&desk.world, claims);
+	while (clock_wall(&clock_system) / 1000 < desk.world.now - 9)
+		usleep(20000); /* the first use is in a second before the second start */
+	desk_redeem(&desk, strdup(jag), NULL, NULL);
+	ema_free(desk.world.context);
+	desk.world.context = ema_new();
+	assert_non_null(desk.world.context);
+	assert_int_equal(ema_set_plugin_path(desk.world.context, BUILDDIR "/plugins/.libs"), EMA_OK);
+	ema_set_server(desk.world.context);
+	assert_int_equal(desk_load(&desk, NULL, NULL), EMA_OK);
+	desk_redeem(&desk, jag, NULL, NULL);
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
+	assert_string_equal(desk_audited(&desk, "/code"), "before_start");
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,6 +435,7 @@ int main(void)
 		cmocka_unit_test(rates),
 		cmocka_unit_test(proxies),
 		cmocka_unit_test(binding_required),
+		cmocka_unit_test(a_restart_between_two_uses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
