@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "audit.h"
 #include "clock.h"
 #include "jws.h"
 
@@ -423,6 +424,31 @@ static void a_restart_between_two_uses(void **state)
 	desk_close(&desk);
 }
 
+/* JAG-22: whoever says that it is a client which proves nothing is a stranger, whose records leave room for others. */
+static void a_public_client_is_a_stranger(void **state)
+{
+	(void)state;
+	static const char conf[] =
+		"issuer = \"" OURS "\"; spool_size = \"1MiB\"; rates = { address = 0; subject = 0; };\n"
+		"providers = ( { id = \"idp\"; plugin = \"oidc\"; issuer = \"" ISSUER "\"; jwks = \"%JWKS%\"; accepts = [\"id_jag\"]; public_clients = true; } );\n"
+		"audit = ( { id = \"slow\"; plugin = \"fault\"; delay = \"2s\"; } );\n"
+		"clients = ( { id = \"anybody\"; auth = \"none\"; dpop = \"required\"; } );\n"
+		"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"]; } );\n";
+	struct desk desk = { .remote = "192.0.2.7" };
+	struct audit_state audit = { 0 };
+	world_open(&desk.world);
+	ema_set_server(desk.world.context);
+	if (world_load(&desk.world, conf))
+		fail_msg("%s", ema_error(desk.world.context));
+	for (int i = 0; i < 1500; i++) {
+		desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", "x", "client_id", "anybody", NULL);
+		assert_int_equal(desk.status, 400);
+		audit_state(desk.world.context->audit, &audit);
+		assert_true(audit.spool_used <= audit.spool_room / 2);
+	}
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +461,7 @@ int main(void)
 		cmocka_unit_test(rates),
 		cmocka_unit_test(proxies),
 		cmocka_unit_test(binding_required),
+		cmocka_unit_test(a_public_client_is_a_stranger),
 		cmocka_unit_test(a_restart_between_two_uses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
