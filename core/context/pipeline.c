@@ -53,13 +53,13 @@ static int read_token(struct pipeline *p)
 	return EMA_OK;
 }
 
-/* What was issued before the store began to remember may have been used then. */
-static int check_memory(struct pipeline *p, int64_t issued, int64_t skew)
+/* What was issued before the store began to remember may have been used then. A skew here would let it be used again. */
+static int check_memory(struct pipeline *p, int64_t issued)
 {
 	int64_t since = INT64_MIN;
 	if (store_since(p->context->store, &since))
 		return failure_set(&p->failure, EMA_STORE_UNAVAILABLE, "the store was not reached yet");
-	if (since == INT64_MIN || issued >= since / 1000 - skew)
+	if (since == INT64_MIN || issued >= since / 1000)
 		return EMA_OK;
 	return failure_set(&p->failure, EMA_BEFORE_START, "the assertion was issued %lld s before the store began to remember (with the process, if it is in "
 	                   "memory; with its file or master, if not), and may have been used then", (long long)(since / 1000 - issued));
@@ -72,7 +72,7 @@ static int take_replay(struct pipeline *p)
 	const struct conf_provider *conf = p->winner->provider->conf;
 	if (p->kind != EMA_ID_JAG || p->flags & DECIDE_DRY)
 		return EMA_OK;
-	int code = check_memory(p, found->issued, conf->skew);
+	int code = check_memory(p, found->issued);
 	if (code) {
 		step(p, "replay", code, p->failure.text);
 		return code;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "client.h"
+
 #define FIELDS_MOST 48
 
 struct fields {
@@ -119,8 +121,10 @@ int record_decision(struct pipeline *p, int code)
 		.reserved = p->reserved,
 	};
 	p->reserved = 0;
-	/* Whoever brings a token that an issuer of ours signed, or was authenticated as a client, is no stranger. */
-	return audit_append(p->context->audit, &event, verified || ours || p->purpose == PURPOSE_REDEEM, p->deadline, NULL);
+	/* Whoever brings a token that an issuer of ours signed, or was authenticated as a client, is no stranger; a client that proves
+	   nothing may be anybody. */
+	int known = verified || ours || (p->redemption && !p->redemption->client->public);
+	return audit_append(p->context->audit, &event, known, p->deadline, NULL);
 }
 
 int context_answer(struct ema_context *context, const struct answer_facts *facts, int code, const char *text, struct ema_decision **out)

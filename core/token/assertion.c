@@ -129,7 +129,7 @@ static int assertion_times(struct attempt *attempt, const struct json *claims, i
 		return refused(attempt, code, &why);
 	if (times.expires - request->now > ASSERTION_LIFE_MOST + request->skew)
 		return REFUSED(attempt, "client assertion: exp is over %d s ahead", ASSERTION_LIFE_MOST);
-	if (request->forgets_before && times.issued < request->forgets_before - request->skew)
+	if (request->forgets_before && times.issued < request->forgets_before)
 		return REFUSED(attempt, "client assertion: issued before this process began, whose store in memory cannot know whether it was used");
 	*expires = times.expires;
 	return EMA_OK;

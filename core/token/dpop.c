@@ -241,7 +241,7 @@ static int proof_times(struct dpop_checking *c)
 	int code = jwt_check_times(&times, &why);
 	if (code)
 		return failure_set(c->failure, code == EMA_CLOCK_WRONG ? code : EMA_BAD_PROOF, "DPoP proof: %.400s", why.text);
-	if (request->forgets_before && times.issued < request->forgets_before - request->skew)
+	if (request->forgets_before && times.issued < request->forgets_before)
 		return WRONG(c, "DPoP proof: made before this process began, whose store in memory cannot know whether it was used");
 	c->issued = times.issued;
 	return EMA_OK;

@@ -225,14 +225,16 @@ static void every_decision_is_written_down(void **state)
 static void what_came_before_the_start_is_refused(void **state)
 {
 	struct world world;
-	char before[64], within[64];
+	char before[64], just[64];
 	(void)state;
 	world_open(&world);
 	snprintf(before, sizeof before, "{\"iat\":%lld,\"exp\":%lld}", (long long)world.now - 60, (long long)world.now + 200);
-	snprintf(within, sizeof within, "{\"iat\":%lld,\"exp\":%lld}", (long long)world.now - 20, (long long)world.now + 200);
+	/* Nor within the skew, or a restart between two uses would let both pass. */
+	snprintf(just, sizeof just, "{\"iat\":%lld,\"exp\":%lld}", (long long)world.now - 20, (long long)world.now + 200);
 	assert_int_equal(world_load(&world, world_plain), EMA_OK);
 	decides(&world, before, EMA_BEFORE_START, "before the store began to remember");
-	decides(&world, within, EMA_OK, "granted");
+	decides(&world, just, EMA_BEFORE_START, "before the store began to remember");
+	decides(&world, "{}", EMA_OK, "granted");
 	world_close(&world);
 }
 
@@ -254,6 +256,7 @@ static void what_was_revoked_is_refused(void **state)
 		char later[64];
 		world_open(&world);
 		assert_int_equal(world_load(&world, world_plain), EMA_OK);
+		world.now = clock_wall(&clock_system) / 1000;
 		struct marks *marks = world.context->marks;
 		/* Behind by less than the skew, ahead by less than it. */
 		assert_int_equal(marks_revoke(marks, &others[i], 0, 0, 1000, &failure), EMA_OK);

@@ -1,7 +1,11 @@
+#define _GNU_SOURCE /* usleep */
 #include "desk.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
+#include "audit.h"
+#include "clock.h"
 #include "jws.h"
 
 /* The claims of the access token in the last answer. */
@@ -395,6 +399,56 @@ static void binding_required(void **state)
 	desk_close(&desk);
 }
 
+/* JAG-58: used, the server starts again at once, and used again. */
+static void a_restart_between_two_uses(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	char claims[96];
+	snprintf(claims, sizeof claims, "{\"iat\":%lld}", (long long)desk.world.now - 10);
+	char *jag = world_token(&desk.world, claims);
+	while (clock_wall(&clock_system) / 1000 < desk.world.now - 9)
+		usleep(20000); /* the first use is in a second before the second start */
+	desk_redeem(&desk, strdup(jag), NULL, NULL);
+	ema_free(desk.world.context);
+	desk.world.context = ema_new();
+	assert_non_null(desk.world.context);
+	assert_int_equal(ema_set_plugin_path(desk.world.context, BUILDDIR "/plugins/.libs"), EMA_OK);
+	ema_set_server(desk.world.context);
+	assert_int_equal(desk_load(&desk, NULL, NULL), EMA_OK);
+	desk_redeem(&desk, jag, NULL, NULL);
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
+	assert_string_equal(desk_audited(&desk, "/code"), "before_start");
+	desk_close(&desk);
+}
+
+/* JAG-22: whoever says that it is a client which proves nothing is a stranger, whose records leave room for others. */
+static void a_public_client_is_a_stranger(void **state)
+{
+	(void)state;
+	static const char conf[] =
+		"issuer = \"" OURS "\"; spool_size = \"1MiB\"; rates = { address = 0; subject = 0; };\n"
+		"providers = ( { id = \"idp\"; plugin = \"oidc\"; issuer = \"" ISSUER "\"; jwks = \"%JWKS%\"; accepts = [\"id_jag\"]; public_clients = true; } );\n"
+		"audit = ( { id = \"slow\"; plugin = \"fault\"; delay = \"2s\"; } );\n"
+		"clients = ( { id = \"anybody\"; auth = \"none\"; dpop = \"required\"; } );\n"
+		"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"]; } );\n";
+	struct desk desk = { .remote = "192.0.2.7" };
+	struct audit_state audit = { 0 };
+	world_open(&desk.world);
+	ema_set_server(desk.world.context);
+	if (world_load(&desk.world, conf))
+		fail_msg("%s", ema_error(desk.world.context));
+	for (int i = 0; i < 1500; i++) {
+		desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", "x", "client_id", "anybody", NULL);
+		assert_int_equal(desk.status, 400);
+		audit_state(desk.world.context->audit, &audit);
+		assert_true(audit.spool_used <= audit.spool_room / 2);
+	}
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,6 +461,8 @@ int main(void)
 		cmocka_unit_test(rates),
 		cmocka_unit_test(proxies),
 		cmocka_unit_test(binding_required),
+		cmocka_unit_test(a_public_client_is_a_stranger),
+		cmocka_unit_test(a_restart_between_two_uses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -245,7 +245,7 @@ static void proofs_of_before(void **state)
 	struct rig *rig = *state;
 	char payload[1024];
 	struct dpop_proof proof;
-	payload_of(payload, "b", "POST", ENDPOINT, NOW - 40, "");
+	payload_of(payload, "b", "POST", ENDPOINT, NOW - 10, "");
 	char *text = proof_of(rig->key, JOSE_ES256, NULL, NULL, payload);
 	struct dpop_request request = { .proofs = (const char *const *)&text, .proof_count = 1, .method = "POST", .url = ENDPOINT, .store = rig->store,
 	                                .now = NOW, .skew = 30, .forgets_before = NOW, .store_ms = 1000 };
