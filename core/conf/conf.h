@@ -301,6 +301,7 @@ struct conf {
 	size_t nodes;                    /* how many nodes the tree has */
 	char digest[65];                 /* SHA-256 over all files, hex */
 	const char *issuer, *state_dir, *owner;
+	const char *authorization_endpoint; /* that the metadata name; none is ours */
 	int insecure_http;               /* issuers and resources of ours may be http, on loopback */
 	struct conf_fetch fetch;
 	struct conf_rates rates;

@@ -377,6 +377,7 @@ SECTION(limits, "limits", 0);
 
 static const struct conf_key top_keys[] = {
 	{ "issuer", KEY_STRING, FORM_ISSUER, 0, AT(conf, issuer), 0, 0, NULL, NULL, NULL, "this authorization server; may be left out where each service has its own" },
+	{ "authorization_endpoint", KEY_STRING, FORM_RESOURCE, 0, AT(conf, authorization_endpoint), 0, 0, NULL, NULL, NULL, "an authorization endpoint for the metadata, as some clients take none without it" },
 	{ "state_dir", KEY_STRING, FORM_PATH, 0, AT(conf, state_dir), 0, 0, NULL, NULL, NULL, "keys, cache and spool; default: none, all is in memory" },
 	{ "owner", KEY_STRING, FORM_ANY, 0, AT(conf, owner), 0, 0, NULL, NULL, NULL, "user besides root that may own files which the configuration names; default: none" },
 	{ "insecure_http", KEY_BOOL, FORM_ANY, 0, AT(conf, insecure_http), 0, 0, "false", NULL, NULL, "issuers and resources of ours may be plain http, on loopback alone" },

@@ -86,7 +86,8 @@ static size_t list_methods(unsigned set, const char *list[8])
 void endpoint_server_metadata(struct exchange *x)
 {
 	static const char *const grants[] = { "urn:ietf:params:oauth:grant-type:jwt-bearer" }, *const profiles[] = { "urn:ietf:params:oauth:grant-profile:id-jag" };
-	static const char *const challenges[] = { "S256" };
+	static const char *const challenges[] = { "S256" }, *const responses[] = { "code" };
+	const char *interactive = x->snapshot->conf->authorization_endpoint;
 	struct buffer *body = &x->response->body;
 	const char *list[8];
 	if (!is_public(x))
@@ -100,8 +101,11 @@ void endpoint_server_metadata(struct exchange *x)
 	put_url(x, "revocation_endpoint", "/revoke");
 	put_list(body, "grant_types_supported", grants, 1);
 	put_list(body, "authorization_grant_profiles_supported", profiles, 1);
-	/* There is no authorization endpoint: no interactive way leads round the identity provider (MCP-75). */
-	put_list(body, "response_types_supported", NULL, 0);
+	/* None of ours: no interactive way leads round the identity provider (MCP-75). RFC 8414 2 lets a server without one leave it out,
+	   but there are clients that then read no further, so an operator may name one. */
+	if (interactive)
+		put_text(body, "authorization_endpoint", interactive);
+	put_list(body, "response_types_supported", responses, interactive ? 1 : 0);
 	put_list(body, "code_challenge_methods_supported", challenges, 1);
 	put_list(body, "token_endpoint_auth_methods_supported", list, count);
 	put_list(body, "revocation_endpoint_auth_methods_supported", list, count);

@@ -49,10 +49,17 @@ static int only_ours(const struct cache *cache, const struct stat *st)
 	return (st->st_uid == geteuid() || st->st_uid == 0 || st->st_uid == cache->owner) && !(st->st_mode & (S_IWGRP | S_IWOTH));
 }
 
-static int open_folder(const struct cache *cache)
+/* With make, a folder that is not there yet is made; without, there is nothing to read and nothing to complain of. */
+static int open_folder(const struct cache *cache, int make)
 {
 	struct stat st;
 	int fd = open(cache->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		if (!make)
+			return -1;
+		if (!mkdir(cache->folder, 0755) || errno == EEXIST)
+			fd = open(cache->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
 	if (fd < 0) {
 		log_printf(&cache->log, LOG_LEVEL_WARNING, "key cache %s: %s", cache->folder, strerror(errno));
 		return -1;
@@ -165,7 +172,7 @@ int cache_load(const struct cache *cache, const char *source, struct cache_entry
 	const char *why = NULL;
 	size_t length = 0;
 	int found = 0, fd;
-	if (file_name(source, name) || (fd = open_folder(cache)) < 0)
+	if (file_name(source, name) || (fd = open_folder(cache, 0)) < 0)
 		return 0;
 	text = read_file(cache, fd, name, &length, &why);
 	if (text && parse(text, length, source, out))
@@ -214,7 +221,7 @@ int cache_store(const struct cache *cache, const char *source, const struct cach
 	struct buffer rest = BUFFER_INIT(FILE_MOST), head = BUFFER_INIT(128);
 	char name[NAME_MOST], temporary[NAME_MOST + 32], hex[DIGEST + 1];
 	int fd = -1, code = EMA_OK;
-	int at = open_folder(cache);
+	int at = open_folder(cache, 1);
 	if (at < 0)
 		return failure_set(failure, EMA_UNAVAILABLE, "key cache %.300s cannot be used", cache->folder);
 	buffer_text(&rest, "{\"source\":");

@@ -53,6 +53,33 @@ static void server_metadata(void **state)
 	desk_close(&desk);
 }
 
+/* MCP-75: an authorization endpoint is named for clients that want one; the token endpoint takes no code all the same. */
+static void authorization_endpoint(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	desk_request(&desk, "GET", "/.well-known/oauth-authorization-server", NULL, NULL);
+	assert_null(json_at(&desk.json, "/authorization_endpoint"));
+	assert_non_null(json_at(&desk.json, "/response_types_supported"));
+	assert_null(json_at(&desk.json, "/response_types_supported/0"));
+	assert_int_equal(desk_load(&desk, "authorization_endpoint = \"https://login.example/authorize?x=y\";", NULL), EMA_OK);
+	desk_request(&desk, "GET", "/.well-known/oauth-authorization-server", NULL, NULL);
+	assert_string_equal(desk_text(&desk, "/authorization_endpoint"), "https://login.example/authorize?x=y");
+	assert_string_equal(desk_text(&desk, "/response_types_supported/0"), "code");
+	assert_string_equal(desk_text(&desk, "/grant_types_supported/0"), JWT_BEARER);
+	assert_null(json_at(&desk.json, "/grant_types_supported/1"));
+	desk_form(&desk, "/token", NULL, "grant_type", "authorization_code", "code", "x", NULL);
+	assert_string_equal(desk_text(&desk, "/error"), "unsupported_grant_type");
+	static const char *const bad[] = { "http://login.example/authorize", "https://login.example/#x", "/authorize", "" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char extra[128];
+		snprintf(extra, sizeof extra, "authorization_endpoint = \"%s\";", bad[i]);
+		assert_int_not_equal(desk_load(&desk, extra, NULL), EMA_OK);
+	}
+	desk_close(&desk);
+}
+
 /* MCP-01, MCP-02, MCP-03, MCP-04, MCP-05, MCP-06, MCP-07, MCP-08: from the resource to its one authorization server. */
 static void resource_metadata(void **state)
 {
@@ -302,6 +329,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(server_metadata),
+		cmocka_unit_test(authorization_endpoint),
 		cmocka_unit_test(resource_metadata),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(introspection_and_revocation),

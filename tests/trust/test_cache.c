@@ -100,6 +100,36 @@ static void a_file_knows_whose_it_is(void **state)
 	assert_int_equal(load(&cache, "b", keys), 0);
 }
 
+static void note(void *data, int level, const char *text)
+{
+	(void)level;
+	snprintf(data, 64, "%s", text);
+}
+
+/* The first keys make the folder; a look into one that is not there yet makes nothing, and is nothing to warn of. */
+static void the_folder_is_made(void **state)
+{
+	char path[64], keys[64], warned[64] = "";
+	struct cache cache = { .folder = path, .log = { note, warned } };
+	struct stat st;
+	(void)state;
+	assert_true(snprintf(path, sizeof path, "%.40s/cache", folder) < (int)sizeof path);
+	assert_int_equal(load(&cache, "a", keys), 0);
+	assert_int_equal(stat(path, &st), -1);
+	store(&cache, "a", 2000, "a");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777 & ~0755, 0);
+	assert_int_equal(load(&cache, "a", keys), 1);
+	assert_string_equal(warned, "");
+	char outer[64], file[512];
+	memcpy(outer, folder, sizeof outer);
+	memcpy(folder, path, sizeof folder);
+	while (files(file) && !unlink(file))
+		;
+	memcpy(folder, outer, sizeof outer);
+	assert_int_equal(rmdir(path), 0);
+}
+
 /* JWT-50: a file of another user is not believed, unless that user publishes the cache. */
 static void the_owner_matters(void **state)
 {
@@ -148,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(older_never_replaces_newer),
 		TEST(a_file_knows_whose_it_is),
+		TEST(the_folder_is_made),
 		TEST(the_owner_matters),
 		TEST(no_damage_goes_unseen),
 	};
