@@ -31,23 +31,28 @@ static int read_own(struct pipeline *p)
 		                      .now = p->now, .skew = SKEW };
 	if (!p->context->keyring)
 		return failure_set(&p->failure, EMA_KEYS_UNAVAILABLE, "this context has no keys for tokens of ours");
-	return access_read(p->context->keyring, p->request->credential, p->request->length, &rules, &p->own, &p->failure);
+	return access_read(p->context->keyring, p->credential, p->credential_length, &rules, &p->own, &p->failure);
 }
 
 int pipeline_own(struct pipeline *p)
 {
-	struct access_claims *claims = &p->own.claims;
-	struct ema_decision *d = p->decision;
 	p->kind = EMA_ACCESS_TOKEN;
-	if (!p->request->credential)
+	if (!p->credential)
 		return failure_set(&p->failure, EMA_NO_TOKEN, "the request has no token");
 	int code = pipeline_audiences(p);
 	if (!code)
 		code = read_own(p);
 	if (code) {
-		decision_step(d, &(struct decision_step){ .stage = "token", .code = code, .text = p->failure.text });
+		decision_step(p->decision, &(struct decision_step){ .stage = "token", .code = code, .text = p->failure.text });
 		return code;
 	}
+	return pipeline_adopt(p);
+}
+
+int pipeline_adopt(struct pipeline *p)
+{
+	const struct access_claims *claims = &p->own.claims;
+	struct ema_decision *d = p->decision;
 	p->issuer = claims->issuer;
 	size_t number = snapshot_provider(p->snapshot, claims->provider);
 	struct candidate *candidate = calloc(1, sizeof *candidate);
@@ -73,7 +78,7 @@ int pipeline_own(struct pipeline *p)
 	d->issued = claims->issued;
 	d->bound_key = decision_copy(d, claims->jkt);
 	d->bound_certificate = decision_copy(d, claims->x5t);
-	code = take_names(claims->groups, claims->group_count, &p->principal.groups, &p->principal.group_count);
+	int code = take_names(claims->groups, claims->group_count, &p->principal.groups, &p->principal.group_count);
 	if (!code)
 		code = take_names(claims->roles, claims->role_count, &p->principal.roles, &p->principal.role_count);
 	return code ? failure_set(&p->failure, code, "no memory") : EMA_OK;

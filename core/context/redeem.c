@@ -62,7 +62,7 @@ int pipeline_sign(struct pipeline *p)
 	int code = EMA_OUT_OF_MEMORY;
 	if (!p->redemption)
 		return EMA_OK;
-	if (!p->context->keyring)
+	if (!p->context->keyring || !p->context->server)
 		return failure_set(&p->failure, EMA_CONFIG, "this context signs no tokens: it was not made an authorization server");
 	if (life < 1)
 		return failure_set(&p->failure, EMA_EXPIRED, "the session at the provider has ended (session_expiry)");
