@@ -58,12 +58,12 @@ int pipeline_sign(struct pipeline *p)
 	const struct call_result *found = call_result(winner->call);
 	const struct conf_service *service = p->service->conf;
 	char id[AUDIT_ID], *token = NULL;
-	int64_t life = lifetime(p);
 	int code = EMA_OUT_OF_MEMORY;
 	if (!p->redemption)
 		return EMA_OK;
 	if (!p->context->keyring || !p->context->server)
 		return failure_set(&p->failure, EMA_CONFIG, "this context signs no tokens: it was not made an authorization server");
+	const int64_t life = lifetime(p);
 	if (life < 1)
 		return failure_set(&p->failure, EMA_EXPIRED, "the session at the provider has ended (session_expiry)");
 	struct access_name *groups = calloc(p->principal.group_count + 1, sizeof *groups), *roles = calloc(p->principal.role_count + 1, sizeof *roles);
