@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pipeline.h"
+#include "when.h"
 
 #define SKEW 30
 
@@ -49,6 +50,36 @@ int pipeline_own(struct pipeline *p)
 	return pipeline_adopt(p);
 }
 
+/* Is there a rule of the provider, here or in a stack, whose `when` matches now? */
+static int rule_stands(const struct stack_list *list, size_t provider, const struct when_facts *facts, int depth)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct stack_rule *rule = &list->rules[i];
+		const struct conf_when *when = rule->conf ? rule->conf->when : NULL;
+		if (when && !(when_before(when, facts) && when_after(when, facts)))
+			continue;
+		if (rule->stack ? depth < STACK_DEPTH_MOST && rule_stands(rule->stack, provider, facts, depth + 1) : rule->module == provider)
+			return 1;
+	}
+	return 0;
+}
+
+/* No more than the rules that stand would let in today. */
+static int still_vouched(struct pipeline *p, size_t provider)
+{
+	const struct access_claims *claims = &p->own.claims;
+	const struct conf_strings *served = &p->service->conf->tenants;
+	const struct when_facts facts = { .client = claims->client_id, .tenant = claims->tenant, .email = claims->email, .now = p->now };
+	int listed = !served->count || !claims->tenant;
+	for (size_t i = 0; i < served->count && !listed; i++)
+		listed = !strcmp(served->list[i], claims->tenant);
+	if (!listed)
+		return pipeline_fail(p, EMA_WRONG_TENANT, p->service->conf->node, "the subject's tenant is not in the service's tenants = [ ... ] any more");
+	if (!rule_stands(&p->service->identity, provider, &facts, 0))
+		return pipeline_fail(p, EMA_NOT_GRANTED, p->service->conf->node, "no identity rule of the provider that vouched for the subject has a when that matches now");
+	return EMA_OK;
+}
+
 int pipeline_adopt(struct pipeline *p)
 {
 	const struct access_claims *claims = &p->own.claims;
@@ -67,6 +98,9 @@ int pipeline_adopt(struct pipeline *p)
 	const char *issuer = snapshot_issuer(p->snapshot, number, claims->tenant);
 	if (!issuer)
 		return pipeline_fail(p, EMA_WRONG_TENANT, candidate->provider->conf->instance.node, "the subject's tenant is none of the provider's any more");
+	int code = still_vouched(p, number);
+	if (code)
+		return code;
 	candidate->subject = (struct subject){ claims->provider, issuer, claims->tenant, claims->sub };
 	candidate->email = claims->email;
 	candidate->actor = claims->actor_count ? claims->actors[0] : NULL;
@@ -78,7 +112,7 @@ int pipeline_adopt(struct pipeline *p)
 	d->issued = claims->issued;
 	d->bound_key = decision_copy(d, claims->jkt);
 	d->bound_certificate = decision_copy(d, claims->x5t);
-	int code = take_names(claims->groups, claims->group_count, &p->principal.groups, &p->principal.group_count);
+	code = take_names(claims->groups, claims->group_count, &p->principal.groups, &p->principal.group_count);
 	if (!code)
 		code = take_names(claims->roles, claims->role_count, &p->principal.roles, &p->principal.role_count);
 	return code ? failure_set(&p->failure, code, "no memory") : EMA_OK;

@@ -578,6 +578,25 @@ static void changes(void **state)
 	ask_end(&again);
 	assert_int_equal(desk_load(&desk, services, NULL), EMA_OK);
 	assert_int_equal(ema_decision_still(ask.decision), EMA_OK);
+	/* An identity rule that lets another client in, or whose time is over. */
+	static const char *const whens[] = { "client = [\"app\"];", "client = [\"other\"];", "not_after = \"2026-01-01\";" };
+	for (size_t i = 0; i < sizeof whens / sizeof *whens; i++) {
+		char rules[512];
+		snprintf(rules, sizeof rules, "%s, { id = \"when\"; resource = \"https://mcp.example/when\"; scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } );"
+		         " grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); identity = ( { control = \"sufficient\"; provider = \"idp\"; when = { %s }; } ); }", "SERVICES:", whens[i]);
+		int loaded = desk_load(&desk, rules, NULL);
+		if (loaded)
+			print_error("%s\n", ema_error(desk.world.context));
+		assert_int_equal(loaded, EMA_OK);
+		char *made = make(&desk, &(struct made){ .audience = "https://mcp.example/when", .scopes = { "read" } });
+		ask_begin(&again, NULL, made);
+		ask_tool(&again, "get_issue", NULL);
+		ask_check(&again, &desk, "when");
+		expect(&again, i, i ? EMA_NOT_GRANTED : EMA_OK, i ? 403 : 200);
+		ask_end(&again);
+		free(made);
+	}
+	assert_int_equal(desk_load(&desk, services, NULL), EMA_OK);
 	/* The client gives the token back. */
 	char *client = desk_assertion(&desk, "");
 	desk_form(&desk, "/revoke", NULL, "token", token, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
