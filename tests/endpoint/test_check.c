@@ -294,7 +294,7 @@ static void tokens(void **state)
 
 /* ---- Permission ---- */
 
-/* MCP-11, MCP-12, MCP-14, MCP-16, MCP-27, MCP-28, MCP-51, MCP-52, MCP-53, MCP-55, MCP-62: a good token, and what it may. */
+/* JAG-92, MCP-11, MCP-12, MCP-14, MCP-16, MCP-27, MCP-28, MCP-51, MCP-52, MCP-53, MCP-55, MCP-62: a good token, and what it may. */
 static void permissions(void **state)
 {
 	static const struct {
@@ -658,7 +658,7 @@ static void lists(void **state)
 	desk_close(&desk);
 }
 
-/* MCP-21, AUD-11: the record says what was asked for and which rule answered, and never the token or what no rule looks at. */
+/* MCP-21, AUD-03, AUD-04, AUD-11, AUD-17: the record says what was asked for and which rule answered, and never the token or what no rule looks at. */
 static void records(void **state)
 {
 	(void)state;
@@ -677,6 +677,7 @@ static void records(void **state)
 	assert_string_equal(desk_audited(&desk, "/arguments/0"), "/repo=acme/x");
 	assert_string_equal(desk_audited(&desk, "/request"), ema_decision_id(ask.decision));
 	assert_string_equal(desk_audited(&desk, "/token_client"), "app");
+	assert_memory_equal(desk_audited(&desk, "/token_id"), "made-", 5);
 	assert_non_null(strstr(desk_audited(&desk, "/rule"), "ema.conf:"));
 	ask_end(&ask);
 	ask_begin(&ask, NULL, token);
