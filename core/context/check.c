@@ -247,14 +247,6 @@ static int read_token(struct pipeline *p)
 	return is_ours(p) ? pipeline_own(p) : foreign(p);
 }
 
-/* A value that a deny looks at, and that a token of ours was made without, can be had by a new token alone. */
-static int check_complete(struct pipeline *p)
-{
-	if (p->winner->call || p->winner->email || !(policy_wants(p->service->policy, 1) & POLICY_WANTS_EMAIL))
-		return EMA_OK;
-	return pipeline_fail(p, EMA_MISSING_CLAIM, p->service->conf->node, "a deny of the service looks at the e-mail address, and the token has none");
-}
-
 int check_walk(struct pipeline *p)
 {
 	const int again = p->purpose == PURPOSE_STILL;
@@ -263,8 +255,6 @@ int check_walk(struct pipeline *p)
 		code = pipeline_marks(p);
 	if (!code && !again)
 		code = credential_binding(p);
-	if (!code)
-		code = check_complete(p);
 	if (!code)
 		code = pipeline_directories(p);
 	/* Guards may count, and be slow: who asks again asks often. */

@@ -60,6 +60,7 @@ int kept_take(struct pipeline *p)
 		.provider = d->provider,
 		.tenant = d->tenant,
 		.sub = d->sub,
+		.view = found ? NULL : decision_copy(d, own->view),
 		.acr = decision_copy(d, found ? found->acr : own->acr),
 		.auth_time = found ? found->auth_time : own->auth_time,
 		.email = d->email,

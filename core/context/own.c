@@ -64,6 +64,14 @@ static int rule_stands(const struct stack_list *list, size_t provider, const str
 	return 0;
 }
 
+/* A value that a deny looks at, and that the token was made without since none did then, can be had by a new token alone. */
+static int is_complete(const struct pipeline *p)
+{
+	const char *view = policy_deny_view(p->service->policy), *made = p->own.claims.view ? p->own.claims.view : "";
+	/* Of a provider's own token everything is known. */
+	return !*view || !p->own.claims.jti || !strcmp(view, made);
+}
+
 /* No more than the rules that stand would let in today. */
 static int still_vouched(struct pipeline *p, size_t provider)
 {
@@ -77,6 +85,8 @@ static int still_vouched(struct pipeline *p, size_t provider)
 		return pipeline_fail(p, EMA_WRONG_TENANT, p->service->conf->node, "the subject's tenant is not in the service's tenants = [ ... ] any more");
 	if (!rule_stands(&p->service->identity, provider, &facts, 0))
 		return pipeline_fail(p, EMA_NOT_GRANTED, p->service->conf->node, "no identity rule of the provider that vouched for the subject has a when that matches now");
+	if (!is_complete(p))
+		return pipeline_fail(p, EMA_MISSING_CLAIM, p->service->conf->node, "a deny looks at groups, roles or the e-mail address in another way than when the token was made");
 	return EMA_OK;
 }
 

@@ -86,6 +86,7 @@ int pipeline_sign(struct pipeline *p)
 			.tenant = winner->subject.tenant,
 			.sub = winner->subject.sub,
 			.person = p->principal.person,
+			.view = *policy_deny_view(p->service->policy) ? policy_deny_view(p->service->policy) : NULL,
 			.email = policy_wants(p->service->policy, 0) & POLICY_WANTS_EMAIL ? winner->email : NULL,
 			.acr = found->acr,
 			.amr = (const char *const *)found->amr.list,

@@ -597,6 +597,28 @@ static void changes(void **state)
 		free(made);
 	}
 	assert_int_equal(desk_load(&desk, services, NULL), EMA_OK);
+	/* A deny that looks at what the token was made without: a new token is asked for, and has it. */
+	static const char denied[] = "denies = ( { provider = \"idp\"; group = \"barred\"; tools = [\"*\"]; } );";
+	assert_int_equal(desk_load(&desk, "PROVIDER:groups_claim = [\"/groups\"];", denied), EMA_OK);
+	assert_int_equal(ema_decision_still(ask.decision), EMA_MISSING_CLAIM);
+	static const char *const groups[] = { "other", "barred" };
+	for (size_t i = 0; i < 2; i++) {
+		char claims[128];
+		snprintf(claims, sizeof claims, "{\"scope\":\"read\",\"groups\":[\"%s\"]}", groups[i]);
+		ask_begin(&again, NULL, token);
+		ask_tool(&again, "get_issue", NULL);
+		ask_check(&again, &desk, "svc");
+		expect(&again, i, EMA_MISSING_CLAIM, 401);
+		ask_end(&again);
+		desk_redeem(&desk, world_token(&desk.world, claims), NULL, SVC);
+		assert_int_equal(desk.status, 200);
+		ask_begin(&again, NULL, desk_text(&desk, "/access_token"));
+		ask_tool(&again, "get_issue", NULL);
+		ask_check(&again, &desk, "svc");
+		expect(&again, i, i ? EMA_FORBIDDEN : EMA_OK, i ? 403 : 200);
+		ask_end(&again);
+	}
+	assert_int_equal(desk_load(&desk, services, NULL), EMA_OK);
 	/* The client gives the token back. */
 	char *client = desk_assertion(&desk, "");
 	desk_form(&desk, "/revoke", NULL, "token", token, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
