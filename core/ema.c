@@ -174,6 +174,62 @@ int ema_explain(ema_context *context, const char *service, const ema_request *re
 	return decide(context, service, request, DECIDE_DRY, now, out);
 }
 
+static int check(ema_context *context, const char *service, const ema_request *request, const char *method, const char *target, ema_decision **out)
+{
+	ema_decision *decision = NULL;
+	if (out)
+		*out = NULL;
+	if (!context || !request || !service)
+		return EMA_BAD_REQUEST;
+	int code = context_check(context, service, request, method, target, &decision);
+	if (out)
+		*out = decision;
+	else
+		decision_free(decision);
+	return code;
+}
+
+int ema_check_mcp(ema_context *context, const char *service, const ema_request *request, ema_decision **out)
+{
+	return check(context, service, request, NULL, NULL, out);
+}
+
+int ema_check(ema_context *context, const char *service, const ema_request *request, const char *method, const char *target, ema_decision **out)
+{
+	/* Without a method it would be the other function. */
+	return check(context, service, request, method ? method : "", target, out);
+}
+
+int ema_decision_status(const ema_decision *decision)
+{
+	return decision && decision->status ? decision->status : code_row(ema_decision_code(decision))->request_status;
+}
+
+const char *ema_decision_challenge(const ema_decision *decision)
+{
+	return decision ? decision->challenge : NULL;
+}
+
+const char *ema_decision_rpc_error(const ema_decision *decision)
+{
+	return decision ? decision->rpc_error : NULL;
+}
+
+int64_t ema_decision_renew(const ema_decision *decision)
+{
+	return decision ? decision->renew : 0;
+}
+
+int ema_decision_still(const ema_decision *decision)
+{
+	return decision ? context_still(decision) : EMA_BAD_REQUEST;
+}
+
+int ema_filter_list(const ema_decision *decision, const char *result, size_t length, char **out)
+{
+	return decision && result && out ? context_filter(decision, result, length, out) : EMA_BAD_REQUEST;
+}
+
 void ema_decision_free(ema_decision *decision)
 {
 	decision_free(decision);

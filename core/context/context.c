@@ -225,9 +225,9 @@ static int open_keyring(struct ema_context *context, const struct conf *conf, st
 {
 	char *folder = NULL, *file = NULL;
 	int code = EMA_OUT_OF_MEMORY;
-	if (!conf->state_dir || (asprintf(&folder, "%s/keys", conf->state_dir) >= 0 && asprintf(&file, "%s/jwks.json", conf->state_dir) >= 0)) {
+	if (!conf->state_dir || ((!context->server || asprintf(&folder, "%s/keys", conf->state_dir) >= 0) && asprintf(&file, "%s/jwks.json", conf->state_dir) >= 0)) {
 		struct keyring_settings settings = {
-			.clock = &context->clock, .log = context->log, .notice = context->notice, .mode = KEYRING_SERVE, .folder = folder,
+			.clock = &context->clock, .log = context->log, .notice = context->notice, .mode = context->server ? KEYRING_SERVE : KEYRING_PUBLIC, .folder = folder,
 			.public_file = file, .algorithm = signing_algorithm(conf), .rotate_after_ms = conf->token.rotate_after_ms,
 			.publish_before_ms = conf->token.publish_before_ms,
 		};
@@ -302,6 +302,17 @@ static int open_server(struct ema_context *context, const struct conf *conf, str
 	return 0;
 }
 
+/* The public keys alone, as the authorization server writes them: to know its tokens by. Without state_dir there are none. */
+static int open_public_keys(struct ema_context *context, const struct conf *conf, struct findings *findings)
+{
+	struct failure failure = FAILURE_INIT;
+	if (context->keyring || !conf->state_dir)
+		return 0;
+	if (open_keyring(context, conf, &failure) || start_ticks(context, &failure))
+		return cannot(findings, "E-STATE", state_node(conf), &failure);
+	return 0;
+}
+
 /* With a store in memory nobody else revokes. */
 static int open_marks(struct ema_context *context, const struct conf *conf, struct findings *findings)
 {
@@ -339,7 +350,7 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 		return -1;
 	if (!context->marks && open_marks(context, conf, findings))
 		return -1;
-	return context->server ? open_server(context, conf, findings) : 0;
+	return context->server ? open_server(context, conf, findings) : open_public_keys(context, conf, findings);
 }
 
 static void tell_loaded(struct ema_context *context, const struct conf *conf, const char *before)
@@ -373,7 +384,7 @@ static int swap(struct ema_context *context, struct conf *conf, struct findings 
 		new = NULL;
 		goto out;
 	}
-	if (context->keyring)
+	if (context->keyring && context->server)
 		keyring_configure(context->keyring, signing_algorithm(conf), conf->token.rotate_after_ms, conf->token.publish_before_ms);
 	context->generation++;
 	if (context->marks)

@@ -46,7 +46,7 @@ struct ema_context {
 	size_t sink_count;
 	struct answers *answers;      /* of directories */
 	int server;                   /* it is an authorization server: signs tokens */
-	struct keyring *keyring;      /* of a server; NULL otherwise */
+	struct keyring *keyring;      /* of a server; the public keys of state_dir otherwise, NULL without one */
 	struct cimd *documents;       /* of clients */
 	struct dpop_nonces *nonces;
 	struct limits *limits;
@@ -95,6 +95,17 @@ struct redemption {
  * decision. Returns the code.
  */
 int context_redeem(struct ema_context *context, const struct redemption *redemption, const struct ema_request *request, struct ema_decision **out);
+
+/*
+ * May the request at the MCP server of the service be served? method NULL: its body is the message; else the caller names what is
+ * asked for, and the body, if there is one, has the arguments. Returns the code.
+ */
+int context_check(struct ema_context *context, const char *service, const struct ema_request *request, const char *method, const char *target,
+                  struct ema_decision **out);
+/* Of a decision that a check granted; the context must live. The code of a check now, as far as no token is needed for it. */
+int context_still(const struct ema_decision *decision);
+/* A new string: the list without what the principal could not call. */
+int context_filter(const struct ema_decision *decision, const char *text, size_t length, char **out);
 
 /* Is the token of ours that the request brings as its credential good for the service now? The decision has what it says. */
 int context_introspect(struct ema_context *context, const char *service, const struct ema_request *request, struct ema_decision **out);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "codes.h"
 #include "secret.h"
 
@@ -30,6 +31,7 @@ void decision_free(struct ema_decision *decision)
 {
 	if (!decision)
 		return;
+	kept_free(decision->kept);
 	for (struct decision_block *block = decision->blocks, *next; block; block = next) {
 		next = block->next;
 		secret_wipe(block->data, block->used);
@@ -130,6 +132,8 @@ size_t decision_step(struct ema_decision *decision, const struct decision_step *
 void decision_refuse(struct ema_decision *decision, int code)
 {
 	decision->code = code == EMA_OK ? EMA_INTERNAL : code;
+	kept_free(decision->kept);
+	decision->kept = NULL;
 	decision->subject = decision->provider = decision->issuer = decision->tenant = decision->sub = decision->client = NULL;
 	decision->email = decision->person = decision->actor = decision->resource = NULL;
 	decision->token = decision->token_id = decision->token_type = decision->bound_key = decision->bound_certificate = NULL;

@@ -28,6 +28,7 @@ struct decision_list {
 };
 
 struct decision_block;
+struct kept;
 
 struct ema_decision {
 	int code;
@@ -42,6 +43,11 @@ struct ema_decision {
 	/* Of a token of ours that was brought. */
 	int64_t issued;
 	const char *bound_key, *bound_certificate;
+	/* Of a check. */
+	int status;              /* HTTP; 0: that of the code */
+	const char *challenge, *rpc_error;
+	int64_t renew;
+	struct kept *kept;
 	struct decision_list groups, roles, scopes, accounts;
 	struct decision_step *steps;
 	size_t step_count, step_room;

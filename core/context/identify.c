@@ -15,6 +15,9 @@ static const char *request_item(const struct pipeline *p, int item)
 	/* Who asks about a token of ours is not whom it was given to. */
 	if (item == EMA_REQUEST_CLIENT_ID && p->own.claims.client_id)
 		return p->own.claims.client_id;
+	/* At a check nobody was authenticated but by the token (MCP-28). */
+	if (item == EMA_REQUEST_CLIENT_ID && p->check)
+		return p->winner && p->winner->call ? call_result(p->winner->call)->client_id : NULL;
 	return p->request->items[item];
 }
 
@@ -130,20 +133,21 @@ static int identify(struct pipeline *p, const struct conf_rule *rule, const stru
 	if (!declared || demand_of(p, provider, &demand))
 		return p->step.code;
 	facts.tenant = declared->tenant_claim ? NULL : name_tenant;
-	if (rule->when && !when_before(rule->when, &facts))
+	/* At a check the client is known only when the token was verified. */
+	if (rule->when && !p->check && !when_before(rule->when, &facts))
 		return failure_set(&p->step, EMA_NOT_MINE, "the rule's when does not match");
 	struct call_settings settings = {
 		.instance = provider->instance,
 		.kind = p->kind,
-		.credential = p->request->credential,
-		.credential_length = p->request->length,
+		.credential = p->credential,
+		.credential_length = p->credential_length,
 		.jws = &p->jws,
 		.declared = declared,
 		.name_tenant = name_tenant,
 		.demand = &demand,
 		.deadline = p->deadline,
 		.now = p->given_now,
-		.takes_bound = p->redemption != NULL,
+		.takes_bound = p->redemption || p->check,
 		.unjudged = rule->control.action[EMA_OK] == ACTION_IGNORE,
 	};
 	pipeline_request_items(p, settings.items);
@@ -160,7 +164,9 @@ static int identify(struct pipeline *p, const struct conf_rule *rule, const stru
 	candidate->name_id = found->name_id;
 	facts.tenant = found->tenant;
 	facts.email = candidate->email;
-	if (rule->when && !when_after(rule->when, &facts))
+	if (p->check)
+		facts.client = found->client_id;
+	if (rule->when && ((p->check && !when_before(rule->when, &facts)) || !when_after(rule->when, &facts)))
 		return failure_set(&p->step, EMA_NOT_MINE, "the rule's when does not match");
 	return EMA_OK;
 }

@@ -3,11 +3,15 @@ core_context_libcontext_la_CPPFLAGS = $(CONTEXT_CPPFLAGS)
 core_context_libcontext_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 core_context_libcontext_la_SOURCES = \
 	core/context/admin.c core/context/admin.h \
+	core/context/challenge.c \
+	core/context/check.c core/context/check.h \
 	core/context/context.c core/context/context.h \
+	core/context/credential.c \
 	core/context/daemon.c core/context/daemon.h \
 	core/context/decision.c core/context/decision.h \
 	core/context/directories.c \
 	core/context/identify.c \
+	core/context/kept.c \
 	core/context/rates.c core/context/rates.h \
 	core/context/metrics.h \
 	core/context/near.c core/context/near.h \

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pipeline.h"
+#include "when.h"
 
 #define SKEW 30
 
@@ -31,23 +32,68 @@ static int read_own(struct pipeline *p)
 		                      .now = p->now, .skew = SKEW };
 	if (!p->context->keyring)
 		return failure_set(&p->failure, EMA_KEYS_UNAVAILABLE, "this context has no keys for tokens of ours");
-	return access_read(p->context->keyring, p->request->credential, p->request->length, &rules, &p->own, &p->failure);
+	return access_read(p->context->keyring, p->credential, p->credential_length, &rules, &p->own, &p->failure);
 }
 
 int pipeline_own(struct pipeline *p)
 {
-	struct access_claims *claims = &p->own.claims;
-	struct ema_decision *d = p->decision;
 	p->kind = EMA_ACCESS_TOKEN;
-	if (!p->request->credential)
+	if (!p->credential)
 		return failure_set(&p->failure, EMA_NO_TOKEN, "the request has no token");
 	int code = pipeline_audiences(p);
 	if (!code)
 		code = read_own(p);
 	if (code) {
-		decision_step(d, &(struct decision_step){ .stage = "token", .code = code, .text = p->failure.text });
+		decision_step(p->decision, &(struct decision_step){ .stage = "token", .code = code, .text = p->failure.text });
 		return code;
 	}
+	return pipeline_adopt(p);
+}
+
+/* Is there a rule of the provider, here or in a stack, whose `when` matches now? */
+static int rule_stands(const struct stack_list *list, size_t provider, const struct when_facts *facts, int depth)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct stack_rule *rule = &list->rules[i];
+		const struct conf_when *when = rule->conf ? rule->conf->when : NULL;
+		if (when && !(when_before(when, facts) && when_after(when, facts)))
+			continue;
+		if (rule->stack ? depth < STACK_DEPTH_MOST && rule_stands(rule->stack, provider, facts, depth + 1) : rule->module == provider)
+			return 1;
+	}
+	return 0;
+}
+
+/* A value that a deny looks at, and that the token was made without since none did then, can be had by a new token alone. */
+static int is_complete(const struct pipeline *p)
+{
+	const char *view = policy_deny_view(p->service->policy), *made = p->own.claims.view ? p->own.claims.view : "";
+	/* Of a provider's own token everything is known. */
+	return !*view || !p->own.claims.jti || !strcmp(view, made);
+}
+
+/* No more than the rules that stand would let in today. */
+static int still_vouched(struct pipeline *p, size_t provider)
+{
+	const struct access_claims *claims = &p->own.claims;
+	const struct conf_strings *served = &p->service->conf->tenants;
+	const struct when_facts facts = { .client = claims->client_id, .tenant = claims->tenant, .email = claims->email, .now = p->now };
+	int listed = !served->count || !claims->tenant;
+	for (size_t i = 0; i < served->count && !listed; i++)
+		listed = !strcmp(served->list[i], claims->tenant);
+	if (!listed)
+		return pipeline_fail(p, EMA_WRONG_TENANT, p->service->conf->node, "the subject's tenant is not in the service's tenants = [ ... ] any more");
+	if (!rule_stands(&p->service->identity, provider, &facts, 0))
+		return pipeline_fail(p, EMA_NOT_GRANTED, p->service->conf->node, "no identity rule of the provider that vouched for the subject has a when that matches now");
+	if (!is_complete(p))
+		return pipeline_fail(p, EMA_MISSING_CLAIM, p->service->conf->node, "a deny looks at groups, roles or the e-mail address in another way than when the token was made");
+	return EMA_OK;
+}
+
+int pipeline_adopt(struct pipeline *p)
+{
+	const struct access_claims *claims = &p->own.claims;
+	struct ema_decision *d = p->decision;
 	p->issuer = claims->issuer;
 	size_t number = snapshot_provider(p->snapshot, claims->provider);
 	struct candidate *candidate = calloc(1, sizeof *candidate);
@@ -62,6 +108,9 @@ int pipeline_own(struct pipeline *p)
 	const char *issuer = snapshot_issuer(p->snapshot, number, claims->tenant);
 	if (!issuer)
 		return pipeline_fail(p, EMA_WRONG_TENANT, candidate->provider->conf->instance.node, "the subject's tenant is none of the provider's any more");
+	int code = still_vouched(p, number);
+	if (code)
+		return code;
 	candidate->subject = (struct subject){ claims->provider, issuer, claims->tenant, claims->sub };
 	candidate->email = claims->email;
 	candidate->actor = claims->actor_count ? claims->actors[0] : NULL;

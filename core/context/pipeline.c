@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "jwt.h"
 #include "marks.h"
 #include "replay.h"
@@ -30,16 +31,14 @@ static void step(struct pipeline *p, const char *stage, int code, const char *te
 	decision_step(p->decision, &(struct decision_step){ .stage = stage, .code = code, .text = text });
 }
 
-/* Everything about the token that needs no key: shape, header, and whose it says it is. */
-static int read_token(struct pipeline *p)
+int pipeline_read(struct pipeline *p)
 {
-	const struct ema_request *request = p->request;
-	if (!request->credential || !request->kind)
+	if (!p->credential || !p->credential_kind)
 		return failure_set(&p->failure, EMA_BAD_REQUEST, "the request has no credential");
 	if (p->now * 1000 < CLOCK_LEAST)
 		return failure_set(&p->failure, EMA_CLOCK_WRONG, "this machine's clock is before the day EMA was made: set it");
-	p->kind = request->kind == EMA_CREDENTIAL_ID_JAG ? EMA_ID_JAG : EMA_ACCESS_TOKEN;
-	int code = jws_parse(request->credential, request->length, &p->jws, &p->failure);
+	p->kind = p->credential_kind == EMA_CREDENTIAL_ID_JAG ? EMA_ID_JAG : EMA_ACCESS_TOKEN;
+	int code = jws_parse(p->credential, p->credential_length, &p->jws, &p->failure);
 	if (!code)
 		code = jws_claims(&p->jws, &p->route, &p->failure);
 	if (code)
@@ -85,8 +84,8 @@ static int take_replay(struct pipeline *p)
 		.issuer = p->winner->subject.issuer,
 		.tenant = p->winner->subject.tenant,
 		.jti = found->jti,
-		.assertion = p->request->credential,
-		.assertion_length = p->request->length,
+		.assertion = p->credential,
+		.assertion_length = p->credential_length,
 		.client = found->client_id,
 		.proof_key = p->redemption && p->redemption->proof ? p->redemption->proof->thumbprint : NULL,
 		.expires = found->expires,
@@ -106,7 +105,7 @@ static int take_replay(struct pipeline *p)
  * Whether any of it was revoked. Once when it is known whose it is, and once behind all that may take time: what is issued
  * for it carries the time of the decision's beginning, so a revocation which comes later than this hits that.
  */
-static int check_marks(struct pipeline *p)
+int pipeline_marks(struct pipeline *p)
 {
 	const struct candidate *winner = p->winner;
 	const struct call_result *found = winner->call ? call_result(winner->call) : NULL;
@@ -138,6 +137,8 @@ static int check_marks(struct pipeline *p)
 int pipeline_audiences(struct pipeline *p)
 {
 	const struct conf_service *service = p->service->conf;
+	if (p->audiences)
+		return EMA_OK;
 	p->audiences = calloc(service->former_issuers.count + 1, sizeof *p->audiences);
 	if (!p->audiences)
 		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
@@ -153,7 +154,7 @@ static int walk_own(struct pipeline *p)
 {
 	int code = pipeline_own(p);
 	if (!code)
-		code = check_marks(p);
+		code = pipeline_marks(p);
 	if (!code)
 		code = pipeline_directories(p);
 	if (!code)
@@ -161,7 +162,7 @@ static int walk_own(struct pipeline *p)
 	if (!code)
 		code = pipeline_grants(p);
 	if (!code)
-		code = check_marks(p);
+		code = pipeline_marks(p);
 	if (!code && clock_monotonic(&p->context->clock) > p->deadline)
 		code = failure_set(&p->failure, EMA_TIMEOUT, "the decision took longer than the service's deadline");
 	return code;
@@ -171,7 +172,9 @@ static int walk(struct pipeline *p)
 {
 	if (p->purpose == PURPOSE_INTROSPECT)
 		return walk_own(p);
-	int code = read_token(p);
+	if (p->check)
+		return check_walk(p);
+	int code = pipeline_read(p);
 	if (!code && p->redemption)
 		code = pipeline_target(p);
 	if (!code)
@@ -182,7 +185,7 @@ static int walk(struct pipeline *p)
 	}
 	code = pipeline_identity(p);
 	if (!code)
-		code = check_marks(p);
+		code = pipeline_marks(p);
 	if (!code)
 		code = pipeline_binding(p);
 	if (!code)
@@ -198,7 +201,7 @@ static int walk(struct pipeline *p)
 	if (!code && clock_monotonic(&p->context->clock) > p->deadline)
 		code = failure_set(&p->failure, EMA_TIMEOUT, "the decision took longer than the service's deadline");
 	if (!code)
-		code = check_marks(p);
+		code = pipeline_marks(p);
 	if (!code)
 		code = take_replay(p);
 	return code ? code : pipeline_sign(p);
@@ -245,6 +248,8 @@ static void finish(struct pipeline *p, int code)
 	struct ema_decision *d = p->decision;
 	if (!code)
 		grant(p);
+	if (!code && p->purpose == PURPOSE_CHECK && kept_take(p))
+		d->broken = 1;
 	/* Before the record, which must say what was answered. A refusal may be due to what was lost, a scope perhaps: it is none. */
 	if (d->broken) {
 		failure_clear(&p->failure);
@@ -258,6 +263,8 @@ static void finish(struct pipeline *p, int code)
 			p->rule[0] = 0;
 		}
 	}
+	if (p->purpose == PURPOSE_CHECK)
+		check_answer(p, code);
 	if (code) {
 		d->operator_line = decision_printf(d, "%s%s%s", p->rule, p->rule[0] ? ": " : "", p->failure.text);
 		decision_refuse(d, code);
@@ -267,6 +274,8 @@ static void finish(struct pipeline *p, int code)
 static void end(struct pipeline *p)
 {
 	audit_release(p->context->audit, p->reserved);
+	if (p->check)
+		check_end(p);
 	for (struct candidate *candidate = p->candidates, *next; candidate; candidate = next) {
 		next = candidate->next;
 		call_free(candidate->call);
@@ -307,13 +316,19 @@ static int decide(struct pipeline *p, const char *service, struct ema_decision *
 		return EMA_AFTER_FORK;
 	}
 	p->decision = decision;
+	if (!p->check) {
+		p->credential = p->request->credential;
+		p->credential_length = p->request->length;
+		p->credential_kind = p->request->kind;
+	}
 	audit_id(&p->context->clock, decision->id);
 	int code = begin(p, service);
 	finish(p, code ? code : walk(p));
 	end(p);
 	static const enum metrics_place places[] = { [PURPOSE_DECIDE] = METRICS_LIBRARY, [PURPOSE_REDEEM] = METRICS_TOKEN,
-		                                      [PURPOSE_INTROSPECT] = METRICS_INTROSPECT };
-	metrics_answer(&p->context->metrics, places[p->purpose], decision->code);
+		                                      [PURPOSE_INTROSPECT] = METRICS_INTROSPECT, [PURPOSE_CHECK] = METRICS_CHECK };
+	if (p->purpose != PURPOSE_STILL)
+		metrics_answer(&p->context->metrics, places[p->purpose], decision->code);
 	return decision->code;
 }
 
@@ -337,4 +352,23 @@ int context_introspect(struct ema_context *context, const char *service, const s
 	struct pipeline p = { .context = context, .request = request, .purpose = PURPOSE_INTROSPECT, .failure = FAILURE_INIT, .step = FAILURE_INIT,
 		              .unwanted = FAILURE_INIT };
 	return decide(&p, service, out);
+}
+
+int pipeline_check(struct ema_context *context, const char *service, const struct ema_request *request, struct check *check, struct ema_decision **out)
+{
+	struct pipeline p = { .context = context, .request = request, .purpose = PURPOSE_CHECK, .check = check, .failure = FAILURE_INIT, .step = FAILURE_INIT,
+		              .unwanted = FAILURE_INIT };
+	return decide(&p, service, out);
+}
+
+int pipeline_still(struct ema_context *context, const char *service, const struct access_claims *claims, struct check *check)
+{
+	const struct ema_request nothing = { .kind = 0 };
+	struct ema_decision *decision = NULL;
+	struct pipeline p = { .context = context, .request = &nothing, .purpose = PURPOSE_STILL, .flags = DECIDE_DRY, .check = check, .failure = FAILURE_INIT,
+		              .step = FAILURE_INIT, .unwanted = FAILURE_INIT };
+	p.own.claims = *claims;
+	int code = decide(&p, service, &decision);
+	decision_free(decision);
+	return code;
 }

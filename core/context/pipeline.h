@@ -21,7 +21,10 @@ struct candidate {
 };
 
 /* What a decision is asked for, and the kind of its record. */
-enum purpose { PURPOSE_DECIDE, PURPOSE_REDEEM, PURPOSE_INTROSPECT };
+/* PURPOSE_STILL: whether a check that was permitted would be again; without a record. */
+enum purpose { PURPOSE_DECIDE, PURPOSE_REDEEM, PURPOSE_INTROSPECT, PURPOSE_CHECK, PURPOSE_STILL };
+
+struct check;
 
 struct pipeline {
 	struct ema_context *context;
@@ -30,6 +33,10 @@ struct pipeline {
 	const struct ema_request *request;
 	enum purpose purpose;
 	const struct redemption *redemption; /* of PURPOSE_REDEEM */
+	struct check *check;      /* of PURPOSE_CHECK and PURPOSE_STILL */
+	const char *credential;   /* NULL: none was brought */
+	size_t credential_length;
+	int credential_kind;      /* EMA_CREDENTIAL_*; 0: none */
 	struct access_token own;  /* of ours, that was brought */
 	struct ema_decision *decision;
 	struct failure failure;   /* of the decision */
@@ -62,13 +69,22 @@ struct pipeline {
 int pipeline_identity(struct pipeline *p);
 /* The service's issuer, and those that it had before until their dates. */
 int pipeline_audiences(struct pipeline *p);
-/* A token that we made: the winner is whom it names. */
+/* Everything about the token that needs no key: shape, header, and whose it says it is. */
+int pipeline_read(struct pipeline *p);
+/* A token that we made: the winner is whom it names. The second half, for one that was verified before, is pipeline_adopt(). */
 int pipeline_own(struct pipeline *p);
+int pipeline_adopt(struct pipeline *p);
+/* Whether any of it was revoked. */
+int pipeline_marks(struct pipeline *p);
 /* Directories, then guards. */
 int pipeline_directories(struct pipeline *p);
 int pipeline_guards(struct pipeline *p);
 /* Resource and scopes of the token against those of the service. */
 int pipeline_scopes(struct pipeline *p);
+/* The scopes of the service that a provider's own access token stands for (scope_map). */
+int pipeline_scope_map(struct pipeline *p);
+/* What is known of the winner, for the rules; NULL: no memory. */
+struct policy_principal *pipeline_prepare(const struct pipeline *p);
 /* Which of the scopes so far some grant gives the subject now; some are enough. */
 int pipeline_grants(struct pipeline *p);
 /* At the token endpoint: the service that the assertion is for; the proof that the assertion, the service or the client asks
@@ -86,6 +102,10 @@ void pipeline_subject_items(const struct pipeline *p, const char *items[16]);
 void pipeline_request_items(const struct pipeline *p, const char *items[16]);
 /* A step of the trace for a rule of a list, whose text is p->step's; the first one that fails is the decision's failure. */
 void pipeline_tell(struct pipeline *p, const char *stage, const struct stack_rule *rule, int depth, int code, enum conf_action action);
+
+/* decide() for a check, and for one whose token was verified before. */
+int pipeline_check(struct ema_context *context, const char *service, const struct ema_request *request, struct check *check, struct ema_decision **out);
+int pipeline_still(struct ema_context *context, const char *service, const struct access_claims *claims, struct check *check);
 
 /* Sets the failure of the decision, and the rule that it is due to. Returns the code. */
 int pipeline_fail(struct pipeline *p, int code, const struct conf_node *node, const char *text);

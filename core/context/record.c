@@ -1,11 +1,13 @@
 /* The record of a decision: what an operator needs to know of it, and never a token. */
 #include "pipeline.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "check.h"
 #include "client.h"
 
-#define FIELDS_MOST 48
+#define FIELDS_MOST 56
 
 struct fields {
 	struct audit_field list[FIELDS_MOST];
@@ -41,6 +43,89 @@ static int severity_of(int code)
 	return code == EMA_OK ? NOTICE_INFO : row && row->retry ? NOTICE_WARNING : 5;
 }
 
+#define ARGUMENTS_MOST 8
+#define ARGUMENT_BYTES 160
+#define TARGETS_MOST 16
+
+/* What was asked for, as it lives while the record is made. */
+struct asked {
+	const char *targets[TARGETS_MOST];
+	size_t target_count;
+	char arguments[ARGUMENTS_MOST][ARGUMENT_BYTES];
+	const char *argument_list[ARGUMENTS_MOST];
+	size_t argument_count;
+};
+
+static const struct conf_conditions *conditions_of(const struct conf_service *service, const struct conf_node *rule)
+{
+	for (size_t i = 0; rule && i < service->grant_count; i++)
+		if (service->grants[i].node == rule)
+			return service->grants[i].conditions;
+	for (size_t i = 0; rule && i < service->deny_count; i++)
+		if (service->denies[i].node == rule)
+			return service->denies[i].conditions;
+	return NULL;
+}
+
+/* A pointer of plain names (RFC 6901) from the arguments on. */
+static void put_argument(struct asked *asked, const struct policy_target *target, const char *at)
+{
+	const struct json_node *node = target->arguments;
+	char *to = asked->arguments[asked->argument_count];
+	for (const char *token = at; node && *token == '/'; token += 1 + strcspn(token + 1, "/")) {
+		char name[ARGUMENT_BYTES];
+		size_t length = strcspn(token + 1, "/");
+		if (length >= sizeof name || memchr(token + 1, '~', length) || node->type != JSON_OBJECT)
+			return;
+		memcpy(name, token + 1, length);
+		name[length] = 0;
+		node = json_member(target->json, node, name);
+	}
+	/* Of what is larger than a word, a rule sees no more than that it is there. */
+	if (!node || node->type == JSON_OBJECT || node->type == JSON_ARRAY)
+		return;
+	const char *value = node->text ? node->text : node->type == JSON_TRUE ? "true" : node->type == JSON_FALSE ? "false" : "null";
+	snprintf(to, ARGUMENT_BYTES, "%.60s=%.90s", at, value);
+	asked->argument_list[asked->argument_count++] = to;
+}
+
+static void collect(const struct pipeline *p, struct asked *asked)
+{
+	const struct mcp_message *message = p->check->message;
+	const struct policy_target *decided = p->check->decided;
+	const struct conf_conditions *when = decided ? conditions_of(p->service->conf, p->check->result.rule) : NULL;
+	asked->target_count = asked->argument_count = 0;
+	for (size_t i = 0; message && i < message->count; i++)
+		for (size_t k = 0; k < message->calls[i].target_count && asked->target_count < TARGETS_MOST; k++)
+			if (message->calls[i].targets[k].name)
+				asked->targets[asked->target_count++] = message->calls[i].targets[k].name;
+	/* AUD-11: of the arguments those alone that the rule which decided looks at. */
+	for (size_t i = 0; when && decided->arguments && i < when->arg_count && asked->argument_count < ARGUMENTS_MOST; i++)
+		put_argument(asked, decided, when->args[i].at);
+}
+
+static void put_asked(struct fields *fields, const struct pipeline *p, const struct asked *asked, char shadow[300])
+{
+	const struct check *check = p->check;
+	const struct mcp_message *message = check->message;
+	put(fields, "method", message && message->count ? message->calls[0].method : NULL, 0);
+	if (message && message->count > 1)
+		put_number(fields, "batch", (int64_t)message->count);
+	put(fields, "revision", message && message->revision ? mcp_revision_name(message->revision) : NULL, 0);
+	if (asked->target_count > 1)
+		put_list(fields, "targets", asked->targets, asked->target_count);
+	else
+		put(fields, "target", asked->target_count ? asked->targets[0] : NULL, 0);
+	put_list(fields, "arguments", asked->argument_list, asked->argument_count);
+	put_list(fields, "missing_scopes", check->missing.list, check->missing.count);
+	if (!check->shadow.text)
+		return;
+	pipeline_place(check->shadow.shadow, shadow, 300);
+	put(fields, "enforced", code_name(check->shadow.enforced), 0);
+	put(fields, "shadow_rule", shadow, 0);
+	put(fields, "shadow_code", check->shadow.shadow ? code_name(check->shadow.shadowed) : NULL, 0);
+}
+
 int record_decision(struct pipeline *p, int code)
 {
 	struct fields fields = { .count = 0 };
@@ -48,9 +133,11 @@ int record_decision(struct pipeline *p, int code)
 	const struct candidate *who = p->winner ? p->winner : p->owner;
 	const struct call_result *found = who && who->call ? call_result(who->call) : NULL;
 	const int verified = found && found->bound, ours = !found && p->winner;
-	char jti[AUDIT_FINGERPRINT];
+	char jti[AUDIT_FINGERPRINT], shadow[300];
+	struct asked asked;
 	const char *traced[DECISION_STEPS_MOST];
-	static const char *const kinds[] = { [PURPOSE_DECIDE] = "decision", [PURPOSE_REDEEM] = "redemption", [PURPOSE_INTROSPECT] = "introspection" };
+	static const char *const kinds[] = { [PURPOSE_DECIDE] = "decision", [PURPOSE_REDEEM] = "redemption", [PURPOSE_INTROSPECT] = "introspection",
+		                             [PURPOSE_CHECK] = "check" };
 	if (!p->context->audit)
 		return code ? EMA_OK : EMA_AUDIT_UNAVAILABLE;
 	put(&fields, "verdict", code ? "deny" : "permit", 0);
@@ -91,7 +178,11 @@ int record_decision(struct pipeline *p, int code)
 	}
 	put(&fields, "alg", p->jws.algorithm_name, 0);
 	put(&fields, "person", p->principal.person, 1);
-	put(&fields, "client", p->request->items[EMA_REQUEST_CLIENT_ID], 0);
+	if (p->check) {
+		collect(p, &asked);
+		put_asked(&fields, p, &asked, shadow);
+	}
+	put(&fields, "client", p->check ? NULL : p->request->items[EMA_REQUEST_CLIENT_ID], 0);
 	put(&fields, "caller", p->request->items[REQUEST_CALLER], 0);
 	put(&fields, "remote", p->request->items[EMA_REQUEST_REMOTE], 1);
 	put(&fields, "asked_resource", p->request->items[EMA_REQUEST_RESOURCE], 0);

@@ -71,7 +71,7 @@ int pipeline_sign(struct pipeline *p)
 	int code = EMA_OUT_OF_MEMORY;
 	if (!p->redemption)
 		return EMA_OK;
-	if (!p->context->keyring)
+	if (!p->context->keyring || !p->context->server)
 		return failure_set(&p->failure, EMA_CONFIG, "this context signs no tokens: it was not made an authorization server");
 	struct access_name *groups = calloc(p->principal.group_count + 1, sizeof *groups), *roles = calloc(p->principal.role_count + 1, sizeof *roles);
 	audit_id(&p->context->clock, id);
@@ -93,6 +93,7 @@ int pipeline_sign(struct pipeline *p)
 			.tenant = winner->subject.tenant,
 			.sub = winner->subject.sub,
 			.person = p->principal.person,
+			.view = *policy_deny_view(p->service->policy) ? policy_deny_view(p->service->policy) : NULL,
 			.email = policy_wants(p->service->policy, 0) & POLICY_WANTS_EMAIL ? winner->email : NULL,
 			.acr = found->acr,
 			.amr = (const char *const *)found->amr.list,

@@ -113,7 +113,11 @@ static int is_header(const char *name, const char *value)
 
 int request_add_header(struct ema_request *request, const char *name, const char *value)
 {
+	/* RFC 9110 5.5: blanks around the value are not part of it. */
+	value += strspn(value, " \t");
 	size_t name_size = strlen(name) + 1, value_size = strlen(value) + 1;
+	while (value_size > 1 && (value[value_size - 2] == ' ' || value[value_size - 2] == '\t'))
+		value_size--;
 	if (!is_header(name, value))
 		return EMA_BAD_REQUEST;
 	if (request->header_count == REQUEST_HEADERS_MOST || name_size + value_size > REQUEST_HEADER_BYTES_MOST - request->header_bytes)
@@ -130,7 +134,8 @@ int request_add_header(struct ema_request *request, const char *name, const char
 	if (!copy)
 		return EMA_OUT_OF_MEMORY;
 	memcpy(copy, name, name_size);
-	memcpy(copy + name_size, value, value_size);
+	memcpy(copy + name_size, value, value_size - 1);
+	copy[name_size + value_size - 1] = 0;
 	request->headers[request->header_count++] = (struct request_header){ copy, copy + name_size };
 	request->header_bytes += name_size + value_size;
 	return EMA_OK;

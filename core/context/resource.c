@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "buffer.h"
+
 int resource_same(const char *a, const char *b)
 {
 	const char *sa = strstr(a, "://"), *sb = strstr(b, "://");
@@ -19,4 +21,22 @@ int resource_same(const char *a, const char *b)
 	if (room && host_b - head_b > room && !strncmp(b + host_b - room, port, room))
 		host_b -= room;
 	return host_a == host_b && !strncasecmp(a, b, host_a);
+}
+
+char *resource_metadata_url(const char *resource)
+{
+	static const char known[] = "/.well-known/oauth-protected-resource";
+	const char *host = strstr(resource, "://");
+	struct buffer url = BUFFER_INIT(8192);
+	if (!host)
+		return NULL;
+	const char *path = host + 3 + strcspn(host + 3, "/");
+	buffer_append(&url, resource, (size_t)(path - resource));
+	buffer_text(&url, known);
+	/* A slash alone behind the host goes. */
+	if (strcmp(path, "/"))
+		buffer_text(&url, path);
+	char *taken = buffer_take(&url);
+	buffer_free(&url);
+	return taken;
 }

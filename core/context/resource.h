@@ -4,5 +4,7 @@
 
 /* Scheme and host without case, no default port, a bare root as it is written; the rest byte for byte (JAG-65). */
 int resource_same(const char *a, const char *b);
+/* Where its metadata is (RFC 9728 3.1), a new string; NULL: no memory. */
+char *resource_metadata_url(const char *resource);
 
 #endif

@@ -63,8 +63,7 @@ static void add_scope(struct pipeline *p, const char *scope)
 		decision_add(p->decision, &p->decision->scopes, scope);
 }
 
-/* What is known of the winner, for the rules. */
-static struct policy_principal *prepare(const struct pipeline *p)
+struct policy_principal *pipeline_prepare(const struct pipeline *p)
 {
 	const struct candidate *winner = p->winner;
 	const struct call_result *found = winner->call ? call_result(winner->call) : NULL;
@@ -99,7 +98,7 @@ int pipeline_grants(struct pipeline *p)
 	/* A service without scopes has no permissions, and its tokens carry none. */
 	if (!p->service->conf->scope_count)
 		return EMA_OK;
-	principal = prepare(p);
+	principal = pipeline_prepare(p);
 	if (!principal)
 		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
 	for (size_t i = 0; i < scopes->count; i++) {
@@ -124,6 +123,48 @@ int pipeline_grants(struct pipeline *p)
 	return kept ? EMA_OK : first ? first : EMA_NO_SCOPE;
 }
 
+static int has(const struct decision_list *list, const char *text)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (!strcmp(list->list[i], text))
+			return 1;
+	return 0;
+}
+
+/* One line of scope_map: a string, or a list of them. */
+static void map_scope(struct pipeline *p, const struct conf_node *to)
+{
+	size_t count = !to ? 0 : to->kind == CONF_STRING ? 1 : to->count;
+	for (size_t i = 0; i < count; i++) {
+		const struct conf_node *scope = to->kind == CONF_STRING ? to : &to->children[i];
+		if (scope->kind == CONF_STRING && !has(&p->decision->scopes, scope->string))
+			decision_add(p->decision, &p->decision->scopes, scope->string);
+	}
+}
+
+int pipeline_scope_map(struct pipeline *p)
+{
+	const struct conf_service *service = p->service->conf;
+	const struct call_list *brought = &call_result(p->winner->call)->scopes;
+	const struct conf_audience *audience = NULL;
+	for (size_t i = 0; i < service->audience_count && !audience; i++)
+		if (!strcmp(service->audiences[i].provider, p->winner->subject.provider))
+			audience = &service->audiences[i];
+	if (!audience)
+		return scope_fail(p, EMA_NOT_MINE, "the service has no audience entry for the provider of the token");
+	/* Written out in ema.conf: the grants alone limit. */
+	for (size_t i = 0; audience->scope_any && i < service->scope_count; i++)
+		decision_add(p->decision, &p->decision->scopes, service->scopes[i].name);
+	const struct conf_node *map = audience->scope_any ? NULL : audience->scope_map;
+	for (size_t i = 0; map && map->kind != CONF_STRING && i < map->count; i++) {
+		const struct conf_node *from = conf_child(&map->children[i], "from");
+		for (size_t k = 0; from && from->kind == CONF_STRING && k < brought->count; k++)
+			if (!strcmp(brought->list[k], from->string))
+				map_scope(p, conf_child(&map->children[i], "to"));
+	}
+	return EMA_OK;
+}
+
 int pipeline_scopes(struct pipeline *p)
 {
 	const struct conf_service *service = p->service->conf;
@@ -132,7 +173,7 @@ int pipeline_scopes(struct pipeline *p)
 	const char *parameter = p->request->items[EMA_REQUEST_RESOURCE], *asked = p->request->items[EMA_REQUEST_SCOPE];
 	char text[FAILURE_TEXT];
 	if (p->kind != EMA_ID_JAG)
-		return EMA_OK; /* scope_map belongs to the permissions */
+		return EMA_OK; /* see pipeline_scope_map() */
 	if (found->resources.count && !names_resource(&found->resources, service->resource)) {
 		snprintf(text, sizeof text, "the token is for the resource \"%.150s\", the service's is \"%.150s\"", found->resources.list[0],
 		         service->resource);

@@ -54,7 +54,7 @@ void endpoint_ready(struct exchange *x)
 
 void endpoint_metrics(struct exchange *x)
 {
-	static const char *const places[METRICS_PLACES] = { "library", "token", "revoke", "introspect" };
+	static const char *const places[METRICS_PLACES] = { "library", "token", "revoke", "introspect", "check" };
 	struct metrics *metrics = &x->context->metrics;
 	struct buffer *body = &x->response->body;
 	struct audit_state audit = { 0 };

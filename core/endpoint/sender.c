@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "check.h"
 #include "dpop.h"
 #include "exchange.h"
 #include "rates.h"
@@ -52,28 +53,6 @@ void sender_refuse(struct exchange *x, const char *kind, const struct sender *se
 	decision_free(decision);
 }
 
-/* Names that hold secrets, of which none may stand in a URL: it is written into logs on the way (JAG-06). */
-static int has_secret(const char *query)
-{
-	static const char *const names[] = { "assertion", "client_assertion", "client_secret", "access_token", "token", "code", "subject_token" };
-	char copy[EXCHANGE_PATH_MOST];
-	for (size_t length; query && *query; query += length + (query[length] == '&')) {
-		length = strcspn(query, "&");
-		size_t name = strcspn(query, "=&");
-		if (name >= sizeof copy)
-			return 1;
-		memcpy(copy, query, name);
-		long decoded = form_decode(copy, name);
-		if (decoded < 0)
-			return 1;
-		copy[decoded] = 0;
-		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-			if (!strcasecmp(copy, names[i]))
-				return 1;
-	}
-	return 0;
-}
-
 static int is_form(const struct ema_request *request)
 {
 	static const char type[] = "application/x-www-form-urlencoded";
@@ -84,18 +63,6 @@ static int is_form(const struct ema_request *request)
 	while (length && (value[length - 1] == ' ' || value[length - 1] == '\t'))
 		length--;
 	return length == sizeof type - 1 && !strncasecmp(value, type, length);
-}
-
-/* The certificate of the connection, or that which a named proxy hands on; from anybody else the header does not count (JAG-20). */
-static int read_certificate(struct exchange *x, struct sender *sender, struct failure *failure)
-{
-	const struct conf_certificates *conf = &x->snapshot->conf->client_certificates;
-	const char *text = x->proxied && conf->header ? request_header(x->request, conf->header, 0) : x->request->items[EMA_REQUEST_CERTIFICATE];
-	if (x->proxied && conf->header && request_header(x->request, conf->header, 1))
-		return failure_set(failure, EMA_BAD_REQUEST, "the header %.60s stands twice", conf->header);
-	if (!text || !*text)
-		return EMA_OK;
-	return certificate_read(text, strlen(text), &sender->certificate, failure);
 }
 
 static int certificate_is_verified(const struct exchange *x)
@@ -131,7 +98,7 @@ int sender_read(struct exchange *x, const char *kind, struct sender *sender)
 		sender_refuse(x, kind, NULL, EMA_RATE_LIMITED, "too many requests from this address (rates.address)");
 		return x->code;
 	}
-	if (has_secret(x->query)) {
+	if (credential_in_query(x->query)) {
 		sender_refuse(x, kind, NULL, EMA_SECRET_IN_URL, "a parameter that holds a secret stands in the query of the URL: it belongs into the body");
 		return x->code;
 	}
@@ -141,7 +108,7 @@ int sender_read(struct exchange *x, const char *kind, struct sender *sender)
 	}
 	int code = form_parse(x->request->body, x->request->body_length, &sender->form, &failure);
 	if (!code)
-		code = read_certificate(x, sender, &failure);
+		code = credential_certificate(x->snapshot->conf, x->request, x->proxied, &sender->certificate, &failure);
 	if (code) {
 		/* Too large is a fault of the request here, not of a token. */
 		sender_refuse(x, kind, NULL, code == EMA_TOO_LARGE ? EMA_BAD_REQUEST : code, failure.text);

@@ -84,6 +84,7 @@ struct policy {
 	/* Of each kind: all by their whole text; those that are more than a literal by what they begin or, if that is longer, end with. */
 	struct pattern_table whole[POLICY_KINDS], heads[POLICY_KINDS], tails[POLICY_KINDS];
 	unsigned wants, deny_wants;
+	char deny_view[17];
 };
 
 /* Where a principal's rules are found: 0 is all there is, then the scopes, then the patterns. */

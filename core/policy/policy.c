@@ -1,6 +1,8 @@
 /* Scopes, grants and denies become tables. */
 #include "policy.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -250,6 +252,40 @@ static int identity_wants_email(const struct conf *conf, const struct conf_rules
 	return 0;
 }
 
+/* FNV-1a: the names are the operator's own. */
+static uint64_t hash_names(uint64_t hash, char kind, const struct conf_strings *names)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		hash = (hash ^ (unsigned char)kind) * UINT64_C(1099511628211);
+		for (const char *c = names->list[i];; c++) {
+			hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+			if (!*c)
+				break;
+		}
+	}
+	return hash;
+}
+
+static void view_build(struct policy *policy)
+{
+	const unsigned seen = policy->deny_wants & (POLICY_WANTS_EMAIL | POLICY_WANTS_GROUPS | POLICY_WANTS_ROLES);
+	uint64_t hash = UINT64_C(14695981039346656037) ^ (seen & POLICY_WANTS_EMAIL);
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct conf_grant *conf = policy->rules[i].conf;
+		if (!policy->rules[i].deny || conf->shadow || !takes_claims(conf))
+			continue;
+		hash = hash_names(hash, 'g', &conf->groups);
+		hash = hash_names(hash, 'r', &conf->roles);
+	}
+	if (seen)
+		snprintf(policy->deny_view, sizeof policy->deny_view, "%016" PRIx64, hash);
+}
+
+const char *policy_deny_view(const struct policy *policy)
+{
+	return policy->deny_view;
+}
+
 static void wants_build(struct policy *policy, const struct conf *conf)
 {
 	int left = IDENTITY_RULES_MOST;
@@ -267,6 +303,7 @@ static void wants_build(struct policy *policy, const struct conf *conf)
 			wants |= scope_wants(policy, rule->scopes.list[j]);
 		policy->deny_wants |= wants;
 	}
+	view_build(policy);
 }
 
 unsigned policy_wants(const struct policy *policy, int denies)

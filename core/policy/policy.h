@@ -41,6 +41,12 @@ enum {
 };
 /* POLICY_WANTS_ bits of all rules. denies: of what an enforced deny looks at; a token that lacks the claim altogether is to be refused. */
 unsigned policy_wants(const struct policy *policy, int denies);
+/*
+ * Stands for what enforced denies look at of those claims that a token has only if some rule wants them: the e-mail address, and
+ * the names of groups and roles. 16 hexadecimal digits, "" for nothing of the kind. A token that was made under another one may
+ * lack what a deny needs, and is to be refused.
+ */
+const char *policy_deny_view(const struct policy *policy);
 /* 1 if a rule looks at the group (or role) of this name when it comes from the provider's claims. */
 int policy_wants_name(const struct policy *policy, int role, const char *name);
 

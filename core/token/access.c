@@ -149,6 +149,8 @@ static int put_login(struct buffer *out, const struct access_claims *claims, str
 	if (!code)
 		code = put_member(out, "person", claims->person, failure);
 	if (!code)
+		code = put_member(out, "view", claims->view, failure);
+	if (!code)
 		code = put_member(out, "acr", claims->acr, failure);
 	if (!code)
 		code = put_strings(out, "amr", claims->amr, claims->amr_count, ACCESS_AMR_MOST, failure);

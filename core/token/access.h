@@ -35,6 +35,7 @@ struct access_claims {
 	/* The subject: sub is made of these, PROVIDER/TENANT/SUB (subject_text()). */
 	const char *provider, *tenant, *sub;
 	const char *person;
+	const char *view;              /* policy_deny_view() of when it was made */
 	const char *acr;
 	const char *const *amr;
 	size_t amr_count;

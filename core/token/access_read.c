@@ -195,6 +195,8 @@ static int read_login(struct reader *reader, struct access_token *token)
 	if (!code)
 		code = get_string(reader, reader->login, "person", 0, &claims->person);
 	if (!code)
+		code = get_string(reader, reader->login, "view", 0, &claims->view);
+	if (!code)
 		code = get_string(reader, reader->login, "acr", 0, &claims->acr);
 	if (!code)
 		code = get_string(reader, reader->login, "email", 0, &claims->email);

@@ -307,9 +307,9 @@ static void entry_keep(struct cimd *cimd, struct cimd_entry *entry)
 	before = *place;
 	*place = entry;
 	pthread_mutex_unlock(&cimd->lock);
-	if (known && strcmp(before->read.fingerprint, entry->read.fingerprint)) {
-		notice_tell(&cimd->notice, "client-document-changed", NOTICE_WARNING, "client", entry->url, "before", before->read.fingerprint,
-		            "now", entry->read.fingerprint, NULL);
+	if (known && strcmp(before->read.identity, entry->read.identity)) {
+		notice_tell(&cimd->notice, "client-document-changed", NOTICE_WARNING, "client", entry->url, "before", before->read.identity,
+		            "now", entry->read.identity, NULL);
 		log_printf(&cimd->log, LOG_LEVEL_WARNING, "client %s: its keys or its way to authenticate changed", entry->url);
 	}
 	if (entry->read.inconsistent)

@@ -159,9 +159,9 @@ static int make_fingerprint(struct document *document)
 	qsort(thumbprints, count, sizeof *thumbprints, by_text);
 	for (size_t i = 0; i < count; i++)
 		buffer_printf(&text, " %s", thumbprints[i]);
-	document->fingerprint = buffer_take(&text);
+	document->identity = buffer_take(&text);
 	buffer_free(&text);
-	return document->fingerprint ? 0 : -1;
+	return document->identity ? 0 : -1;
 }
 
 int document_read(const char *text, size_t length, const char *url, struct document *out, struct failure *failure)
@@ -196,6 +196,6 @@ void document_free(struct document *document)
 {
 	jwks_free(document->keys);
 	free(document->jwks_uri);
-	free(document->fingerprint);
+	free(document->identity);
 	*document = (struct document){ .auth = AUTH_NONE };
 }

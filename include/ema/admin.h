@@ -89,7 +89,6 @@ const char *ema_service_scope(ema_context *context, const char *id, size_t index
  * with ema_text_free().
  */
 int ema_provider_probe(ema_context *context, const char *id, char **out);
-void ema_text_free(char *text);
 
 /* ---- Signing keys ---- */
 

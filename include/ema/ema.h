@@ -130,6 +130,42 @@ const char *ema_decision_id(const ema_decision *decision);     /* correlation id
 const char *ema_decision_user_line(const ema_decision *decision);     /* may be shown to the user */
 const char *ema_decision_operator_line(const ema_decision *decision); /* names the rule by file and line; not for users */
 
+/* ---- Check: a request at an MCP server ---- */
+
+/*
+ * May this HTTP request be served? The request has the headers as they came, the body (one MCP message), and what there is of
+ * method, URL, peer and certificate: the token is taken out of the header Authorization alone. EMA_OK and only then: serve it,
+ * with the body as it was checked, byte for byte. Else answer with what the decision says: status, challenge, error. out as for
+ * ema_decide(). A decision of a check must be freed before its context.
+ */
+int ema_check_mcp(ema_context *context, const char *service, const ema_request *request, ema_decision **out);
+/*
+ * The same where the caller has taken the message apart: method is MCP's ("tools/call"), target the name of the tool or prompt,
+ * the URI, or NULL for a method that has none. A body, if there is one, is the JSON object of the arguments.
+ */
+int ema_check(ema_context *context, const char *service, const ema_request *request, const char *method, const char *target, ema_decision **out);
+
+int ema_decision_status(const ema_decision *decision);            /* HTTP: 200, 400, 401, 403, 503, ... */
+const char *ema_decision_challenge(const ema_decision *decision); /* value of WWW-Authenticate; NULL: no such header */
+/* A JSON-RPC response with the error and the id of the request, for the body; NULL where there is none. */
+const char *ema_decision_rpc_error(const ema_decision *decision);
+int64_t ema_decision_renew(const ema_decision *decision);         /* when a new token should be had: seconds since 1970; 0: unknown */
+/*
+ * Would it be permitted still? For streams and long calls, as often as once a second: looks at times, revocation, directories and the
+ * rules in place now, not at guards, and writes no record. EMA_OK, or why not; EMA_BAD_REQUEST for a decision of no check.
+ */
+int ema_decision_still(const ema_decision *decision);
+/*
+ * Takes what the caller could not use out of the result of tools/list, resources/list, resources/templates/list or prompts/list, or
+ * out of the whole response with it; what stays is as it was, but cacheScope and ttlMs. *out is a new string, ema_text_free(). EMA_OK, or a
+ * code, and then nothing may be sent: the decision's own if it was no permit, EMA_EXPIRED, EMA_BAD_REQUEST for what is no list, EMA_BAD_JSON.
+ */
+int ema_filter_list(const ema_decision *decision, const char *result, size_t length, char **out);
+/* Wipes and frees a string that a function gave out; NULL is fine. */
+void ema_text_free(char *text);
+
+/* ---- Who it is ---- */
+
 /* NULL where there is none, which for all of these is so when nothing was granted. */
 const char *ema_decision_subject(const ema_decision *decision);   /* provider/tenant/sub, percent-encoded */
 const char *ema_decision_provider(const ema_decision *decision);

@@ -1,9 +1,12 @@
 # Tests of the HTTP endpoints, without a network.
-ENDPOINT_TESTS = tests/endpoint/test_pages tests/endpoint/test_token tests/endpoint/test_torture \
-	tests/endpoint/test_once
+ENDPOINT_TESTS = tests/endpoint/test_check tests/endpoint/test_once tests/endpoint/test_pages tests/endpoint/test_token \
+	tests/endpoint/test_torture
 check_PROGRAMS += $(ENDPOINT_TESTS)
 TESTS += $(ENDPOINT_TESTS)
 DESK_SOURCES = tests/endpoint/desk.c tests/endpoint/desk.h tests/context/world.c tests/context/world.h
+tests_endpoint_test_check_SOURCES = tests/endpoint/test_check.c $(DESK_SOURCES)
+tests_endpoint_test_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_endpoint_test_check_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_token_SOURCES = tests/endpoint/test_token.c $(DESK_SOURCES)
 tests_endpoint_test_token_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_token_LDADD = $(CONTEXT_TEST_LDADD)

@@ -1,0 +1,292 @@
+/* The way of a check: token, proof, what may have changed since the token was made, and then what is asked for. */
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "method.h"
+#include "pipeline.h"
+
+#define RPC_REQUEST (-32600)
+#define RPC_METHOD (-32601)
+#define RPC_PARAMS (-32602)
+#define EVERY_REVISION (MCP_2026_07_28 | MCP_2025_11_25 | MCP_2025_06_18 | MCP_2025_03_26)
+
+static void step(struct pipeline *p, const char *stage, int code, const char *text)
+{
+	decision_step(p->decision, &(struct decision_step){ .stage = stage, .code = code, .text = text });
+}
+
+/* ---- What is asked for ---- */
+
+static void wrong(struct check *check, int code, int status, int rpc, const char *text)
+{
+	check->error.code = code;
+	check->error.status = status;
+	check->error.rpc = rpc;
+	check->error.text = text;
+}
+
+static void read_body(struct pipeline *p)
+{
+	struct check *check = p->check;
+	const struct ema_request *request = p->request;
+	const struct mcp_settings settings = { .http = 1 };
+	struct mcp_header headers[REQUEST_HEADERS_MOST];
+	const char *method = request->items[EMA_REQUEST_METHOD];
+	for (size_t i = 0; i < request->header_count; i++)
+		headers[i] = (struct mcp_header){ request->headers[i].name, request->headers[i].value };
+	if (method && strcmp(method, "POST"))
+		wrong(check, EMA_BAD_MESSAGE, 405, RPC_REQUEST, "only POST brings a message (MCP-42)");
+	else
+		mcp_parse(request->body ? request->body : "", request->body_length, headers, request->header_count, &settings, check->message, &check->error);
+}
+
+/* The arguments of a call that the caller names itself: its body, if there is one. */
+static int read_arguments(struct pipeline *p, const struct json_node **out)
+{
+	struct mcp_message *message = p->check->message;
+	*out = NULL;
+	if (!p->request->body_length)
+		return EMA_OK;
+	int code = json_parse(p->request->body, p->request->body_length, &json_limits_message, &message->json, NULL);
+	if (!code && !json_is(json_root(&message->json), JSON_OBJECT))
+		code = EMA_BAD_JSON;
+	if (code == EMA_TOO_LARGE)
+		wrong(p->check, code, 413, RPC_PARAMS, "the arguments are too long, too deep, or have too many values");
+	else if (code)
+		wrong(p->check, code, code == EMA_OUT_OF_MEMORY ? 503 : 400, RPC_PARAMS, "the arguments are not one strict JSON object");
+	*out = json_root(&message->json);
+	return code;
+}
+
+static void read_named(struct pipeline *p)
+{
+	struct check *check = p->check;
+	struct mcp_message *message = check->message;
+	const struct mcp_method *method = mcp_method(check->method, EVERY_REVISION);
+	const struct json_node *arguments;
+	struct policy_target target = { .kind = POLICY_SERVER };
+	if (!method) {
+		wrong(check, EMA_BAD_MESSAGE, 404, RPC_METHOD, "there is no such method");
+		return;
+	}
+	const int named = method->form == FORM_NAME || method->form == FORM_URI || method->form == FORM_TASK;
+	if (method->form == FORM_REF || method->form == FORM_LISTEN) {
+		wrong(check, EMA_BAD_MESSAGE, 400, RPC_PARAMS, "the method is about more than one target can say: check the message");
+		return;
+	}
+	if (named != (check->target && *check->target)) {
+		wrong(check, EMA_BAD_MESSAGE, 400, RPC_PARAMS, named ? "the method needs a target" : "the method has no target");
+		return;
+	}
+	if (read_arguments(p, &arguments))
+		return;
+	target.kind = method->kind;
+	target.name = named ? decision_copy(p->decision, check->target) : NULL;
+	target.length = named ? strlen(check->target) : 0;
+	target.json = &message->json;
+	target.arguments = method->form == FORM_NAME ? arguments : NULL;
+	message->calls = calloc(1, sizeof *message->calls);
+	if (message->calls) {
+		message->count = 1;
+		message->calls->method = method->name;
+		message->calls->targets = malloc(sizeof target);
+	}
+	if (!message->calls || !message->calls->targets) {
+		wrong(check, EMA_OUT_OF_MEMORY, 503, RPC_PARAMS, "no memory");
+		return;
+	}
+	message->calls->targets[0] = target;
+	message->calls->target_count = 1;
+}
+
+/* Before the token, so that every answer has the id; what is wrong with the message waits until the token was good. */
+static int read_message(struct pipeline *p)
+{
+	struct check *check = p->check;
+	check->message = calloc(1, sizeof *check->message);
+	if (!check->message)
+		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
+	if (check->method)
+		read_named(p);
+	else
+		read_body(p);
+	return EMA_OK;
+}
+
+static int message_fail(struct pipeline *p)
+{
+	struct check *check = p->check;
+	if (!check->error.code)
+		return EMA_OK;
+	check->message_refused = 1;
+	step(p, "message", check->error.code, check->error.text);
+	return pipeline_fail(p, check->error.code, NULL, check->error.text);
+}
+
+/* ---- Whether it may be had ---- */
+
+/* What the rules see of a target is in the trace and the record, never its arguments. */
+static void trace(struct pipeline *p, const struct mcp_call *call, const struct policy_target *target, const struct policy_result *result)
+{
+	char place[300], name[160];
+	pipeline_place(result->rule, place, sizeof place);
+	snprintf(name, sizeof name, "%.40s%s%.100s", call->method, target->name ? " " : "", target->name ? target->name : "");
+	decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = "permission", .name = name, .code = result->code, .text = result->text });
+}
+
+/* The worse of two answers decides: one that nothing cures, then a login, then more scope. */
+static int rank(int code)
+{
+	switch (code) {
+	case EMA_OK:
+		return 0;
+	case EMA_INSUFFICIENT_SCOPE:
+		return 1;
+	case EMA_WEAK_AUTHENTICATION:
+		return 2;
+	case EMA_DENIED:
+	case EMA_NOT_GRANTED:
+		return 3;
+	case EMA_BAD_REQUEST:
+		return 4;
+	default:
+		return 5;
+	}
+}
+
+static void need(struct check *check, struct ema_decision *decision, const struct conf_scope *scope)
+{
+	for (size_t i = 0; scope && i < check->missing.count; i++)
+		if (!strcmp(check->missing.list[i], scope->name))
+			return;
+	if (scope)
+		decision_add(decision, &check->missing, scope->name);
+}
+
+static void judge_target(struct pipeline *p, const struct mcp_call *call, const struct policy_target *target)
+{
+	struct check *check = p->check;
+	struct policy_result result;
+	policy_decide(p->service->policy, check->principal, target, p->now, &result);
+	trace(p, call, target, &result);
+	if (result.code == EMA_INSUFFICIENT_SCOPE)
+		need(check, p->decision, result.scope);
+	if ((result.shadow || result.enforced != result.code) && !check->shadow.text)
+		check->shadow = result;
+	if (!check->decided || rank(result.code) > rank(check->result.code)) {
+		check->decided = target;
+		check->result = result;
+	}
+}
+
+/* All or nothing: of a batch, too (MCP-70). */
+static int judge(struct pipeline *p)
+{
+	struct check *check = p->check;
+	const struct mcp_message *message = check->message;
+	char text[FAILURE_TEXT];
+	check->principal = pipeline_prepare(p);
+	if (!check->principal)
+		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
+	for (size_t i = 0; i < message->count; i++)
+		for (size_t k = 0; k < message->calls[i].target_count; k++)
+			judge_target(p, &message->calls[i], &message->calls[i].targets[k]);
+	if (!check->decided)
+		return failure_set(&p->failure, EMA_INTERNAL, "the message has no target");
+	const struct policy_result *result = &check->result;
+	int code = result->code;
+	if (!code) {
+		/* Only now: the rule that a grant is due to. */
+		pipeline_place(result->rule, p->rule, sizeof p->rule);
+		return EMA_OK;
+	}
+	snprintf(text, sizeof text, "%.200s%s%.200s", check->decided->name ? check->decided->name : "", check->decided->name ? ": " : "", result->text);
+	if (code == EMA_DENIED || code == EMA_NOT_GRANTED)
+		code = EMA_FORBIDDEN;
+	if (code == EMA_BAD_REQUEST) {
+		wrong(check, EMA_BAD_MESSAGE, 400, RPC_PARAMS, "a name or uri has a form that cannot be judged");
+		check->message_refused = 1;
+		code = EMA_BAD_MESSAGE;
+	}
+	return pipeline_fail(p, code, result->rule ? result->rule : p->service->conf->node, text);
+}
+
+/* ---- The way ---- */
+
+/* An access token that the provider itself issued for this service. */
+static int foreign(struct pipeline *p)
+{
+	int code = pipeline_identity(p);
+	return code ? code : pipeline_scope_map(p);
+}
+
+static int is_ours(const struct pipeline *p)
+{
+	for (size_t i = 0; i < p->audience_count; i++)
+		if (!strcmp(p->audiences[i], p->issuer))
+			return 1;
+	return 0;
+}
+
+static int read_token(struct pipeline *p)
+{
+	int code = read_message(p);
+	if (!code)
+		code = credential_read(p);
+	if (!code)
+		code = pipeline_audiences(p);
+	if (!code)
+		code = pipeline_read(p);
+	if (code) {
+		step(p, "token", code, p->failure.text);
+		return code;
+	}
+	return is_ours(p) ? pipeline_own(p) : foreign(p);
+}
+
+int check_walk(struct pipeline *p)
+{
+	const int again = p->purpose == PURPOSE_STILL;
+	int code = again ? pipeline_adopt(p) : read_token(p);
+	if (!code)
+		code = pipeline_marks(p);
+	if (!code && !again)
+		code = credential_binding(p);
+	if (!code)
+		code = pipeline_directories(p);
+	/* Guards may count, and be slow: who asks again asks often. */
+	if (!code && !again)
+		code = pipeline_guards(p);
+	if (!code)
+		code = message_fail(p);
+	if (!code)
+		code = judge(p);
+	if (!code)
+		code = pipeline_marks(p);
+	if (!code && clock_monotonic(&p->context->clock) > p->deadline)
+		code = failure_set(&p->failure, EMA_TIMEOUT, "the decision took longer than the service's deadline");
+	return code;
+}
+
+void check_end(struct pipeline *p)
+{
+	struct check *check = p->check;
+	policy_principal_free(check->principal);
+	/* What is asked again stays its decision's. */
+	if (check->message && p->purpose == PURPOSE_CHECK && !check->message_kept) {
+		mcp_clear(check->message);
+		free(check->message);
+	}
+	mcp_error_clear(&check->error);
+	free(check->missing.list);
+}
+
+int context_check(struct ema_context *context, const char *service, const struct ema_request *request, const char *method, const char *target,
+                  struct ema_decision **out)
+{
+	struct check check = { .method = method, .target = target };
+	return pipeline_check(context, service, request, &check, out);
+}

@@ -1,0 +1,65 @@
+/* A request at an MCP server: what it brings, what it asks for, and what is to be answered. */
+#ifndef CONTEXT_CHECK_H
+#define CONTEXT_CHECK_H
+
+#include "access.h"
+#include "certificate.h"
+#include "decision.h"
+#include "message.h"
+#include "policy.h"
+
+struct pipeline;
+struct service;
+struct snapshot;
+
+struct check {
+	const char *method, *target;  /* as the caller names them; method NULL: the body is the message */
+	struct mcp_message *message;  /* its calls are empty if it was not taken */
+	struct mcp_error error;       /* then; told to nobody without a good token (MCP-19) */
+	int message_kept;             /* by the decision */
+	int message_refused;          /* the decision is due to that */
+	int scheme_dpop;              /* the token came as DPoP */
+	int bound_key;                /* and is bound to a key */
+	struct policy_principal *principal;
+	/* Of the target that decided. */
+	const struct policy_target *decided;
+	struct policy_result result;
+	struct policy_result shadow;  /* of the first that shadow mode changed */
+	struct decision_list missing; /* scopes that all of the targets need and the token lacks */
+};
+
+/* All of a check but the record. The code. */
+int check_walk(struct pipeline *p);
+/* What is to be sent, into the decision. */
+void check_answer(struct pipeline *p, int code);
+void check_end(struct pipeline *p);
+
+/* ---- credential.c ---- */
+
+/* The token of the header Authorization, the one place where it may stand (MCP-15, MCP-22, MCP-23, JWT-78). */
+int credential_read(struct pipeline *p);
+/* Whether what the token is bound to was proved (JWT-77). */
+int credential_binding(struct pipeline *p);
+/* 1 if the query has a parameter that holds a secret, or one that cannot be read. NULL: no query. */
+int credential_in_query(const char *query);
+/* The certificate of the connection, or that which a named proxy hands on; *out stays NULL where there is none. */
+int credential_certificate(const struct conf *conf, const struct ema_request *request, int proxied, struct certificate **out, struct failure *failure);
+
+/* ---- kept.c: what a decision keeps of its check, to filter lists and to be asked again ---- */
+
+struct kept {
+	struct ema_context *context;
+	struct snapshot *snapshot;
+	const struct service *service;
+	struct policy_principal *principal;
+	struct mcp_message *message;
+	struct access_claims claims; /* whose strings are the decision's: as if a token of ours had said it */
+	const char **amr;
+	struct access_name *groups, *roles;
+};
+
+/* EMA_OK or EMA_OUT_OF_MEMORY. */
+int kept_take(struct pipeline *p);
+void kept_free(struct kept *kept);
+
+#endif

@@ -1,0 +1,137 @@
+/* What a decision keeps of its check, for lists that come back and for calls that take long. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "context.h"
+#include "jwt.h"
+#include "pipeline.h"
+
+#define LIST_TTL_MS INT64_C(300000) /* a client may keep a filtered list for so long: then the rules are asked again */
+
+void kept_free(struct kept *kept)
+{
+	if (!kept)
+		return;
+	policy_principal_free(kept->principal);
+	if (kept->message) {
+		mcp_clear(kept->message);
+		free(kept->message);
+	}
+	snapshot_release(kept->snapshot);
+	free(kept->amr);
+	free(kept->groups);
+	free(kept->roles);
+	free(kept);
+}
+
+/* Those that the provider's token had: directories are asked anew. */
+static struct access_name *copy_names(struct ema_decision *d, const struct principal_name *from, size_t count, size_t *kept)
+{
+	struct access_name *to = calloc(count + 1, sizeof *to);
+	for (size_t i = 0; to && i < count; i++)
+		if (!strcmp(from[i].source, PRINCIPAL_CLAIMS))
+			to[(*kept)++] = (struct access_name){ decision_copy(d, from[i].name), decision_copy(d, from[i].source), decision_copy(d, from[i].tenant) };
+	return to;
+}
+
+int kept_take(struct pipeline *p)
+{
+	struct ema_decision *d = p->decision;
+	const struct call_result *found = p->winner->call ? call_result(p->winner->call) : NULL;
+	const struct access_claims *own = &p->own.claims;
+	const char *const *amr = found ? (const char *const *)found->amr.list : own->amr;
+	const size_t amr_count = found ? found->amr.count : own->amr_count;
+	struct kept *kept = calloc(1, sizeof *kept);
+	if (!kept)
+		return EMA_OUT_OF_MEMORY;
+	d->kept = kept;
+	kept->context = p->context;
+	kept->snapshot = snapshot_hold(p->snapshot);
+	kept->service = p->service;
+	kept->claims = (struct access_claims){
+		.issuer = decision_copy(d, p->issuer),
+		.client_id = d->client,
+		.jti = found ? NULL : d->token_id,
+		.issued = found ? found->issued : own->issued,
+		.expires = found ? found->expires : own->expires,
+		.scopes = d->scopes.list,
+		.scope_count = d->scopes.count,
+		.provider = d->provider,
+		.tenant = d->tenant,
+		.sub = d->sub,
+		.view = found ? NULL : decision_copy(d, own->view),
+		.acr = decision_copy(d, found ? found->acr : own->acr),
+		.auth_time = found ? found->auth_time : own->auth_time,
+		.email = d->email,
+	};
+	kept->amr = calloc(amr_count + 1, sizeof *kept->amr);
+	kept->groups = copy_names(d, p->principal.groups, p->principal.group_count, &kept->claims.group_count);
+	kept->roles = copy_names(d, p->principal.roles, p->principal.role_count, &kept->claims.role_count);
+	if (!kept->amr || !kept->groups || !kept->roles)
+		return EMA_OUT_OF_MEMORY;
+	for (size_t i = 0; i < amr_count; i++)
+		kept->amr[i] = decision_copy(d, amr[i]);
+	kept->claims.amr = kept->amr;
+	kept->claims.amr_count = amr_count;
+	kept->claims.groups = kept->groups;
+	kept->claims.roles = kept->roles;
+	kept->principal = p->check->principal;
+	p->check->principal = NULL;
+	kept->message = p->check->message;
+	p->check->message_kept = 1;
+	if (kept->claims.issued != JWT_ABSENT)
+		d->issued = kept->claims.issued;
+	return d->broken ? EMA_OUT_OF_MEMORY : EMA_OK;
+}
+
+/* ---- Asked again ---- */
+
+int context_still(const struct ema_decision *decision)
+{
+	const struct kept *kept = decision->kept;
+	if (decision->code || !kept)
+		return decision->code ? decision->code : EMA_BAD_REQUEST;
+	const int64_t now = clock_wall(&kept->context->clock) / 1000;
+	if (kept->claims.expires != JWT_ABSENT && now >= kept->claims.expires)
+		return EMA_EXPIRED;
+	struct check check = { .message = kept->message };
+	return pipeline_still(kept->context, kept->service->conf->id, &kept->claims, &check);
+}
+
+/* ---- Lists ---- */
+
+struct filtering {
+	const struct kept *kept;
+	int64_t now;
+};
+
+static int keep(void *data, enum policy_kind kind, const char *name, size_t length)
+{
+	const struct filtering *filtering = data;
+	const struct policy_target target = { .kind = kind, .name = name, .length = length, .listing = 1 };
+	struct policy_result result;
+	return policy_decide(filtering->kept->service->policy, filtering->kept->principal, &target, filtering->now, &result) == EMA_OK;
+}
+
+int context_filter(const struct ema_decision *decision, const char *text, size_t length, char **out)
+{
+	const struct kept *kept = decision->kept;
+	struct failure failure = FAILURE_INIT;
+	struct buffer buffer = BUFFER_INIT(length + 256);
+	if (decision->code || !kept)
+		return decision->code ? decision->code : EMA_BAD_REQUEST;
+	struct filtering filtering = { kept, clock_wall(&kept->context->clock) / 1000 };
+	int64_t left = kept->claims.expires == JWT_ABSENT ? LIST_TTL_MS : (kept->claims.expires - filtering.now) * 1000;
+	if (left <= 0)
+		return EMA_EXPIRED;
+	const struct mcp_keep how = { .keep = keep, .data = &filtering, .ttl_ms = left < LIST_TTL_MS ? left : LIST_TTL_MS };
+	int code = mcp_filter(text, length, &how, &buffer, &failure);
+	char *taken = code ? NULL : buffer_take(&buffer);
+	buffer_free(&buffer);
+	if (!code && !taken)
+		code = EMA_OUT_OF_MEMORY;
+	if (!code)
+		*out = taken;
+	return code;
+}

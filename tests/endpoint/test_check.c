@@ -1,0 +1,853 @@
+#define _GNU_SOURCE
+#include "desk.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "base64url.h"
+#include "jws.h"
+#include "jwt.h"
+#include "marks.h"
+
+#define VERSION "2026-07-28"
+#define SVC "https://mcp.example/svc"
+#define DEEP "https://mcp.example/deep"
+#define METADATA "https://mcp.example/.well-known/oauth-protected-resource/"
+#define FOREVER 3600
+
+static const char services[] =
+	"SERVICES:, { id = \"deep\"; resource = \"" DEEP "\"; identity = [\"idp\"]; default_scopes = [\"read\"];\n"
+	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; uris = [\"file:///docs/*\"]; },\n"
+	"    { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; }, { name = \"admin\"; access = \"write\"; tools = [\"admin_*\"]; },\n"
+	"    { name = \"nobody\"; access = \"write\"; tools = [\"other_*\"]; } );\n"
+	"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; },\n"
+	"    { provider = \"idp\"; scopes = [\"write\"]; when = { args = ( { at = \"/repo\"; like = \"acme/*\"; } ); }; },\n"
+	"    { provider = \"idp\"; scopes = [\"admin\"]; when = { acr = [\"strong\", \"a\\\"b\\\\c\"]; max_age = \"5m\"; }; } );\n"
+	"  denies = ( { tools = [\"get_secret\"]; } ); },\n"
+	"  { id = \"bound\"; resource = \"https://mcp.example/bound\"; identity = [\"idp\"]; binding = \"required\";\n"
+	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); },\n"
+	"  { id = \"tried\"; resource = \"https://mcp.example/tried\"; identity = [\"idp\"];\n"
+	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } );\n"
+	"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; mode = \"shadow\"; } ); }";
+
+/* ---- Tokens and requests ---- */
+
+/* A token of ours, signed with our key, however wrong. */
+struct made {
+	const char *issuer, *audience, *client, *sub, *acr, *jkt, *scopes[4], *provider;
+	int64_t issued, expires; /* from now; expires 0: an hour */
+};
+
+static char *make(struct desk *desk, const struct made *m)
+{
+	const char *scopes[5];
+	size_t count = 0;
+	char *token = NULL;
+	static int serial;
+	char id[32];
+	struct failure failure = FAILURE_INIT;
+	snprintf(id, sizeof id, "made-%d", serial++);
+	for (; count < 4 && m->scopes[count]; count++)
+		scopes[count] = m->scopes[count];
+	const struct access_claims claims = {
+		.issuer = m->issuer ? m->issuer : OURS, .audience = m->audience ? m->audience : SVC, .client_id = m->client ? m->client : "app", .jti = id,
+		.issued = desk->world.now + m->issued, .expires = desk->world.now + (m->expires ? m->expires : FOREVER), .scopes = scopes, .scope_count = count,
+		.provider = m->provider ? m->provider : "idp", .sub = m->sub ? m->sub : "ada", .jkt = m->jkt, .acr = m->acr,
+		.auth_time = m->acr ? desk->world.now + m->issued : JWT_ABSENT,
+	};
+	int code = access_mint(desk->world.context->keyring, &claims, &token, &failure);
+	if (code)
+		print_error("%s\n", failure.text);
+	assert_int_equal(code, EMA_OK);
+	return token;
+}
+
+/* A request as a client of today makes it; headers of NULL name are left out. */
+struct ask {
+	ema_request *request;
+	ema_decision *decision;
+	int code;
+};
+
+static void header(struct ask *ask, const char *name, const char *value)
+{
+	if (value)
+		assert_int_equal(ema_request_header(ask->request, name, value), EMA_OK);
+}
+
+static void ask_begin(struct ask *ask, const char *scheme, const char *token)
+{
+	*ask = (struct ask){ .request = ema_request_new() };
+	char *value = NULL;
+	assert_non_null(ask->request);
+	assert_int_equal(ema_request_set(ask->request, EMA_REQUEST_METHOD, "POST"), EMA_OK);
+	assert_int_equal(ema_request_set(ask->request, EMA_REQUEST_REMOTE, "192.0.2.7"), EMA_OK);
+	header(ask, "Host", "evil.example");
+	if (token) {
+		assert_true(asprintf(&value, "%s %s", scheme ? scheme : "Bearer", token) > 0);
+		header(ask, "Authorization", value);
+	}
+	free(value);
+}
+
+/* params without its braces and _meta; name: what Mcp-Name copies. */
+static void ask_message(struct ask *ask, const char *method, const char *name, const char *params)
+{
+	char *body = NULL;
+	assert_true(asprintf(&body, "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"%s\",\"params\":{%s%s\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\""
+	                     VERSION "\",\"io.modelcontextprotocol/clientCapabilities\":{},\"io.modelcontextprotocol/clientInfo\":{\"name\":\"root\"}}}}",
+	                     method, params, *params ? "," : "") > 0);
+	header(ask, "MCP-Protocol-Version", VERSION);
+	header(ask, "Mcp-Method", method);
+	header(ask, "Mcp-Name", name);
+	assert_int_equal(ema_request_body(ask->request, body, strlen(body)), EMA_OK);
+	free(body);
+}
+
+static void ask_tool(struct ask *ask, const char *tool, const char *arguments)
+{
+	char params[512];
+	snprintf(params, sizeof params, "\"name\":\"%s\",\"arguments\":%s", tool, arguments ? arguments : "{}");
+	ask_message(ask, "tools/call", tool, params);
+}
+
+static void ask_check(struct ask *ask, struct desk *desk, const char *service)
+{
+	ask->code = ema_check_mcp(desk->world.context, service, ask->request, &ask->decision);
+	assert_non_null(ask->decision);
+	assert_int_equal(ask->code, ema_decision_code(ask->decision));
+}
+
+static void ask_end(struct ask *ask)
+{
+	ema_decision_free(ask->decision);
+	ema_request_free(ask->request);
+}
+
+static const char *challenge(const struct ask *ask)
+{
+	const char *text = ema_decision_challenge(ask->decision);
+	return text ? text : "";
+}
+
+static int64_t rpc_code(const struct ask *ask, const char *id)
+{
+	struct json json = { .count = 0 };
+	const char *text = ema_decision_rpc_error(ask->decision);
+	int64_t code = 0, number = 0;
+	assert_non_null(text);
+	assert_int_equal(json_parse(text, strlen(text), &json_limits_document, &json, NULL), EMA_OK);
+	assert_true(json_integer(json_at(&json, "/error/code"), &code));
+	if (id)
+		assert_true(json_integer(json_at(&json, "/id"), &number) && number == atoi(id));
+	assert_string_equal(json_string(json_at(&json, "/error/data/correlation_id")), ema_decision_id(ask->decision));
+	json_free(&json);
+	return code;
+}
+
+static void expect(const struct ask *ask, size_t row, int code, int status)
+{
+	if (ask->code != code || ema_decision_status(ask->decision) != status)
+		print_error("row %zu: %s %d, %s\n", row, ema_code_name(ask->code), ema_decision_status(ask->decision), ema_decision_operator_line(ask->decision));
+	assert_int_equal(ask->code, code);
+	assert_int_equal(ema_decision_status(ask->decision), status);
+}
+
+/* ---- Credentials ---- */
+
+/* MCP-09, MCP-10, MCP-13, MCP-15, MCP-18, MCP-19, MCP-22, MCP-23, JWT-78: what stands for a token, and what does not. */
+static void credentials(void **state)
+{
+	static const struct {
+		const char *first, *second, *url, *type; /* "%" in a header is a good token */
+		int code, status;
+		const char *challenge;
+	} rows[] = {
+		{ "Bearer %", NULL, NULL, NULL, EMA_OK, 200, "" },
+		{ "bearer   %  ", NULL, "/svc?page=2", NULL, EMA_OK, 200, "" },
+		{ NULL, NULL, NULL, NULL, EMA_NO_TOKEN, 401, "Bearer scope=\"read\", resource_metadata=\"" METADATA "svc\"" },
+		{ "Basic %", NULL, NULL, NULL, EMA_NO_TOKEN, 401, "Bearer scope=\"read\", resource_metadata=\"" METADATA "svc\"" },
+		{ "Bearerx %", NULL, NULL, NULL, EMA_NO_TOKEN, 401, NULL },
+		{ "Bearer", NULL, NULL, NULL, EMA_BAD_REQUEST, 400, "Bearer error=\"invalid_request\"" },
+		{ "Bearer % %", NULL, NULL, NULL, EMA_BAD_REQUEST, 400, "Bearer error=\"invalid_request\"" },
+		{ "Bearer %, DPoP %", NULL, NULL, NULL, EMA_BAD_REQUEST, 400, NULL },
+		{ "Bearer a\"b", NULL, NULL, NULL, EMA_BAD_REQUEST, 400, NULL },
+		{ "Bearer %", "Bearer %", NULL, NULL, EMA_BAD_REQUEST, 400, NULL },
+		{ "Bearer %", "DPoP %", NULL, NULL, EMA_BAD_REQUEST, 400, NULL },
+		{ "Bearer %", NULL, "/svc?access_token=x", NULL, EMA_SECRET_IN_URL, 400, NULL },
+		{ NULL, NULL, "/svc?a=b&%61ccess_token=x", NULL, EMA_SECRET_IN_URL, 400, NULL },
+		{ "Bearer %", NULL, NULL, "application/x-www-form-urlencoded", EMA_BAD_REQUEST, 400, NULL },
+		{ "Bearer nonsense", NULL, NULL, NULL, EMA_MALFORMED, 401, "Bearer error=\"invalid_token\"" },
+		{ "DPoP %", NULL, NULL, NULL, EMA_BOUND_TOKEN, 401, "DPoP error=\"invalid_token\"" },
+	};
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, services, NULL);
+	char *token = make(&desk, &(struct made){ .scopes = { "read" } });
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct ask ask;
+		ask_begin(&ask, NULL, NULL);
+		for (int k = 0; k < 2; k++) {
+			const char *value = k ? rows[i].second : rows[i].first;
+			char built[8192] = "";
+			for (size_t at = 0; value && *value; value++)
+				at += (size_t)snprintf(built + at, sizeof built - at, *value == '%' ? "%s" : "%.1s", *value == '%' ? token : value);
+			header(&ask, "Authorization", value ? built : NULL);
+		}
+		header(&ask, "Content-Type", rows[i].type);
+		assert_int_equal(ema_request_set(ask.request, EMA_REQUEST_URL, rows[i].url), EMA_OK);
+		ask_tool(&ask, "get_issue", NULL);
+		ask_check(&ask, &desk, "svc");
+		expect(&ask, i, rows[i].code, rows[i].status);
+		if (rows[i].challenge)
+			assert_memory_equal(challenge(&ask), rows[i].challenge, strlen(rows[i].challenge));
+		if (rows[i].code == EMA_NO_TOKEN)
+			assert_null(strstr(challenge(&ask), "error"));
+		if (rows[i].code) {
+			assert_non_null(strstr(challenge(&ask), "resource_metadata=\"" METADATA "svc\""));
+			int64_t rpc = rpc_code(&ask, "7");
+			assert_true(rpc < -32768 || rpc > -32000);
+		} else {
+			assert_null(ema_decision_challenge(ask.decision));
+			assert_null(ema_decision_rpc_error(ask.decision));
+		}
+		ask_end(&ask);
+	}
+	/* Two places at once. */
+	struct ask ask;
+	ask_begin(&ask, NULL, token);
+	assert_int_equal(ema_request_credential(ask.request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)), EMA_OK);
+	ask_tool(&ask, "get_issue", NULL);
+	ask_check(&ask, &desk, "svc");
+	expect(&ask, 99, EMA_BAD_REQUEST, 400);
+	ask_end(&ask);
+	free(token);
+	desk_close(&desk);
+}
+
+/* MCP-10, MCP-24, MCP-25, JWT-74, JWT-75: one fault each, of tokens that our key signed and of others. */
+static void tokens(void **state)
+{
+	static const struct {
+		const char *service;
+		struct made made;
+		int code, status;
+	} rows[] = {
+		{ "svc", { .scopes = { "read" } }, EMA_OK, 200 },
+		{ "deep", { .scopes = { "read" } }, EMA_WRONG_AUDIENCE, 401 }, /* two services crossed */
+		{ "deep", { .audience = DEEP, .scopes = { "read" } }, EMA_OK, 200 },
+		{ "svc", { .audience = DEEP, .scopes = { "read" } }, EMA_WRONG_AUDIENCE, 401 },
+		{ "svc", { .audience = SVC "/", .scopes = { "read" } }, EMA_WRONG_AUDIENCE, 401 },
+		{ "svc", { .issuer = OURS "/other", .scopes = { "read" } }, EMA_UNKNOWN_ISSUER, 401 },
+		{ "svc", { .issuer = ISSUER, .scopes = { "read" } }, EMA_NOT_MINE, 401 },
+		{ "svc", { .issued = -3600, .expires = -31, .scopes = { "read" } }, EMA_EXPIRED, 401 },
+		{ "svc", { .issued = 300, .scopes = { "read" } }, EMA_ISSUED_IN_FUTURE, 401 },
+		{ "svc", { .provider = "gone", .scopes = { "read" } }, EMA_NOT_GRANTED, 403 },
+		{ "nosuch", { .scopes = { "read" } }, EMA_UNKNOWN_SERVICE, 403 },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *token = make(&desk, &rows[i].made);
+		ask_begin(&ask, NULL, token);
+		ask_tool(&ask, "get_issue", NULL);
+		ask_check(&ask, &desk, rows[i].service);
+		expect(&ask, i, rows[i].code, rows[i].status);
+		if (rows[i].status == 401)
+			assert_non_null(strstr(challenge(&ask), "error=\"invalid_token\""));
+		if (rows[i].code)
+			assert_null(ema_decision_subject(ask.decision));
+		ask_end(&ask);
+		free(token);
+	}
+	/* Kinds that are no access token of ours: an ID-JAG, one of another typ, a stranger's signature, alg none. */
+	char *text = NULL, *good = make(&desk, &(struct made){ .scopes = { "read" } });
+	static const char claims[] = "{\"iss\":\"" OURS "\",\"aud\":\"" SVC "\"}";
+	assert_int_equal(keyring_sign(desk.world.context->keyring, "JWT", claims, strlen(claims), &text, NULL), EMA_OK);
+	struct {
+		char *token;
+		int code;
+	} kinds[] = {
+		{ world_token(&desk.world, "{}"), EMA_NOT_MINE },
+		{ world_token(&desk.world, "{\"iss\":\"" OURS "\"}"), EMA_WRONG_TYPE },
+		{ text, EMA_WRONG_TYPE },
+		{ world_sign(&desk.world, desk.world.other, "at+jwt", "{\"iss\":\"" OURS "\",\"aud\":\"" SVC "\"}"), EMA_UNKNOWN_KEY },
+		{ strdup("eyJhbGciOiJub25lIn0.eyJpc3MiOiJ4In0."), EMA_BAD_ALGORITHM },
+		{ good, EMA_BAD_SIGNATURE },
+	};
+	good[strlen(good) - 10] = good[strlen(good) - 10] == 'A' ? 'B' : 'A';
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		ask_begin(&ask, NULL, kinds[i].token);
+		ask_tool(&ask, "get_issue", NULL);
+		ask_check(&ask, &desk, "svc");
+		expect(&ask, i, kinds[i].code, 401);
+		ask_end(&ask);
+		free(kinds[i].token);
+	}
+	desk_close(&desk);
+}
+
+/* ---- Permission ---- */
+
+/* JAG-92, MCP-11, MCP-12, MCP-14, MCP-16, MCP-27, MCP-28, MCP-51, MCP-52, MCP-53, MCP-55, MCP-62: a good token, and what it may. */
+static void permissions(void **state)
+{
+	static const struct {
+		const char *scopes[4], *acr;
+		const char *tool, *arguments;
+		int code, status;
+		const char *challenge; /* "" none; NULL: any */
+	} rows[] = {
+		{ { "read" }, NULL, "get_issue", NULL, EMA_OK, 200, "" },
+		{ { "read" }, NULL, "get_secret", NULL, EMA_FORBIDDEN, 403, "" },
+		{ { "read" }, NULL, "Get_issue", NULL, EMA_FORBIDDEN, 403, "" },
+		{ { "read" }, NULL, "unknown", NULL, EMA_FORBIDDEN, 403, "" },
+		{ { "nobody" }, NULL, "other_thing", NULL, EMA_FORBIDDEN, 403, "" },
+		{ { "read" }, NULL, "put_file", "{\"repo\":\"acme/x\"}", EMA_INSUFFICIENT_SCOPE, 403,
+		  "Bearer error=\"insufficient_scope\", error_description=\"More permission is needed: sign in again.\", scope=\"write read\", "
+		  "resource_metadata=\"" METADATA "deep\"" },
+		{ { "read" }, NULL, "put_file", "{\"repo\":\"evil/x\"}", EMA_FORBIDDEN, 403, "" },
+		{ { "read", "write" }, NULL, "put_file", "{\"repo\":\"acme/x\"}", EMA_OK, 200, "" },
+		{ { "read", "write" }, NULL, "put_file", "{\"repo\":\"evil/x\"}", EMA_FORBIDDEN, 403, "" },
+		{ { "read", "write" }, NULL, "put_file", "{\"repo\":[\"acme/x\"]}", EMA_FORBIDDEN, 403, "" },
+		{ { "read", "write" }, NULL, "put_file", "{}", EMA_FORBIDDEN, 403, "" },
+		{ { "admin" }, "strong", "admin_reset", NULL, EMA_OK, 200, "" },
+		{ { "admin" }, "weak", "admin_reset", NULL, EMA_WEAK_AUTHENTICATION, 401,
+		  "Bearer error=\"insufficient_user_authentication\", error_description=\"Sign in again with a stronger method.\", "
+		  "acr_values=\"strong a\\\"b\\\\c\", max_age=\"300\", resource_metadata=\"" METADATA "deep\"" },
+		{ { "admin" }, NULL, "admin_reset", NULL, EMA_WEAK_AUTHENTICATION, 401, NULL },
+		{ { NULL }, NULL, "get_issue", NULL, EMA_INSUFFICIENT_SCOPE, 403, NULL },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct made made = { .audience = DEEP, .acr = rows[i].acr };
+		memcpy(made.scopes, rows[i].scopes, sizeof made.scopes);
+		char *token = make(&desk, &made);
+		ask_begin(&ask, NULL, token);
+		ask_tool(&ask, rows[i].tool, rows[i].arguments);
+		ask_check(&ask, &desk, "deep");
+		expect(&ask, i, rows[i].code, rows[i].status);
+		if (rows[i].challenge)
+			assert_string_equal(challenge(&ask), rows[i].challenge);
+		if (rows[i].code == EMA_FORBIDDEN)
+			assert_null(strstr(ema_decision_rpc_error(ask.decision), rows[i].tool));
+		assert_null(strstr(challenge(&ask), rows[i].tool));
+		ask_end(&ask);
+		/* The other function says the same. */
+		ask_begin(&ask, NULL, token);
+		if (rows[i].arguments)
+			assert_int_equal(ema_request_body(ask.request, rows[i].arguments, strlen(rows[i].arguments)), EMA_OK);
+		ask.code = ema_check(desk.world.context, "deep", ask.request, "tools/call", rows[i].tool, &ask.decision);
+		expect(&ask, i, rows[i].code, rows[i].status);
+		ask_end(&ask);
+		free(token);
+	}
+	/* An old login, where the grant asks for a young one. */
+	char *token = make(&desk, &(struct made){ .audience = DEEP, .acr = "strong", .issued = -1000, .scopes = { "admin" } });
+	ask_begin(&ask, NULL, token);
+	ask_tool(&ask, "admin_reset", NULL);
+	ask_check(&ask, &desk, "deep");
+	expect(&ask, 100, EMA_WEAK_AUTHENTICATION, 401);
+	ask_end(&ask);
+	free(token);
+	desk_close(&desk);
+}
+
+/* ema_check() by method and target. */
+static void named(void **state)
+{
+	static const struct {
+		const char *method, *target, *body;
+		int code, status;
+	} rows[] = {
+		{ "tools/call", "get_issue", NULL, EMA_OK, 200 },
+		{ "tools/list", NULL, NULL, EMA_OK, 200 },
+		{ "server/discover", NULL, NULL, EMA_OK, 200 },
+		{ "initialize", NULL, "{}", EMA_OK, 200 },
+		{ "resources/read", "file:///docs/a", NULL, EMA_OK, 200 },
+		{ "resources/read", "file:///docs/../etc/passwd", NULL, EMA_FORBIDDEN, 403 }, /* MCP-54 */
+		{ "resources/read", "file:///docs/%2e%2e/etc/passwd", NULL, EMA_FORBIDDEN, 403 },
+		{ "resources/read", "https://user@docs", NULL, EMA_BAD_MESSAGE, 400 },
+		{ "tools/call", NULL, NULL, EMA_BAD_MESSAGE, 400 },
+		{ "tools/call", "", NULL, EMA_BAD_MESSAGE, 400 },
+		{ "tools/list", "get_issue", NULL, EMA_BAD_MESSAGE, 400 },
+		{ "tools/call", "get_issue", "[]", EMA_BAD_JSON, 400 },
+		{ "tools/call", "get_issue", "{\"a\":1,\"a\":2}", EMA_DUPLICATE_MEMBER, 400 },
+		{ "tools/everything", "x", NULL, EMA_BAD_MESSAGE, 404 },
+		{ "tasks/get", "x", NULL, EMA_FORBIDDEN, 403 },
+		{ "completion/complete", "x", NULL, EMA_BAD_MESSAGE, 400 },
+		{ NULL, "get_issue", NULL, EMA_BAD_MESSAGE, 404 },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	char *token = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "read" } });
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ask_begin(&ask, NULL, token);
+		if (rows[i].body)
+			assert_int_equal(ema_request_body(ask.request, rows[i].body, strlen(rows[i].body)), EMA_OK);
+		ask.code = ema_check(desk.world.context, "deep", ask.request, rows[i].method, rows[i].target, &ask.decision);
+		expect(&ask, i, rows[i].code, rows[i].status);
+		ask_end(&ask);
+	}
+	assert_int_equal(ema_check(desk.world.context, "deep", NULL, "ping", NULL, NULL), EMA_BAD_REQUEST);
+	free(token);
+	desk_close(&desk);
+}
+
+#define META "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"" VERSION "\",\"io.modelcontextprotocol/clientCapabilities\":{}}"
+#define CALL(name) "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"" name "\"," META "}}"
+
+/* MCP-42, MCP-43, MCP-45, MCP-47, MCP-48, MCP-49: a good token does not make a good message; without one nothing is told of the message. */
+static void messages(void **state)
+{
+	static const struct {
+		const char *http, *version, *method, *name, *body;
+		int code, status, rpc;
+		const char *id;
+	} rows[] = {
+		{ "POST", VERSION, "tools/call", "get_issue", CALL("get_issue"), EMA_OK, 200, 0, NULL },
+		{ "GET", VERSION, "tools/call", "get_issue", CALL("get_issue"), EMA_BAD_MESSAGE, 405, -32600, NULL },
+		{ "POST", VERSION, "tools/call", "get_issue", CALL("put_issue"), EMA_BAD_MESSAGE, 400, -32020, "7" },
+		{ "POST", VERSION, "tools/list", NULL, CALL("put_issue"), EMA_BAD_MESSAGE, 400, -32020, "7" },
+		{ "POST", VERSION, NULL, NULL, CALL("get_issue"), EMA_BAD_MESSAGE, 400, -32020, "7" },
+		{ "POST", "2019-01-01", "tools/call", "get_issue", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"get_issue\"}}", EMA_BAD_MESSAGE, 400, -32022, "7" },
+		{ "POST", VERSION, "tools/call", "get_issue", "{\"jsonrpc\":\"2.0\",\"id\":7,\"id\":8,\"method\":\"tools/call\"}", EMA_DUPLICATE_MEMBER, 400, -32700, NULL },
+		{ "POST", VERSION, "tools/call", "get_issue", "{\"jsonrpc\":", EMA_BAD_JSON, 400, -32700, NULL },
+		{ "POST", VERSION, "tools/call", "get_issue", "", EMA_BAD_JSON, 400, -32700, NULL },
+		{ "POST", VERSION, "tools/call", "get_issue", "[" CALL("get_issue") "]", EMA_BAD_MESSAGE, 400, -32600, NULL },
+		{ "POST", VERSION, "tools/call", "get_issue", "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}", EMA_BAD_MESSAGE, 400, -32600, NULL },
+		{ "POST", VERSION, "tools/none", NULL, "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/none\",\"params\":{" META "}}", EMA_BAD_MESSAGE, 404, -32601, "7" },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	char *token = make(&desk, &(struct made){ .scopes = { "read" } });
+	for (size_t i = 0; i < sizeof rows / sizeof *rows * 2; i++) {
+		const size_t row = i / 2;
+		ask_begin(&ask, NULL, i % 2 ? NULL : token);
+		assert_int_equal(ema_request_set(ask.request, EMA_REQUEST_METHOD, rows[row].http), EMA_OK);
+		header(&ask, "MCP-Protocol-Version", rows[row].version);
+		header(&ask, "Mcp-Method", rows[row].method);
+		header(&ask, "Mcp-Name", rows[row].name);
+		assert_int_equal(ema_request_body(ask.request, rows[row].body, strlen(rows[row].body)), EMA_OK);
+		ask_check(&ask, &desk, "svc");
+		if (i % 2) {
+			expect(&ask, row, EMA_NO_TOKEN, 401);
+			assert_int_equal(rpc_code(&ask, rows[row].id), 4401);
+		} else {
+			expect(&ask, row, rows[row].code, rows[row].status);
+			if (rows[row].code)
+				assert_int_equal(rpc_code(&ask, rows[row].id), rows[row].rpc);
+			assert_null(ema_decision_challenge(ask.decision));
+			if (rows[row].rpc == -32022)
+				assert_non_null(strstr(ema_decision_rpc_error(ask.decision), "\"supported\":[\"2026-07-28\",\"2025-11-25\"],\"requested\":\"2019-01-01\""));
+		}
+		ask_end(&ask);
+	}
+	free(token);
+	desk_close(&desk);
+}
+
+/* ---- Possession ---- */
+
+static char *prove(struct desk *desk, const struct jwk *key, const char *method, const char *url, const char *token)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+	char ath[64], payload[512], *jwk = jwk_print(key, 0), *more = NULL, *proof = NULL;
+	static int serial;
+	assert_int_equal(EVP_Digest(token, strlen(token), digest, &size, EVP_sha256(), NULL), 1);
+	base64url_encode(digest, size, ath);
+	snprintf(payload, sizeof payload, "{\"jti\":\"proof-%d\",\"htm\":\"%s\",\"htu\":\"%s\",\"iat\":%lld,\"ath\":\"%s\"}", serial++, method, url,
+	         (long long)desk->world.now, ath);
+	assert_true(asprintf(&more, ",\"jwk\":%s", jwk) > 0);
+	assert_int_equal(jws_sign(key, JOSE_ES256, "dpop+jwt", more, payload, strlen(payload), &proof, NULL), EMA_OK);
+	free(jwk);
+	free(more);
+	return proof;
+}
+
+/* MCP-17, JWT-77: a bound token is good with its key alone. */
+static void possession(void **state)
+{
+	enum { NOTHING, GOOD, OTHER_KEY, OTHER_URL, OTHER_METHOD, OTHER_TOKEN, TWICE, AGAIN };
+	static const struct {
+		int bound;
+		const char *scheme;
+		int proof;
+		int code;
+		const char *challenge;
+	} rows[] = {
+		{ 1, "DPoP", GOOD, EMA_OK, "" },
+		{ 1, "Bearer", NOTHING, EMA_BOUND_TOKEN, "DPoP error=\"invalid_token\"" }, /* downgrade */
+		{ 1, "Bearer", GOOD, EMA_BOUND_TOKEN, "DPoP error=\"invalid_token\"" },
+		{ 1, "DPoP", NOTHING, EMA_PROOF_MISSING, "DPoP error=\"invalid_token\"" },
+		{ 1, "DPoP", OTHER_KEY, EMA_BOUND_TOKEN, "DPoP error=\"invalid_token\"" },
+		{ 1, "DPoP", OTHER_URL, EMA_BAD_PROOF, "DPoP error=\"invalid_dpop_proof\"" },
+		{ 1, "DPoP", OTHER_METHOD, EMA_BAD_PROOF, "DPoP error=\"invalid_dpop_proof\"" },
+		{ 1, "DPoP", OTHER_TOKEN, EMA_BAD_PROOF, "DPoP error=\"invalid_dpop_proof\"" },
+		{ 1, "DPoP", TWICE, EMA_BAD_PROOF, NULL },
+		{ 1, "DPoP", AGAIN, EMA_BAD_PROOF, NULL },
+		{ 0, "DPoP", GOOD, EMA_BOUND_TOKEN, NULL },
+		{ 0, "Bearer", GOOD, EMA_OK, "" },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	struct jwk *key = NULL;
+	desk_open(&desk, services, NULL);
+	assert_int_equal(jwk_generate(JOSE_ES256, &key, NULL), EMA_OK);
+	char *used = NULL;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *token = make(&desk, &(struct made){ .jkt = rows[i].bound ? jwk_thumbprint(key) : NULL, .scopes = { "read" } });
+		ask_begin(&ask, rows[i].scheme, token);
+		for (int k = 0; rows[i].proof && k < (rows[i].proof == TWICE ? 2 : 1); k++) {
+			char *proof = prove(&desk, rows[i].proof == OTHER_KEY ? desk.client : key, rows[i].proof == OTHER_METHOD ? "GET" : "POST",
+			                    rows[i].proof == OTHER_URL ? "https://evil.example/svc" : SVC, rows[i].proof == OTHER_TOKEN ? "x" : token);
+			header(&ask, "DPoP", proof);
+			free(used);
+			used = proof;
+		}
+		ask_tool(&ask, "get_issue", NULL);
+		if (rows[i].proof == AGAIN) {
+			assert_int_equal(ema_check_mcp(desk.world.context, "svc", ask.request, NULL), EMA_OK);
+		}
+		ask_check(&ask, &desk, "svc");
+		expect(&ask, i, rows[i].code, rows[i].code ? 401 : 200);
+		if (rows[i].challenge)
+			assert_memory_equal(challenge(&ask), rows[i].challenge, strlen(rows[i].challenge));
+		if (rows[i].code)
+			assert_non_null(strstr(challenge(&ask), "algs=\""));
+		ask_end(&ask);
+		free(token);
+	}
+	free(used);
+	/* A service that takes bound tokens alone, after one was made that is not. */
+	char *token = make(&desk, &(struct made){ .audience = "https://mcp.example/bound", .scopes = { "read" } });
+	ask_begin(&ask, NULL, token);
+	ask_tool(&ask, "get_issue", NULL);
+	ask_check(&ask, &desk, "bound");
+	expect(&ask, 100, EMA_PROOF_MISSING, 401);
+	assert_memory_equal(challenge(&ask), "DPoP ", 5);
+	ask_end(&ask);
+	free(token);
+	jwk_free(key);
+	desk_close(&desk);
+}
+
+/* ---- What may change ---- */
+
+/* MCP-29, MCP-30, MCP-65, MCP-67: revocation and configuration count at the next request, and for a call that is under way. */
+static void changes(void **state)
+{
+	(void)state;
+	struct desk desk;
+	struct ask ask, again;
+	desk_open(&desk, services, NULL);
+	desk_redeem(&desk, world_token(&desk.world, "{\"scope\":\"read write\"}"), NULL, SVC);
+	assert_int_equal(desk.status, 200);
+	char *token = strdup(desk_text(&desk, "/access_token"));
+	ask_begin(&ask, NULL, token);
+	ask_tool(&ask, "get_issue", NULL);
+	ask_check(&ask, &desk, "svc");
+	expect(&ask, 0, EMA_OK, 200);
+	assert_string_equal(ema_decision_subject(ask.decision), "idp/-/ada");
+	assert_string_equal(ema_decision_client(ask.decision), "app");
+	assert_string_equal(ema_decision_scope(ask.decision, 1), "write");
+	assert_int_equal(ema_decision_expires(ask.decision) - ema_decision_renew(ask.decision), 300);
+	assert_int_equal(ema_decision_still(ask.decision), EMA_OK);
+	/* A tool that a reload denies. */
+	assert_int_equal(desk_load(&desk, services, "denies = ( { tools = [\"get_issue\"]; } );"), EMA_OK);
+	assert_int_equal(ema_decision_still(ask.decision), EMA_FORBIDDEN);
+	ask_begin(&again, NULL, token);
+	ask_tool(&again, "get_issue", NULL);
+	ask_check(&again, &desk, "svc");
+	expect(&again, 1, EMA_FORBIDDEN, 403);
+	assert_int_equal(ema_decision_still(again.decision), EMA_FORBIDDEN);
+	ask_end(&again);
+	assert_int_equal(desk_load(&desk, services, NULL), EMA_OK);
+	assert_int_equal(ema_decision_still(ask.decision), EMA_OK);
+	/* An identity rule that lets another client in, or whose time is over. */
+	static const char *const whens[] = { "client = [\"app\"];", "client = [\"other\"];", "not_after = \"2026-01-01\";" };
+	for (size_t i = 0; i < sizeof whens / sizeof *whens; i++) {
+		char rules[512];
+		snprintf(rules, sizeof rules, "%s, { id = \"when\"; resource = \"https://mcp.example/when\"; scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } );"
+		         " grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); identity = ( { control = \"sufficient\"; provider = \"idp\"; when = { %s }; } ); }", "SERVICES:", whens[i]);
+		int loaded = desk_load(&desk, rules, NULL);
+		if (loaded)
+			print_error("%s\n", ema_error(desk.world.context));
+		assert_int_equal(loaded, EMA_OK);
+		char *made = make(&desk, &(struct made){ .audience = "https://mcp.example/when", .scopes = { "read" } });
+		ask_begin(&again, NULL, made);
+		ask_tool(&again, "get_issue", NULL);
+		ask_check(&again, &desk, "when");
+		expect(&again, i, i ? EMA_NOT_GRANTED : EMA_OK, i ? 403 : 200);
+		ask_end(&again);
+		free(made);
+	}
+	assert_int_equal(desk_load(&desk, services, NULL), EMA_OK);
+	/* A deny that looks at what the token was made without: a new token is asked for, and has it. */
+	static const char denied[] = "denies = ( { provider = \"idp\"; group = \"barred\"; tools = [\"*\"]; } );";
+	assert_int_equal(desk_load(&desk, "PROVIDER:groups_claim = [\"/groups\"];", denied), EMA_OK);
+	assert_int_equal(ema_decision_still(ask.decision), EMA_MISSING_CLAIM);
+	static const char *const groups[] = { "other", "barred" };
+	for (size_t i = 0; i < 2; i++) {
+		char claims[128];
+		snprintf(claims, sizeof claims, "{\"scope\":\"read\",\"groups\":[\"%s\"]}", groups[i]);
+		ask_begin(&again, NULL, token);
+		ask_tool(&again, "get_issue", NULL);
+		ask_check(&again, &desk, "svc");
+		expect(&again, i, EMA_MISSING_CLAIM, 401);
+		ask_end(&again);
+		desk_redeem(&desk, world_token(&desk.world, claims), NULL, SVC);
+		assert_int_equal(desk.status, 200);
+		ask_begin(&again, NULL, desk_text(&desk, "/access_token"));
+		ask_tool(&again, "get_issue", NULL);
+		ask_check(&again, &desk, "svc");
+		expect(&again, i, i ? EMA_FORBIDDEN : EMA_OK, i ? 403 : 200);
+		ask_end(&again);
+	}
+	assert_int_equal(desk_load(&desk, services, NULL), EMA_OK);
+	/* The client gives the token back. */
+	char *client = desk_assertion(&desk, "");
+	desk_form(&desk, "/revoke", NULL, "token", token, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
+	assert_int_equal(desk.status, 200);
+	free(client);
+	assert_int_equal(ema_decision_still(ask.decision), EMA_REVOKED);
+	ask_begin(&again, NULL, token);
+	ask_tool(&again, "get_issue", NULL);
+	ask_check(&again, &desk, "svc");
+	expect(&again, 2, EMA_REVOKED, 401);
+	assert_non_null(strstr(challenge(&again), "error=\"invalid_token\""));
+	ask_end(&again);
+	ask_end(&ask);
+	/* Decisions of other questions have nothing to ask again. */
+	ema_decision *other = NULL;
+	assert_int_equal(world_decide(&desk.world, "svc", world_token(&desk.world, "{}"), &other), EMA_OK);
+	assert_int_equal(ema_decision_still(other), EMA_BAD_REQUEST);
+	assert_int_equal(ema_decision_status(other), 200);
+	ema_decision_free(other);
+	free(token);
+	desk_close(&desk);
+}
+
+/* MCP-60, MCP-61: lists without what their reader could not call. */
+static void lists(void **state)
+{
+	static const char list[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"tools\":[{\"name\":\"get_issue\"},{\"name\":\"get_secret\"},{\"name\":\"put_file\"},"
+	                           "{\"name\":\"admin_reset\"}],\"cacheScope\":\"public\",\"ttlMs\":999999999}}";
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	char *out = NULL;
+	desk_open(&desk, services, NULL);
+	char *token = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "read", "write" } });
+	ask_begin(&ask, NULL, token);
+	ask_message(&ask, "tools/list", NULL, "");
+	ask_check(&ask, &desk, "deep");
+	expect(&ask, 0, EMA_OK, 200);
+	assert_int_equal(ema_filter_list(ask.decision, list, strlen(list), &out), EMA_OK);
+	assert_non_null(strstr(out, "get_issue"));
+	assert_non_null(strstr(out, "put_file"));
+	assert_null(strstr(out, "get_secret"));
+	assert_null(strstr(out, "admin_reset"));
+	assert_non_null(strstr(out, "\"cacheScope\":\"private\""));
+	assert_non_null(strstr(out, "\"ttlMs\":300000"));
+	ema_text_free(out);
+	out = NULL;
+	assert_int_equal(ema_filter_list(ask.decision, "{}", 2, &out), EMA_BAD_REQUEST);
+	assert_null(out);
+	ask_end(&ask);
+	/* A refusal filters nothing. */
+	ask_begin(&ask, NULL, NULL);
+	ask_message(&ask, "tools/list", NULL, "");
+	ask_check(&ask, &desk, "deep");
+	assert_int_equal(ema_filter_list(ask.decision, list, strlen(list), &out), EMA_NO_TOKEN);
+	assert_null(out);
+	ask_end(&ask);
+	free(token);
+	desk_close(&desk);
+}
+
+/* MCP-21, AUD-03, AUD-04, AUD-11, AUD-17: the record says what was asked for and which rule answered, and never the token or what no rule looks at. */
+static void records(void **state)
+{
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	char *token = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "read", "write" } });
+	ask_begin(&ask, NULL, token);
+	ask_tool(&ask, "put_file", "{\"repo\":\"acme/x\",\"content\":\"hush-hush\"}");
+	ask_check(&ask, &desk, "deep");
+	expect(&ask, 0, EMA_OK, 200);
+	assert_string_equal(desk_audited(&desk, "/kind"), "check");
+	assert_string_equal(desk_audited(&desk, "/verdict"), "permit");
+	assert_string_equal(desk_audited(&desk, "/method"), "tools/call");
+	assert_string_equal(desk_audited(&desk, "/target"), "put_file");
+	assert_string_equal(desk_audited(&desk, "/arguments/0"), "/repo=acme/x");
+	assert_string_equal(desk_audited(&desk, "/request"), ema_decision_id(ask.decision));
+	assert_string_equal(desk_audited(&desk, "/token_client"), "app");
+	assert_memory_equal(desk_audited(&desk, "/token_id"), "made-", 5);
+	assert_non_null(strstr(desk_audited(&desk, "/rule"), "ema.conf:"));
+	ask_end(&ask);
+	ask_begin(&ask, NULL, token);
+	ask_tool(&ask, "get_secret", "{\"repo\":\"hush-hush\"}");
+	ask_check(&ask, &desk, "deep");
+	expect(&ask, 1, EMA_FORBIDDEN, 403);
+	assert_string_equal(desk_audited(&desk, "/verdict"), "deny");
+	assert_string_equal(desk_audited(&desk, "/code"), "forbidden");
+	assert_non_null(strstr(desk_audited(&desk, "/rule"), "ema.conf:"));
+	ask_end(&ask);
+	char *bare = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "read" } });
+	ask_begin(&ask, NULL, bare);
+	ask_tool(&ask, "put_file", "{\"repo\":\"acme/x\"}");
+	ask_check(&ask, &desk, "deep");
+	assert_string_equal(desk_audited(&desk, "/missing_scopes/0"), "write");
+	ask_end(&ask);
+	free(bare);
+	/* What shadow mode would have given. */
+	char *tried = make(&desk, &(struct made){ .audience = "https://mcp.example/tried", .scopes = { "read" } });
+	ask_begin(&ask, NULL, tried);
+	ask_tool(&ask, "get_issue", NULL);
+	ask_check(&ask, &desk, "tried");
+	expect(&ask, 2, EMA_FORBIDDEN, 403);
+	assert_string_equal(desk_audited(&desk, "/shadow_code"), "ok");
+	ask_end(&ask);
+	free(tried);
+	char *all = world_read(&desk.world, "audit.jsonl");
+	assert_null(strstr(all, "hush-hush"));
+	assert_null(strstr(all, strrchr(token, '.')));
+	free(all);
+	free(token);
+	desk_close(&desk);
+}
+
+/* ---- Who checks ---- */
+
+/* An MCP server in a process of its own knows our tokens by the public keys in state_dir; without them it cannot decide (503, never 401). */
+static void embedder(void **state)
+{
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	char line[160];
+	desk_open(&desk, services, NULL);
+	char *token = make(&desk, &(struct made){ .scopes = { "read" } });
+	ema_context *ours = desk.world.context;
+	static const char conf[] = "%s issuer = \"" OURS "\";\n"
+		"providers = ( { id = \"idp\"; plugin = \"oidc\"; issuer = \"" ISSUER "\"; jwks = \"%%JWKS%%\"; accepts = [\"id_jag\"]; } );\n"
+		"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%%FOLDER%%/other.jsonl\"; } );\n"
+		"services = ( { id = \"svc\"; resource = \"" SVC "\"; identity = [\"idp\"]; scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } );\n"
+		"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); } );\n";
+	for (int with = 0; with < 3; with++) {
+		char text[2048];
+		desk.world.context = ema_new();
+		assert_int_equal(ema_set_plugin_path(desk.world.context, BUILDDIR "/plugins/.libs"), EMA_OK);
+		snprintf(line, sizeof line, with ? "state_dir = \"%s/state\";" : "", desk.world.folder);
+		if (with == 1) {
+			char path[128];
+			snprintf(path, sizeof path, "%s/state", desk.world.folder);
+			assert_int_equal(mkdir(path, 0755), 0);
+		}
+		if (with == 2) {
+			char *keys = keyring_jwks(ours->keyring);
+			world_file(&desk.world, "state/jwks.json", keys);
+			free(keys);
+		}
+		snprintf(text, sizeof text, conf, line);
+		int code = world_load(&desk.world, text);
+		if (code)
+			print_error("%s\n", ema_error(desk.world.context));
+		assert_int_equal(code, EMA_OK);
+		ask_begin(&ask, NULL, token);
+		ask_tool(&ask, "get_issue", NULL);
+		ask_check(&ask, &desk, "svc");
+		expect(&ask, (size_t)with, with == 2 ? EMA_OK : EMA_KEYS_UNAVAILABLE, with == 2 ? 200 : 503);
+		assert_null(ema_decision_challenge(ask.decision));
+		ask_end(&ask);
+		ema_free(desk.world.context);
+	}
+	desk.world.context = ours;
+	free(token);
+	desk_close(&desk);
+}
+
+/* MCP-25: an access token that the provider itself issued, where ema.conf takes them, with its scopes mapped. */
+static void tokens_of_the_provider(void **state)
+{
+	static const char conf[] = "issuer = \"" OURS "\";\n"
+		"providers = ( { id = \"at\"; plugin = \"oidc\"; issuer = \"https://at.example\"; jwks = \"%JWKS%\"; accepts = [\"access_token\"]; } );\n"
+		"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/audit.jsonl\"; } );\n"
+		"services = (\n"
+#define ENTRY(id, map) "{ id = \"" id "\"; resource = \"https://mcp.example/" id "\"; identity = [\"at\"];\n" \
+	"  audience = ( { provider = \"at\"; is = [\"api://" id "\"]; clients = [\"cli\"]; scope_map = " map "; } );\n" \
+	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; } );\n" \
+	"  grants = ( { provider = \"at\"; scopes = [\"read\", \"write\"]; } ); }"
+		ENTRY("some", "( { from = \"a.read\"; to = [\"read\"]; }, { from = \"a.all\"; to = [\"read\", \"write\"]; } )") ",\n" ENTRY("any", "\"any\"") ");\n";
+#define AT(aud, more) "{\"iss\":\"https://at.example\",\"aud\":\"api://" aud "\",\"client_id\":\"cli\"" more "}"
+	static const struct {
+		const char *service, *claims, *type, *tool;
+		int code;
+	} rows[] = {
+		{ "some", AT("some", ",\"scope\":\"a.read\""), "at+jwt", "get_issue", EMA_OK },
+		{ "some", AT("some", ",\"scope\":\"a.read\""), "at+jwt", "put_issue", EMA_INSUFFICIENT_SCOPE },
+		{ "some", AT("some", ",\"scope\":\"a.all other\""), "at+jwt", "put_issue", EMA_OK },
+		{ "some", AT("some", ",\"scope\":\"read\""), "at+jwt", "get_issue", EMA_INSUFFICIENT_SCOPE },
+		{ "any", AT("any", ",\"scope\":\"whatever\""), "at+jwt", "put_issue", EMA_OK },
+		{ "any", AT("some", ",\"scope\":\"whatever\""), "at+jwt", "get_issue", EMA_WRONG_AUDIENCE },
+		{ "any", AT("any", ",\"client_id\":\"stranger\""), "at+jwt", "get_issue", EMA_WRONG_CLIENT },
+		{ "any", AT("any", ",\"exp\":1"), "at+jwt", "get_issue", EMA_EXPIRED },
+		{ "any", AT("any", ",\"cnf\":{\"jkt\":\"0123456789012345678901234567890123456789010\"}"), "at+jwt", "get_issue", EMA_BOUND_TOKEN },
+		{ "any", AT("any", ""), "oauth-id-jag+jwt", "get_issue", EMA_WRONG_TYPE },
+	};
+	(void)state;
+	struct desk desk = { .remote = NULL };
+	struct ask ask;
+	world_open(&desk.world);
+	assert_int_equal(world_load(&desk.world, conf), EMA_OK);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *token = world_sign(&desk.world, desk.world.key, rows[i].type, rows[i].claims);
+		ask_begin(&ask, NULL, token);
+		ask_tool(&ask, rows[i].tool, NULL);
+		ask_check(&ask, &desk, rows[i].service);
+		expect(&ask, i, rows[i].code, rows[i].code == EMA_OK ? 200 : rows[i].code == EMA_INSUFFICIENT_SCOPE ? 403 : 401);
+		if (!rows[i].code) {
+			assert_string_equal(ema_decision_subject(ask.decision), "at/-/ada");
+			assert_string_equal(ema_decision_client(ask.decision), "cli");
+			assert_int_equal(ema_decision_still(ask.decision), EMA_OK);
+		}
+		ask_end(&ask);
+		free(token);
+	}
+	world_close(&desk.world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(credentials),
+		cmocka_unit_test(tokens),
+		cmocka_unit_test(permissions),
+		cmocka_unit_test(named),
+		cmocka_unit_test(messages),
+		cmocka_unit_test(possession),
+		cmocka_unit_test(changes),
+		cmocka_unit_test(lists),
+		cmocka_unit_test(records),
+		cmocka_unit_test(embedder),
+		cmocka_unit_test(tokens_of_the_provider),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
