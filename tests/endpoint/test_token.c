@@ -499,6 +499,25 @@ static void a_public_client_is_a_stranger(void **state)
 	desk_close(&desk);
 }
 
+/* A tenant that was taken out of the provider vouches for nobody any more. */
+static void a_tenant_that_is_gone(void **state)
+{
+	(void)state;
+	struct desk desk;
+	char token[4096];
+	desk_open(&desk, "PROVIDER: tenant_claim = \"t\"; tenants = [\"t1\"];", NULL);
+	desk_redeem(&desk, world_token(&desk.world, "{\"t\":\"t1\"}"), NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	snprintf(token, sizeof token, "%s", desk_text(&desk, "/access_token"));
+	for (int gone = 0; gone < 2; gone++) {
+		assert_int_equal(desk_load(&desk, gone ? "PROVIDER: tenant_claim = \"t\"; tenants = [\"t2\"];" : "PROVIDER: tenant_claim = \"t\"; tenants = [\"t1\"];", NULL), EMA_OK);
+		desk_form(&desk, "/introspect", "Basic Z2F0ZXdheTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl", "token", token, NULL);
+		assert_int_equal(desk.status, 200);
+		assert_true(json_is(json_at(&desk.json, "/active"), gone ? JSON_FALSE : JSON_TRUE));
+	}
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +530,7 @@ int main(void)
 		cmocka_unit_test(rates),
 		cmocka_unit_test(proxies),
 		cmocka_unit_test(binding_required),
+		cmocka_unit_test(a_tenant_that_is_gone),
 		cmocka_unit_test(a_proxys_own_certificate),
 		cmocka_unit_test(a_public_client_is_a_stranger),
 		cmocka_unit_test(a_restart_between_two_uses),
