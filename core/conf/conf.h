@@ -337,6 +337,8 @@ struct conf {
 int conf_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider);
 /* Seconds that a token lives: the service's or the global lifetime, and no longer than the client's (NULL: none). */
 int64_t conf_token_lifetime(const struct conf *conf, const struct conf_service *service, const struct conf_client *client);
+/* An address of either family, as IPv6: 4 or 6, the family it is written in; -1: it is none. */
+int conf_address(const char *text, size_t length, unsigned char out[16]);
 /* Whether a peer, "192.0.2.1", "2001:db8::1" or "unix", is one of the proxies; anything else is none. */
 int conf_is_proxy(const struct conf *conf, const char *peer);
 

@@ -12,8 +12,7 @@
 /* What tells no secret and proves nothing: probes and monitoring may come in clear text from elsewhere. */
 #define SERVE_HARMLESS (EMA_SERVE_HEALTH | EMA_SERVE_METRICS)
 
-/* An address of either family, as IPv6. */
-static int net_address(const char *text, size_t length, unsigned char out[16])
+int conf_address(const char *text, size_t length, unsigned char out[16])
 {
 	static const unsigned char mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 	char copy[INET6_ADDRSTRLEN];
@@ -45,7 +44,7 @@ static int net_number(const char *text, unsigned most, unsigned *out)
 static int net_parse(const char *text, struct conf_net *out)
 {
 	const char *slash = strchr(text, '/');
-	int family = net_address(text, slash ? (size_t)(slash - text) : strlen(text), out->bytes);
+	int family = conf_address(text, slash ? (size_t)(slash - text) : strlen(text), out->bytes);
 	unsigned width = family == 4 ? 32 : 128;
 	out->bits = width;
 	if (family < 0 || (slash && net_number(slash + 1, width, &out->bits)))
@@ -71,7 +70,7 @@ int conf_is_proxy(const struct conf *conf, const char *peer)
 	unsigned char address[16];
 	if (!strcmp(peer, "unix"))
 		return conf->proxy_unix;
-	if (net_address(peer, strlen(peer), address) < 0)
+	if (conf_address(peer, strlen(peer), address) < 0)
 		return 0;
 	for (size_t i = 0; i < conf->proxy_net_count; i++)
 		if (net_has(&conf->proxy_nets[i], address))
@@ -116,7 +115,7 @@ static const char *address_wrong(struct conf_listener *listener)
 	listener->kind = LISTEN_TCP;
 	size_t length = colon ? (size_t)(colon - text) : 0;
 	int bracket = length > 2 && text[0] == '[' && text[length - 1] == ']';
-	int family = !length ? -1 : bracket ? net_address(text + 1, length - 2, bytes) : net_address(text, length, bytes);
+	int family = !length ? -1 : bracket ? conf_address(text + 1, length - 2, bytes) : conf_address(text, length, bytes);
 	if (family != (bracket ? 6 : 4))
 		return "is no address with a port: write \"127.0.0.1:8080\", \"[::1]:8080\", \"0.0.0.0:443\", \"unix:PATH\" or \"systemd:NAME\"";
 	if (net_number(colon + 1, 65535, &port))

@@ -86,7 +86,7 @@ int credential_certificate(const struct conf *conf, const struct ema_request *re
 {
 	/* From anybody but a named proxy the header does not count, and what a proxy shows of itself is not the client's (JAG-20). */
 	const char *header = proxied ? conf->client_certificates.header : NULL;
-	const char *text = header ? request_header(request, header, 0) : request->items[EMA_REQUEST_CERTIFICATE];
+	const char *text = header ? request_header(request, header, 0) : proxied ? NULL : request->items[EMA_REQUEST_CERTIFICATE];
 	if (header && request_header(request, header, 1))
 		return failure_set(failure, EMA_BAD_REQUEST, "the header %.60s stands twice", header);
 	if (!text || !*text)

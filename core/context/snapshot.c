@@ -227,13 +227,22 @@ size_t snapshot_provider(const struct snapshot *snapshot, const char *id)
 	return SIZE_MAX;
 }
 
+static int declares_tenant(const struct declared *declared, const char *tenant)
+{
+	for (size_t i = 0; tenant && i < declared->tenant_count; i++)
+		if (!strcmp(declared->tenants[i], tenant))
+			return 1;
+	return !declared->tenant_count;
+}
+
 const char *snapshot_issuer(const struct snapshot *snapshot, size_t provider, const char *tenant)
 {
 	const struct instance *instance = snapshot->providers[provider].instance;
 	for (size_t d = 0; d < instance_declared_count(instance); d++) {
 		const struct declared *declared = instance_declared(instance, d);
 		for (size_t n = 0; n < declared->name_count; n++)
-			if (declared->tenant_claim || !declared->names[n].tenant || (tenant && !strcmp(declared->names[n].tenant, tenant)))
+			if (declared->tenant_claim ? declares_tenant(declared, tenant) :
+			    !declared->names[n].tenant || (tenant && !strcmp(declared->names[n].tenant, tenant)))
 				return declared->names[n].issuer;
 	}
 	return NULL;

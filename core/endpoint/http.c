@@ -73,7 +73,9 @@ static void find_remote(struct exchange *x)
 		size_t from = start + strspn(list + start, " \t"), to = end;
 		while (to > from && (list[to - 1] == ' ' || list[to - 1] == '\t'))
 			to--;
-		if (to - from >= sizeof x->remote || to == from || strspn(list + from, "0123456789abcdefABCDEF.:") < to - from)
+		unsigned char bytes[16];
+		/* With a port behind it, each connection would be somebody else. */
+		if (to - from >= sizeof x->remote || conf_address(list + from, to - from, bytes) < 0)
 			break;
 		snprintf(x->remote, sizeof x->remote, "%.*s", (int)(to - from), list + from);
 		if (!conf_is_proxy(conf, x->remote))

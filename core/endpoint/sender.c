@@ -13,18 +13,22 @@
 #define SENDER_MS 5000
 #define SKEW 30
 
-/* An IPv6 host has as many addresses as it likes: its network is counted (RFC 4291 2.5.4). */
+/*
+ * An IPv6 host has as many addresses as it likes: its network is counted (RFC 4291 2.5.4). An IPv4 address counts as a whole,
+ * however it is written.
+ */
 static void rate_name(const char *remote, char out[EXCHANGE_ADDRESS + 8])
 {
-	size_t groups = 0, length = 0;
-	const char *gap = strstr(remote, "::");
-	if (!strchr(remote, ':')) {
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	unsigned char bytes[16];
+	size_t length = strlen(remote), used = sizeof "address/" - 1;
+	if (conf_address(remote, length, bytes) < 0) {
 		snprintf(out, EXCHANGE_ADDRESS + 8, "address/%.60s", remote);
 		return;
 	}
-	while (remote[length] && groups < 4 && remote + length != gap)
-		groups += remote[length++] == ':';
-	snprintf(out, EXCHANGE_ADDRESS + 8, "address/%.*s", (int)length, remote);
+	memcpy(out, "address/", used + 1);
+	for (size_t i = 0; i < (memcmp(bytes, mapped, sizeof mapped) ? 8 : sizeof bytes); i++, used += 2)
+		snprintf(out + used, EXCHANGE_ADDRESS + 8 - used, "%02x", bytes[i]);
 }
 
 void sender_refuse(struct exchange *x, const char *kind, const struct sender *sender, int code, const char *text)
@@ -69,7 +73,7 @@ static int certificate_is_verified(const struct exchange *x)
 {
 	const struct conf_certificates *conf = &x->snapshot->conf->client_certificates;
 	const char *trusted = x->request->items[EMA_REQUEST_CERTIFICATE_TRUSTED];
-	return x->proxied && conf->header ? conf->verified : trusted && !strcmp(trusted, "1");
+	return x->proxied ? conf->verified : trusted && !strcmp(trusted, "1");
 }
 
 int sender_read(struct exchange *x, const char *kind, struct sender *sender)

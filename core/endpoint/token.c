@@ -10,7 +10,7 @@
 
 #define KIND "redemption"
 #define GRANT "urn:ietf:params:oauth:grant-type:jwt-bearer"
-#define RESOURCES_MOST 32
+#define RESOURCES_MOST FORM_FIELDS_MOST /* each of them counts */
 #define PROOFS_MOST 3
 #define STORE_MS 2000
 #define SKEW 30

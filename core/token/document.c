@@ -146,7 +146,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static int make_fingerprint(struct document *document)
+static int make_identity(struct document *document)
 {
 	const char *thumbprints[JWKS_KEYS_MOST];
 	struct buffer text = BUFFER_INIT(DOCUMENT_FINGERPRINT_MOST);
@@ -182,7 +182,7 @@ int document_read(const char *text, size_t length, const char *url, struct docum
 		code = read_method(&r);
 	if (!code)
 		code = read_grants(&r);
-	if (!code && make_fingerprint(&document))
+	if (!code && make_identity(&document))
 		code = failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
 	json_free(&json);
 	if (code)

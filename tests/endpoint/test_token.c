@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "../token/issue.h"
 #include "audit.h"
+#include "buffer.h"
 #include "clock.h"
 #include "jws.h"
 
@@ -285,6 +287,18 @@ static void resources(void **state)
 		free(client);
 		free(jag);
 	}
+	/* However many there are, each counts. */
+	struct buffer many = BUFFER_INIT(65536);
+	char *last = desk_assertion(&desk, ""), *good = world_token(&desk.world, "{}");
+	buffer_printf(&many, "grant_type=" JWT_BEARER "&client_assertion_type=" CLIENT_ASSERTION "&client_assertion=%s&assertion=%s", last, good);
+	for (int i = 0; i < 40; i++)
+		buffer_text(&many, "&resource=https://mcp.example/svc");
+	buffer_text(&many, "&resource=https://mcp.example/two");
+	desk_request(&desk, "POST", "/token", many.data, "Content-Type: application/x-www-form-urlencoded", NULL);
+	assert_int_equal(desk.code, EMA_BAD_TARGET);
+	buffer_free(&many);
+	free(last);
+	free(good);
 	/* A service with its own issuer has its own endpoint, and an assertion for one issuer is good for no other. */
 	char *client = desk_assertion(&desk, "\"aud\":\"https://auth.example/own\""), *jag = world_token(&desk.world, "{\"aud\":\"https://auth.example/own\"}");
 	desk_form(&desk, "/own/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
@@ -376,6 +390,17 @@ static void proxies(void **state)
 		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.2, 10.0.0.1", 429 },
 		{ "203.0.113.7", "X-Forwarded-For: 203.0.113.8", 401 },
 		{ "203.0.113.7", "X-Forwarded-For: 203.0.113.10", 429 },
+		/* One address, however it is written; another one that is written so. */
+		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.1", 429 },
+		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.20", 401 },
+		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.21", 401 },
+		/* What is no address: the proxy has to answer for it. */
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.30:4001", 401 },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.30:4002", 429 },
+		/* Networks that begin alike. */
+		{ "127.0.0.1", "X-Forwarded-For: 2001::1:2:3:4:5", 401 },
+		{ "127.0.0.1", "X-Forwarded-For: 2001::2:2:3:4:5", 401 },
+		{ "127.0.0.1", "X-Forwarded-For: 2001:0:0:2:7::", 429 },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		desk.remote = rows[i].remote;
@@ -396,6 +421,31 @@ static void binding_required(void **state)
 	assert_int_equal(desk.status, 400);
 	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
 	assert_string_equal(desk_audited(&desk, "/code"), "proof_missing");
+	desk_close(&desk);
+}
+
+/* JAG-20: the certificate that a proxy shows us is its own, and no proof of whoever stands behind it. */
+static void a_proxys_own_certificate(void **state)
+{
+	(void)state;
+	static const char *const subject[] = { "CN", "proxy", NULL };
+	struct desk desk;
+	desk_open(&desk, "proxies = [\"192.0.2.7\"];", "binding = \"required\";");
+	char *pem = issue(subject, NULL, (long long)desk.world.now, -1, 1);
+	for (int proxied = 0; proxied < 2; proxied++) {
+		char *client = desk_assertion(&desk, ""), *jag = world_token(&desk.world, "{}");
+		ema_response *response = NULL;
+		desk.remote = proxied ? "192.0.2.7" : "192.0.2.8";
+		ema_request *request = desk_prepare(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION,
+		                                    "client_assertion", client, NULL);
+		assert_int_equal(ema_request_set(request, EMA_REQUEST_CERTIFICATE, pem), EMA_OK);
+		assert_int_equal(ema_http(desk.world.context, request, EMA_SERVE_TOKEN, &response), proxied ? EMA_PROOF_MISSING : EMA_OK);
+		ema_response_free(response);
+		ema_request_free(request);
+		free(client);
+		free(jag);
+	}
+	free(pem);
 	desk_close(&desk);
 }
 
@@ -449,6 +499,25 @@ static void a_public_client_is_a_stranger(void **state)
 	desk_close(&desk);
 }
 
+/* A tenant that was taken out of the provider vouches for nobody any more. */
+static void a_tenant_that_is_gone(void **state)
+{
+	(void)state;
+	struct desk desk;
+	char token[4096];
+	desk_open(&desk, "PROVIDER: tenant_claim = \"t\"; tenants = [\"t1\"];", NULL);
+	desk_redeem(&desk, world_token(&desk.world, "{\"t\":\"t1\"}"), NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	snprintf(token, sizeof token, "%s", desk_text(&desk, "/access_token"));
+	for (int gone = 0; gone < 2; gone++) {
+		assert_int_equal(desk_load(&desk, gone ? "PROVIDER: tenant_claim = \"t\"; tenants = [\"t2\"];" : "PROVIDER: tenant_claim = \"t\"; tenants = [\"t1\"];", NULL), EMA_OK);
+		desk_form(&desk, "/introspect", "Basic Z2F0ZXdheTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl", "token", token, NULL);
+		assert_int_equal(desk.status, 200);
+		assert_true(json_is(json_at(&desk.json, "/active"), gone ? JSON_FALSE : JSON_TRUE));
+	}
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -461,6 +530,8 @@ int main(void)
 		cmocka_unit_test(rates),
 		cmocka_unit_test(proxies),
 		cmocka_unit_test(binding_required),
+		cmocka_unit_test(a_tenant_that_is_gone),
+		cmocka_unit_test(a_proxys_own_certificate),
 		cmocka_unit_test(a_public_client_is_a_stranger),
 		cmocka_unit_test(a_restart_between_two_uses),
 	};
