@@ -13,7 +13,7 @@ struct document {
 	char *jwks_uri;        /* where they are; not yet judged as a URL */
 	unsigned grants;
 	int inconsistent;
-	char *fingerprint;     /* auth and thumbprints, or jwks_uri: what must not change in silence */
+	char *identity;        /* auth and thumbprints, or jwks_uri: what must not change in silence */
 };
 
 /* EMA_OK, EMA_CLIENT_REFUSED or EMA_OUT_OF_MEMORY. url: that it must name itself by. */
