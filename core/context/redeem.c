@@ -81,7 +81,7 @@ int pipeline_sign(struct pipeline *p)
 			.audience = service->resource,
 			.client_id = found->client_id,
 			.jti = id,
-			.issued = p->now, /* see check_marks() */
+			.issued = p->now, /* see pipeline_marks() */
 			.expires = p->now + p->life,
 			.scopes = d->scopes.list,
 			.scope_count = d->scopes.count,

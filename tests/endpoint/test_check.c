@@ -243,7 +243,7 @@ static void tokens(void **state)
 		{ "svc", { .audience = SVC "/", .scopes = { "read" } }, EMA_WRONG_AUDIENCE, 401 },
 		{ "svc", { .issuer = OURS "/other", .scopes = { "read" } }, EMA_UNKNOWN_ISSUER, 401 },
 		{ "svc", { .issuer = ISSUER, .scopes = { "read" } }, EMA_NOT_MINE, 401 },
-		{ "svc", { .issued = -3600, .expires = -31, .scopes = { "read" } }, EMA_EXPIRED, 401 },
+		{ "svc", { .issued = -3600, .expires = -60, .scopes = { "read" } }, EMA_EXPIRED, 401 },
 		{ "svc", { .issued = 300, .scopes = { "read" } }, EMA_ISSUED_IN_FUTURE, 401 },
 		{ "svc", { .provider = "gone", .scopes = { "read" } }, EMA_NOT_GRANTED, 403 },
 		{ "nosuch", { .scopes = { "read" } }, EMA_UNKNOWN_SERVICE, 403 },

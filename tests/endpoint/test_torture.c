@@ -158,11 +158,70 @@ static void asking_and_revoking(void **state)
 	desk_close(&desk);
 }
 
+static ema_request *call_of(const char *token, const char *tool)
+{
+	char value[20000], body[512];
+	ema_request *request = ema_request_new();
+	assert_non_null(request);
+	snprintf(value, sizeof value, "Bearer %s", token);
+	snprintf(body, sizeof body, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"%s\",\"arguments\":{\"a\":[1,\"b\"]}}}", tool);
+	assert_int_equal(ema_request_header(request, "Authorization", value), EMA_OK);
+	assert_int_equal(ema_request_header(request, "MCP-Protocol-Version", "2025-11-25"), EMA_OK);
+	assert_int_equal(ema_request_body(request, body, strlen(body)), EMA_OK);
+	return request;
+}
+
+/* MCP-29: of a check, no permit that was none, and no refusal that blames the token for our trouble. */
+static void checking(void **state)
+{
+	static const char list[] = "{\"tools\":[{\"name\":\"get_a\"},{\"name\":\"drop_a\"}]}";
+	static const struct {
+		const char *tool;
+		int code;
+	} rows[] = { { "get_a", EMA_OK }, { "put_a", EMA_INSUFFICIENT_SCOPE }, { "drop_a", EMA_FORBIDDEN } };
+	(void)state;
+	struct desk desk;
+	open_tortured(&desk);
+	desk_redeem(&desk, world_token(&desk.world, "{\"scope\":\"read\",\"email\":\"ada@acme.example\"}"), NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	char *token = strdup(desk_text(&desk, "/access_token"));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		for (int all = 0; all < 2; all++)
+			for (long n = 1, going = 1; going; n++) {
+				ema_decision *decision = NULL;
+				ema_request *request = call_of(token, rows[i].tool);
+				char *out = NULL;
+				arm(n, all);
+				int code = ema_check_mcp(desk.world.context, "svc", request, &decision);
+				going = disarm();
+				assert_true(decision || code == EMA_OUT_OF_MEMORY);
+				if (code != rows[i].code && (!going || ema_decision_status(decision) != 503))
+					fail_msg("%s without allocation %ld (%d): %s", rows[i].tool, n, all, ema_code_name(code));
+				if (code == EMA_OK) {
+					arm(n, all);
+					int still = ema_decision_still(decision);
+					going |= disarm();
+					if (still && (!going || ema_decision_status(decision) != 200))
+						fail_msg("still without allocation %ld (%d): %s", n, all, ema_code_name(still));
+					arm(n, all);
+					int filtered = ema_filter_list(decision, list, strlen(list), &out);
+					going |= disarm();
+					assert_true(filtered == EMA_OK ? out && !strstr(out, "drop_a") : !out && going);
+				}
+				ema_text_free(out);
+				ema_decision_free(decision);
+				ema_request_free(request);
+			}
+	free(token);
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(redeeming),
 		cmocka_unit_test(asking_and_revoking),
+		cmocka_unit_test(checking),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
