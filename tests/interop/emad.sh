@@ -46,20 +46,28 @@ for s in held: s.bind(("127.0.0.1", 0))
 print(*[s.getsockname()[1] for s in held])' "$1"
 }
 read -r port mcp_port op_port redirect_port okta_port entra_port < <(ports 6)
-wait_for() { local i; for ((i = 0; i < 600; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
+# up COMMAND...: waits until it succeeds, or what was started last is gone.
+up() { local i; for ((i = 0; i < 600; i++)); do "$@" >/dev/null 2>&1 && return 0; kill -0 "${pids[-1]}" 2>/dev/null || return 1; sleep 0.1; done; return 1; }
 page() { curl -sf --max-time 20 "$@"; }
 issuer=http://127.0.0.1:$port resource=http://127.0.0.1:$mcp_port/mcp
 
 background devidp --state "$work/idp" --ports okta=0 --ready-file "$work/ready" >"$work/devidp.log" 2>&1
-wait_for test -s "$work/ready" || { echo "Bail out! devidp did not start"; sed 's/^/# /' "$work/devidp.log"; exit 1; }
+up test -s "$work/ready" || { echo "Bail out! devidp did not start"; sed 's/^/# /' "$work/devidp.log"; exit 1; }
 idp=http://127.0.0.1:$(sed -n 's/^okta=//p' "$work/ready")
 
 op=http://127.0.0.1:$op_port redirect=http://127.0.0.1:$redirect_port/callback
 # beside FILE...: copies of them stand beside the packages, as that is where node looks for these.
 beside() { local file; for file; do cp "$here/$file" "$packages/"; done; }
-beside desk.mjs idp.mjs
+beside desk.mjs idp.mjs vendors.mjs
 background env -C "$packages" "$node" idp.mjs "$op_port" "$issuer" "$redirect" >"$work/op.log" 2>&1
-wait_for page "$op/.well-known/openid-configuration" || { echo "Bail out! oidc-provider did not start"; sed 's/^/# /' "$work/op.log"; exit 1; }
+up page "$op/.well-known/openid-configuration" || { echo "Bail out! oidc-provider did not start"; sed 's/^/# /' "$work/op.log"; exit 1; }
+
+export EMA_ISSUER="$issuer" EMA_RESOURCE="$resource" EMA_IDP="$idp" EMA_WORK="$work" EMA_OP="$op" EMA_REDIRECT="$redirect" \
+	EMA_OKTA="http://127.0.0.1:$okta_port" EMA_ENTRA="http://127.0.0.1:$entra_port" EMA_TENANT=6babcaad-604b-40ac-a9d7-9fd97c0b779f
+background env -C "$packages" "$node" vendors.mjs serve >"$work/vendors.log" 2>&1
+for url in "$EMA_OKTA" "$EMA_ENTRA"; do
+	up page "$url/.well-known/openid-configuration" || { echo "Bail out! $url did not start"; sed 's/^/# /' "$work/vendors.log"; exit 1; }
+done
 
 secret=$(head -c 24 /dev/urandom | base64 | tr '+/' '._')
 (umask 077; mkdir "$work/state"; echo "$secret" >"$work/secret"; "$node" -e '
@@ -81,7 +89,9 @@ listen = ( { address = "127.0.0.1:$port"; serve = ["token", "metadata", "introsp
 rates = { address = 0; subject = 0; };
 providers = (
   { id = "devidp"; plugin = "okta_xaa"; org = "$idp"; insecure_http = true; },
-  { id = "op"; plugin = "oidc"; issuer = "$op"; accepts = ["id_jag"]; insecure_http = true; } );
+  { id = "op"; plugin = "oidc"; issuer = "$op"; accepts = ["id_jag"]; insecure_http = true; },
+  { id = "okta"; plugin = "okta_xaa"; org = "$EMA_OKTA"; insecure_http = true; },
+  { id = "entra"; plugin = "azure_ad"; tenant = "$EMA_TENANT"; login_url = "$EMA_ENTRA"; sts_url = "$EMA_ENTRA"; insecure_http = true; } );
 audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
 clients = (
   { id = "desktop"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; },
@@ -91,16 +101,18 @@ callers = (
   { id = "gateway"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; services = ["files"]; },
   { id = "proxy"; auth = "private_key_jwt"; jwks_file = "$work/signed.jwks"; services = ["files"]; } );
 services = (
-  { id = "files"; resource = "$resource"; identity = ["devidp", "op"];
+  { id = "files"; resource = "$resource"; identity = ["devidp", "op", "okta", "entra"];
     scopes = ( { name = "files:read"; access = "read"; tools = ["list_*"]; }, { name = "files:write"; access = "write"; tools = ["put_*"]; } );
     grants = ( { provider = "devidp"; scopes = ["files:read", "files:write"]; },
-               { provider = "op"; scopes = ["files:read"]; } ); } );
+               { provider = "op"; scopes = ["files:read"]; },
+               { provider = "okta"; scopes = ["files:read"]; },
+               { provider = "entra"; scopes = ["files:read"]; } ); } );
 END
 }
 configured
 emad_log() { sed 's/^/# /' "$work/emad.log"; }
 background emad -v -c "$work/ema.conf" >"$work/emad.log" 2>&1
-wait_for page "$issuer/.well-known/oauth-authorization-server" || { echo "Bail out! emad did not start"; emad_log; exit 1; }
+up page "$issuer/.well-known/oauth-authorization-server" || { echo "Bail out! emad did not start"; emad_log; exit 1; }
 
 # ---- The thinnest thread ----
 jag() { devidp --state "$work/idp" --print-assertion alice --service "$issuer" --client "$@"; }
@@ -116,8 +128,7 @@ ok "curl: an ID-JAG becomes a token" jq -e '.token_type == "Bearer" and .scope =
 judged() {
 	local line
 	beside "$1"
-	timeout 300 env -C "$packages" EMA_ISSUER="$issuer" EMA_RESOURCE="$resource" EMA_IDP="$idp" EMA_WORK="$work" EMA_OP="$op" EMA_REDIRECT="$redirect" \
-		"$node" "$1" </dev/null >"$work/judged" 2>&1
+	timeout 300 env -C "$packages" "$node" "$1" </dev/null >"$work/judged" 2>&1
 	[ $? -le 1 ] && grep -q '^ok' "$work/judged" || echo "not ok - $1 came to its end" >>"$work/judged"
 	while IFS= read -r line; do
 		case $line in
@@ -138,6 +149,7 @@ scenario() {
 found() { [ "$(cat "$work/checks")" = "$1" ] || { cat "$work/checks"; return 1; }; }
 judged oauth.mjs
 judged op.mjs
+judged vendors.mjs
 
 # EMA has no authorization endpoint, so that nobody gets a token past his identity provider; RFC 8414 2 lets such a server leave it
 # and its response type out. The suite is about servers that have one: that is the one failure that is expected here, and the

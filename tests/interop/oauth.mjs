@@ -50,7 +50,7 @@ for (const [name, client, authentication] of [
 		assert.equal(claims.scope, 'files:read')
 	})
 
-// JAG-15, JAG-16
+// JAG-16
 test('oauth4webapi: a client assertion for the token endpoint instead of the issuer is refused, and why is said', async () => {
 	const old = oauth.PrivateKeyJwt(await privateKey('signed'), { [oauth.modifyAssertion]: (header, payload) => { payload.aud = as.token_endpoint } })
 	await assert.rejects(redeem('signed', old), (error) => error.error === 'invalid_client' && error.status === 401)
