@@ -413,7 +413,7 @@ static void put_decision(struct ocsf *o)
 	const char *verdict = use(o, "verdict"), *code = use(o, "code");
 	verdict = verdict ? verdict : "deny";
 	code = code ? code : "";
-	int call = *peek(o, "method") || !strcmp(peek(o, "credential"), "access_token"), traced = call && has_trace(o);
+	int call = !strcmp(peek(o, "kind"), "check") || *peek(o, "method") || !strcmp(peek(o, "credential"), "access_token"), traced = call && has_trace(o);
 	int activity = call ? activity_of(o) : LOGON;
 	put_class(o, call ? API : AUTHENTICATION, activity, *peek(o, "method") ? peek(o, "method") : "access", severity_of(o, verdict, code));
 	put_metadata(o, 1, traced);
@@ -467,6 +467,11 @@ static void put_event(struct ocsf *o, const char *name)
 	}
 }
 
+static int is_decision(const char *kind)
+{
+	return !strcmp(kind, "decision") || !strcmp(kind, "redemption") || !strcmp(kind, "check");
+}
+
 int ocsf_render(const char *line, size_t length, struct buffer *out)
 {
 	static const struct json_limits limits = { RECORD_LINE, 3, 8192, RECORD_LINE };
@@ -487,7 +492,7 @@ int ocsf_render(const char *line, size_t length, struct buffer *out)
 	use(&o, "v");
 	use(&o, "severity");
 	buffer_char(out, '{');
-	if (!strcmp(peek(&o, "kind"), "decision"))
+	if (is_decision(peek(&o, "kind")))
 		put_decision(&o);
 	else
 		put_event(&o, peek(&o, "kind"));

@@ -116,6 +116,7 @@ static void put_asked(struct fields *fields, const struct pipeline *p, const str
 		put_list(fields, "targets", asked->targets, asked->target_count);
 	else
 		put(fields, "target", asked->target_count ? asked->targets[0] : NULL, 0);
+	put(fields, "access", check->decided && check->result.scope ? check->result.scope->writes ? "write" : "read" : NULL, 0);
 	put_list(fields, "arguments", asked->argument_list, asked->argument_count);
 	put_list(fields, "missing_scopes", check->missing.list, check->missing.count);
 	if (!check->shadow.text)

@@ -696,6 +696,7 @@ static void records(void **state)
 	assert_string_equal(desk_audited(&desk, "/verdict"), "permit");
 	assert_string_equal(desk_audited(&desk, "/method"), "tools/call");
 	assert_string_equal(desk_audited(&desk, "/target"), "put_file");
+	assert_string_equal(desk_audited(&desk, "/access"), "write");
 	assert_string_equal(desk_audited(&desk, "/arguments/0"), "/repo=acme/x");
 	assert_string_equal(desk_audited(&desk, "/request"), ema_decision_id(ask.decision));
 	assert_string_equal(desk_audited(&desk, "/token_client"), "app");
@@ -755,7 +756,7 @@ static void embedder(void **state)
 		char text[2048];
 		desk.world.context = ema_new();
 		assert_int_equal(ema_set_plugin_path(desk.world.context, BUILDDIR "/plugins/.libs"), EMA_OK);
-		snprintf(line, sizeof line, with ? "state_dir = \"%s/state\";" : "", desk.world.folder);
+		snprintf(line, sizeof line, with ? "state_dir = \"%s/state\";" : "# %s\n", desk.world.folder);
 		if (with == 1) {
 			char path[128];
 			snprintf(path, sizeof path, "%s/state", desk.world.folder);
