@@ -5,3 +5,4 @@ EXTRA_DIST += \
 	examples/plugin-cxx/Makefile examples/plugin-cxx/acmexx.cc
 
 include examples/decide/local.mk
+include examples/server/local.mk

@@ -9,3 +9,5 @@ TESTS += tests/programs/emad.sh
 EXTRA_DIST += tests/programs/emad.sh tests/programs/clients.py
 TESTS += tests/programs/policy.sh
 EXTRA_DIST += tests/programs/policy.sh
+TESTS += tests/programs/server.sh
+EXTRA_DIST += tests/programs/server.sh
