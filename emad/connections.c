@@ -40,6 +40,7 @@ struct connection {
 };
 
 TAILQ_HEAD(connection_list, connection);
+LIST_HEAD(peer_list, peer);
 
 struct connections {
 	pthread_mutex_t lock;
@@ -52,7 +53,7 @@ struct connections {
 	/* Who may have to make room and was not ended, the longest there first: who waits for a request, and who is within one.
 	   A client that means well is through with its header before anybody else is in want of its place. */
 	struct connection_list waiting, asking;
-	LIST_HEAD(, peer) buckets[BUCKETS];
+	struct peer_list buckets[BUCKETS];
 };
 
 /* ---- Peers ---- */
@@ -160,7 +161,7 @@ static void *watch(void *data)
 	while (!all->leave) {
 		struct timespec until;
 		int64_t now = now_ms();
-		struct connection *connection;
+		struct connection *connection = NULL;
 		TAILQ_FOREACH(connection, &all->list, link) {
 			if (connection->ended || !connection->deadline || connection->deadline > now)
 				continue;

@@ -76,15 +76,14 @@ static int host_event_severity(const ema_event *event)
 
 static const char *host_event_render(const ema_event *event, const char *form, size_t *length)
 {
-	size_t n = 0;
-	const char *text = NULL;
-	if (event && form && !strcmp(form, "ema"))
-		text = host_event_line(event, &n);
-	else if (event && form && event->render)
-		text = event->render(event, form, &n);
-	if (length)
-		*length = text ? n : 0;
-	return text;
+	size_t unasked = 0;
+	size_t *to = length ? length : &unasked;
+	*to = 0;
+	if (!event || !form)
+		return NULL;
+	if (!strcmp(form, "ema"))
+		return host_event_line(event, to);
+	return event->render ? event->render(event, form, to) : NULL;
 }
 
 const struct ema_host *plugin_host(void)

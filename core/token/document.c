@@ -148,7 +148,7 @@ static int by_text(const void *a, const void *b)
 
 static int make_identity(struct document *document)
 {
-	const char *thumbprints[JWKS_KEYS_MOST];
+	const char *thumbprints[JWKS_KEYS_MOST] = { NULL };
 	struct buffer text = BUFFER_INIT(DOCUMENT_FINGERPRINT_MOST);
 	size_t count = document->keys ? document->keys->count : 0;
 	buffer_text(&text, document->auth == AUTH_NONE ? "none" : "private_key_jwt");
