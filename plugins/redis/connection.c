@@ -180,7 +180,7 @@ static int session_open(ema_instance *self, const char *name)
 	SSL_set_connect_state(self->session);
 	int is_address = inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
 	if (is_address ? !X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(self->session), name)
-	               : !SSL_set_tlsext_host_name(self->session, name) || !SSL_set1_host(self->session, name))
+	               : !SSL_ctrl(self->session, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) || !SSL_set1_host(self->session, name))
 		return EMA_UNAVAILABLE;
 	for (;;) {
 		int n = SSL_do_handshake(self->session);

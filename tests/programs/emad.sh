@@ -127,7 +127,7 @@ write_conf "$plain" "$short
 	  identity = [\"okta\"]; scopes = ( { name = \"repo:read\"; access = \"read\"; tools = [\"get_*\"]; } );
 	  grants = ( { provider = \"okta\"; scopes = [\"repo:read\"]; } ); } );"
 ok "a configuration with a service" emactl -c "$conf" reload
-assertion() { devidp --state "$work/idp" --print-assertion alice --service https://auth.acme.example/github --client vscode --scope repo:read; }
+assertion() { devidp --state "$work/idp" --print-assertion alice --service https://auth.acme.example/github --client vscode --scope repo:read | tr -d '\n'; }
 # The keys of a provider are fetched by a thread; until they are there, the answer is 503 and uses nothing up.
 redeems() {
 	assertion >"$work/jag"
