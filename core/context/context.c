@@ -283,6 +283,16 @@ static void stop_ticks(struct ema_context *context)
 	context->ticking = 0;
 }
 
+static int open_keys(struct ema_context *context, const struct conf *conf, struct findings *findings)
+{
+	struct failure failure = FAILURE_INIT;
+	if (context->keyring)
+		return 0;
+	if (open_keyring(context, conf, &failure) || start_ticks(context, &failure))
+		return cannot(findings, "E-STATE", state_node(conf), &failure);
+	return 0;
+}
+
 /* What an authorization server has beyond others. */
 static int open_server(struct ema_context *context, const struct conf *conf, struct findings *findings)
 {
@@ -295,22 +305,7 @@ static int open_server(struct ema_context *context, const struct conf *conf, str
 		return cannot(findings, "E-STATE", conf->root, &failure);
 	if (!context->documents && cimd_new(context->trust, &context->clock, context->log, context->notice, &context->documents, &failure))
 		return cannot(findings, "E-STATE", conf->root, &failure);
-	if (context->keyring)
-		return 0;
-	if (open_keyring(context, conf, &failure) || start_ticks(context, &failure))
-		return cannot(findings, "E-STATE", state_node(conf), &failure);
-	return 0;
-}
-
-/* The public keys alone, as the authorization server writes them: to know its tokens by. Without state_dir there are none. */
-static int open_public_keys(struct ema_context *context, const struct conf *conf, struct findings *findings)
-{
-	struct failure failure = FAILURE_INIT;
-	if (context->keyring || !conf->state_dir)
-		return 0;
-	if (open_keyring(context, conf, &failure) || start_ticks(context, &failure))
-		return cannot(findings, "E-STATE", state_node(conf), &failure);
-	return 0;
+	return open_keys(context, conf, findings);
 }
 
 /* With a store in memory nobody else revokes. */
@@ -350,7 +345,10 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 		return -1;
 	if (!context->marks && open_marks(context, conf, findings))
 		return -1;
-	return context->server ? open_server(context, conf, findings) : open_public_keys(context, conf, findings);
+	if (context->server)
+		return open_server(context, conf, findings);
+	/* The public keys alone, as the authorization server writes them: to know its tokens by. Without state_dir there are none. */
+	return conf->state_dir ? open_keys(context, conf, findings) : 0;
 }
 
 static void tell_loaded(struct ema_context *context, const struct conf *conf, const char *before)
