@@ -14,12 +14,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t head = line ? (size_t)(line - all) : size, length = 0, same = 0;
 	const char *text = line ? line + 1 : all;
 	size_t text_length = line ? size - head - 1 : 0;
-	char *pattern_text = strndup(all, head);
+	char *pattern_text = calloc(1, head + 1);
 	struct pattern_values values = { { NULL }, { 0 }, 0, 0 };
 	if (!pattern_text || size > 20000) {
 		free(pattern_text);
 		return 0;
 	}
+	memcpy(pattern_text, all, head);
 	pattern_value(&values, OP_SUBJECT, "alice");
 	if (!uri_normal(text, text_length, 0, form, &length) &&
 	    (strlen(form) != length || uri_normal(form, length, 0, again, &same) || same != length || memcmp(form, again, length) != 0))

@@ -28,7 +28,8 @@ static char *pem_of(const char *type, const char *curve)
 	assert_non_null(pkey);
 	assert_int_equal(PEM_write_bio_PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL), 1);
 	long length = BIO_get_mem_data(bio, &data);
-	char *text = strndup(data, (size_t)length);
+	char *text = calloc(1, (size_t)length + 1);
+	memcpy(text, data, (size_t)length); /* not strndup(): data has no end but its length */
 	BIO_free(bio);
 	EVP_PKEY_free(pkey);
 	return text;
