@@ -84,6 +84,8 @@ static void close_lasting(struct ema_context *context, int served)
 	context->marks = NULL;
 	store_free(context->store);
 	context->store = NULL;
+	horizon_close(context->horizon);
+	context->horizon = NULL;
 	instance_close(context->store_instance);
 	context->store_instance = NULL;
 	held_conf_release(context->store_conf);
@@ -203,6 +205,8 @@ static int open_store(struct ema_context *context, struct held_conf *held, struc
 	if (is_memory_store(conf)) {
 		struct memory_settings settings = { .clock = &context->clock, .entries_most = (size_t)conf->store_entries,
 			                            .bytes_most = (size_t)conf->store_bytes, .quota_most = (size_t)conf->store_quota };
+		if (conf->state_dir && horizon_open(conf->state_dir, clock_wall(&context->clock) / 1000, &context->horizon, &failure))
+			return cannot(findings, "E-STATE", state_node(conf), &failure);
 		store_memory(&settings, &context->store, &failure);
 	} else {
 		context->store_instance = open_store_plugin(context, conf, findings);

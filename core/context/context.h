@@ -14,6 +14,7 @@
 #include "notice.h"
 #include "request.h"
 #include "snapshot.h"
+#include "horizon.h"
 #include "store.h"
 
 struct answers;
@@ -39,6 +40,7 @@ struct ema_context {
 	struct audit *audit;
 	struct notice notice;         /* into audit */
 	struct store *store;
+	struct horizon *horizon; /* NULL: the store remembers by itself, or there is no state_dir */
 	struct marks *marks;          /* revocation; NULL for an observer */
 	struct instance *store_instance;
 	struct held_conf *store_conf;

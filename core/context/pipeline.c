@@ -52,16 +52,22 @@ int pipeline_read(struct pipeline *p)
 	return EMA_OK;
 }
 
-/* What was issued before the store began to remember may have been used then. A skew here would let it be used again. */
+/*
+ * What was issued before the store began to remember may have been used then: in the second of the beginning too, and later,
+ * where an issuer's clock is ahead. A skew here would let it be used again.
+ */
 static int check_memory(struct pipeline *p, int64_t issued)
 {
 	int64_t since = INT64_MIN;
 	if (store_since(p->context->store, &since))
 		return failure_set(&p->failure, EMA_STORE_UNAVAILABLE, "the store was not reached yet");
-	if (since == INT64_MIN || issued >= since / 1000)
-		return EMA_OK;
-	return failure_set(&p->failure, EMA_BEFORE_START, "the assertion was issued %lld s before the store began to remember (with the process, if it is in "
-	                   "memory; with its file or master, if not), and may have been used then", (long long)(since / 1000 - issued));
+	if (since != INT64_MIN && issued < since / 1000 + (since % 1000 != 0))
+		return failure_set(&p->failure, EMA_BEFORE_START, "the assertion was issued %lld s before the store began to remember (with the process, if "
+		                   "it is in memory; with its file or master, if not), and may have been used then", (long long)(since / 1000 - issued));
+	if (p->context->horizon && issued <= horizon_before(p->context->horizon))
+		return failure_set(&p->failure, EMA_BEFORE_START, "the assertion was issued no later than the last that was redeemed before the process "
+		                   "began, and may be that one: the issuer's clock is ahead");
+	return EMA_OK;
 }
 
 /* An assertion counts once. Last of all checks, so that a bad request cannot burn a good one. */
@@ -97,6 +103,8 @@ static int take_replay(struct pipeline *p)
 		return failure_set(&p->failure, EMA_EXPIRED, "the token expired while it was decided on");
 	int64_t left = p->deadline - clock_monotonic(&p->context->clock);
 	code = replay_take(p->context->store, &replay, left > 0 ? left : 0, &p->failure);
+	if (code == EMA_OK && p->context->horizon)
+		horizon_raise(p->context->horizon, found->issued);
 	step(p, "replay", code, p->failure.text);
 	return code;
 }

@@ -238,6 +238,36 @@ static void what_came_before_the_start_is_refused(void **state)
 	world_close(&world);
 }
 
+/* JAG-58: an issuer whose clock is ahead: its assertion looks younger than the restart, and is refused all the same. */
+static void what_was_redeemed_before_the_restart_is_refused(void **state)
+{
+	struct world world;
+	char last[64], next[64], text[4096];
+	(void)state;
+	world_open(&world);
+	assert_true((size_t)snprintf(text, sizeof text, "state_dir = \"%%FOLDER%%\";\n%s", world_plain) < sizeof text);
+	if (world_load(&world, text))
+		fail_msg("%s", ema_error(world.context));
+	snprintf(last, sizeof last, "{\"iat\":%lld,\"jti\":\"last\"}", (long long)world.now + 5);
+	snprintf(next, sizeof next, "{\"iat\":%lld}", (long long)world.now + 6);
+	decides(&world, "{}", EMA_OK, "granted");
+	decides(&world, last, EMA_OK, "granted");
+	decides(&world, "{}", EMA_OK, "granted");
+	for (int broken = 0; broken < 2; broken++) {
+		ema_free(world.context);
+		if (broken)
+			world_file(&world, "horizon", "EMAHORZ1 and more");
+		world.context = ema_new();
+		assert_int_equal(ema_set_plugin_path(world.context, BUILDDIR "/plugins/.libs"), EMA_OK);
+		if (world_load(&world, text))
+			fail_msg("%s", ema_error(world.context));
+		decides(&world, last, EMA_BEFORE_START, "may be that one");
+		decides(&world, "{}", EMA_BEFORE_START, "may be that one");
+		decides(&world, next, broken ? EMA_BEFORE_START : EMA_OK, broken ? "may be that one" : "granted");
+	}
+	world_close(&world);
+}
+
 /* REV-21: an assertion from before a revocation gives nothing, a later one does; REV-16: a block takes both until it is lifted. */
 static void what_was_revoked_is_refused(void **state)
 {
@@ -256,14 +286,12 @@ static void what_was_revoked_is_refused(void **state)
 		char later[64];
 		world_open(&world);
 		assert_int_equal(world_load(&world, world_plain), EMA_OK);
-		world.now = clock_wall(&clock_system) / 1000;
 		struct marks *marks = world.context->marks;
-		/* Behind by less than the skew, ahead by less than it. */
-		assert_int_equal(marks_revoke(marks, &others[i], 0, 0, 1000, &failure), EMA_OK);
+		assert_int_equal(marks_revoke(marks, &others[i], world.now * 1000, 0, 1000, &failure), EMA_OK);
 		decides(&world, "{}", EMA_OK, "granted");
-		assert_int_equal(marks_revoke(marks, &targets[i], 0, 0, 1000, &failure), EMA_OK);
+		assert_int_equal(marks_revoke(marks, &targets[i], world.now * 1000, 0, 1000, &failure), EMA_OK);
 		decides(&world, "{}", EMA_REVOKED, "revoked");
-		snprintf(later, sizeof later, "{\"iat\":%lld}", (long long)clock_wall(&clock_system) / 1000 + 10);
+		snprintf(later, sizeof later, "{\"iat\":%lld}", (long long)world.now + 10);
 		decides(&world, later, EMA_OK, "granted");
 		assert_int_equal(marks_block(marks, &targets[i], 1000, &failure), EMA_OK);
 		decides(&world, later, EMA_BLOCKED, "blocked");
@@ -407,6 +435,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_came_before_the_start_is_refused),
+		cmocka_unit_test(what_was_redeemed_before_the_restart_is_refused),
 		cmocka_unit_test(what_was_revoked_is_refused),
 		cmocka_unit_test(aud_sub_names_nobody),
 		cmocka_unit_test(our_own_issuer_is_no_provider),

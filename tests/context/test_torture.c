@@ -60,6 +60,7 @@ static void is_whole(const ema_decision *decision)
 static void all_is_well(struct world *world)
 {
 	ema_decision *decision = NULL;
+	world_refresh(world);
 	int code = world_decide(world, "svc", world_token(world, GOOD), &decision);
 	if (code)
 		fail_msg("%s", ema_decision_operator_line(decision));

@@ -33,17 +33,15 @@ static char *quoted(const char *text)
 	return buffer_take(&out);
 }
 
-/* Tokens are issued after the store began to remember, also of a context that is opened when the test has run for long. */
-static void ahead(struct world *world)
+void world_refresh(struct world *world)
 {
 	world->now = (int64_t)time(NULL) + 10;
 }
 
 void world_open(struct world *world)
 {
-	/* A clock that is a little ahead, as an issuer's may be: nothing is issued before the store begins, however long that takes. */
 	*world = (struct world){ .folder = "/tmp/ema-context-XXXXXX" };
-	ahead(world);
+	world_refresh(world);
 	assert_non_null(mkdtemp(world->folder));
 	assert_int_equal(jwk_generate(JOSE_ES256, &world->key, NULL), EMA_OK);
 	assert_int_equal(jwk_generate(JOSE_ES256, &world->other, NULL), EMA_OK);
@@ -103,7 +101,6 @@ char *world_sign(struct world *world, const struct jwk *key, const char *type, c
 	struct json_object *claims = json_object_new_object(), *change = json_tokener_parse(changes ? changes : "{}");
 	char jti[32], *token = NULL;
 	snprintf(jti, sizeof jti, "id-%d", ++world->serial);
-	ahead(world);
 	json_object_object_add(claims, "iss", json_object_new_string(ISSUER));
 	json_object_object_add(claims, "sub", json_object_new_string("ada"));
 	json_object_object_add(claims, "aud", json_object_new_string(OURS));

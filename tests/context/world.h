@@ -22,6 +22,8 @@ struct world {
 #define OURS "https://auth.example"
 
 void world_open(struct world *world);
+/* now is a little ahead, as an issuer's clock may be: nothing is issued before a store begins, however long its opening takes. */
+void world_refresh(struct world *world);
 void world_close(struct world *world);
 /* Writes a file into the folder; "%FOLDER%" and "%JWKS%" in it are replaced. */
 void world_file(const struct world *world, const char *name, const char *text);

@@ -1,0 +1,276 @@
+/*
+ * load: clients that redeem ID-JAGs at an emad, as many as it takes, and keep what they asked and what they were given.
+ *
+ *   load keys FOLDER                        makes the key of an issuer: FOLDER/issuer.jwk, and FOLDER/issuer.jwks for ema.conf
+ *   load run FOLDER ORIGIN SECONDS THREADS  redeems; each token is introspected too. Status 1 if a valid request failed.
+ *   load until FOLDER ORIGIN THREADS        redeems until the server is gone
+ *   load again FOLDER ORIGIN                redeems once more each assertion that was sent; what is granted counts as given
+ *
+ * FOLDER/asked holds the assertions, written before they are sent; FOLDER/given a line "ASSERTION_ID TOKEN_ID" for each token.
+ */
+#define _GNU_SOURCE
+#include <curl/curl.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base64url.h"
+#include "buffer.h"
+#include "json.h"
+#include "jwk.h"
+#include "jws.h"
+
+#define ISSUER "https://idp.example"
+#define OURS "https://auth.example"
+#define JWT_BEARER "urn:ietf:params:oauth:grant-type:jwt-bearer"
+#define ANSWER_MOST 65536
+#define LIFETIME 20 /* seconds of an assertion: the store forgets while the load goes on */
+
+struct load {
+	char token_url[256], introspect_url[256];
+	struct jwk *key;
+	FILE *asked, *given;
+	pthread_mutex_t lock;
+	time_t end;
+	int introspects;
+	atomic_long serial, granted, refused, active, failed;
+	atomic_int gone;
+};
+
+static void die(const char *what, const char *which)
+{
+	fprintf(stderr, "load: %s %s: %s\n", what, which, strerror(errno));
+	exit(2);
+}
+
+static FILE *open_in(const char *folder, const char *name, const char *mode)
+{
+	char path[512];
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	FILE *file = fopen(path, mode);
+	if (!file)
+		die("cannot open", path);
+	return file;
+}
+
+static void make_keys(const char *folder)
+{
+	struct jwk *key = NULL;
+	if (jwk_generate(JOSE_ES256, &key, NULL))
+		die("cannot make", "a key");
+	char *secret = jwk_print(key, 1), *public = jwk_print(key, 0);
+	FILE *file = open_in(folder, "issuer.jwk", "we");
+	fputs(secret, file);
+	fclose(file);
+	file = open_in(folder, "issuer.jwks", "we");
+	fprintf(file, "{\"keys\":[%s]}", public);
+	fclose(file);
+	free(secret);
+	free(public);
+	jwk_free(key);
+}
+
+static struct jwk *read_key(const char *folder)
+{
+	char text[2048];
+	struct json json;
+	struct jwk *key = NULL;
+	FILE *file = open_in(folder, "issuer.jwk", "re");
+	size_t length = fread(text, 1, sizeof text, file);
+	fclose(file);
+	if (json_parse(text, length, &json_limits_keys, &json, NULL) || jwk_parse_private(&json, json_root(&json), &key, NULL))
+		die("cannot read the key in", folder);
+	json_free(&json);
+	return key;
+}
+
+static size_t collect(char *data, size_t size, size_t count, void *context)
+{
+	buffer_append(context, data, size * count);
+	return size * count;
+}
+
+/* The status, 0 where there was no answer. */
+static long post(CURL *curl, const char *url, const char *user, const char *body, struct buffer *answer)
+{
+	long status = 0;
+	buffer_clear(answer);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_USERPWD, user);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L);
+	if (curl_easy_perform(curl) != CURLE_OK)
+		return 0;
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+/* The string member of a JSON object; copied, 1 if it is there. */
+static int member(const char *text, size_t length, const char *name, char *out, size_t size)
+{
+	struct json json = { 0 };
+	const char *value = NULL;
+	if (!json_parse(text, length, &json_limits_document, &json, NULL))
+		value = json_string(json_member(&json, json_root(&json), name));
+	int there = value && strlen(value) < size;
+	if (there)
+		snprintf(out, size, "%s", value);
+	json_free(&json);
+	return there;
+}
+
+/* The jti in a token's payload. */
+static int token_id(const char *token, char *out, size_t size)
+{
+	char payload[8192];
+	const char *from = strchr(token, '.'), *to = from ? strchr(from + 1, '.') : NULL;
+	if (!to || to - from > (long)sizeof payload)
+		return 0;
+	long length = base64url_decode(from + 1, (size_t)(to - from - 1), payload);
+	return length > 0 && member(payload, (size_t)length, "jti", out, size);
+}
+
+/* Sends the assertion; what is granted is kept. 1 if a token was given, 0 if not, -1 if nobody answered. */
+static int redeem(struct load *load, CURL *curl, const char *assertion, char *token, size_t size)
+{
+	struct buffer body = BUFFER_INIT(65536), answer = BUFFER_INIT(ANSWER_MOST);
+	char given[128] = "", asked[128] = "";
+	buffer_printf(&body, "grant_type=" JWT_BEARER "&assertion=%s", assertion);
+	long status = post(curl, load->token_url, "app:secret-of-the-app", body.data, &answer);
+	const char *text = answer.length ? answer.data : "";
+	int got = status == 200 && member(text, answer.length, "access_token", token, size) && token_id(token, given, sizeof given) &&
+	          token_id(assertion, asked, sizeof asked);
+	pthread_mutex_lock(&load->lock);
+	if (got)
+		fprintf(load->given, "%s %s\n", asked, given);
+	else if (load->introspects && status)
+		fprintf(stderr, "load: a redemption was answered with %ld: %.300s\n", status, text);
+	pthread_mutex_unlock(&load->lock);
+	buffer_free(&body);
+	buffer_free(&answer);
+	return got ? 1 : status ? 0 : -1;
+}
+
+static void introspect(struct load *load, CURL *curl, const char *token)
+{
+	struct buffer body = BUFFER_INIT(65536), answer = BUFFER_INIT(ANSWER_MOST);
+	buffer_printf(&body, "token=%s", token);
+	long status = post(curl, load->introspect_url, "gateway:secret-of-the-app", body.data, &answer);
+	if (status == 200 && answer.length && strstr(answer.data, "\"active\":true")) {
+		atomic_fetch_add(&load->active, 1);
+	} else {
+		atomic_fetch_add(&load->failed, 1);
+		fprintf(stderr, "load: an introspection was answered with %ld: %.300s\n", status, answer.length ? answer.data : "");
+	}
+	buffer_free(&body);
+	buffer_free(&answer);
+}
+
+static void *client(void *data)
+{
+	struct load *load = data;
+	CURL *curl = curl_easy_init();
+	char token[8192];
+	while (curl && !atomic_load(&load->gone) && (!load->end || time(NULL) < load->end)) {
+		char claims[512], *assertion = NULL;
+		long long now = (long long)time(NULL);
+		long serial = atomic_fetch_add(&load->serial, 1);
+		snprintf(claims, sizeof claims,
+		         "{\"iss\":\"" ISSUER "\",\"sub\":\"person-%ld\",\"aud\":\"" OURS "\",\"client_id\":\"app\",\"jti\":\"%ld-%ld\",\"iat\":%lld,"
+		         "\"exp\":%lld,\"scope\":\"read\"}",
+		         serial % 200, (long)getpid(), serial, now, now + LIFETIME);
+		if (jws_sign(load->key, JOSE_ES256, "oauth-id-jag+jwt", "", claims, strlen(claims), &assertion, NULL))
+			die("cannot sign", "an assertion");
+		pthread_mutex_lock(&load->lock);
+		fprintf(load->asked, "%s\n", assertion);
+		fflush(load->asked);
+		pthread_mutex_unlock(&load->lock);
+		int got = redeem(load, curl, assertion, token, sizeof token);
+		atomic_fetch_add(got > 0 ? &load->granted : got ? &load->failed : &load->refused, 1);
+		if (got < 0 && !load->end)
+			atomic_store(&load->gone, 1);
+		else if (got < 0)
+			fprintf(stderr, "load: nobody answered\n");
+		if (got > 0 && load->introspects)
+			introspect(load, curl, token);
+		free(assertion);
+	}
+	curl_easy_cleanup(curl);
+	return NULL;
+}
+
+static int run(struct load *load, int threads)
+{
+	pthread_t thread[64];
+	if (threads < 1 || threads > 64)
+		die("too many", "threads");
+	for (int i = 0; i < threads; i++)
+		if (pthread_create(&thread[i], NULL, client, load))
+			die("cannot start", "a thread");
+	for (int i = 0; i < threads; i++)
+		pthread_join(thread[i], NULL);
+	printf("granted %ld, refused %ld, active %ld, failed %ld\n", atomic_load(&load->granted), atomic_load(&load->refused),
+	       atomic_load(&load->active), atomic_load(&load->failed));
+	return load->introspects ? atomic_load(&load->failed) || atomic_load(&load->refused) || !atomic_load(&load->granted) : 0;
+}
+
+static int again(struct load *load)
+{
+	char line[8192], token[8192];
+	long granted = 0, refused = 0, unanswered = 0;
+	CURL *curl = curl_easy_init();
+	rewind(load->asked);
+	while (curl && fgets(line, sizeof line, load->asked)) {
+		line[strcspn(line, "\n")] = 0;
+		int got = redeem(load, curl, line, token, sizeof token);
+		*(got > 0 ? &granted : got ? &unanswered : &refused) += 1;
+	}
+	curl_easy_cleanup(curl);
+	printf("granted %ld, refused %ld, unanswered %ld\n", granted, refused, unanswered);
+	return unanswered != 0;
+}
+
+int main(int count, char **words)
+{
+	struct load load = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	int status = 2;
+	if (count == 3 && !strcmp(words[1], "keys")) {
+		make_keys(words[2]);
+		return 0;
+	}
+	if (count < 4) {
+		fputs("usage: load keys FOLDER | run FOLDER ORIGIN SECONDS THREADS | until FOLDER ORIGIN THREADS | again FOLDER ORIGIN\n", stderr);
+		return 2;
+	}
+	snprintf(load.token_url, sizeof load.token_url, "%s/token", words[3]);
+	snprintf(load.introspect_url, sizeof load.introspect_url, "%s/introspect", words[3]);
+	load.key = read_key(words[2]);
+	load.asked = open_in(words[2], "asked", "a+e");
+	load.given = open_in(words[2], "given", "ae");
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	if (count == 6 && !strcmp(words[1], "run")) {
+		load.introspects = 1;
+		load.end = time(NULL) + atoi(words[4]);
+		status = run(&load, atoi(words[5]));
+	} else if (count == 5 && !strcmp(words[1], "until")) {
+		status = run(&load, atoi(words[4]));
+	} else if (count == 4 && !strcmp(words[1], "again")) {
+		status = again(&load);
+	}
+	fclose(load.asked);
+	fclose(load.given);
+	jwk_free(load.key);
+	curl_global_cleanup();
+	return status;
+}
