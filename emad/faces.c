@@ -100,7 +100,7 @@ static void face_stop(struct face *face)
 static unsigned thread_count(const ema_daemon *daemon)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN), set = (long)ema_daemon_number(daemon, "threads");
-	return (unsigned)(set ? set : cores > 2 ? 2 * (cores < 64 ? cores : 64) : 4);
+	return (unsigned)(set ? set : cores > 8 ? 2 * (cores < 64 ? cores : 64) : 16);
 }
 
 static struct limits limits_of(const ema_daemon *daemon)

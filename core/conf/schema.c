@@ -405,7 +405,7 @@ static const struct conf_key top_keys[] = {
 	{ "user", KEY_STRING, FORM_ANY, 0, AT(conf, user), 0, 0, NULL, NULL, NULL, "user that emad becomes when it was started by root; default: it stays who it is" },
 	{ "group", KEY_STRING, FORM_ANY, 0, AT(conf, group), 0, 0, NULL, NULL, NULL, "its group; default: that of user" },
 	{ "admin_socket", KEY_STRING, FORM_PATH, 0, AT(conf, admin_socket), 0, 0, NULL, NULL, NULL, "where emactl finds emad; default: emad.sock in state_dir" },
-	{ "threads", KEY_INT, FORM_ANY, 0, AT(conf, threads), 0, 1024, "0", NULL, NULL, "threads of a listener; 0: two for each processor, at least 4" },
+	{ "threads", KEY_INT, FORM_ANY, 0, AT(conf, threads), 0, 1024, "0", NULL, NULL, "threads of a listener; 0: two for each processor, at least 16" },
 	{ "limits", KEY_GROUP, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_limits, "what clients may take of emad" },
 };
 SECTION(top, "ema.conf", 0);

@@ -14,7 +14,7 @@
 #include "url.h"
 
 #define CIMD_LIMITS 128
-#define CIMD_WAITING_MOST 16
+#define CIMD_BLOCKED_MOST 8 /* threads that fetch or wait at a time, of all hosts: emad has more, which go on for others */
 #define CIMD_WAIT_STEP_MS 100
 #define CIMD_STALE_KEYS_MS (INT64_C(24) * 3600 * 1000)
 
@@ -43,7 +43,7 @@ struct cimd {
 	struct notice notice;
 	pthread_mutex_t lock; /* the rest */
 	pthread_cond_t landed;
-	unsigned waiting;
+	unsigned blocked;
 	struct cimd_entry *entries[CIMD_DOCUMENTS_MOST];
 	struct cimd_limit limits[CIMD_LIMITS];
 };
@@ -217,13 +217,11 @@ static struct cimd_limit *limit_of(struct cimd *cimd, const char *name, int64_t 
 	return place;
 }
 
-/* Waits for the fetch that is under way. 0, or -1: no time, or too many wait already. */
+/* Waits for the fetch that is under way. 0, or -1: no time. */
 static int await_landing(struct cimd *cimd, const struct cimd_limit *limit, int64_t deadline)
 {
 	int late = 0;
-	if (cimd->waiting >= CIMD_WAITING_MOST)
-		return -1;
-	cimd->waiting++;
+	cimd->blocked++;
 	while (limit->in_flight && !late) {
 		struct timespec until;
 		int64_t left = deadline - clock_monotonic(cimd->clock);
@@ -239,7 +237,7 @@ static int await_landing(struct cimd *cimd, const struct cimd_limit *limit, int6
 		}
 		pthread_cond_timedwait(&cimd->landed, &cimd->lock, &until);
 	}
-	cimd->waiting--;
+	cimd->blocked--;
 	return late ? -1 : 0;
 }
 
@@ -334,10 +332,12 @@ static int fetch_counted(struct cimd *cimd, const struct conf *conf, const char 
 	}
 	limit->fetches++;
 	limit->in_flight = 1;
+	cimd->blocked++;
 	pthread_mutex_unlock(&cimd->lock);
 	int code = entry_fetch(cimd, conf, text, url, deadline, &entry, failure);
 	pthread_mutex_lock(&cimd->lock);
 	limit->in_flight = 0;
+	cimd->blocked--;
 	pthread_cond_broadcast(&cimd->landed);
 	if (code)
 		return code;
@@ -385,9 +385,11 @@ int cimd_get(struct cimd *cimd, const struct conf *conf, const char *text, int64
 			code = failure_set(failure, EMA_CLIENT_UNAVAILABLE, "client document: too many hosts were asked in a minute");
 		else if (now >= deadline)
 			code = failure_set(failure, EMA_CLIENT_UNAVAILABLE, "client document: there is no time to fetch it");
+		else if (cimd->blocked >= CIMD_BLOCKED_MOST)
+			code = failure_set(failure, EMA_CLIENT_UNAVAILABLE, "client document: %d others wait for documents already", CIMD_BLOCKED_MOST);
 		else if (!limit->in_flight)
 			code = fetch_counted(cimd, conf, text, &url, limit, deadline, &entry, failure);
-		else if (waited++ == CIMD_WAITING_MOST || await_landing(cimd, limit, deadline))
+		else if (waited++ == CIMD_BLOCKED_MOST || await_landing(cimd, limit, deadline))
 			code = failure_set(failure, EMA_CLIENT_UNAVAILABLE, "client document: %s is being asked by others", url.host);
 	}
 	pthread_mutex_unlock(&cimd->lock);

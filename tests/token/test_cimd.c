@@ -133,13 +133,18 @@ static void publish(struct rig *rig, const struct jwk *key, const char *members)
 
 #define KEYS ",\"jwks\":{\"keys\":[@]}"
 
-static int get(struct rig *rig, const char *url, struct failure *failure)
+static int get_within(struct rig *rig, const char *url, int64_t ms, struct failure *failure)
 {
 	const struct cimd_document *document = NULL;
-	int code = cimd_get(rig->cimd, rig->conf, url, clock_monotonic(&test_clock) + 5000, &document, failure);
+	int code = cimd_get(rig->cimd, rig->conf, url, clock_monotonic(&test_clock) + ms, &document, failure);
 	if (!code)
 		cimd_release(document);
 	return code;
+}
+
+static int get(struct rig *rig, const char *url, struct failure *failure)
+{
+	return get_within(rig, url, 5000, failure);
 }
 
 /* JAG-27, JAG-29, JAG-33: which URLs may be client ids; none of the others is fetched. */
@@ -402,21 +407,25 @@ static void clients_by_document(void **state)
 
 struct race {
 	struct rig *rig;
-	atomic_int good;
+	int64_t ms;
+	atomic_int good, crowded;
 };
 
 static void *get_there(void *data)
 {
 	struct race *race = data;
-	if (get(race->rig, race->rig->url, NULL) == EMA_OK)
+	struct failure failure = FAILURE_INIT;
+	if (get_within(race->rig, race->rig->url, race->ms, &failure) == EMA_OK)
 		atomic_fetch_add(&race->good, 1);
+	else if (strstr(failure.text, "others wait"))
+		atomic_fetch_add(&race->crowded, 1);
 	return NULL;
 }
 
 /* JAG-32: those who come together cause one fetch. */
 static void together(void **state)
 {
-	struct race race = { *state, 0 };
+	struct race race = { *state, 5000, 0, 0 };
 	pthread_t threads[8];
 	publish(race.rig, race.rig->key, KEYS);
 	for (int i = 0; i < 8; i++)
@@ -425,6 +434,21 @@ static void together(void **state)
 		pthread_join(threads[i], NULL);
 	assert_int_equal(atomic_load(&race.good), 8);
 	assert_int_equal(server_count(race.rig->server, NULL), 1);
+}
+
+/* JAG-32: a host that does not answer holds a few threads, and not all that there are. */
+static void a_slow_host(void **state)
+{
+	struct race race = { *state, 1500, 0, 0 };
+	pthread_t threads[12];
+	struct server_answer slow = { .body = "{}", .drip = 2000 };
+	server_answer(race.rig->server, "/client", &slow);
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, get_there, &race), 0);
+	for (int i = 0; i < 12; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&race.good), 0);
+	assert_true(atomic_load(&race.crowded) >= 1);
 }
 
 int main(void)
@@ -437,6 +461,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(changes, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(clients_by_document, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(together, rig_begin, rig_end),
+		cmocka_unit_test_setup_teardown(a_slow_host, rig_begin, rig_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
