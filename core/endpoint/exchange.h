@@ -7,6 +7,7 @@
 #include "context.h"
 #include "decision.h"
 #include "form.h"
+#include "metrics.h"
 #include "response.h"
 
 #define EXCHANGE_PATH_MOST 4096
@@ -27,6 +28,7 @@ struct exchange {
 	int proxied;               /* the connection is of a named proxy */
 	int64_t forgets_before;    /* what was issued earlier, the store may have seen and forgotten; 0: it forgets nothing */
 	const char *issuer;        /* whose endpoint was asked */
+	enum metrics_place place;  /* where a refusal is counted */
 	int code;                  /* of the answer */
 };
 

@@ -83,6 +83,7 @@ static void introspect(struct exchange *x, struct sender *sender, const struct s
 void endpoint_introspect(struct exchange *x)
 {
 	struct sender sender;
+	x->place = METRICS_INTROSPECT;
 	if (sender_read(x, KIND, &sender) || sender_authenticate(x, KIND, x->snapshot->callers, "/introspect", &sender))
 		goto end;
 	const char *text = form_value(&sender.form, "token");

@@ -13,20 +13,27 @@
 #define STORE_MS 2000
 #define SKEW_MS 60000
 
-static void answer_done(struct exchange *x, const char *id)
+/* The record is written before the answer. */
+static void answer(struct exchange *x, const struct answer_facts *facts, int code, const char *text)
 {
-	exchange_no_store(x);
-	if (id)
-		response_header(x->response, "X-Request-ID", "%s", id);
-	buffer_clear(&x->response->body);
-	x->response->status = 200;
+	struct ema_decision *decision = NULL;
+	code = context_answer(x->context, facts, code, text, &decision);
+	if (code) {
+		exchange_refuse(x, code, decision ? decision->id : NULL);
+	} else {
+		exchange_no_store(x);
+		response_header(x->response, "X-Request-ID", "%s", decision->id);
+		buffer_clear(&x->response->body);
+		x->response->status = 200;
+	}
+	metrics_answer(&x->context->metrics, METRICS_REVOKE, code);
+	decision_free(decision);
 }
 
-/* The mark is in the store before the record says so, and the record is written before the answer. */
+/* The mark is in the store before the record says so. */
 static void revoke(struct exchange *x, struct sender *sender, const struct service *service, const struct access_token *token)
 {
 	struct failure failure = FAILURE_INIT;
-	struct ema_decision *decision = NULL;
 	const struct mark_target target = { .kind = MARK_TOKEN, .name = token->claims.jti };
 	struct answer_facts facts = { .kind = KIND, .remote = x->remote, .client = sender->client.id, .service = service->conf->id,
 		                      .subject = token->subject, .token_id = token->claims.jti, .authenticated = 1,
@@ -38,13 +45,15 @@ static void revoke(struct exchange *x, struct sender *sender, const struct servi
 	} else {
 		code = marks_revoke(x->context->marks, &target, 0, token->claims.expires * 1000 + SKEW_MS, STORE_MS, &failure);
 	}
-	code = context_answer(x->context, &facts, code, code ? failure.text : "the token was revoked by its client", &decision);
-	if (code)
-		exchange_refuse(x, code, decision ? decision->id : NULL);
-	else
-		answer_done(x, decision->id);
-	metrics_answer(&x->context->metrics, METRICS_REVOKE, code);
-	decision_free(decision);
+	answer(x, &facts, code, code ? failure.text : "the token was revoked by its client");
+}
+
+/* What is no token of ours, or none any more, needs no revoking (RFC 7009 2.2). Who tries tokens leaves a trail all the same. */
+static void revoke_nothing(struct exchange *x, const struct sender *sender)
+{
+	const struct answer_facts facts = { .kind = KIND, .remote = x->remote, .client = sender->client.id, .authenticated = 1,
+		                            .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT] };
+	answer(x, &facts, EMA_OK, "nothing was revoked: it is no token of ours, or none any more");
 }
 
 void endpoint_revoke(struct exchange *x)
@@ -52,6 +61,7 @@ void endpoint_revoke(struct exchange *x)
 	struct sender sender;
 	struct access_token token = { .memory = NULL };
 	struct failure failure = FAILURE_INIT;
+	x->place = METRICS_REVOKE;
 	if (sender_read(x, KIND, &sender) || sender_authenticate(x, KIND, x->snapshot->clients, "/revoke", &sender))
 		goto end;
 	const char *text = form_value(&sender.form, "token");
@@ -59,7 +69,7 @@ void endpoint_revoke(struct exchange *x)
 		sender_refuse(x, KIND, &sender, EMA_BAD_REQUEST, "the parameter token is missing");
 		goto end;
 	}
-	/* What is no token of ours, or none any more, needs no revoking (RFC 7009 2.2); the hint is nothing that we need. */
+	/* The hint is nothing that we need. */
 	const struct service *service;
 	int code = query_service(x, text, &service);
 	if (!code)
@@ -69,7 +79,7 @@ void endpoint_revoke(struct exchange *x)
 	else if (code_row(code)->retry)
 		sender_refuse(x, KIND, &sender, code, failure.code ? failure.text : "no memory");
 	else
-		answer_done(x, NULL);
+		revoke_nothing(x, &sender);
 end:
 	access_free(&token);
 	sender_end(&sender);

@@ -54,6 +54,7 @@ void sender_refuse(struct exchange *x, const char *kind, const struct sender *se
 			response_header(x->response, "DPoP-Nonce", "%s", nonce);
 	}
 	exchange_refuse(x, code, decision ? decision->id : NULL);
+	metrics_answer(&x->context->metrics, x->place, code);
 	decision_free(decision);
 }
 
@@ -94,7 +95,8 @@ int sender_read(struct exchange *x, const char *kind, struct sender *sender)
 		sender_refuse(x, kind, NULL, EMA_STORE_UNAVAILABLE, "the store was not reached yet");
 		return x->code;
 	}
-	x->forgets_before = since == INT64_MIN ? 0 : since / 1000;
+	/* In the second of the beginning too. */
+	x->forgets_before = since == INT64_MIN ? 0 : since / 1000 + (since % 1000 != 0);
 	rate_name(x->remote, name);
 	int64_t wait = limits_take(x->context->limits, name, x->snapshot->conf->rates.address, 1);
 	if (wait) {

@@ -150,6 +150,7 @@ void endpoint_token(struct exchange *x)
 	struct dpop_proof proof;
 	const struct dpop_proof *proven = NULL;
 	char name[NAME_MOST];
+	x->place = METRICS_TOKEN;
 	if (sender_read(x, KIND, &sender) || cheap(x, &sender) || sender_authenticate(x, KIND, x->snapshot->clients, "/token", &sender))
 		goto end;
 	if (!client_may_redeem(&sender.client)) {

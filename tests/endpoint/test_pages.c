@@ -211,6 +211,10 @@ static void introspection_and_revocation(void **state)
 	client = desk_assertion(&desk, "");
 	desk_form(&desk, "/revoke", NULL, "token", "nothing", "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
 	assert_int_equal(desk.status, 200);
+	/* Who tries tokens leaves a trail. */
+	assert_string_equal(desk_audited(&desk, "/kind"), "revocation");
+	assert_string_equal(desk_audited(&desk, "/request"), desk_header(&desk, "X-Request-ID"));
+	assert_non_null(strstr(desk_audited(&desk, "/reason"), "nothing was revoked"));
 	free(client);
 	free(token);
 	desk_close(&desk);
@@ -227,6 +231,9 @@ static void guesses(void **state)
 	assert_int_equal(desk.status, 429);
 	assert_true(atoi(desk_header(&desk, "Retry-After")) > 0);
 	assert_string_equal(desk_audited(&desk, "/kind"), "introspection");
+	desk_request(&desk, "GET", "/metrics", NULL, NULL);
+	assert_non_null(strstr(desk.body, "ema_answers_total{endpoint=\"introspect\",code=\"client_refused\"} 2\n"));
+	assert_non_null(strstr(desk.body, "ema_answers_total{endpoint=\"introspect\",code=\"rate_limited\"} 1\n"));
 	desk_close(&desk);
 }
 
