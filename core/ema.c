@@ -169,9 +169,19 @@ int ema_decide(ema_context *context, const char *service, const ema_request *req
 
 int ema_explain(ema_context *context, const char *service, const ema_request *request, int64_t now, ema_decision **out)
 {
+	ema_decision *decision = NULL;
 	if (out)
 		*out = NULL;
-	return decide(context, service, request, DECIDE_DRY, now, out);
+	if (!request || !request->body_length)
+		return decide(context, service, request, DECIDE_DRY, now, out);
+	if (!context || !service)
+		return EMA_BAD_REQUEST;
+	int code = context_explain(context, service, request, now, &decision);
+	if (out)
+		*out = decision;
+	else
+		decision_free(decision);
+	return code;
 }
 
 static int check(ema_context *context, const char *service, const ema_request *request, const char *method, const char *target, ema_decision **out)

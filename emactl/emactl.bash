@@ -13,7 +13,7 @@ _emactl() {
 		mapfile -t COMPREPLY < <(compgen -W "$(emactl "${config[@]}" __complete services 2>/dev/null)" -- "$word")
 		return
 		;;
-	-c | --config | --assertion | --token | --state | --admin)
+	-c | --config | --assertion | --token | --message | --state | --admin)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -21,7 +21,7 @@ _emactl() {
 	case $command in
 	'') mapfile -t COMPREPLY < <(compgen -W 'check explain plugins onboard keys audit reload status --config --verbose --help --version' -- "$word") ;;
 	check) mapfile -t COMPREPLY < <(compgen -W '--live --json' -- "$word") ;;
-	explain) mapfile -t COMPREPLY < <(compgen -W '--service --assertion --token --client --resource --scope --now --json' -- "$word") ;;
+	explain) mapfile -t COMPREPLY < <(compgen -W '--service --assertion --token --message --client --resource --scope --now --json' -- "$word") ;;
 	reload | status) mapfile -t COMPREPLY < <(compgen -W '--admin --json' -- "$word") ;;
 	plugins) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$word") ;;
 	onboard) mapfile -t COMPREPLY < <(compgen -W "--service --json claude claude-code vscode $(emactl "${config[@]}" __complete providers 2>/dev/null)" -- "$word") ;;

@@ -14,8 +14,9 @@ static const struct {
 	{ "check", command_check, "[--live] [--json]", "check the configuration; --live also fetches discovery documents and keys" },
 	{ "explain", command_explain,
 	  "--service S (--assertion FILE|- | --token FILE|-) [--client ID]\n"
-	  "                 [--resource R] [--scope S] [--now TIME] [--json]",
-	  "decide a credential without using it up, and say why" },
+	  "                 [--resource R] [--scope S] [--now TIME] [--json] |\n"
+	  "                 --service S --token FILE|- --message FILE|- [--now TIME] [--json]",
+	  "decide a credential, or a message with its token, without using anything up, and say why" },
 	{ "plugins", command_plugins, "[--json]", "list what is installed" },
 	{ "onboard", command_onboard, "PROVIDER|CLIENT --service S [--json]", "what to type into an IdP or a client, byte for byte" },
 	{ "keys", command_keys, "list [--json] | rotate [--now] [--json]", "the keys that sign access tokens: list them, publish a next one, or drop all" },
@@ -72,14 +73,14 @@ ema_context *context_loaded(const struct options *options)
 
 int main(int count, char **words)
 {
-	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, NOW, JSON, LIVE, STATE, ADMIN, VERSION };
+	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, NOW, JSON, LIVE, STATE, ADMIN, VERSION };
 	struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },     { "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },             { "version", no_argument, NULL, VERSION },
 		{ "service", required_argument, NULL, SERVICE }, { "assertion", required_argument, NULL, ASSERTION },
 		{ "token", required_argument, NULL, TOKEN },    { "client", required_argument, NULL, CLIENT },
 		{ "resource", required_argument, NULL, RESOURCE }, { "scope", required_argument, NULL, SCOPE },
-		{ "now", required_argument, NULL, NOW },        { "json", no_argument, NULL, JSON },
+		{ "message", required_argument, NULL, MESSAGE }, { "now", required_argument, NULL, NOW },        { "json", no_argument, NULL, JSON },
 		{ "live", no_argument, NULL, LIVE },            { "admin", required_argument, NULL, ADMIN },
 		{ "state", required_argument, NULL, STATE },            { NULL, 0, NULL, 0 },
 	};
@@ -99,6 +100,7 @@ int main(int count, char **words)
 		case CLIENT: options.client = optarg; break;
 		case RESOURCE: options.resource = optarg; break;
 		case SCOPE: options.scope = optarg; break;
+		case MESSAGE: options.message = optarg; break;
 		case NOW: options.now = optarg ? optarg : ""; break;
 		case JSON: options.json = 1; break;
 		case LIVE: options.live = 1; break;

@@ -11,7 +11,7 @@ enum { STATUS_FINE = 0, STATUS_DENY = 1, STATUS_USAGE = 2 };
 
 struct options {
 	const char *config;
-	const char *service, *assertion, *token, *client, *resource, *scope, *now, *state, *admin;
+	const char *service, *assertion, *token, *client, *resource, *scope, *message, *now, *state, *admin;
 	int json, live, verbose;
 };
 

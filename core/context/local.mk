@@ -9,6 +9,7 @@ core_context_libcontext_la_SOURCES = \
 	core/context/credential.c \
 	core/context/daemon.c core/context/daemon.h \
 	core/context/decision.c core/context/decision.h \
+	core/context/describe.c core/context/describe.h \
 	core/context/directories.c \
 	core/context/identify.c \
 	core/context/kept.c \
@@ -17,6 +18,7 @@ core_context_libcontext_la_SOURCES = \
 	core/context/near.c core/context/near.h \
 	core/context/own.c \
 	core/context/pipeline.c core/context/pipeline.h \
+	core/context/reasons.c \
 	core/context/record.c \
 	core/context/redeem.c \
 	core/context/request.c core/context/request.h \

@@ -13,8 +13,8 @@ extern "C" {
 /* ---- Looking without serving ---- */
 
 /*
- * Loads of this context open configuration, plugins and keys to look at: no audit, no store, no state_dir is touched, and
- * ema_decide() refuses everything; ema_explain() works. Before the first load.
+ * Loads of this context open configuration, plugins and keys to look at: no audit, no store, nothing of state_dir is touched but
+ * jwks.json, which is read, and ema_decide() refuses everything; ema_explain() works. Before the first load.
  */
 void ema_set_observer(ema_context *context);
 
@@ -41,7 +41,10 @@ int ema_load_found(ema_context *context, const char *path, ema_findings **out);
 
 /*
  * Decides as ema_decide(), but uses up nothing and writes no audit record. now: seconds since 1970 to decide at, or 0 for the
- * clock. Keys are fetched if they are not there yet.
+ * clock. Keys are fetched if they are not there yet. A request with a body is a message at the MCP server of the service, and its
+ * credential the access token that came with it: decided as ema_check_mcp() would, without headers, proof of possession and
+ * revocation, and the steps then have the stages "scopes" (what the token has), "grant" and "deny" (each rule that is about what
+ * is asked for, and whether it counts), and "change" (what would have to be another for a permit).
  */
 int ema_explain(ema_context *context, const char *service, const ema_request *request, int64_t now, ema_decision **out);
 
