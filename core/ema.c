@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin.h"
+#include "assume.h"
 #include "codes.h"
 #include "context.h"
 #include "daemon.h"
@@ -376,6 +377,17 @@ int ema_lint(ema_context *context, const char *path, ema_findings **out)
 		return EMA_OUT_OF_MEMORY;
 	*out = findings;
 	return context_is_alive(context) ? context_lint(context, path, &findings->found) : EMA_AFTER_FORK;
+}
+
+int ema_test(ema_context *context, const char *path, ema_findings **out)
+{
+	if (!context || !path || !out)
+		return EMA_BAD_REQUEST;
+	ema_findings *findings = calloc(1, sizeof *findings);
+	if (!findings)
+		return EMA_OUT_OF_MEMORY;
+	*out = findings;
+	return context_is_alive(context) ? context_expect(context, path, &findings->found) : EMA_AFTER_FORK;
 }
 
 int ema_load_found(ema_context *context, const char *path, ema_findings **out)

@@ -19,9 +19,10 @@ _emactl() {
 		;;
 	esac
 	case $command in
-	'') mapfile -t COMPREPLY < <(compgen -W 'check explain plugins onboard keys audit reload status --config --verbose --help --version' -- "$word") ;;
+	'') mapfile -t COMPREPLY < <(compgen -W 'check explain test plugins onboard keys audit reload status --config --verbose --help --version' -- "$word") ;;
 	check) mapfile -t COMPREPLY < <(compgen -W '--live --json' -- "$word") ;;
 	explain) mapfile -t COMPREPLY < <(compgen -W '--service --assertion --token --message --client --resource --scope --now --json' -- "$word") ;;
+	test) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$word"; compgen -f -- "$word") ;;
 	reload | status) mapfile -t COMPREPLY < <(compgen -W '--admin --json' -- "$word") ;;
 	plugins) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$word") ;;
 	onboard) mapfile -t COMPREPLY < <(compgen -W "--service --json claude claude-code vscode $(emactl "${config[@]}" __complete providers 2>/dev/null)" -- "$word") ;;

@@ -17,6 +17,7 @@ static const struct {
 	  "                 [--resource R] [--scope S] [--now TIME] [--json] |\n"
 	  "                 --service S --token FILE|- --message FILE|- [--now TIME] [--json]",
 	  "decide a credential, or a message with its token, without using anything up, and say why" },
+	{ "test", command_test, "FILE [--json]", "hold a table of who may do what against the configuration; -v shows what holds, too" },
 	{ "plugins", command_plugins, "[--json]", "list what is installed" },
 	{ "onboard", command_onboard, "PROVIDER|CLIENT --service S [--json]", "what to type into an IdP or a client, byte for byte" },
 	{ "keys", command_keys, "list [--json] | rotate [--now] [--json]", "the keys that sign access tokens: list them, publish a next one, or drop all" },

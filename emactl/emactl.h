@@ -18,6 +18,7 @@ struct options {
 /* Each gets its words after the options, and returns an exit status. */
 int command_check(const struct options *options, int count, char **words);
 int command_explain(const struct options *options, int count, char **words);
+int command_test(const struct options *options, int count, char **words);
 int command_plugins(const struct options *options, int count, char **words);
 int command_onboard(const struct options *options, int count, char **words);
 int command_keys(const struct options *options, int count, char **words);
@@ -45,6 +46,8 @@ void print_plain(const char *text);
 int print_json(struct json_object *object);
 /* Adds a string, or null if it is NULL. */
 void json_add(struct json_object *object, const char *name, const char *text);
+/* A list of id, file, line, text. */
+struct json_object *findings_json(const ema_findings *findings);
 /* The whole of a file or, for "-", of standard input, without white space at its ends; NULL: it said why. Free it. */
 char *read_word(const char *path, size_t most);
 /* Ends the program with a message where memory is gone. */

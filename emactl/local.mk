@@ -9,7 +9,8 @@ emactl_emactl_SOURCES = \
 	emactl/keys.c \
 	emactl/onboard.c \
 	emactl/output.c \
-	emactl/plugins.c
+	emactl/plugins.c \
+	emactl/test.c
 emactl_emactl_CPPFLAGS = $(AM_CPPFLAGS) -DEMA_CONFIG_FILE='"$(sysconfdir)/ema/ema.conf"'
 emactl_emactl_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 emactl_emactl_LDADD = core/libemacore.la $(JSONC_LIBS)

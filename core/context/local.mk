@@ -3,6 +3,7 @@ core_context_libcontext_la_CPPFLAGS = $(CONTEXT_CPPFLAGS)
 core_context_libcontext_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 core_context_libcontext_la_SOURCES = \
 	core/context/admin.c core/context/admin.h \
+	core/context/assume.c core/context/assume.h \
 	core/context/challenge.c \
 	core/context/check.c core/context/check.h \
 	core/context/context.c core/context/context.h \
@@ -11,6 +12,7 @@ core_context_libcontext_la_SOURCES = \
 	core/context/decision.c core/context/decision.h \
 	core/context/describe.c core/context/describe.h \
 	core/context/directories.c \
+	core/context/expect.c \
 	core/context/identify.c \
 	core/context/kept.c \
 	core/context/rates.c core/context/rates.h \

@@ -11,3 +11,5 @@ TESTS += tests/programs/policy.sh
 EXTRA_DIST += tests/programs/policy.sh
 TESTS += tests/programs/server.sh
 EXTRA_DIST += tests/programs/server.sh
+TESTS += tests/programs/policy_table.sh
+EXTRA_DIST += tests/programs/policy_table.sh
