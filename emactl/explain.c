@@ -10,8 +10,7 @@
 #define TOKEN_MOST 65536
 #define MESSAGE_MOST (1024 * 1024)
 
-/* Seconds since 1970, or "2026-11-23T11:40:00Z". -1: neither. */
-static int64_t parse_time(const char *text)
+int64_t parse_time(const char *text)
 {
 	char *end;
 	errno = 0;

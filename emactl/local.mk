@@ -1,6 +1,7 @@
 bin_PROGRAMS += emactl/emactl
 emactl_emactl_SOURCES = \
 	emactl/audit.c \
+	emactl/can.c \
 	emactl/check.c \
 	emactl/daemon.c \
 	emactl/emactl.c \

@@ -5,6 +5,7 @@
 #include "access.h"
 #include "admin.h"
 #include "decision.h"
+#include "policy.h"
 
 struct assumption {
 	const char *service, *method;
@@ -15,6 +16,8 @@ struct assumption {
 	int resolved;                /* groups and roles are all there are: no directory is asked */
 	int listing;                 /* could some call be permitted? */
 	int64_t now;                 /* seconds since 1970; 0: the clock */
+	void (*told)(void *data, const struct policy_stand *stand); /* as of struct check */
+	void *told_data;
 };
 
 /* Looks at identity rules, tenants, directories and permissions; not at guards and revocation. The trace is one of an explained

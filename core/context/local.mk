@@ -29,5 +29,6 @@ core_context_libcontext_la_SOURCES = \
 	core/context/scopes.c \
 	core/context/sinks.c core/context/sinks.h \
 	core/context/snapshot.c core/context/snapshot.h \
+	core/context/survey.c core/context/survey.h \
 	core/context/target.c
 CORE_FOLDERS += core/context/libcontext.la

@@ -57,6 +57,8 @@ static void tell_stand(void *data, const struct policy_stand *stand)
 	struct reasons *r = data;
 	struct buffer text = BUFFER_INIT(DESCRIBE_MOST);
 	const int counts = !stand->lacks;
+	if (r->p->check->told)
+		r->p->check->told(r->p->check->told_data, stand);
 	if (counts) {
 		buffer_text(&text, stand->deny ? "it counts: it is for " : "it gives this to ");
 		describe_who(stand->rule, &text);

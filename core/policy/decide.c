@@ -359,7 +359,7 @@ static int is_about(const struct judging *j, const struct rule *rule)
 {
 	const uint64_t *open = rule->deny ? j->might : j->open;
 	int hits = !rule->targets.count, opens = !rule->scopes.count;
-	if (!rule->deny && !is_named(j->target))
+	if (!is_named(j->target) && (!rule->deny || j->target->listing))
 		return j->target->kind == POLICY_LIST;
 	for (size_t i = 0; i < rule->targets.count && !hits; i++)
 		for (size_t m = 0; m < j->match_count && !hits; m++)

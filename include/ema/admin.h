@@ -68,6 +68,31 @@ const char *ema_step_text(const ema_decision *decision, size_t index);    /* why
  */
 int ema_test(ema_context *context, const char *path, ema_findings **out);
 
+/* ---- Who can, and what can they ---- */
+
+typedef struct ema_survey ema_survey;
+
+/*
+ * Who may use the target ("create_issue" of method "tools/call", "prompts/get" or "resources/read") at some time with some arguments: the
+ * rules that are about it, and each person of the service's directories that can be listed, with no claims of a token but the
+ * subject. now as for ema_explain(). EMA_OK, EMA_UNKNOWN_SERVICE, EMA_BAD_REQUEST: the target has a form that cannot be judged.
+ */
+int ema_who_can(ema_context *context, const char *service, const char *method, const char *target, int64_t now, ema_survey **out);
+/*
+ * What a subject may do at each service that its provider's people may come to: provider/tenant/sub, or the id or e-mail address of
+ * a person of a directory. groups and roles, which end with NULL or are it, are those that the provider's token has. EMA_OK;
+ * EMA_UNKNOWN_SUBJECT: no such provider, or nobody is known by that name.
+ */
+int ema_what_can(ema_context *context, const char *subject, const char *const *groups, const char *const *roles, int64_t now, ema_survey **out);
+void ema_survey_free(ema_survey *survey);
+/*
+ * Of the index'th row; NULL (-1 for the code) past the end. name: "kind" ("grant" or "deny": a rule that is about it; "person": the
+ * answer for one; "service": may the subject come in at all; "tool": the answer for one that the configuration names; "note": what
+ * could not be looked at), "service", "who", "what", "rule" (FILE:LINE, or ""), "text" (under which conditions, or why not).
+ */
+const char *ema_survey_text(const ema_survey *survey, size_t index, const char *name);
+int ema_survey_code(const ema_survey *survey, size_t index);
+
 /* ---- Plugins ---- */
 
 typedef struct ema_plugins ema_plugins;

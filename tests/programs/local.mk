@@ -13,3 +13,5 @@ TESTS += tests/programs/server.sh
 EXTRA_DIST += tests/programs/server.sh
 TESTS += tests/programs/policy_table.sh
 EXTRA_DIST += tests/programs/policy_table.sh
+TESTS += tests/programs/who_can.sh
+EXTRA_DIST += tests/programs/who_can.sh
