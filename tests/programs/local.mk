@@ -15,3 +15,5 @@ TESTS += tests/programs/policy_table.sh
 EXTRA_DIST += tests/programs/policy_table.sh
 TESTS += tests/programs/who_can.sh
 EXTRA_DIST += tests/programs/who_can.sh
+TESTS += tests/programs/company.sh
+EXTRA_DIST += tests/programs/company.sh
