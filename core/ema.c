@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin.h"
+#include "assume.h"
 #include "codes.h"
 #include "context.h"
 #include "daemon.h"
@@ -13,6 +14,7 @@
 #include "http.h"
 #include "response.h"
 #include "secret.h"
+#include "survey.h"
 
 /* ---- Context ---- */
 
@@ -169,9 +171,19 @@ int ema_decide(ema_context *context, const char *service, const ema_request *req
 
 int ema_explain(ema_context *context, const char *service, const ema_request *request, int64_t now, ema_decision **out)
 {
+	ema_decision *decision = NULL;
 	if (out)
 		*out = NULL;
-	return decide(context, service, request, DECIDE_DRY, now, out);
+	if (!request || !request->body_length)
+		return decide(context, service, request, DECIDE_DRY, now, out);
+	if (!context || !service)
+		return EMA_BAD_REQUEST;
+	int code = context_explain(context, service, request, now, &decision);
+	if (out)
+		*out = decision;
+	else
+		decision_free(decision);
+	return code;
 }
 
 static int check(ema_context *context, const char *service, const ema_request *request, const char *method, const char *target, ema_decision **out)
@@ -366,6 +378,61 @@ int ema_lint(ema_context *context, const char *path, ema_findings **out)
 		return EMA_OUT_OF_MEMORY;
 	*out = findings;
 	return context_is_alive(context) ? context_lint(context, path, &findings->found) : EMA_AFTER_FORK;
+}
+
+int ema_who_can(ema_context *context, const char *service, const char *method, const char *target, int64_t now, ema_survey **out)
+{
+	if (!context || !service || !method || !target || !*target || !out)
+		return EMA_BAD_REQUEST;
+	*out = NULL;
+	return context_is_alive(context) ? survey_who(context, service, method, target, now, out) : EMA_AFTER_FORK;
+}
+
+int ema_what_can(ema_context *context, const char *subject, const char *const *groups, const char *const *roles, int64_t now, ema_survey **out)
+{
+	struct survey_claims claims = { .groups = groups, .roles = roles };
+	if (!context || !subject || !out)
+		return EMA_BAD_REQUEST;
+	*out = NULL;
+	while (groups && groups[claims.group_count])
+		claims.group_count++;
+	while (roles && roles[claims.role_count])
+		claims.role_count++;
+	return context_is_alive(context) ? survey_what(context, subject, &claims, now, out) : EMA_AFTER_FORK;
+}
+
+void ema_survey_free(ema_survey *survey)
+{
+	survey_free(survey);
+}
+
+const char *ema_survey_text(const ema_survey *survey, size_t index, const char *name)
+{
+	const struct survey_row *row = survey && index < survey->count ? &survey->rows[index] : NULL;
+	const struct {
+		const char *name, *value;
+	} texts[] = { { "kind", row ? row->kind : NULL }, { "service", row ? row->service : NULL }, { "who", row ? row->who : NULL },
+		      { "what", row ? row->what : NULL }, { "rule", row ? row->rule : NULL }, { "text", row ? row->text : NULL } };
+	for (size_t i = 0; row && name && i < sizeof texts / sizeof *texts; i++)
+		if (!strcmp(texts[i].name, name))
+			return texts[i].value;
+	return NULL;
+}
+
+int ema_survey_code(const ema_survey *survey, size_t index)
+{
+	return survey && index < survey->count ? survey->rows[index].code : -1;
+}
+
+int ema_test(ema_context *context, const char *path, ema_findings **out)
+{
+	if (!context || !path || !out)
+		return EMA_BAD_REQUEST;
+	ema_findings *findings = calloc(1, sizeof *findings);
+	if (!findings)
+		return EMA_OUT_OF_MEMORY;
+	*out = findings;
+	return context_is_alive(context) ? context_expect(context, path, &findings->found) : EMA_AFTER_FORK;
 }
 
 int ema_load_found(ema_context *context, const char *path, ema_findings **out)

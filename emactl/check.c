@@ -14,7 +14,7 @@ static void for_person(const ema_findings *findings)
 	}
 }
 
-static struct json_object *as_json(const ema_findings *findings)
+struct json_object *findings_json(const ema_findings *findings)
 {
 	struct json_object *list = must(json_object_new_array());
 	for (size_t i = 0; ema_finding_id(findings, i); i++) {
@@ -83,7 +83,7 @@ int command_check(const struct options *options, int count, char **words)
 		struct json_object *all = must(json_object_new_object());
 		json_add(all, "file", options->config);
 		json_object_object_add(all, "loads", must(json_object_new_boolean(code == EMA_OK)));
-		json_object_object_add(all, "findings", as_json(findings));
+		json_object_object_add(all, "findings", findings_json(findings));
 		if (live)
 			json_object_object_add(all, "live", live);
 		if (print_json(all))

@@ -14,8 +14,12 @@ static const struct {
 	{ "check", command_check, "[--live] [--json]", "check the configuration; --live also fetches discovery documents and keys" },
 	{ "explain", command_explain,
 	  "--service S (--assertion FILE|- | --token FILE|-) [--client ID]\n"
-	  "                 [--resource R] [--scope S] [--now TIME] [--json]",
-	  "decide a credential without using it up, and say why" },
+	  "                 [--resource R] [--scope S] [--now TIME] [--json] |\n"
+	  "                 --service S --token FILE|- --message FILE|- [--now TIME] [--json]",
+	  "decide a credential, or a message with its token, without using anything up, and say why" },
+	{ "who-can", command_who_can, "[tool|prompt|uri] NAME --service S [--now TIME] [--json]", "the rules that open it, and the people of the directories who may" },
+	{ "what-can", command_what_can, "SUBJECT [--group G]... [--role R]... [--now TIME] [--json]", "what a subject, or a person of a directory, may do" },
+	{ "test", command_test, "FILE [--json]", "hold a table of who may do what against the configuration; -v shows what holds, too" },
 	{ "plugins", command_plugins, "[--json]", "list what is installed" },
 	{ "onboard", command_onboard, "PROVIDER|CLIENT --service S [--json]", "what to type into an IdP or a client, byte for byte" },
 	{ "keys", command_keys, "list [--json] | rotate [--now] [--json]", "the keys that sign access tokens: list them, publish a next one, or drop all" },
@@ -70,16 +74,28 @@ ema_context *context_loaded(const struct options *options)
 	return NULL;
 }
 
+static int add_name(const char **names, const char *name)
+{
+	size_t i = 0;
+	while (names[i])
+		i++;
+	if (i == NAMES_MOST)
+		return -1;
+	names[i] = name;
+	return 0;
+}
+
 int main(int count, char **words)
 {
-	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, NOW, JSON, LIVE, STATE, ADMIN, VERSION };
+	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, GROUP, ROLE, NOW, JSON, LIVE, STATE, ADMIN, VERSION };
 	struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },     { "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },             { "version", no_argument, NULL, VERSION },
 		{ "service", required_argument, NULL, SERVICE }, { "assertion", required_argument, NULL, ASSERTION },
 		{ "token", required_argument, NULL, TOKEN },    { "client", required_argument, NULL, CLIENT },
 		{ "resource", required_argument, NULL, RESOURCE }, { "scope", required_argument, NULL, SCOPE },
-		{ "now", required_argument, NULL, NOW },        { "json", no_argument, NULL, JSON },
+		{ "group", required_argument, NULL, GROUP },    { "role", required_argument, NULL, ROLE },
+		{ "message", required_argument, NULL, MESSAGE }, { "now", required_argument, NULL, NOW },        { "json", no_argument, NULL, JSON },
 		{ "live", no_argument, NULL, LIVE },            { "admin", required_argument, NULL, ADMIN },
 		{ "state", required_argument, NULL, STATE },            { NULL, 0, NULL, 0 },
 	};
@@ -99,6 +115,12 @@ int main(int count, char **words)
 		case CLIENT: options.client = optarg; break;
 		case RESOURCE: options.resource = optarg; break;
 		case SCOPE: options.scope = optarg; break;
+		case GROUP:
+		case ROLE:
+			if (add_name(option == GROUP ? options.groups : options.roles, optarg))
+				return complain("more than %d of --group or --role", NAMES_MOST);
+			break;
+		case MESSAGE: options.message = optarg; break;
 		case NOW: options.now = optarg ? optarg : ""; break;
 		case JSON: options.json = 1; break;
 		case LIVE: options.live = 1; break;

@@ -9,15 +9,21 @@
 /* Exit statuses. */
 enum { STATUS_FINE = 0, STATUS_DENY = 1, STATUS_USAGE = 2 };
 
+#define NAMES_MOST 32 /* of --group and --role */
+
 struct options {
 	const char *config;
-	const char *service, *assertion, *token, *client, *resource, *scope, *now, *state, *admin;
+	const char *service, *assertion, *token, *client, *resource, *scope, *message, *now, *state, *admin;
+	const char *groups[NAMES_MOST + 1], *roles[NAMES_MOST + 1]; /* end with NULL */
 	int json, live, verbose;
 };
 
 /* Each gets its words after the options, and returns an exit status. */
 int command_check(const struct options *options, int count, char **words);
 int command_explain(const struct options *options, int count, char **words);
+int command_who_can(const struct options *options, int count, char **words);
+int command_what_can(const struct options *options, int count, char **words);
+int command_test(const struct options *options, int count, char **words);
 int command_plugins(const struct options *options, int count, char **words);
 int command_onboard(const struct options *options, int count, char **words);
 int command_keys(const struct options *options, int count, char **words);
@@ -45,8 +51,12 @@ void print_plain(const char *text);
 int print_json(struct json_object *object);
 /* Adds a string, or null if it is NULL. */
 void json_add(struct json_object *object, const char *name, const char *text);
+/* A list of id, file, line, text. */
+struct json_object *findings_json(const ema_findings *findings);
 /* The whole of a file or, for "-", of standard input, without white space at its ends; NULL: it said why. Free it. */
 char *read_word(const char *path, size_t most);
+/* Seconds since 1970, or "2026-11-23T11:40:00Z". -1: neither. */
+int64_t parse_time(const char *text);
 /* Ends the program with a message where memory is gone. */
 void *must(void *pointer);
 

@@ -8,9 +8,9 @@
 #include "emactl.h"
 
 #define TOKEN_MOST 65536
+#define MESSAGE_MOST (1024 * 1024)
 
-/* Seconds since 1970, or "2026-11-23T11:40:00Z". -1: neither. */
-static int64_t parse_time(const char *text)
+int64_t parse_time(const char *text)
 {
 	char *end;
 	errno = 0;
@@ -95,6 +95,44 @@ static void list(const char *name, const ema_decision *decision, item_fn *item)
 	putchar('\n');
 }
 
+/* Stages that have a part of their own, for a message. */
+static const char *const parts[][2] = {
+	{ "scopes", "the token" }, { "grant", "grants that open it" }, { "deny", "denies that are about it" }, { "change", "for a permit" },
+};
+#define PARTS (sizeof parts / sizeof *parts)
+
+static size_t part_of(const char *stage)
+{
+	size_t part = 0;
+	while (part < PARTS && strcmp(parts[part][0], stage))
+		part++;
+	return part;
+}
+
+static void print_steps(const ema_decision *decision, size_t part)
+{
+	int first = 1;
+	for (size_t i = 0; ema_step_stage(decision, i); i++) {
+		if (part_of(ema_step_stage(decision, i)) != part)
+			continue;
+		if (first)
+			printf("  %s\n", part < PARTS ? parts[part][1] : "what ran");
+		first = 0;
+		fputs("    ", stdout);
+		if (part == PARTS) {
+			print_plain(ema_decision_trace(decision, i));
+		} else {
+			const char *rule = ema_step_rule(decision, i), *name = ema_step_name(decision, i);
+			print_plain(rule);
+			fputs(*rule ? ": " : "", stdout);
+			print_plain(name);
+			fputs(*name ? ": " : "", stdout);
+			print_plain(ema_step_text(decision, i));
+		}
+		putchar('\n');
+	}
+}
+
 static void for_person(const ema_decision *decision, const struct options *options)
 {
 	int code = ema_decision_code(decision);
@@ -113,13 +151,8 @@ static void for_person(const ema_decision *decision, const struct options *optio
 	list("roles", decision, ema_decision_role);
 	list("scopes", decision, ema_decision_scope);
 	list("accounts", decision, ema_decision_account);
-	if (ema_decision_trace(decision, 0))
-		printf("  what ran\n");
-	for (size_t i = 0; ema_decision_trace(decision, i); i++) {
-		fputs("    ", stdout);
-		print_plain(ema_decision_trace(decision, i));
-		putchar('\n');
-	}
+	for (size_t part = 0; part <= PARTS; part++)
+		print_steps(decision, (part + PARTS) % (PARTS + 1));
 }
 
 static int set_item(ema_request *request, int item, const char *name, const char *value)
@@ -135,7 +168,7 @@ int command_explain(const struct options *options, int count, char **words)
 	ema_context *context = NULL;
 	ema_request *request = NULL;
 	ema_decision *decision = NULL;
-	char *token = NULL;
+	char *token = NULL, *message = NULL;
 	(void)words;
 	if (count)
 		return complain("explain takes no words, options alone; see `emactl --help`");
@@ -143,14 +176,26 @@ int command_explain(const struct options *options, int count, char **words)
 		return complain("--service is missing: for which service should it be decided?");
 	if (!path || (options->assertion && options->token))
 		return complain("give --assertion FILE for an ID-JAG or --token FILE for an access token, \"-\" for standard input");
+	if (options->message && (options->assertion || options->client || options->resource || options->scope))
+		return complain("--message is for --token alone: the access token that came with the message");
+	if (options->message && !strcmp(options->message, "-") && !strcmp(path, "-"))
+		return complain("--token and --message cannot both be standard input");
 	if (now < 0)
 		return complain("--now takes seconds since 1970, or a time like 2026-11-23T11:40:00Z");
 	token = read_word(path, TOKEN_MOST);
+	message = token && options->message ? read_word(options->message, MESSAGE_MOST) : NULL;
+	if (options->message && token && (!message || !*message)) {
+		if (message)
+			complain("%s: there is no message in it", options->message);
+		goto out;
+	}
 	context = token ? context_loaded(options) : NULL;
 	if (!context)
 		goto out;
 	request = must(ema_request_new());
 	if (ema_request_credential(request, options->assertion ? EMA_CREDENTIAL_ID_JAG : EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)))
+		must(NULL);
+	if (message && ema_request_body(request, message, strlen(message)))
 		must(NULL);
 	if (set_item(request, EMA_REQUEST_CLIENT_ID, "client", options->client) ||
 	    set_item(request, EMA_REQUEST_RESOURCE, "resource", options->resource) || set_item(request, EMA_REQUEST_SCOPE, "scope", options->scope))
@@ -177,5 +222,6 @@ out:
 	if (token)
 		explicit_bzero(token, strlen(token));
 	free(token);
+	free(message);
 	return status;
 }

@@ -1,6 +1,7 @@
 bin_PROGRAMS += emactl/emactl
 emactl_emactl_SOURCES = \
 	emactl/audit.c \
+	emactl/can.c \
 	emactl/check.c \
 	emactl/daemon.c \
 	emactl/emactl.c \
@@ -9,7 +10,8 @@ emactl_emactl_SOURCES = \
 	emactl/keys.c \
 	emactl/onboard.c \
 	emactl/output.c \
-	emactl/plugins.c
+	emactl/plugins.c \
+	emactl/test.c
 emactl_emactl_CPPFLAGS = $(AM_CPPFLAGS) -DEMA_CONFIG_FILE='"$(sysconfdir)/ema/ema.conf"'
 emactl_emactl_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 emactl_emactl_LDADD = core/libemacore.la $(JSONC_LIBS)

@@ -66,7 +66,7 @@ char *read_word(const char *path, size_t most)
 		goto fail;
 	}
 	if (length > most) {
-		complain("%s: over %zu bytes: that is no token", standard ? "standard input" : path, most);
+		complain("%s: over %zu bytes, which is too long", standard ? "standard input" : path, most);
 		goto fail;
 	}
 	while (length && strchr(" \t\r\n", text[length - 1]))

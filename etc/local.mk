@@ -2,6 +2,8 @@
 dist_doc_DATA += etc/ema.conf
 examplesdir = $(docdir)/examples
 dist_examples_DATA = etc/examples/azure.conf etc/examples/keycloak.conf etc/examples/okta.conf etc/examples/people.conf
+companyexamplesdir = $(examplesdir)/company
+dist_companyexamples_DATA = etc/examples/company/ema.conf etc/examples/company/expectations.conf etc/examples/company/people.conf
 systemdexamplesdir = $(examplesdir)/systemd
 dist_systemdexamples_DATA = etc/systemd/emad.service etc/systemd/emad.socket
 proxyexamplesdir = $(examplesdir)/proxies

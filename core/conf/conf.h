@@ -356,6 +356,8 @@ const char *const *conf_core_keys(enum conf_instance_kind kind);
 struct conf *conf_read(const char *path, struct findings *findings);
 struct conf *conf_read_text(const char *text, size_t length, const char *name, struct findings *findings);
 void conf_free(struct conf *conf);
+/* Adds N-RATES, or W-RATES: how far the limits of the token endpoint go. For those who look, not at each load. */
+void conf_lint_rates(const struct conf *conf, struct findings *findings);
 
 /*
  * Reads another file that the configuration names, whole, after its owner and mode were checked on the open descriptor, as

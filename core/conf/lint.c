@@ -1,4 +1,5 @@
 /* What is well-formed and still wrong, or probably not what was meant: as far as it can be seen without plugins. */
+#include <stdio.h>
 #include <string.h>
 
 #include "ema/plugin.h"
@@ -260,6 +261,39 @@ static void lint_quota(struct reader *reader, const struct conf_provider *provid
 			     need <= provider->monthly_quota ? "" : sharing > 1 ? ": give services issuers of their own, or tokens a longer lifetime" :
 									      ": give tokens a longer lifetime");
 	}
+}
+
+/* How many users the token endpoint lets in, where each opens every service that takes ID-JAGs. */
+void conf_lint_rates(const struct conf *conf, struct findings *findings)
+{
+	const struct conf_node *node = conf_child(conf->root, "rates");
+	const int64_t address = conf->rates.address, subject = conf->rates.subject;
+	int64_t services = 0, hourly = 0;
+	char together[160] = "any number of users behind one address", alone[80] = "any number of redemptions";
+	for (size_t i = 0; i < conf->service_count; i++) {
+		int64_t lifetime = conf_token_lifetime(conf, &conf->services[i], NULL);
+		int takes = 0;
+		for (size_t j = 0; j < conf->provider_count && !takes; j++) {
+			const struct conf_provider *provider = &conf->providers[j];
+			takes = (!provider->accepts || provider->accepts & EMA_ID_JAG) && conf_has_provider(conf, &conf->services[i], provider->instance.id);
+		}
+		if (!takes || lifetime <= 0)
+			continue;
+		services++;
+		hourly += (3600 + lifetime - 1) / lifetime;
+	}
+	if (!services)
+		return;
+	const char *low = address && address < services ? "address" : subject && subject < services ? "subject" : NULL;
+	if (address)
+		snprintf(together, sizeof together, "address = %lld lets %lld users behind one address start in the same minute, %lld work there", (long long)address,
+		         (long long)(address / services), (long long)(address * 60 / hourly));
+	if (subject)
+		snprintf(alone, sizeof alone, "subject = %lld redemptions a minute", (long long)subject);
+	finding_add(findings, low ? "W-RATES" : "N-RATES", node ? node->file : conf->path, node ? node->line : 1,
+	            "rates: for %lld service%s a user needs %lld token%s to start and up to %lld an hour; %s; a user with one client has %s%s%s",
+	            (long long)services, services == 1 ? "" : "s", (long long)services, services == 1 ? "" : "s", (long long)hourly, together, alone,
+	            low ? ": one who opens all services at once is held up, raise " : "", low ? low : "");
 }
 
 void lint_run(struct reader *reader)

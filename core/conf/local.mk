@@ -15,6 +15,7 @@ core_conf_libconf_la_SOURCES = \
 	core/conf/schema.c core/conf/schema.h \
 	core/conf/secret.c \
 	core/conf/service.c \
+	core/conf/table.c core/conf/table.h \
 	core/conf/tree.c core/conf/tree.h \
 	core/conf/unit.c \
 	core/conf/value.c

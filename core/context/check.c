@@ -32,7 +32,7 @@ static void read_body(struct pipeline *p)
 {
 	struct check *check = p->check;
 	const struct ema_request *request = p->request;
-	const struct mcp_settings settings = { .http = 1 };
+	const struct mcp_settings settings = { .http = !check->explain };
 	struct mcp_header headers[REQUEST_HEADERS_MOST];
 	const char *method = request->items[EMA_REQUEST_METHOD];
 	for (size_t i = 0; i < request->header_count; i++)
@@ -88,6 +88,7 @@ static void read_named(struct pipeline *p)
 	target.length = named ? strlen(check->target) : 0;
 	target.json = &message->json;
 	target.arguments = method->form == FORM_NAME ? arguments : NULL;
+	target.listing = check->listing;
 	message->calls = calloc(1, sizeof *message->calls);
 	if (message->calls) {
 		message->count = 1;
@@ -172,6 +173,8 @@ static void judge_target(struct pipeline *p, const struct mcp_call *call, const 
 	struct policy_result result;
 	policy_decide(p->service->policy, check->principal, target, p->now, &result);
 	trace(p, call, target, &result);
+	if (check->explain)
+		reasons_tell(p, target, &result);
 	if (result.code == EMA_INSUFFICIENT_SCOPE)
 		need(check, p->decision, result.scope);
 	if ((result.shadow || result.enforced != result.code) && !check->shadow.text)
@@ -191,6 +194,8 @@ static int judge(struct pipeline *p)
 	check->principal = pipeline_prepare(p);
 	if (!check->principal)
 		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
+	if (check->explain)
+		reasons_token(p);
 	for (size_t i = 0; i < message->count; i++)
 		for (size_t k = 0; k < message->calls[i].target_count; k++)
 			judge_target(p, &message->calls[i], &message->calls[i].targets[k]);
@@ -234,7 +239,7 @@ static int is_ours(const struct pipeline *p)
 static int read_token(struct pipeline *p)
 {
 	int code = read_message(p);
-	if (!code)
+	if (!code && !p->check->explain)
 		code = credential_read(p);
 	if (!code)
 		code = pipeline_audiences(p);
@@ -249,13 +254,15 @@ static int read_token(struct pipeline *p)
 
 int check_walk(struct pipeline *p)
 {
-	const int again = p->purpose == PURPOSE_STILL;
-	int code = again ? pipeline_adopt(p) : read_token(p);
+	const int again = p->purpose == PURPOSE_STILL || p->purpose == PURPOSE_ASSUME;
+	int code = p->purpose == PURPOSE_ASSUME ? read_message(p) : EMA_OK;
+	if (!code)
+		code = again ? pipeline_adopt(p) : read_token(p);
 	if (!code)
 		code = pipeline_marks(p);
-	if (!code && !again)
+	if (!code && !again && !p->check->explain)
 		code = credential_binding(p);
-	if (!code)
+	if (!code && !p->check->resolved)
 		code = pipeline_directories(p);
 	/* Guards may count, and be slow: who asks again asks often. */
 	if (!code && !again)
@@ -276,7 +283,7 @@ void check_end(struct pipeline *p)
 	struct check *check = p->check;
 	policy_principal_free(check->principal);
 	/* What is asked again stays its decision's. */
-	if (check->message && p->purpose == PURPOSE_CHECK && !check->message_kept) {
+	if (check->message && p->purpose != PURPOSE_STILL && !check->message_kept) {
 		mcp_clear(check->message);
 		free(check->message);
 	}
@@ -289,4 +296,10 @@ int context_check(struct ema_context *context, const char *service, const struct
 {
 	struct check check = { .method = method, .target = target };
 	return pipeline_check(context, service, request, &check, out);
+}
+
+int context_explain(struct ema_context *context, const char *service, const struct ema_request *request, int64_t now, struct ema_decision **out)
+{
+	struct check check = { .explain = 1 };
+	return pipeline_explain(context, service, request, now, &check, out);
 }

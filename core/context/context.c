@@ -343,8 +343,12 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 		findings->out_of_memory = 1;
 		return -1;
 	}
-	if (context->observer)
+	if (context->observer) {
+		/* To know tokens of ours by; whoever may not read it can look at all else. */
+		if (conf->state_dir && !context->keyring && open_keyring(context, conf, &failure))
+			log_printf(&context->log, LOG_LEVEL_WARNING, "tokens of ours cannot be looked at: %s", failure.text);
 		return 0;
+	}
 	if (!context->store && open_store(context, held, findings))
 		return -1;
 	if (!context->marks && open_marks(context, conf, findings))
@@ -457,6 +461,7 @@ int context_lint(struct ema_context *context, const char *path, struct findings 
 	struct snapshot_settings settings = { .search = &search, .clock = &context->clock, .log = context->log, .trust = trust };
 	snapshot = snapshot_new(held, &settings, findings);
 	sinks_lint(context, held, &search, findings);
+	conf_lint_rates(conf, findings);
 	if (!is_memory_store(conf))
 		instance_close(open_store_plugin(context, conf, findings));
 out:

@@ -3,13 +3,16 @@ core_context_libcontext_la_CPPFLAGS = $(CONTEXT_CPPFLAGS)
 core_context_libcontext_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 core_context_libcontext_la_SOURCES = \
 	core/context/admin.c core/context/admin.h \
+	core/context/assume.c core/context/assume.h \
 	core/context/challenge.c \
 	core/context/check.c core/context/check.h \
 	core/context/context.c core/context/context.h \
 	core/context/credential.c \
 	core/context/daemon.c core/context/daemon.h \
 	core/context/decision.c core/context/decision.h \
+	core/context/describe.c core/context/describe.h \
 	core/context/directories.c \
+	core/context/expect.c \
 	core/context/identify.c \
 	core/context/kept.c \
 	core/context/rates.c core/context/rates.h \
@@ -17,6 +20,7 @@ core_context_libcontext_la_SOURCES = \
 	core/context/near.c core/context/near.h \
 	core/context/own.c \
 	core/context/pipeline.c core/context/pipeline.h \
+	core/context/reasons.c \
 	core/context/record.c \
 	core/context/redeem.c \
 	core/context/request.c core/context/request.h \
@@ -25,5 +29,6 @@ core_context_libcontext_la_SOURCES = \
 	core/context/scopes.c \
 	core/context/sinks.c core/context/sinks.h \
 	core/context/snapshot.c core/context/snapshot.h \
+	core/context/survey.c core/context/survey.h \
 	core/context/target.c
 CORE_FOLDERS += core/context/libcontext.la

@@ -335,7 +335,7 @@ static int decide(struct pipeline *p, const char *service, struct ema_decision *
 	end(p);
 	static const enum metrics_place places[] = { [PURPOSE_DECIDE] = METRICS_LIBRARY, [PURPOSE_REDEEM] = METRICS_TOKEN,
 		                                      [PURPOSE_INTROSPECT] = METRICS_INTROSPECT, [PURPOSE_CHECK] = METRICS_CHECK };
-	if (p->purpose != PURPOSE_STILL)
+	if (p->purpose != PURPOSE_STILL && p->purpose != PURPOSE_ASSUME)
 		metrics_answer(&p->context->metrics, places[p->purpose], decision->code);
 	return decision->code;
 }
@@ -379,4 +379,22 @@ int pipeline_still(struct ema_context *context, const char *service, const struc
 	int code = decide(&p, service, &decision);
 	decision_free(decision);
 	return code;
+}
+
+int pipeline_explain(struct ema_context *context, const char *service, const struct ema_request *request, int64_t now, struct check *check,
+                     struct ema_decision **out)
+{
+	struct pipeline p = { .context = context, .request = request, .purpose = PURPOSE_CHECK, .flags = DECIDE_DRY, .given_now = now, .check = check,
+		              .credential = request->credential, .credential_length = request->length, .credential_kind = request->kind,
+		              .failure = FAILURE_INIT, .step = FAILURE_INIT, .unwanted = FAILURE_INIT };
+	return decide(&p, service, out);
+}
+
+int pipeline_assume(struct ema_context *context, const char *service, const struct ema_request *request, const struct access_claims *claims,
+                    int64_t now, struct check *check, struct ema_decision **out)
+{
+	struct pipeline p = { .context = context, .request = request, .purpose = PURPOSE_ASSUME, .flags = DECIDE_DRY, .given_now = now, .check = check,
+		              .failure = FAILURE_INIT, .step = FAILURE_INIT, .unwanted = FAILURE_INIT };
+	p.own.claims = *claims;
+	return decide(&p, service, out);
 }

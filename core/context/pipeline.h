@@ -21,10 +21,14 @@ struct candidate {
 };
 
 /* What a decision is asked for, and the kind of its record. */
-/* PURPOSE_STILL: whether a check that was permitted would be again; without a record. */
-enum purpose { PURPOSE_DECIDE, PURPOSE_REDEEM, PURPOSE_INTROSPECT, PURPOSE_CHECK, PURPOSE_STILL };
+/* PURPOSE_STILL: whether a check that was permitted would be again; PURPOSE_ASSUME: what a check would be for a subject that is
+   described; both without a record. */
+enum purpose { PURPOSE_DECIDE, PURPOSE_REDEEM, PURPOSE_INTROSPECT, PURPOSE_CHECK, PURPOSE_STILL, PURPOSE_ASSUME };
 
 struct check;
+struct policy_target;
+struct policy_result;
+struct policy_who;
 
 struct pipeline {
 	struct ema_context *context;
@@ -33,7 +37,7 @@ struct pipeline {
 	const struct ema_request *request;
 	enum purpose purpose;
 	const struct redemption *redemption; /* of PURPOSE_REDEEM */
-	struct check *check;      /* of PURPOSE_CHECK and PURPOSE_STILL */
+	struct check *check;      /* of PURPOSE_CHECK, PURPOSE_STILL and PURPOSE_ASSUME */
 	const char *credential;   /* NULL: none was brought */
 	size_t credential_length;
 	int credential_kind;      /* EMA_CREDENTIAL_*; 0: none */
@@ -83,7 +87,8 @@ int pipeline_guards(struct pipeline *p);
 int pipeline_scopes(struct pipeline *p);
 /* The scopes of the service that a provider's own access token stands for (scope_map). */
 int pipeline_scope_map(struct pipeline *p);
-/* What is known of the winner, for the rules; NULL: no memory. */
+/* What is known of the winner, for the rules; the strings are the pipeline's. NULL: no memory. */
+struct policy_who pipeline_who(const struct pipeline *p);
 struct policy_principal *pipeline_prepare(const struct pipeline *p);
 /* Which of the scopes so far some grant gives the subject now; some are enough. */
 int pipeline_grants(struct pipeline *p);
@@ -106,6 +111,16 @@ void pipeline_tell(struct pipeline *p, const char *stage, const struct stack_rul
 /* decide() for a check, and for one whose token was verified before. */
 int pipeline_check(struct ema_context *context, const char *service, const struct ema_request *request, struct check *check, struct ema_decision **out);
 int pipeline_still(struct ema_context *context, const char *service, const struct access_claims *claims, struct check *check);
+/* And for those who look: of a token, its message in the request's body; of a subject that claims describe. */
+int pipeline_explain(struct ema_context *context, const char *service, const struct ema_request *request, int64_t now, struct check *check,
+                     struct ema_decision **out);
+int pipeline_assume(struct ema_context *context, const char *service, const struct ema_request *request, const struct access_claims *claims,
+                    int64_t now, struct check *check, struct ema_decision **out);
+
+/* reasons.c: steps of the trace for those who look (check.explain): what the token has; each rule that is about the target, and what
+   would have to change to get a permit. */
+void reasons_token(struct pipeline *p);
+void reasons_tell(struct pipeline *p, const struct policy_target *target, const struct policy_result *result);
 
 /* Sets the failure of the decision, and the rule that it is due to. Returns the code. */
 int pipeline_fail(struct pipeline *p, int code, const struct conf_node *node, const char *text);

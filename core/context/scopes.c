@@ -63,13 +63,13 @@ static void add_scope(struct pipeline *p, const char *scope)
 		decision_add(p->decision, &p->decision->scopes, scope);
 }
 
-struct policy_principal *pipeline_prepare(const struct pipeline *p)
+struct policy_who pipeline_who(const struct pipeline *p)
 {
 	const struct candidate *winner = p->winner;
 	const struct call_result *found = winner->call ? call_result(winner->call) : NULL;
 	const struct access_claims *own = &p->own.claims;
 	int64_t login = found ? found->auth_time : own->auth_time;
-	struct policy_who who = {
+	return (struct policy_who){
 		.provider = winner->subject.provider,
 		.tenant = winner->subject.tenant,
 		.sub = winner->subject.sub,
@@ -86,6 +86,11 @@ struct policy_principal *pipeline_prepare(const struct pipeline *p)
 		.scopes = p->decision->scopes.list,
 		.scope_count = p->decision->scopes.count,
 	};
+}
+
+struct policy_principal *pipeline_prepare(const struct pipeline *p)
+{
+	struct policy_who who = pipeline_who(p);
 	return policy_prepare(p->service->policy, &who);
 }
 

@@ -12,6 +12,7 @@ core_plugin_libplugin_la_SOURCES = \
 	core/plugin/instance.c \
 	core/plugin/lent.h \
 	core/plugin/load.c \
+	core/plugin/people.c core/plugin/people.h \
 	core/plugin/room.c core/plugin/room.h \
 	core/plugin/run.c \
 	core/plugin/settings.c \

@@ -4,6 +4,7 @@
 #include "event.h"
 #include "feed.h"
 #include "lent.h"
+#include "people.h"
 #include "secret.h"
 
 static void host_log(const ema_handle *handle, int level, const char *text)
@@ -86,6 +87,17 @@ static const char *host_event_render(const ema_event *event, const char *form, s
 	return event->render ? event->render(event, form, to) : NULL;
 }
 
+static int host_add_person(ema_people *people, const char *person, int active, const char *subject, const char *email)
+{
+	if (!people || !person)
+		return EMA_BAD_REQUEST;
+	if (!people->code && ++people->count > PEOPLE_NAMES_MOST)
+		people->code = EMA_TOO_LARGE;
+	if (!people->code)
+		people->code = people->take(people->data, person, active, subject, email);
+	return people->code;
+}
+
 const struct ema_host *plugin_host(void)
 {
 	static const struct ema_host host = {
@@ -109,6 +121,7 @@ const struct ema_host *plugin_host(void)
 		.event_severity = host_event_severity,
 		.conf_claims = host_conf_claims, .conf_url = host_conf_url, .add_groups = host_add_groups, .add_roles = host_add_roles,
 		.event_render = host_event_render,
+		.add_person = host_add_person,
 	};
 	return &host;
 }

@@ -118,6 +118,11 @@ uint32_t policy_pattern_add(struct policy *policy, enum policy_kind kind, const 
 size_t policy_matches(const struct policy *policy, enum policy_kind kind, const char *text, size_t length, const struct pattern_values *values,
                       uint32_t out[POLICY_MATCHES_MOST]);
 
+/* prepare.c */
+int rule_names(const struct rule *rule, const struct policy_who *who);
+/* acr and amr: of a grant, is something lacking; of a deny, is it known that they are not those that it is for. */
+int rule_weak(const struct rule *rule, const struct policy_who *who);
+
 /* condition.c */
 enum condition { CONDITION_NO, CONDITION_YES, CONDITION_UNKNOWN };
 /* All of them: NO if one is not met, else UNKNOWN if one cannot be judged: something is not there, or not of the type. */

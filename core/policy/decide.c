@@ -287,20 +287,22 @@ static void judging_begin(struct judging *j, const struct policy *policy, const 
 	memset(j->might, 0, j->words * sizeof *j->might);
 }
 
-int policy_decide(const struct policy *policy, const struct policy_principal *principal, const struct policy_target *target, int64_t now,
-                  struct policy_result *out)
+static int is_named(const struct policy_target *target)
 {
-	struct judging j;
-	char uri[URI_MOST + 1];
+	return target->kind == POLICY_TOOL || target->kind == POLICY_PROMPT || target->kind == POLICY_URI;
+}
+
+/* Finds the patterns that the target matches, and the scopes that have them. EMA_OK, or what is wrong with the target. */
+static int judging_look(struct judging *j, struct policy_result *out)
+{
+	const struct policy_target *target = j->target;
 	const char *name = target->name;
 	size_t length = target->length;
-	*out = (struct policy_result){ .text = "" };
-	if (principal->policy != policy)
-		return answer(out, EMA_INTERNAL, "the principal was prepared for another configuration");
-	judging_begin(&j, policy, principal, target, now);
-	int named = target->kind == POLICY_TOOL || target->kind == POLICY_PROMPT || target->kind == POLICY_URI;
-	j.listing = target->listing || !named;
-	if (named && (!name || !length))
+	char uri[URI_MOST + 1];
+	j->listing = target->listing || !is_named(target);
+	if (!is_named(target))
+		return EMA_OK;
+	if (!name || !length)
 		return answer(out, EMA_BAD_REQUEST, "is empty");
 	if (target->kind == POLICY_URI) {
 		const char *wrong = uri_normal(name, length, 0, uri, &length);
@@ -308,12 +310,24 @@ int policy_decide(const struct policy *policy, const struct policy_principal *pr
 			return answer(out, EMA_BAD_REQUEST, wrong);
 		name = uri;
 	}
-	if (named) {
-		j.match_count = policy_matches(policy, target->kind, name, length, &principal->values, j.matches);
-		if (j.match_count == SIZE_MAX)
-			return answer(out, EMA_INTERNAL, "more patterns match this than can be looked at");
-		open_scopes(&j);
-	}
+	j->match_count = policy_matches(j->policy, target->kind, name, length, &j->principal->values, j->matches);
+	if (j->match_count == SIZE_MAX)
+		return answer(out, EMA_INTERNAL, "more patterns match this than can be looked at");
+	open_scopes(j);
+	return EMA_OK;
+}
+
+int policy_decide(const struct policy *policy, const struct policy_principal *principal, const struct policy_target *target, int64_t now,
+                  struct policy_result *out)
+{
+	struct judging j;
+	*out = (struct policy_result){ .text = "" };
+	if (principal->policy != policy)
+		return answer(out, EMA_INTERNAL, "the principal was prepared for another configuration");
+	judging_begin(&j, policy, principal, target, now);
+	int named = is_named(target);
+	if (judging_look(&j, out))
+		return out->code;
 	struct denied denied = deny_search(&j);
 	if (denied.enforced) {
 		answer_denied(&denied, out);
@@ -336,6 +350,78 @@ int policy_decide(const struct policy *policy, const struct policy_principal *pr
 		shadow = list_search(&j, 1);
 	answer_shadow(&j, &denied, &shadow, out);
 	return out->code;
+}
+
+/* ---- Why ---- */
+
+/* Would the rule have a say in this for the ones that it names? */
+static int is_about(const struct judging *j, const struct rule *rule)
+{
+	const uint64_t *open = rule->deny ? j->might : j->open;
+	int hits = !rule->targets.count, opens = !rule->scopes.count;
+	if (!is_named(j->target) && (!rule->deny || j->target->listing))
+		return j->target->kind == POLICY_LIST;
+	for (size_t i = 0; i < rule->targets.count && !hits; i++)
+		for (size_t m = 0; m < j->match_count && !hits; m++)
+			hits = (j->matches[m] & ~MAYBE) == rule->targets.list[i] && (rule->deny || !(j->matches[m] & MAYBE));
+	for (size_t i = 0; i < rule->scopes.count && !opens; i++)
+		opens = bit(open, rule->scopes.list[i]);
+	return hits && opens;
+}
+
+/* By which scope of the grant: best one that the token has. */
+static uint32_t scope_of(const struct judging *j, const struct rule *rule)
+{
+	uint32_t chosen = NO_NUMBER;
+	for (size_t i = 0; i < rule->scopes.count; i++) {
+		uint32_t scope = rule->scopes.list[i];
+		if (is_named(j->target) && !bit(j->open, scope))
+			continue;
+		if (chosen == NO_NUMBER || (bit(j->principal->scopes, scope) && !bit(j->principal->scopes, chosen)))
+			chosen = scope;
+	}
+	return chosen;
+}
+
+static unsigned lacks_of(const struct judging *j, const struct rule *rule, const struct policy_who *who)
+{
+	unsigned lacks = rule_names(rule, who) ? 0 : POLICY_LACKS_WHO;
+	if (!rule->when)
+		return lacks;
+	if (rule_weak(rule, who) || too_old(j, rule))
+		lacks |= POLICY_LACKS_LOGIN;
+	if (!in_time(j, rule->when))
+		lacks |= POLICY_LACKS_TIME;
+	enum condition arguments = j->listing ? rule->deny && rule->when->arg_count ? CONDITION_NO : CONDITION_YES :
+	                                        arguments_judge(rule, j->target, &j->principal->values);
+	if (rule->deny ? arguments == CONDITION_NO : arguments != CONDITION_YES)
+		lacks |= POLICY_LACKS_ARGUMENTS;
+	return lacks;
+}
+
+int policy_explain(const struct policy *policy, const struct policy_who *who, const struct policy_target *target, int64_t now,
+                   void (*tell)(void *data, const struct policy_stand *stand), void *data)
+{
+	struct judging j;
+	struct policy_result result = { .text = "" };
+	struct policy_principal *principal = policy_prepare(policy, who);
+	if (!principal)
+		return EMA_OUT_OF_MEMORY;
+	judging_begin(&j, policy, principal, target, now);
+	int code = judging_look(&j, &result);
+	for (size_t i = 0; !code && i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+		if (!is_about(&j, rule))
+			continue;
+		struct policy_stand stand = { .rule = rule->conf, .deny = rule->deny, .lacks = lacks_of(&j, rule, who) };
+		uint32_t scope = rule->deny ? NO_NUMBER : scope_of(&j, rule);
+		stand.scope = scope == NO_NUMBER ? NULL : &policy->conf->scopes[scope];
+		if (!rule->deny && (scope == NO_NUMBER || !bit(principal->scopes, scope)))
+			stand.lacks |= POLICY_LACKS_SCOPE;
+		tell(data, &stand);
+	}
+	policy_principal_free(principal);
+	return code;
 }
 
 /* ---- Scopes of a token ---- */

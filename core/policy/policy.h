@@ -110,6 +110,30 @@ struct policy_result {
 int policy_decide(const struct policy *policy, const struct policy_principal *principal, const struct policy_target *target, int64_t now,
                   struct policy_result *out);
 
+/* ---- Why: each rule that is about a target, and what keeps it from counting ---- */
+
+enum {
+	POLICY_LACKS_WHO = 1,       /* it names others */
+	POLICY_LACKS_SCOPE = 2,     /* the token has none of the scopes by which the grant opens this */
+	POLICY_LACKS_LOGIN = 4,     /* acr, amr or max_age */
+	POLICY_LACKS_TIME = 8,
+	POLICY_LACKS_ARGUMENTS = 16
+};
+struct policy_stand {
+	const struct conf_grant *rule;
+	int deny;
+	unsigned lacks;                 /* 0: it counts, or would if it were not in shadow mode */
+	const struct conf_scope *scope; /* of a grant, by which it opens this; one of the token's if there is one */
+};
+
+/*
+ * Tells of each grant that opens the target for somebody and each deny that is about it, in the order of the configuration: the
+ * target is permitted if a grant in force lacks nothing, and each deny in force lacks something. Of a list with listing set, all rules are told. EMA_OK; BAD_REQUEST, INTERNAL as
+ * policy_decide(); OUT_OF_MEMORY.
+ */
+int policy_explain(const struct policy *policy, const struct policy_who *who, const struct policy_target *target, int64_t now,
+                   void (*tell)(void *data, const struct policy_stand *stand), void *data);
+
 /*
  * May a token carry the scope? Some enforced grant could give it now: the login and the time are looked at, arguments are not, nor
  * the scopes of the principal. EMA_OK, NOT_GRANTED, WEAK_AUTHENTICATION, DENIED, or UNKNOWN_SCOPE. Returns out->code.

@@ -37,7 +37,7 @@ static int has_name(const struct conf_grant *conf, const struct conf_strings *wa
 	return 0;
 }
 
-static int names_principal(const struct rule *rule, const struct policy_who *who)
+int rule_names(const struct rule *rule, const struct policy_who *who)
 {
 	const struct conf_grant *conf = rule->conf;
 	return (!conf->provider || !strcmp(conf->provider, "*") || same(conf->provider, who->provider)) &&
@@ -59,8 +59,7 @@ static int has_amr(const struct conf_strings *wanted, const struct policy_who *w
 	return 1;
 }
 
-/* acr and amr: of a grant, is something lacking; of a deny, is it known that they are not those that it is for. */
-static int is_weak(const struct rule *rule, const struct policy_who *who)
+int rule_weak(const struct rule *rule, const struct policy_who *who)
 {
 	const struct conf_conditions *when = rule->when;
 	if (!when)
@@ -85,13 +84,13 @@ static void way_add(struct preparation *p, uint32_t key, uint32_t number)
 		*list = bigger;
 		*room = more;
 	}
-	(*list)[(*count)++] = (struct way){ key, number & INT32_MAX, is_weak(rule, p->who) ? 1 : 0 };
+	(*list)[(*count)++] = (struct way){ key, number & INT32_MAX, rule_weak(rule, p->who) ? 1 : 0 };
 }
 
 static void rule_add(struct preparation *p, uint32_t number)
 {
 	const struct rule *rule = &p->policy->rules[number];
-	if (p->seen[number / 64] >> number % 64 & 1 || !names_principal(rule, p->who))
+	if (p->seen[number / 64] >> number % 64 & 1 || !rule_names(rule, p->who))
 		return;
 	p->seen[number / 64] |= UINT64_C(1) << number % 64;
 	for (size_t i = 0; i < rule->targets.count; i++)

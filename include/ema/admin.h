@@ -13,8 +13,8 @@ extern "C" {
 /* ---- Looking without serving ---- */
 
 /*
- * Loads of this context open configuration, plugins and keys to look at: no audit, no store, no state_dir is touched, and
- * ema_decide() refuses everything; ema_explain() works. Before the first load.
+ * Loads of this context open configuration, plugins and keys to look at: no audit, no store, nothing of state_dir is touched but
+ * jwks.json, which is read, and ema_decide() refuses everything; ema_explain() works. Before the first load.
  */
 void ema_set_observer(ema_context *context);
 
@@ -41,7 +41,10 @@ int ema_load_found(ema_context *context, const char *path, ema_findings **out);
 
 /*
  * Decides as ema_decide(), but uses up nothing and writes no audit record. now: seconds since 1970 to decide at, or 0 for the
- * clock. Keys are fetched if they are not there yet.
+ * clock. Keys are fetched if they are not there yet. A request with a body is a message at the MCP server of the service, and its
+ * credential the access token that came with it: decided as ema_check_mcp() would, without headers, proof of possession and
+ * revocation, and the steps then have the stages "scopes" (what the token has), "grant" and "deny" (each rule that is about what
+ * is asked for, and whether it counts), and "change" (what would have to be another for a permit).
  */
 int ema_explain(ema_context *context, const char *service, const ema_request *request, int64_t now, ema_decision **out);
 
@@ -54,6 +57,41 @@ const char *ema_step_action(const ema_decision *decision, size_t index);  /* "do
 int ema_step_code(const ema_decision *decision, size_t index);
 int ema_step_depth(const ema_decision *decision, size_t index);           /* 0; 1 inside a named stack, ... */
 const char *ema_step_text(const ema_decision *decision, size_t index);    /* why; "" where there is nothing to say */
+
+/* ---- Test ---- */
+
+/*
+ * Holds a table of expectations (emactl(1), ema-policy(7)) against the configuration that is loaded: identity rules, tenants, directories
+ * and permissions; not guards and revocation. EMA_OK: all hold; EMA_DENIED: some do not; EMA_CONFIG: the table cannot be read, or names
+ * what the configuration does not have. *out has a finding for each case with the place of its line: N-HOLDS or E-EXPECTED, whose text
+ * names the rule that decided.
+ */
+int ema_test(ema_context *context, const char *path, ema_findings **out);
+
+/* ---- Who can, and what can they ---- */
+
+typedef struct ema_survey ema_survey;
+
+/*
+ * Who may use the target ("create_issue" of method "tools/call", "prompts/get" or "resources/read") at some time with some arguments: the
+ * rules that are about it, and each person of the service's directories that can be listed, with no claims of a token but the
+ * subject. now as for ema_explain(). EMA_OK, EMA_UNKNOWN_SERVICE, EMA_BAD_REQUEST: the target has a form that cannot be judged.
+ */
+int ema_who_can(ema_context *context, const char *service, const char *method, const char *target, int64_t now, ema_survey **out);
+/*
+ * What a subject may do at each service that its provider's people may come to: provider/tenant/sub, or the id or e-mail address of
+ * a person of a directory. groups and roles, which end with NULL or are it, are those that the provider's token has. EMA_OK;
+ * EMA_UNKNOWN_SUBJECT: no such provider, or nobody is known by that name.
+ */
+int ema_what_can(ema_context *context, const char *subject, const char *const *groups, const char *const *roles, int64_t now, ema_survey **out);
+void ema_survey_free(ema_survey *survey);
+/*
+ * Of the index'th row; NULL (-1 for the code) past the end. name: "kind" ("grant" or "deny": a rule that is about it; "person": the
+ * answer for one; "service": may the subject come in at all; "tool": the answer for one that the configuration names; "note": what
+ * could not be looked at), "service", "who", "what", "rule" (FILE:LINE, or ""), "text" (under which conditions, or why not).
+ */
+const char *ema_survey_text(const ema_survey *survey, size_t index, const char *name);
+int ema_survey_code(const ema_survey *survey, size_t index);
 
 /* ---- Plugins ---- */
 

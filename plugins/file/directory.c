@@ -302,4 +302,28 @@ static int directory_lookup(ema_instance *self, ema_call *call)
 	return code;
 }
 
-const struct ema_directory_ops file_directory = { sizeof file_directory, directory_open, directory_close, directory_lookup };
+struct directory_telling {
+	const ema_instance *self;
+	ema_people *people;
+};
+
+static int directory_name(void *data, const struct person *person, enum people_key kind, const char *name)
+{
+	const struct directory_telling *telling = data;
+	const char *subject = kind == PEOPLE_SUBJECT ? name : NULL, *email = kind == PEOPLE_EMAIL ? name : NULL;
+	return telling->self->host->add_person(telling->people, person_id(person), person_active(person), subject, email);
+}
+
+static int directory_people(ema_instance *self, ema_people *people)
+{
+	struct directory_telling telling = { self, people };
+	if (!EMA_HOST_HAS(self->host, add_person))
+		return EMA_UNAVAILABLE;
+	directory_poll(self);
+	pthread_rwlock_rdlock(&self->lock);
+	int code = people_each(self->people, directory_name, &telling);
+	pthread_rwlock_unlock(&self->lock);
+	return code;
+}
+
+const struct ema_directory_ops file_directory = { sizeof file_directory, directory_open, directory_close, directory_lookup, directory_people };

@@ -440,6 +440,15 @@ size_t people_count(const struct people *people)
 	return people->count;
 }
 
+int people_each(const struct people *people, int (*tell)(void *data, const struct person *person, enum people_key kind, const char *name), void *data)
+{
+	int code = 0;
+	for (size_t i = 0; i < people->room && !code; i++)
+		if (people->slots[i].key)
+			code = tell(data, &people->list[people->slots[i].person], (enum people_key)people->slots[i].key[0], people->slots[i].key + 1);
+	return code;
+}
+
 /* ---- A person ---- */
 
 const char *person_id(const struct person *person)

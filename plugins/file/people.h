@@ -27,6 +27,9 @@ int people_email(const char *address, char out[PEOPLE_KEY_MOST]);
 /* NULL: nobody. name is canonical. */
 const struct person *people_find(const struct people *people, enum people_key kind, const char *name);
 
+/* Each name that a person is found by, in no order, until tell() answers other than 0, which is returned. */
+int people_each(const struct people *people, int (*tell)(void *data, const struct person *person, enum people_key kind, const char *name), void *data);
+
 const char *person_id(const struct person *person);
 int person_active(const struct person *person);
 /* NULL at the end. */

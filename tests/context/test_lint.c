@@ -169,6 +169,45 @@ static void what_is_right_passes(void **state)
 	world_close(&world);
 }
 
+#define RATED(rates, more) HEAD "providers = ( " IDP " );\naudit = ( { plugin = \"file\"; path = \"%FOLDER%/a\"; } );\n" rates "\n" \
+	"services = ( { id = \"a\"; resource = \"https://mcp.example/a\"; identity = [\"idp\"]; },\n" \
+	"  { id = \"b\"; resource = \"https://mcp.example/b\"; issuer = \"https://b.example\"; identity = [\"idp\"]; " more " } );\n"
+
+/* Whoever looks is told how many users the rates let in. */
+static void rates_are_told(void **state)
+{
+	static const struct {
+		const char *conf, *id, *text;
+		int line;
+	} rows[] = {
+		{ RATED("", ""), "N-RATES", "for 2 services a user needs 2 tokens to start and up to 2 an hour; address = 600 lets 300 users behind one address start in the "
+		  "same minute, 18000 work there; a user with one client has subject = 60 redemptions a minute", 1 },
+		{ RATED("rates = { address = 10; };", "token_lifetime = \"10m\";"), "N-RATES", "2 tokens to start and up to 7 an hour; address = 10 lets 5 users behind one "
+		  "address start in the same minute, 85 work there", 4 },
+		{ RATED("rates = { address = 1; };", ""), "W-RATES", "is held up, raise address", 4 },
+		{ RATED("rates = { subject = 1; };", ""), "W-RATES", "is held up, raise subject", 4 },
+		{ RATED("rates = { address = 0; subject = 0; };", ""), "N-RATES", "any number of users behind one address; a user with one client has any number", 4 },
+	};
+	struct world world;
+	char path[128];
+	(void)state;
+	world_open(&world);
+	snprintf(path, sizeof path, "%s/ema.conf", world.folder);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ema_findings *findings = NULL;
+		size_t k = 0;
+		world_file(&world, "ema.conf", rows[i].conf);
+		assert_int_equal(ema_lint(world.context, path, &findings), EMA_OK);
+		while (ema_finding_id(findings, k) && strcmp(ema_finding_id(findings, k) + 1, "-RATES"))
+			k++;
+		if (!ema_finding_id(findings, k) || strcmp(ema_finding_id(findings, k), rows[i].id) || !strstr(ema_finding_text(findings, k), rows[i].text) ||
+		    ema_finding_line(findings, k) != rows[i].line)
+			fail_msg("%zu: %s, line %d: %s", i, ema_finding_id(findings, k), ema_finding_line(findings, k), ema_finding_text(findings, k));
+		ema_findings_free(findings);
+	}
+	world_close(&world);
+}
+
 /* What is opened once cannot be changed by a reload; what was in place stays. */
 static void a_restart_is_needed(void **state)
 {
@@ -274,7 +313,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(findings_have_a_place),
 		cmocka_unit_test(what_is_right_passes),
-		cmocka_unit_test(a_restart_is_needed),
+		cmocka_unit_test(rates_are_told), cmocka_unit_test(a_restart_is_needed),
 		cmocka_unit_test(a_failed_start_leaves_nothing),
 		cmocka_unit_test(looking_leaves_no_trace),
 	};

@@ -835,6 +835,68 @@ static void tokens_of_the_provider(void **state)
 	world_close(&desk.world);
 }
 
+/* Whoever looks at a message with its token is told the scopes, each rule and what would have to change; nothing is written. */
+static void explained(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *scopes[3], *tool, *arguments;
+		int code;
+		const char *lines[4]; /* STAGE:TEXT, TEXT is in a step of that stage */
+	} rows[] = {
+		{ { "read" }, "get_issue", "{}", EMA_OK, { "scopes:its scopes: read", "grant:it gives this to provider idp by the scope read" } },
+		{ { "read" }, "put_file", "{\"repo\":\"acme/x\"}", EMA_INSUFFICIENT_SCOPE,
+		  { "grant:it does not count: the token lacks the scope write", "change:this grant would give it, but the token lacks the scope write" } },
+		{ { "read", "write" }, "put_file", "{\"repo\":\"other/x\"}", EMA_FORBIDDEN,
+		  { "scopes:its scopes: read write", "change:this grant would give it, but it counts only if /repo is like \"acme/*\"" } },
+		{ { "admin" }, "admin_reset", "{}", EMA_WEAK_AUTHENTICATION, { "change:the login is not acr strong or a\"b\\c, a login of the last 300 s" } },
+		{ { "read" }, "get_secret", "{}", EMA_FORBIDDEN, { "grant:it gives this", "deny:it counts: it is for anybody", "change:this deny must not count" } },
+		{ { "read" }, "other_tool", "{}", EMA_FORBIDDEN, { "change:no grant opens this for anybody" } },
+		{ { "read" }, "nothing", "{}", EMA_FORBIDDEN, { "change:no grant opens this for anybody" } },
+	};
+	struct desk desk;
+	desk_open(&desk, services, "");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct made made = { .audience = DEEP, .scopes = { rows[i].scopes[0], rows[i].scopes[1] }, .jkt = i ? NULL : "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" };
+		struct ask ask = { .request = ema_request_new() };
+		char *token = make(&desk, &made);
+		ask_tool(&ask, rows[i].tool, rows[i].arguments);
+		assert_int_equal(ema_request_credential(ask.request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)), EMA_OK);
+		ask.code = ema_explain(desk.world.context, "deep", ask.request, 0, &ask.decision);
+		if (ask.code != rows[i].code)
+			fail_msg("%zu: %s: %s", i, ema_code_name(ask.code), ema_decision_operator_line(ask.decision));
+		for (size_t k = 0; k < 4 && rows[i].lines[k]; k++) {
+			size_t stage = strcspn(rows[i].lines[k], ":"), n = 0;
+			while (ema_step_stage(ask.decision, n) && (strlen(ema_step_stage(ask.decision, n)) != stage || strncmp(ema_step_stage(ask.decision, n), rows[i].lines[k], stage) ||
+			                                            !strstr(ema_step_text(ask.decision, n), rows[i].lines[k] + stage + 1)))
+				n++;
+			if (!ema_step_stage(ask.decision, n)) {
+				for (n = 0; ema_decision_trace(ask.decision, n); n++)
+					print_message("%s\n", ema_decision_trace(ask.decision, n));
+				fail_msg("%zu: no step %s", i, rows[i].lines[k]);
+			}
+		}
+		free(token);
+		ask_end(&ask);
+	}
+	/* Records come in order: were there any, they would stand before that of a check. */
+	struct ask ask;
+	ask_begin(&ask, NULL, NULL);
+	ask_tool(&ask, "get_issue", NULL);
+	ask_check(&ask, &desk, "deep");
+	ask_end(&ask);
+	int records = 0;
+	for (int tries = 0; tries < 3000 && !records; tries++) {
+		char *trail = world_read(&desk.world, "audit.jsonl");
+		for (const char *at = trail; (at = strstr(at, "\"kind\":\"check\"")); at++)
+			records++;
+		free(trail);
+		usleep(10000);
+	}
+	assert_int_equal(records, 1);
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -849,6 +911,7 @@ int main(void)
 		cmocka_unit_test(records),
 		cmocka_unit_test(embedder),
 		cmocka_unit_test(tokens_of_the_provider),
+		cmocka_unit_test(explained),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

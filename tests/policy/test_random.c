@@ -246,6 +246,44 @@ static void check_answer(const struct rig *rig, struct rig_who *who, const struc
 		fail_msg("%s: shadow grant", told);
 }
 
+struct told {
+	const struct conf_grant *deny; /* the first in force that counts */
+	int gives, lacks_scope, lacks_login;
+	const struct conf_node *rule; /* of the answer; seen: it was told as one that gives, or lacks what the answer says */
+	int seen;
+};
+
+static void tell(void *data, const struct policy_stand *stand)
+{
+	struct told *told = data;
+	if (stand->rule->shadow)
+		return;
+	if (stand->deny) {
+		if (!stand->lacks && !told->deny)
+			told->deny = stand->rule;
+		return;
+	}
+	told->gives |= !stand->lacks;
+	told->lacks_scope |= stand->lacks == POLICY_LACKS_SCOPE;
+	told->lacks_login |= stand->lacks && !(stand->lacks & ~(unsigned)(POLICY_LACKS_SCOPE | POLICY_LACKS_LOGIN)) && stand->lacks & POLICY_LACKS_LOGIN;
+	told->seen |= stand->rule->node == told->rule && !(stand->lacks & ~(unsigned)(POLICY_LACKS_SCOPE | POLICY_LACKS_LOGIN));
+}
+
+/* What the explanation says of each rule leads to the answer, and names the rule that decided. */
+static void check_explained(const struct rig *rig, const struct rig_who *who, const struct policy_target *target, const struct policy_result *out,
+                            const char *text)
+{
+	struct told told = { .rule = out->rule };
+	int code = policy_explain(rig->policy, &who->who, target, RIG_NOW, tell, &told);
+	if (!code)
+		code = told.deny ? EMA_DENIED : told.gives || target->kind == POLICY_SERVER ? EMA_OK : told.lacks_scope ? EMA_INSUFFICIENT_SCOPE :
+		       told.lacks_login ? EMA_WEAK_AUTHENTICATION : EMA_NOT_GRANTED;
+	if (code != out->enforced)
+		fail_msg("%s: %s, explained as %s", text, code_name(out->enforced), code_name(code));
+	if (code == EMA_DENIED ? told.deny->node != out->rule : out->rule && !told.seen)
+		fail_msg("%s: the rule that decided is not explained", text);
+}
+
 /* AZN-55, JAG-72 */
 static void as_the_slow_one_decides(void **state)
 {
@@ -276,6 +314,8 @@ static void as_the_slow_one_decides(void **state)
 			policy_principal_free(principal);
 			check_answer(&rig, &who, &target, &out, told);
 			check_monotonic(&rig, &who, &target, code);
+			if (target.kind != POLICY_LIST || !target.listing)
+				check_explained(&rig, &who, &target, &out, told);
 			seen[code]++;
 			json_free(&json);
 		}

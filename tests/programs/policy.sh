@@ -3,6 +3,7 @@
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
 
 awk -v folder="$work" '
+	/^\.Sh TESTS/ { exit }
 	/^\.Bd/ { inside = 1; count++; file = folder "/example-" count ".conf"; next }
 	/^\.Ed/ { inside = 0; close(file) }
 	inside { gsub(/\\e/, "\\"); print >file }' "$srcdir/man/ema-policy.7"
@@ -15,6 +16,11 @@ for file in "$work"/example-*.conf; do
 	ok "$(basename "$file" .conf) loads" loads "$file"
 	ok "$(basename "$file" .conf) has no other warning" quiet
 done
+
+awk '/^\.Sh TESTS/ { here = 1 } /^\.Ed/ { inside = 0 } inside { print } here && /^\.Bd/ { inside = 1 }' "$srcdir/man/ema-policy.7" >"$work/table"
+chmod 0640 "$work/table"
+ok "the table holds against the recipe for contractors" emactl -c "$work/example-3.conf" test "$work/table"
+says "4 expectations, 0 failed"
 
 sed 's/repo:\/\/acme\/\*\*/repo:\/\/acme**/' "$work/example-1.conf" >"$work/bad.conf"
 chmod 0640 "$work/bad.conf"

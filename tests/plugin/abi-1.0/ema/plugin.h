@@ -49,6 +49,7 @@ typedef struct ema_keyset ema_keyset;     /* an issuer's keys, kept fresh by the
 typedef struct ema_response ema_response; /* what a fetch brought */
 typedef struct ema_event ema_event;       /* one audit record */
 typedef struct ema_feed ema_feed;         /* who listens to a store's changes or entries */
+typedef struct ema_people ema_people;       /* a directory's list of people, while it is told */
 typedef struct ema_instance ema_instance; /* declared here, defined by each plugin as it likes */
 
 /* Levels of log(). */
@@ -260,6 +261,10 @@ struct ema_host {
 	/* An audit record in one line of another form: "ema" (as event_line) or "ocsf" (OCSF 1.8.0). It lives until record()
 	   returns. NULL: a form that this host does not have, or no memory. */
 	const char *(*event_render)(const ema_event *event, const char *form, size_t *length);
+
+	/* A directory's list of people: one of the names that a person is found by, a subject (provider/tenant/sub, percent-encoded, "-"
+	   for no tenant) or an e-mail address; NULL: none of that kind. Call it again for another name. */
+	int (*add_person)(ema_people *people, const char *person, int active, const char *subject, const char *email);
 };
 
 #define EMA_HOST_HAS(host, member) \
@@ -286,6 +291,9 @@ struct ema_directory_ops {
 	void (*close)(ema_instance *self);
 	/* EMA_OK with set_person(), groups and roles; EMA_UNKNOWN_SUBJECT; EMA_DISABLED; EMA_DIRECTORY_UNAVAILABLE; ... */
 	int (*lookup)(ema_instance *self, ema_call *call);
+	/* Optional, for operators' tools: gives all people to add_person(). EMA_OK, or EMA_DIRECTORY_UNAVAILABLE and the like. NULL:
+	   this directory cannot be listed. */
+	int (*people)(ema_instance *self, ema_people *people);
 };
 
 /* May the vouched subject come in? */

@@ -1,0 +1,186 @@
+#include "describe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+
+#define VALUES_MOST 8 /* of a list that are shown */
+
+/* Between two parts of a list. */
+static void part(struct buffer *out, size_t from)
+{
+	if (out->length > from)
+		buffer_text(out, ", ");
+}
+
+static void put_list(struct buffer *out, size_t from, const char *what, const struct conf_strings *list)
+{
+	if (!list->count)
+		return;
+	part(out, from);
+	buffer_text(out, what);
+	for (size_t i = 0; i < list->count && i < VALUES_MOST; i++)
+		buffer_printf(out, "%s%.80s", i ? " or " : " ", list->list[i]);
+	if (list->count > VALUES_MOST)
+		buffer_printf(out, " or %zu more", list->count - VALUES_MOST);
+}
+
+void describe_who(const struct conf_grant *rule, struct buffer *out)
+{
+	size_t from = out->length;
+	if (rule->provider && strcmp(rule->provider, "*"))
+		buffer_printf(out, "provider %s", rule->provider);
+	put_list(out, from, "tenant", &rule->tenants);
+	put_list(out, from, "group", &rule->groups);
+	put_list(out, from, "role", &rule->roles);
+	put_list(out, from, "from", &rule->from);
+	put_list(out, from, "subject", &rule->subjects);
+	put_list(out, from, "client", &rule->clients);
+	if (out->length == from)
+		buffer_text(out, "anybody");
+}
+
+void describe_login(const struct conf_conditions *when, struct buffer *out)
+{
+	size_t from = out->length;
+	put_list(out, from, "acr", &when->acr);
+	for (size_t i = 0; i < when->amr.count && i < VALUES_MOST; i++) {
+		part(out, from);
+		buffer_printf(out, "amr %.80s", when->amr.list[i]);
+	}
+	if (when->max_age) {
+		part(out, from);
+		buffer_printf(out, "a login of the last %lld s", (long long)when->max_age);
+	}
+}
+
+static void put_value(struct buffer *out, const struct conf_node *value)
+{
+	if (value->kind == CONF_STRING)
+		buffer_printf(out, "\"%.100s\"", value->string);
+	else if (value->kind == CONF_INT)
+		buffer_printf(out, "%lld", (long long)value->integer);
+	else
+		buffer_text(out, value->integer ? "true" : "false");
+}
+
+static void put_argument(struct buffer *out, const struct conf_argument *argument)
+{
+	buffer_printf(out, "%.100s ", *argument->at ? argument->at : "the arguments");
+	switch (argument->test) {
+	case TEST_EQUALS:
+		buffer_text(out, "is ");
+		put_value(out, argument->value);
+		break;
+	case TEST_LIKE:
+		buffer_text(out, "is like ");
+		put_value(out, argument->value);
+		break;
+	case TEST_IN:
+		buffer_text(out, "is one of");
+		for (size_t i = 0; i < argument->value->count && i < VALUES_MOST; i++) {
+			buffer_text(out, i ? ", " : " ");
+			put_value(out, &argument->value->children[i]);
+		}
+		if (argument->value->count > VALUES_MOST)
+			buffer_printf(out, " and %zu more", argument->value->count - VALUES_MOST);
+		break;
+	case TEST_LESS:
+		buffer_printf(out, "is less than %lld", (long long)argument->less);
+		break;
+	case TEST_GREATER:
+		buffer_printf(out, "is greater than %lld", (long long)argument->greater);
+		break;
+	case TEST_RANGE:
+		buffer_printf(out, "is greater than %lld and less than %lld", (long long)argument->greater, (long long)argument->less);
+		break;
+	case TEST_ABSENT:
+		buffer_text(out, "is absent");
+		break;
+	}
+}
+
+void describe_arguments(const struct conf_conditions *when, struct buffer *out)
+{
+	for (size_t i = 0; i < when->arg_count; i++) {
+		if (i)
+			buffer_text(out, " and ");
+		put_argument(out, &when->args[i]);
+	}
+}
+
+static void put_date(struct buffer *out, const char *what, int64_t seconds)
+{
+	char text[CLOCK_TEXT];
+	if (!seconds)
+		return;
+	clock_text(seconds * 1000, text);
+	buffer_printf(out, " %s %s", what, text);
+}
+
+void describe_time(const struct conf_conditions *when, struct buffer *out)
+{
+	static const char *const days[] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };
+	const struct conf_when *time = &when->time;
+	if (!time->window_count && !time->not_before && !time->not_after)
+		return;
+	buffer_text(out, "the time is");
+	for (size_t i = 0; i < time->window_count && i < VALUES_MOST; i++) {
+		const struct conf_window *window = &time->windows[i];
+		int offset = window->offset < 0 ? -window->offset : window->offset;
+		buffer_text(out, i ? " or" : "");
+		for (int day = 0; day < 7; day++)
+			if (window->days >> (day + 1) & 1)
+				buffer_printf(out, " %s", days[day]);
+		buffer_printf(out, " %02d:%02d to %02d:%02d UTC%c%02d:%02d", window->from / 60, window->from % 60, window->until / 60, window->until % 60,
+		              window->offset < 0 ? '-' : '+', offset / 60, offset % 60);
+	}
+	put_date(out, "after", time->not_before);
+	put_date(out, "before", time->not_after);
+}
+
+void describe_when(const struct conf_conditions *when, struct buffer *out)
+{
+	static void (*const parts[])(const struct conf_conditions *when, struct buffer *out) = { describe_arguments, describe_login, describe_time };
+	size_t from = out->length;
+	for (size_t i = 0; when && i < sizeof parts / sizeof *parts; i++) {
+		size_t before = out->length;
+		buffer_text(out, before == from ? "if " : " and ");
+		size_t begun = out->length;
+		parts[i](when, out);
+		if (out->length == begun && !out->failed) {
+			out->length = before;
+			out->data[before] = 0;
+		}
+	}
+}
+
+void describe_lacks(const struct policy_stand *stand, struct buffer *out)
+{
+	const struct conf_conditions *when = stand->rule->conditions;
+	size_t from = out->length;
+	if (stand->lacks & POLICY_LACKS_WHO) {
+		buffer_text(out, "it is for ");
+		describe_who(stand->rule, out);
+	}
+	if (stand->lacks & POLICY_LACKS_SCOPE) {
+		part(out, from);
+		buffer_printf(out, "the token lacks the scope %.100s", stand->scope ? stand->scope->name : "that it gives");
+	}
+	if (stand->lacks & POLICY_LACKS_LOGIN) {
+		part(out, from);
+		buffer_text(out, "the login is not ");
+		describe_login(when, out);
+	}
+	if (stand->lacks & POLICY_LACKS_TIME) {
+		part(out, from);
+		buffer_text(out, "it counts only if ");
+		describe_time(when, out);
+	}
+	if (stand->lacks & POLICY_LACKS_ARGUMENTS) {
+		part(out, from);
+		buffer_text(out, "it counts only if ");
+		describe_arguments(when, out);
+	}
+}

@@ -1,0 +1,23 @@
+/* Rules of ema.conf in words, for operators. */
+#ifndef CONTEXT_DESCRIBE_H
+#define CONTEXT_DESCRIBE_H
+
+#include "buffer.h"
+#include "policy.h"
+
+#define DESCRIBE_MOST 1024
+
+/* "provider okta, group engineering of staff"; "anybody". */
+void describe_who(const struct conf_grant *rule, struct buffer *out);
+/* "acr high", "amr mfa", "a login of the last 600 s"; nothing if it asks for none. */
+void describe_login(const struct conf_conditions *when, struct buffer *out);
+/* "/repo is like acme/public-*, /n is between 1 and 9". */
+void describe_arguments(const struct conf_conditions *when, struct buffer *out);
+/* "at certain times"; the windows and dates in words. */
+void describe_time(const struct conf_conditions *when, struct buffer *out);
+/* All conditions of a rule but for whom it names: "if ..."; nothing without conditions. */
+void describe_when(const struct conf_conditions *when, struct buffer *out);
+/* What keeps a rule from counting. */
+void describe_lacks(const struct policy_stand *stand, struct buffer *out);
+
+#endif

@@ -1,0 +1,185 @@
+/* Tables of expectations, held against the configuration that is in place. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assume.h"
+#include "codes.h"
+#include "jwt.h"
+#include "subject.h"
+#include "table.h"
+
+#define CASES_MOST 10000
+
+struct expecting {
+	struct ema_context *context;
+	struct snapshot *snapshot;
+	const struct conf_table *table;
+	struct findings *findings;
+	size_t cases;
+	int failed;
+};
+
+static int known_scope(const struct conf_service *service, const char *name)
+{
+	for (size_t i = 0; i < service->scope_count; i++)
+		if (!strcmp(service->scopes[i].name, name))
+			return 1;
+	return 0;
+}
+
+/* What a table cannot know by itself: 0, or -1 with a finding. */
+static int expect_known(const struct expecting *x, const struct conf_expectation *test)
+{
+	const struct service *service = snapshot_service(x->snapshot, test->service);
+	const int before = x->findings->errors;
+	const struct conf_node *node = test->node;
+	if (!service)
+		finding_node(x->findings, "E-UNKNOWN", conf_child(node, "service"), "the configuration has no service \"%.64s\"", test->service);
+	for (size_t i = 0; service && i < test->scopes.count; i++)
+		if (!known_scope(service->conf, test->scopes.list[i]))
+			finding_node(x->findings, "E-UNKNOWN", conf_child(node, "scopes"), "service \"%s\" has no scope \"%.100s\"", test->service, test->scopes.list[i]);
+	if (test->code && code_by_name(test->code) <= EMA_OK)
+		finding_node(x->findings, "E-UNKNOWN", conf_child(node, "code"), "there is no reason \"%.64s\" for a refusal: see ema.conf(5)", test->code);
+	return x->findings->errors == before ? 0 : -1;
+}
+
+static int person_known(const struct expecting *x, const struct conf_person *person)
+{
+	struct subject subject;
+	char *memory = NULL;
+	const int before = x->findings->errors;
+	if (subject_parse(person->subject, &subject, &memory))
+		finding_node(x->findings, "E-VALUE", conf_child(person->node, "subject"),
+		             "subject = \"%.100s\" is no subject: write provider/tenant/sub, percent-encoded, - for no tenant", person->subject);
+	else if (snapshot_provider(x->snapshot, subject.provider) == SIZE_MAX)
+		finding_node(x->findings, "E-UNKNOWN", conf_child(person->node, "subject"), "the configuration has no provider \"%.64s\"", subject.provider);
+	free(memory);
+	return x->findings->errors == before ? 0 : -1;
+}
+
+static struct access_name *names_of(const struct conf_strings *list, const char *tenant)
+{
+	struct access_name *names = calloc(list->count + 1, sizeof *names);
+	for (size_t i = 0; names && i < list->count; i++)
+		names[i] = (struct access_name){ list->list[i], PRINCIPAL_CLAIMS, tenant };
+	return names;
+}
+
+/* Whether the answer is the one that was expected. */
+static int holds(const struct conf_expectation *test, int code)
+{
+	if (test->may || code == EMA_OK)
+		return test->may && code == EMA_OK;
+	/* That the subject is not even known, or a directory away, is no rule: whoever means it writes it. */
+	return test->code ? code == code_by_name(test->code) : assume_is_answer(code);
+}
+
+/* What would have to change, in the words of the explanation. */
+static const char *advice_of(const struct ema_decision *decision)
+{
+	for (size_t i = 0; i < decision->step_count; i++)
+		if (!strcmp(decision->steps[i].stage, "change"))
+			return decision->steps[i].line;
+	return NULL;
+}
+
+static void tell(struct expecting *x, const struct conf_expectation *test, const char *who, const char *target, const struct ema_decision *decision)
+{
+	const char *rule = assume_rule(decision), *advice = test->may ? advice_of(decision) : NULL;
+	const int good = holds(test, decision->code);
+	if (decision->code == EMA_OK)
+		finding_node(x->findings, good ? "N-HOLDS" : "E-EXPECTED", test->node, "%.64s may %.160s of %.64s%s; permitted by %s", who, target, test->service,
+		             good ? "" : ", and should not", *rule ? rule : "no rule");
+	else
+		finding_node(x->findings, good ? "N-HOLDS" : "E-EXPECTED", test->node, "%.64s may not %.160s of %.64s%s; %s: %.300s%s%.400s", who, target,
+		             test->service, good ? "" : test->may ? ", and should" : test->code ? ", as expected, but for another reason" :
+		             ", as expected, but not by a rule: write code = \"...\" if that is meant", code_name(decision->code), decision->operator_line,
+		             advice ? "; " : "", advice ? advice : "");
+	x->failed += !good;
+}
+
+static int expect_case(struct expecting *x, const struct conf_expectation *test, const struct conf_person *person, const char *method, const char *target)
+{
+	struct subject subject;
+	char *memory = NULL, what[200];
+	struct ema_decision *decision = NULL;
+	int code = subject_parse(person->subject, &subject, &memory);
+	if (code)
+		return code;
+	struct access_name *groups = names_of(&person->groups, subject.tenant), *roles = names_of(&person->roles, subject.tenant);
+	int64_t now = test->at ? test->at : clock_wall(&x->context->clock) / 1000;
+	const struct assumption assumed = {
+		.service = test->service, .method = method, .target = target, .arguments = test->arguments, .every_scope = !test->scopes.count, .now = now,
+		.claims = {
+			.provider = subject.provider, .tenant = subject.tenant, .sub = subject.sub, .client_id = person->client, .email = person->email,
+			.acr = person->acr, .amr = person->amr.list, .amr_count = person->amr.count, .auth_time = person->login ? now - person->login : JWT_ABSENT,
+			.groups = groups, .group_count = person->groups.count, .roles = roles, .role_count = person->roles.count,
+			.scopes = test->scopes.list, .scope_count = test->scopes.count,
+		},
+	};
+	code = EMA_OUT_OF_MEMORY;
+	if (groups && roles && ++x->cases <= CASES_MOST) {
+		context_assume(x->context, &assumed, &decision);
+		snprintf(what, sizeof what, "%s%s%.120s", method, target ? " " : "", target ? target : "");
+		if (decision)
+			tell(x, test, person->id, what, decision);
+		code = decision ? EMA_OK : EMA_OUT_OF_MEMORY;
+	}
+	decision_free(decision);
+	free(groups);
+	free(roles);
+	free(memory);
+	return code;
+}
+
+static int expect_all(struct expecting *x, const struct conf_expectation *test)
+{
+	const struct {
+		const char *method;
+		const struct conf_strings *targets;
+	} kinds[] = { { "tools/call", &test->tools }, { "prompts/get", &test->prompts }, { "resources/read", &test->uris } };
+	int code = EMA_OK;
+	for (size_t i = 0; !code && i < test->who.count; i++) {
+		const struct conf_person *person = conf_table_person(x->table, test->who.list[i]);
+		if (test->method)
+			code = expect_case(x, test, person, test->method, NULL);
+		for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+			for (size_t t = 0; !code && t < kinds[k].targets->count; t++)
+				code = expect_case(x, test, person, kinds[k].method, kinds[k].targets->list[t]);
+	}
+	return code;
+}
+
+int context_expect(struct ema_context *context, const char *path, struct findings *findings)
+{
+	struct conf_table *table = conf_table_read(path, findings);
+	struct expecting x = { .context = context, .snapshot = context_snapshot(context), .table = table, .findings = findings };
+	int code = EMA_OK, unknown = 0;
+	size_t cases = 0;
+	if (!table || !x.snapshot) {
+		code = findings->out_of_memory ? EMA_OUT_OF_MEMORY : EMA_CONFIG;
+		goto out;
+	}
+	for (size_t i = 0; i < table->person_count; i++)
+		unknown |= person_known(&x, &table->people[i]);
+	for (size_t i = 0; i < table->count; i++) {
+		const struct conf_expectation *test = &table->list[i];
+		unknown |= expect_known(&x, test);
+		cases += test->who.count * (test->tools.count + test->prompts.count + test->uris.count + (test->method != NULL));
+	}
+	if (cases > CASES_MOST) {
+		finding_add(findings, "E-VALUE", path, 1, "the table has %zu cases, and %d are the most: make two of it", cases, CASES_MOST);
+		unknown = 1;
+	}
+	for (size_t i = 0; !unknown && !code && i < table->count; i++)
+		code = expect_all(&x, &table->list[i]);
+	if (unknown || findings->errors > x.failed)
+		code = EMA_CONFIG;
+	else if (!code && x.failed)
+		code = EMA_DENIED;
+out:
+	snapshot_release(x.snapshot);
+	conf_table_free(table);
+	return code;
+}

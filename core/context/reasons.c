@@ -1,0 +1,143 @@
+/* Why a check was answered so, rule by rule, and what would have to change: for those who look, as steps of the trace. */
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "describe.h"
+#include "pipeline.h"
+
+#define NEAREST_MOST 8 /* grants that are named as a way to a permit */
+
+struct reasons {
+	struct pipeline *p;
+	const struct policy_target *target;
+	const char *name;           /* of the target, cut */
+	int denied, permitted;      /* by a rule in force */
+	struct policy_stand nearest[NEAREST_MOST];
+	size_t nearest_count;
+	struct policy_stand deny;   /* the first that counts */
+};
+
+static void tell_step(struct reasons *r, const char *stage, const struct conf_node *rule, int code, const char *text)
+{
+	char place[300];
+	pipeline_place(rule, place, sizeof place);
+	decision_step(r->p->decision, &(struct decision_step){ .rule = place, .stage = stage, .name = r->name, .code = code, .text = text });
+}
+
+static int lack_count(const struct policy_stand *stand)
+{
+	return __builtin_popcount(stand->lacks) + (stand->lacks & POLICY_LACKS_WHO ? 4 : 0);
+}
+
+/* The grants that lack least, nearest first; what one cannot change, who one is, weighs most. */
+static void take_nearest(struct reasons *r, const struct policy_stand *stand)
+{
+	size_t at = r->nearest_count;
+	while (at && lack_count(&r->nearest[at - 1]) > lack_count(stand))
+		at--;
+	if (at == NEAREST_MOST)
+		return;
+	if (r->nearest_count < NEAREST_MOST)
+		r->nearest_count++;
+	for (size_t i = r->nearest_count - 1; i > at; i--)
+		r->nearest[i] = r->nearest[i - 1];
+	r->nearest[at] = *stand;
+}
+
+static int code_of(const struct policy_stand *stand)
+{
+	if (stand->lacks & (POLICY_LACKS_WHO | POLICY_LACKS_TIME | POLICY_LACKS_ARGUMENTS))
+		return EMA_NOT_GRANTED;
+	return stand->lacks & POLICY_LACKS_LOGIN ? EMA_WEAK_AUTHENTICATION : stand->lacks ? EMA_INSUFFICIENT_SCOPE : EMA_OK;
+}
+
+static void tell_stand(void *data, const struct policy_stand *stand)
+{
+	struct reasons *r = data;
+	struct buffer text = BUFFER_INIT(DESCRIBE_MOST);
+	const int counts = !stand->lacks;
+	if (r->p->check->told)
+		r->p->check->told(r->p->check->told_data, stand);
+	if (counts) {
+		buffer_text(&text, stand->deny ? "it counts: it is for " : "it gives this to ");
+		describe_who(stand->rule, &text);
+		if (stand->scope)
+			buffer_printf(&text, " by the scope %.100s", stand->scope->name);
+		buffer_char(&text, ' ');
+		describe_when(stand->rule->conditions, &text);
+	} else {
+		buffer_text(&text, "it does not count: ");
+		describe_lacks(stand, &text);
+	}
+	if (stand->rule->shadow)
+		buffer_text(&text, " (mode = \"shadow\": it decides nothing)");
+	while (text.length && text.data[text.length - 1] == ' ')
+		text.data[--text.length] = 0;
+	tell_step(r, stand->deny ? "deny" : "grant", stand->rule->node, stand->deny ? counts ? EMA_DENIED : EMA_OK : code_of(stand), text.data);
+	buffer_free(&text);
+	if (stand->rule->shadow)
+		return;
+	if (stand->deny && counts && !r->denied++)
+		r->deny = *stand;
+	if (!stand->deny)
+		take_nearest(r, stand);
+	r->permitted += !stand->deny && counts;
+}
+
+static void tell_deny(struct reasons *r)
+{
+	struct buffer text = BUFFER_INIT(DESCRIBE_MOST);
+	buffer_text(&text, "this deny must not count, or go: it is for ");
+	describe_who(r->deny.rule, &text);
+	buffer_char(&text, ' ');
+	describe_when(r->deny.rule->conditions, &text);
+	tell_step(r, "change", r->deny.rule->node, EMA_DENIED, text.data);
+	buffer_free(&text);
+}
+
+/* The scopes that have the target, though no grant gives them. */
+static void tell_ungranted(struct reasons *r)
+{
+	tell_step(r, "change", r->p->service->conf->node, EMA_NOT_GRANTED,
+	          r->target->kind == POLICY_TASK ? "an id of a task says nothing of the tool that made it: no rule can give it" :
+	                                           "no grant opens this for anybody: a scope must have it (tools, prompts or uris), and a grant must give that scope");
+}
+
+void reasons_tell(struct pipeline *p, const struct policy_target *target, const struct policy_result *result)
+{
+	struct policy_who who = pipeline_who(p);
+	char name[120];
+	struct reasons r = { .p = p, .target = target, .name = name };
+	snprintf(name, sizeof name, "%.100s", target->name ? target->name : "");
+	if (policy_explain(p->service->policy, &who, target, p->now, tell_stand, &r) || !result->code || target->kind == POLICY_SERVER)
+		return;
+	if (r.denied)
+		tell_deny(&r);
+	if (!r.nearest_count)
+		tell_ungranted(&r);
+	for (size_t i = 0; i < r.nearest_count && !r.permitted; i++) {
+		struct buffer text = BUFFER_INIT(DESCRIBE_MOST);
+		buffer_printf(&text, "%sthis grant would give it, but ", r.denied || i ? r.denied ? "and " : "or " : "");
+		describe_lacks(&r.nearest[i], &text);
+		tell_step(&r, "change", r.nearest[i].rule->node, code_of(&r.nearest[i]), text.data);
+		buffer_free(&text);
+	}
+}
+
+/* What the token has, before what is asked of it. */
+void reasons_token(struct pipeline *p)
+{
+	const struct decision_list *scopes = &p->decision->scopes;
+	const struct conf_service *service = p->service->conf;
+	struct buffer text = BUFFER_INIT(DESCRIBE_MOST);
+	buffer_text(&text, scopes->count ? "its scopes:" : "it has no scope");
+	for (size_t i = 0; i < scopes->count && !text.failed; i++) {
+		size_t k = 0;
+		while (k < service->scope_count && strcmp(service->scopes[k].name, scopes->list[i]))
+			k++;
+		buffer_printf(&text, " %.100s%s", scopes->list[i], k < service->scope_count ? "" : " (which the service has no more)");
+	}
+	decision_step(p->decision, &(struct decision_step){ .stage = "scopes", .code = EMA_OK, .text = text.data });
+	buffer_free(&text);
+}

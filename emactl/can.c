@@ -1,0 +1,199 @@
+/* emactl who-can and what-can: the answers of a configuration and its directories, without a token. */
+#include <stdio.h>
+#include <string.h>
+
+#include "emactl.h"
+
+static const char *text(const ema_survey *survey, size_t index, const char *name)
+{
+	const char *value = ema_survey_text(survey, index, name);
+	return value ? value : "";
+}
+
+static struct json_object *as_json(const ema_survey *survey)
+{
+	static const char *const names[] = { "kind", "service", "who", "what", "rule", "text" };
+	struct json_object *list = must(json_object_new_array());
+	for (size_t i = 0; ema_survey_text(survey, i, "kind"); i++) {
+		struct json_object *one = must(json_object_new_object());
+		for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+			json_add(one, names[k], text(survey, i, names[k]));
+		json_add(one, "code", ema_code_name(ema_survey_code(survey, i)));
+		json_object_array_add(list, one);
+	}
+	return list;
+}
+
+static void print_row(const ema_survey *survey, size_t i, const char *first)
+{
+	const char *why = text(survey, i, "text"), *rule = text(survey, i, "rule");
+	int code = ema_survey_code(survey, i);
+	printf("    %s%s%s", colour(code ? COLOUR_BAD : COLOUR_GOOD), code ? "no  " : "yes ", colour_off());
+	print_plain(first);
+	if (code)
+		printf("  %s", ema_code_name(code));
+	fputs(*rule ? "  " : "", stdout);
+	print_plain(rule);
+	fputs(*why ? ": " : "", stdout);
+	print_plain(why);
+	putchar('\n');
+}
+
+static void print_rules(const ema_survey *survey, const char *service, const char *kind, const char *title, const char *first)
+{
+	int begun = 0;
+	for (size_t i = 0; ema_survey_text(survey, i, "kind"); i++) {
+		if (strcmp(text(survey, i, "kind"), kind) || strcmp(text(survey, i, "service"), service))
+			continue;
+		if (!begun++)
+			printf("  %s\n", title);
+		printf("    ");
+		print_plain(text(survey, i, "rule"));
+		fputs(": ", stdout);
+		print_plain(text(survey, i, first));
+		putchar(' ');
+		print_plain(text(survey, i, "text"));
+		putchar('\n');
+	}
+}
+
+static void print_notes(const ema_survey *survey)
+{
+	for (size_t i = 0; ema_survey_text(survey, i, "kind"); i++)
+		if (!strcmp(text(survey, i, "kind"), "note")) {
+			printf("  %snote%s: ", colour(COLOUR_WARN), colour_off());
+			print_plain(text(survey, i, "text"));
+			putchar('\n');
+		}
+}
+
+/* Those that may; with -v those that may not, too. */
+static int print_people(const ema_survey *survey, int all)
+{
+	int can = 0, cannot = 0;
+	for (size_t i = 0; ema_survey_text(survey, i, "kind"); i++) {
+		if (strcmp(text(survey, i, "kind"), "person"))
+			continue;
+		int refused = ema_survey_code(survey, i) != EMA_OK;
+		if (!can && !cannot)
+			printf("  people of the directories\n");
+		can += !refused;
+		cannot += refused;
+		if (!refused || all)
+			print_row(survey, i, text(survey, i, "who"));
+	}
+	if (can + cannot)
+		printf("    %d can, %d cannot%s\n", can, cannot, cannot && !all ? " (-v shows them)" : "");
+	return can;
+}
+
+int command_who_can(const struct options *options, int count, char **words)
+{
+	static const struct {
+		const char *kind, *method;
+	} kinds[] = { { "tool", "tools/call" }, { "prompt", "prompts/get" }, { "uri", "resources/read" } };
+	ema_survey *survey = NULL;
+	const char *method = kinds[0].method, *target = count ? words[count - 1] : NULL;
+	int64_t now = options->now ? parse_time(options->now) : 0;
+	int known = count == 1, grants = 0;
+	for (size_t i = 0; count == 2 && i < sizeof kinds / sizeof *kinds; i++)
+		if (!strcmp(words[0], kinds[i].kind)) {
+			method = kinds[i].method;
+			known = 1;
+		}
+	if (!known)
+		return complain("who-can takes the name of a tool, or \"tool\", \"prompt\" or \"uri\" and a name");
+	if (!options->service)
+		return complain("--service is missing: of which service?");
+	if (now < 0)
+		return complain("--now takes seconds since 1970, or a time like 2026-11-23T11:40:00Z");
+	ema_context *context = context_loaded(options);
+	if (!context)
+		return STATUS_USAGE;
+	int code = ema_who_can(context, options->service, method, target, now, &survey), status = STATUS_USAGE;
+	for (size_t i = 0; !code && ema_survey_text(survey, i, "kind"); i++)
+		grants += !strcmp(text(survey, i, "kind"), "grant");
+	if (code == EMA_UNKNOWN_SERVICE) {
+		complain("the configuration has no service \"%s\"", options->service);
+	} else if (code) {
+		complain("%s: %s", target, code == EMA_BAD_REQUEST ? "a name of this form is refused to everybody" : ema_code_meaning(code));
+	} else if (options->json) {
+		struct json_object *all = must(json_object_new_object());
+		json_add(all, "service", options->service);
+		json_add(all, "method", method);
+		json_add(all, "target", target);
+		json_object_object_add(all, "rows", as_json(survey));
+		status = print_json(all) ? STATUS_USAGE : grants ? STATUS_FINE : STATUS_DENY;
+	} else {
+		printf("%swho can %s ", colour(COLOUR_BOLD), method);
+		print_plain(target);
+		printf(" of %s%s\n", options->service, colour_off());
+		print_rules(survey, options->service, "grant", "grants that open it", "who");
+		print_rules(survey, options->service, "deny", "denies, which win", "who");
+		if (!grants)
+			printf("  no grant opens it: nobody can\n");
+		print_people(survey, options->verbose);
+		print_notes(survey);
+		status = grants ? STATUS_FINE : STATUS_DENY;
+	}
+	ema_survey_free(survey);
+	ema_free(context);
+	return status;
+}
+
+int command_what_can(const struct options *options, int count, char **words)
+{
+	ema_survey *survey = NULL;
+	int64_t now = options->now ? parse_time(options->now) : 0;
+	int grants = 0, status = STATUS_USAGE;
+	if (count != 1)
+		return complain("what-can takes one word: provider/tenant/sub, or a person of a directory by id or e-mail address");
+	if (now < 0)
+		return complain("--now takes seconds since 1970, or a time like 2026-11-23T11:40:00Z");
+	ema_context *context = context_loaded(options);
+	if (!context)
+		return STATUS_USAGE;
+	int code = ema_what_can(context, words[0], options->groups, options->roles, now, &survey);
+	if (code == EMA_UNKNOWN_SUBJECT)
+		complain("%s is neither provider/tenant/sub of a provider of the configuration nor a person whom a directory lists", words[0]);
+	else if (code)
+		complain("%s", ema_code_meaning(code));
+	for (size_t i = 0; !code && ema_survey_text(survey, i, "kind"); i++)
+		grants += !strcmp(text(survey, i, "kind"), "grant");
+	if (!code && options->json) {
+		struct json_object *all = must(json_object_new_object());
+		json_add(all, "subject", words[0]);
+		json_object_object_add(all, "rows", as_json(survey));
+		status = print_json(all) ? STATUS_USAGE : grants ? STATUS_FINE : STATUS_DENY;
+	} else if (!code) {
+		for (size_t i = 0; ema_survey_text(survey, i, "kind"); i++) {
+			const char *kind = text(survey, i, "kind"), *why = text(survey, i, "text");
+			if (!strcmp(kind, "service")) {
+				int refused = ema_survey_code(survey, i);
+				printf("%s", colour(COLOUR_BOLD));
+				print_plain(text(survey, i, "who"));
+				printf(" at %s%s%s%s\n", text(survey, i, "service"), colour_off(), refused ? ": nothing, " : "", refused ? ema_code_name(refused) : "");
+				if (refused && *why) {
+					printf("    ");
+					print_plain(why);
+					putchar('\n');
+				}
+			} else if (!strcmp(kind, "tool")) {
+				print_row(survey, i, text(survey, i, "what"));
+			} else if (strcmp(kind, "note")) {
+				printf("    %s%s%s ", colour(strcmp(kind, "deny") ? COLOUR_GOOD : COLOUR_BAD), strcmp(kind, "deny") ? "may" : "may not", colour_off());
+				print_plain(text(survey, i, "what"));
+				putchar(' ');
+				print_plain(why);
+				printf("  (");
+				print_plain(text(survey, i, "rule"));
+				printf(")\n");
+			}
+		}
+		print_notes(survey);
+		status = grants ? STATUS_FINE : STATUS_DENY;
+	}
+	ema_survey_free(survey);
+	ema_free(context);
+	return status;
+}

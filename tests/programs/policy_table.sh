@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# A table of expectations is held against a configuration, and what does not hold has its place and its rule.
+. "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+
+cat >"$work/ema.conf" <<CONF
+issuer = "https://auth.example";
+providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; accepts = ["id_jag"]; authority = ["example.com"]; } );
+directories = ( { id = "staff"; plugin = "file"; path = "people.conf"; } );
+audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
+services = ( { id = "repo"; resource = "https://mcp.example/repo"; identity = ["idp"];
+  directory = ( { id = "staff"; for = ["idp"]; } );
+  scopes = ( { name = "read"; access = "read"; tools = ["get_*"]; uris = ["file:///docs/*"]; },
+             { name = "write"; access = "write"; tools = ["create_*", "delete_*"]; prompts = ["draft"]; } );
+  grants = ( { provider = "idp"; scopes = ["read"]; },
+    { provider = "idp"; group = "dev"; from = "staff"; scopes = ["write"];
+      when = { args = ( { at = "/repo"; like = "acme/*"; } ); acr = ["high"]; time = ( { days = ["mon"]; from = "08:00"; until = "18:00"; } ); }; },
+    { provider = "idp"; role = "writer"; scopes = ["write"]; prompts = ["draft"]; } );
+  denies = ( { tools = ["delete_*"]; } ); } );
+CONF
+cat >"$work/people.conf" <<'CONF'
+people = ( { id = "ada"; subjects = ["idp/-/ada"]; groups = ["dev"]; }, { id = "bob"; email = "bob@example.com"; },
+           { id = "eve"; subjects = ["idp/-/eve"]; active = false; } );
+CONF
+table() { cat >"$work/table"; chmod 640 "$work/table"; }
+chmod 640 "$work/ema.conf" "$work/people.conf"
+run() { emactl -c "$work/ema.conf" test "$work/table" "$@"; }
+
+people='people = ( { id = "ada"; subject = "idp/-/ada"; acr = "high"; }, { id = "bob"; subject = "idp/-/b1"; email = "bob@example.com"; role = "writer"; },
+  { id = "eve"; subject = "idp/-/eve"; } );'
+table <<EOF
+$people
+tests = (
+  { who = ["ada", "bob"]; service = "repo"; tool = ["get_x", "get_y"]; may = true; },
+  { who = "ada"; service = "repo"; tool = "create_x"; arguments = { repo = "acme/x"; deep = { list = [1, 2]; yes = true; n = 1.5; }; };
+    at = "2026-11-23T10:00:00Z"; may = true; },
+  { who = "ada"; service = "repo"; tool = "create_x"; arguments = "{\"repo\":\"acme/x\"}"; at = "2026-11-24T10:00:00Z"; may = false; },
+  { who = "ada"; service = "repo"; tool = "create_x"; arguments = { repo = "other/x"; }; at = "2026-11-23T10:00:00Z"; may = false; code = "forbidden"; },
+  { who = "ada"; service = "repo"; tool = "create_x"; arguments = { repo = "acme/x"; }; at = "2026-11-23T10:00:00Z"; scopes = ["read"];
+    may = false; code = "insufficient_scope"; },
+  { who = "bob"; service = "repo"; prompt = "draft"; may = true; },
+  { who = "bob"; service = "repo"; uri = "file:///docs/a"; may = true; },
+  { who = "bob"; service = "repo"; uri = "file:///docs/../etc"; may = false; },
+  { who = "bob"; service = "repo"; method = "tools/list"; may = true; },
+  { who = "eve"; service = "repo"; tool = "get_x"; may = false; code = "disabled"; } );
+EOF
+ok "a table that holds" run
+says "13 expectations, 0 failed"
+ok "what holds is shown on demand" run -v
+says "N-HOLDS: ada may tools/call create_x of repo; permitted by $work/ema.conf:10"
+ok "and in JSON" run --json
+says '"held": 13'
+
+table <<EOF
+$people
+tests = (
+  { who = "ada"; service = "repo"; tool = "create_x"; arguments = { repo = "other/x"; }; at = "2026-11-23T10:00:00Z"; may = true; },
+  { who = "bob"; service = "repo"; tool = "get_x";
+    may = false; },
+  { who = "eve"; service = "repo"; tool = "get_x"; may = false; },
+  { who = "ada"; service = "repo"; tool = "delete_x"; may = true; },
+  { who = "ada"; service = "repo"; tool = "delete_x"; may = false; code = "insufficient_scope"; } );
+EOF
+fails 1 "a table that does not hold" run
+says "$work/table:4: E-EXPECTED: ada may not tools/call create_x of repo, and should; forbidden: "
+says "it counts only if /repo is like \"acme/*\""
+says "$work/table:5: E-EXPECTED: bob may tools/call get_x of repo, and should not; permitted by $work/ema.conf:9"
+says "$work/table:7: E-EXPECTED: eve may not tools/call get_x of repo, as expected, but not by a rule: write code"
+says "$work/table:8: E-EXPECTED: ada may not tools/call delete_x of repo, and should; forbidden: $work/ema.conf:13: delete_x: a deny refuses this"
+says "$work/table:9: E-EXPECTED: ada may not tools/call delete_x of repo, as expected, but for another reason; forbidden"
+says "5 expectations, 5 failed"
+ok "nothing is written down" test ! -e "$work/audit.jsonl"
+
+# wrong TITLE TEXT LINES OF THE TABLE
+wrong() { local title=$1 text=$2; shift 2; printf '%s\n' "$@" | table; fails 2 "$title" run; says "$text"; }
+one='{ who = "ada"; service = "repo"; tool = "get_x"; may = true; }'
+wrong "an unknown key" 'unknown key "tols" in test' "$people" 'tests = ( { who = "ada"; service = "repo"; tols = "x"; may = true; } );'
+wrong "an unknown person" 'who: there is no "adah" among the people of the table: did you mean "ada"?' "$people" 'tests = ( { who = "adah"; service = "repo"; tool = "x"; may = true; } );'
+wrong "an unknown service" 'no service "rep"' "$people" 'tests = ( { who = "ada"; service = "rep"; tool = "x"; may = true; } );'
+wrong "an unknown scope" 'has no scope "red"' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "x"; scopes = ["red"]; may = true; } );'
+wrong "an unknown reason" 'there is no reason "forbiden"' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "x"; may = false; code = "forbiden"; } );'
+wrong "two kinds of target" 'one of tool, prompt, uri and method; this has 2' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "x"; uri = "y:z"; may = true; } );'
+wrong "arguments of nothing" 'arguments are of tools and prompts' "$people" 'tests = ( { who = "ada"; service = "repo"; uri = "y:z"; arguments = "{}"; may = true; } );'
+wrong "no expectation" 'lacks the key "may"' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "x"; } );'
+wrong "a reason for a permit" 'code is for may = false' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "x"; may = true; code = "forbidden"; } );'
+wrong "a subject that is none" 'is no subject' 'people = ( { id = "ada"; subject = "ada"; } );' "tests = ( $one );"
+wrong "an unknown provider" 'no provider "okta"' 'people = ( { id = "ada"; subject = "okta/-/ada"; } );' "tests = ( $one );"
+wrong "a person twice" 'stands at' 'people = ( { id = "ada"; subject = "idp/-/ada"; }, { id = "ada"; subject = "idp/-/b"; } );' "tests = ( $one );"
+wrong "no table at all" 'lacks the key "tests"' "$people"
+wrong "bad syntax" "E-SYNTAX" "people = ("
+fails 2 "no file" emactl -c "$work/ema.conf" test "$work/nothing"
+fails 2 "no word" emactl -c "$work/ema.conf" test
+# Arguments that are no JSON are nobody's: the case fails.
+printf '%s\n' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "get_x"; arguments = "{"; may = false; } );' | table
+fails 1 "arguments that are no JSON" run
+says "but not by a rule"
+plan
