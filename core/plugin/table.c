@@ -108,7 +108,7 @@ const struct ema_host *plugin_host(void)
 		.event_line = host_event_line, .event_field = host_event_field, .event_name = host_event_name, .event_time = host_event_time,
 		.event_severity = host_event_severity,
 		.conf_claims = host_conf_claims, .conf_url = host_conf_url, .add_groups = host_add_groups, .add_roles = host_add_roles,
-		.event_render = host_event_render,
+		.event_render = host_event_render, .add_subject = host_add_subject,
 	};
 	return &host;
 }

@@ -260,6 +260,9 @@ struct ema_host {
 	/* An audit record in one line of another form: "ema" (as event_line) or "ocsf" (OCSF 1.8.0). It lives until record()
 	   returns. NULL: a form that this host does not have, or no memory. */
 	const char *(*event_render)(const ema_event *event, const char *form, size_t *length);
+
+	/* Directory, in person(): a subject of whom it found, "provider/tenant/sub", each part percent-encoded, '-' for no tenant. */
+	int (*add_subject)(ema_call *call, const char *subject);
 };
 
 #define EMA_HOST_HAS(host, member) \
@@ -286,6 +289,9 @@ struct ema_directory_ops {
 	void (*close)(ema_instance *self);
 	/* EMA_OK with set_person(), groups and roles; EMA_UNKNOWN_SUBJECT; EMA_DISABLED; EMA_DIRECTORY_UNAVAILABLE; ... */
 	int (*lookup)(ema_instance *self, ema_call *call);
+	/* Whose subjects are to be revoked: the person of that id. EMA_OK with set_person(), and add_subject() for each subject; codes
+	   as of lookup, but a person who is disabled is found all the same. May be NULL: it cannot say. */
+	int (*person)(ema_instance *self, ema_call *call, const char *id);
 };
 
 /* May the vouched subject come in? */
