@@ -13,6 +13,7 @@
 #include "ema/admin.h"
 #include "http.h"
 #include "response.h"
+#include "revocation.h"
 #include "secret.h"
 #include "survey.h"
 
@@ -342,6 +343,78 @@ int ema_step_depth(const ema_decision *decision, size_t index)
 {
 	const struct decision_step *step = step_at(decision, index);
 	return step ? step->depth : -1;
+}
+
+/* ---- Revocation ---- */
+
+#define REVOKE_REPORT_MOST (64 * 1024)
+
+static int revocation(ema_context *context, const struct ema_revocation *asked, char **out,
+                      int (*run)(struct ema_context *context, const struct ema_revocation *asked, struct buffer *report))
+{
+	struct buffer report = BUFFER_INIT(REVOKE_REPORT_MOST);
+	if (out)
+		*out = NULL;
+	if (!context || !asked)
+		return EMA_BAD_REQUEST;
+	int code = context_is_alive(context) ? run(context, asked, &report) : EMA_AFTER_FORK;
+	if (out && !report.length)
+		buffer_text(&report, code_row(code)->meaning);
+	report.failed = 0; /* as much of it as there was room for */
+	if (out)
+		*out = buffer_take(&report);
+	buffer_free(&report);
+	return code;
+}
+
+int ema_revoke(ema_context *context, const struct ema_revocation *asked, char **out)
+{
+	return revocation(context, asked, out, revocation_set);
+}
+
+int ema_unblock(ema_context *context, const struct ema_revocation *asked, char **out)
+{
+	return revocation(context, asked, out, revocation_lift);
+}
+
+int ema_revoked(ema_context *context, const char *kind, const char *name, ema_marks **out)
+{
+	if (!context || !out)
+		return EMA_BAD_REQUEST;
+	*out = calloc(1, sizeof **out);
+	if (!*out)
+		return EMA_OUT_OF_MEMORY;
+	return context_is_alive(context) ? revocation_list(context, kind, name, *out) : EMA_AFTER_FORK;
+}
+
+void ema_marks_free(ema_marks *marks)
+{
+	revocation_list_free(marks);
+}
+
+const char *ema_marks_error(const ema_marks *marks)
+{
+	return marks && marks->error ? marks->error : "";
+}
+
+const char *ema_mark_kind(const ema_marks *marks, size_t index)
+{
+	return marks && index < marks->count ? marks->list[index].kind : NULL;
+}
+
+const char *ema_mark_name(const ema_marks *marks, size_t index)
+{
+	return marks && index < marks->count ? marks->list[index].name : NULL;
+}
+
+int64_t ema_mark_before(const ema_marks *marks, size_t index)
+{
+	return marks && index < marks->count ? marks->list[index].epoch / 1000 : 0;
+}
+
+int64_t ema_mark_blocked(const ema_marks *marks, size_t index)
+{
+	return marks && index < marks->count ? marks->list[index].blocked / 1000 : 0;
 }
 
 /* ---- Codes ---- */

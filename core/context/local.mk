@@ -26,6 +26,7 @@ core_context_libcontext_la_SOURCES = \
 	core/context/request.c core/context/request.h \
 	core/context/resource.c core/context/resource.h \
 	core/context/resolve.c core/context/resolve.h \
+	core/context/revocation.c core/context/revocation.h \
 	core/context/scopes.c \
 	core/context/sinks.c core/context/sinks.h \
 	core/context/snapshot.c core/context/snapshot.h \

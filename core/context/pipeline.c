@@ -109,18 +109,35 @@ static int take_replay(struct pipeline *p)
 	return code;
 }
 
+/* EMA_OK, or the worse of the two: a block is worse than an epoch, and not to know is worse than both. */
+static int marks_ask(struct pipeline *p, const struct mark_query *query, int so_far)
+{
+	struct failure failure = FAILURE_INIT;
+	if (so_far && so_far != EMA_REVOKED)
+		return so_far;
+	int code = marks_check(p->context->marks, query, &failure);
+	if (!code || code == so_far)
+		return so_far;
+	failure_clear(&p->failure);
+	return failure_set(&p->failure, code, "%s", failure.text);
+}
+
 /*
  * Whether any of it was revoked. Once when it is known whose it is, and once behind all that may take time: what is issued
- * for it carries the time of the decision's beginning, so a revocation which comes later than this hits that.
+ * for it carries the time of the decision's beginning, so a revocation which comes later than this hits that. Persons are known
+ * behind the directories alone.
  */
 int pipeline_marks(struct pipeline *p)
 {
 	const struct candidate *winner = p->winner;
 	const struct call_result *found = winner->call ? call_result(winner->call) : NULL;
+	const size_t provider = (size_t)(winner->provider - p->snapshot->providers);
+	const struct call_list *persons = &p->principal.persons;
 	if (!p->context->marks)
 		return EMA_OK;
+	struct issuer_walk walk = { 0, 0 };
 	struct mark_query query = {
-		.issuer = snapshot_issuer(p->snapshot, (size_t)(winner->provider - p->snapshot->providers), winner->subject.tenant),
+		.issuer = snapshot_issuer_next(p->snapshot, provider, winner->subject.tenant, &walk),
 		.tenant = winner->subject.tenant,
 		.sub = winner->subject.sub,
 		.provider = winner->subject.provider,
@@ -134,8 +151,16 @@ int pipeline_marks(struct pipeline *p)
 	} else {
 		query.client = p->own.claims.client_id;
 		query.jti = p->own.claims.jti;
+		query.person = p->own.claims.person;
 	}
-	int code = marks_check(p->context->marks, &query, &p->failure);
+	int code = marks_ask(p, &query, EMA_OK);
+	/* The subject under the other names of its issuer: what was revoked while another one was the first. */
+	struct mark_query other = { .issued = query.issued, .tenant = query.tenant, .sub = query.sub, .assertion = query.assertion };
+	while ((marks_any(p->context->marks, MARK_SUBJECT) || marks_any(p->context->marks, MARK_ASSERTION)) &&
+	       (other.issuer = snapshot_issuer_next(p->snapshot, provider, query.tenant, &walk)))
+		code = marks_ask(p, &other, code);
+	for (size_t i = 0; i < persons->count; i++)
+		code = marks_ask(p, &(struct mark_query){ .issued = query.issued, .person = persons->list[i] }, code);
 	if (code)
 		step(p, "revocation", code, p->failure.text);
 	return code;

@@ -235,15 +235,38 @@ static int declares_tenant(const struct declared *declared, const char *tenant)
 	return !declared->tenant_count;
 }
 
-const char *snapshot_issuer(const struct snapshot *snapshot, size_t provider, const char *tenant)
+const char *snapshot_issuer_next(const struct snapshot *snapshot, size_t provider, const char *tenant, struct issuer_walk *walk)
 {
 	const struct instance *instance = snapshot->providers[provider].instance;
-	for (size_t d = 0; d < instance_declared_count(instance); d++) {
-		const struct declared *declared = instance_declared(instance, d);
-		for (size_t n = 0; n < declared->name_count; n++)
-			if (declared->tenant_claim ? declares_tenant(declared, tenant) :
-			    !declared->names[n].tenant || (tenant && !strcmp(declared->names[n].tenant, tenant)))
-				return declared->names[n].issuer;
+	for (; walk->declared < instance_declared_count(instance); walk->declared++, walk->name = 0) {
+		const struct declared *declared = instance_declared(instance, walk->declared);
+		while (walk->name < declared->name_count) {
+			const struct ema_issuer_name *name = &declared->names[walk->name++];
+			if (declared->tenant_claim ? declares_tenant(declared, tenant) : !name->tenant || (tenant && !strcmp(name->tenant, tenant)))
+				return name->issuer;
+		}
 	}
 	return NULL;
+}
+
+const char *snapshot_issuer(const struct snapshot *snapshot, size_t provider, const char *tenant)
+{
+	struct issuer_walk walk = { 0, 0 };
+	return snapshot_issuer_next(snapshot, provider, tenant, &walk);
+}
+
+int snapshot_tenant(const struct snapshot *snapshot, size_t provider, const char *tenant)
+{
+	const struct instance *instance = snapshot->providers[provider].instance;
+	int any = 0;
+	for (size_t d = 0; d < instance_declared_count(instance); d++) {
+		const struct declared *declared = instance_declared(instance, d);
+		if (declared->tenant_count && declares_tenant(declared, tenant))
+			return 1;
+		any |= declared->tenant_claim && !declared->tenant_count;
+		for (size_t n = 0; n < declared->name_count; n++)
+			if (declared->names[n].tenant && !strcmp(declared->names[n].tenant, tenant))
+				return 1;
+	}
+	return any ? -1 : 0;
 }

@@ -103,5 +103,12 @@ size_t snapshot_provider(const struct snapshot *snapshot, const char *id);
  * revoked under it is revoked whichever name a token has. NULL: the tenant is none of the provider's any more.
  */
 const char *snapshot_issuer(const struct snapshot *snapshot, size_t provider, const char *tenant);
+/* All of these names, one after the other; NULL at the end. Which is the first changes with ema.conf, what is revoked must not. */
+struct issuer_walk { /* all zero: at the beginning */
+	size_t declared, name;
+};
+const char *snapshot_issuer_next(const struct snapshot *snapshot, size_t provider, const char *tenant, struct issuer_walk *walk);
+/* Whether the provider has that tenant: 1; 0: it has others, or none; -1: it takes whatever tenant a token names. */
+int snapshot_tenant(const struct snapshot *snapshot, size_t provider, const char *tenant);
 
 #endif

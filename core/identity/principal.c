@@ -18,6 +18,9 @@ static void names_clear(struct principal_name **names, size_t *count)
 void principal_clear(struct principal *principal)
 {
 	free(principal->person);
+	for (size_t i = 0; i < principal->persons.count; i++)
+		free(principal->persons.list[i]);
+	free(principal->persons.list);
 	names_clear(&principal->groups, &principal->group_count);
 	names_clear(&principal->roles, &principal->role_count);
 	for (size_t i = 0; i < principal->accounts.count; i++)
@@ -100,6 +103,18 @@ static int is_outage(int code)
 	return code == EMA_UNAVAILABLE || code == EMA_TIMEOUT || code == EMA_DIRECTORY_UNAVAILABLE || code == EMA_DIRECTORY_STALE;
 }
 
+static int persons_add(struct call_list *persons, const char *person)
+{
+	char **more = realloc(persons->list, (persons->count + 1) * sizeof *more);
+	if (!more)
+		return EMA_OUT_OF_MEMORY;
+	persons->list = more;
+	if (!(more[persons->count] = strdup(person)))
+		return EMA_OUT_OF_MEMORY;
+	persons->count++;
+	return EMA_OK;
+}
+
 /* What a directory that answered said of the subject. */
 static int answer_take(struct principal *principal, const struct conf_service_directory *entry, const struct subject *subject,
                        const struct answer *answer, struct failure *failure)
@@ -117,6 +132,8 @@ static int answer_take(struct principal *principal, const struct conf_service_di
 	int code = EMA_OK;
 	if (!principal->person && !(principal->person = strdup(answer->person)))
 		code = EMA_OUT_OF_MEMORY;
+	if (code == EMA_OK)
+		code = persons_add(&principal->persons, answer->person);
 	if (code == EMA_OK)
 		code = add_known(principal, subject, entry->id, &answer->groups, &answer->roles);
 	if (code == EMA_OK)

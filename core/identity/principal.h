@@ -21,6 +21,7 @@ struct principal_name {
 
 struct principal { /* all zero: nothing is known */
 	char *person; /* of the first directory that knew one; NULL */
+	struct call_list persons; /* as each of them calls the subject */
 	struct principal_name *groups, *roles;
 	size_t group_count, role_count;
 	struct call_list accounts; /* SYSTEM=NAME; the first directory that names a system is believed */

@@ -352,6 +352,14 @@ int host_add_account(ema_call *ticket, const char *system, const char *name)
 	return call_list_add(call, &call->result.accounts, both);
 }
 
+int host_add_subject(ema_call *ticket, const char *subject)
+{
+	struct ema_call *call = saying(ticket, DIRECTORY, "add_subject");
+	if (!call)
+		return EMA_INTERNAL;
+	return lent_text_fits(subject, LENT_SUBJECT_MOST) ? call_list_add(call, &call->result.subjects, subject) : EMA_BAD_CLAIM;
+}
+
 int host_set_person(ema_call *ticket, const char *person, int active)
 {
 	struct ema_call *call = saying(ticket, DIRECTORY, "set_person");

@@ -94,6 +94,7 @@ struct call_result {
 	int vouched_differently;
 	char *tenant, *subject;
 	struct call_list groups, roles, accounts;
+	struct call_list subjects; /* of a person, as texts */
 	char *email; int email_verified;
 	/* From the bound claims, or said one by one. */
 	int bound;
@@ -126,6 +127,7 @@ struct call_settings {
 	int64_t deadline;              /* monotonic milliseconds of the clock */
 	int64_t now;                   /* seconds since 1970; 0: the clock (explain may give another time) */
 	int takes_bound;               /* the caller asks for the proof of a token with cnf; else it is refused */
+	const char *person;            /* of a directory: who is to be found by this id; NULL: by the items */
 	int unjudged;                  /* the control maps ok to ignore: a vouching is neither asked for nor judged */
 };
 

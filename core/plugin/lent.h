@@ -10,6 +10,7 @@
 #include "room.h"
 
 #define LENT_TEXT_MOST 1024   /* bytes of a string that a plugin says */
+#define LENT_SUBJECT_MOST (9 * LENT_TEXT_MOST + 2) /* of a subject as text: three parts, each byte of them %XX */
 #define LENT_LIST_MOST 4096   /* groups, and so on, of one call */
 #define LENT_FETCHES_MOST 8   /* of one call */
 #define LENT_DECLARED_MOST 64 /* key sets of one instance */
@@ -159,6 +160,7 @@ int host_set_email(ema_call *, const char *, int);
 int host_set_value(ema_call *, int, const char *);
 int host_set_number(ema_call *, int, int64_t);
 int host_add_account(ema_call *, const char *, const char *);
+int host_add_subject(ema_call *, const char *);
 int host_set_person(ema_call *, const char *, int);
 int host_set_max_age(ema_call *, int64_t);
 int host_fetch(ema_call *, const struct ema_fetch *, const ema_response **);

@@ -140,6 +140,8 @@ static int call_now(struct ema_call *call)
 	call_fn *fn = kind_call(instance, &who);
 	if (!fn)
 		return failure_set(&call->failure, EMA_INTERNAL, "this kind of plugin is not called this way");
+	if (settings->person && (instance->settings.kind != PLUGIN_DIRECTORY || !plugin_description(instance->plugin)->directory->person))
+		return failure_set(&call->failure, EMA_ABSENT, "the plugin \"%s\" cannot say who a person is", plugin_description(instance->plugin)->name);
 	if (instance_enter(instance, settings->deadline))
 		return failure_set(&call->failure, EMA_TIMEOUT, "\"%s\" was busy until the deadline: it takes one call at a time", instance->id);
 	if (clock_monotonic(instance->settings.clock) >= settings->deadline) {
@@ -148,7 +150,7 @@ static int call_now(struct ema_call *call)
 	}
 	pid_t process = getpid();
 	atomic_store(&call->owner, lent_thread());
-	int code = fn(instance->self, call);
+	int code = settings->person ? plugin_description(instance->plugin)->directory->person(instance->self, call, settings->person) : fn(instance->self, call);
 	atomic_store(&call->owner, 0);
 	instance_leave(instance);
 	if (getpid() != process) {

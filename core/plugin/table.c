@@ -121,7 +121,7 @@ const struct ema_host *plugin_host(void)
 		.event_severity = host_event_severity,
 		.conf_claims = host_conf_claims, .conf_url = host_conf_url, .add_groups = host_add_groups, .add_roles = host_add_roles,
 		.event_render = host_event_render,
-		.add_person = host_add_person,
+		.add_person = host_add_person, .add_subject = host_add_subject,
 	};
 	return &host;
 }

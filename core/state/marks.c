@@ -25,6 +25,7 @@ static const struct {
 	[MARK_SERVICE] = { "service", 'r', 0, 0, 1 },
 	[MARK_TOKEN] = { "token", 'j', 0, 0, 0 },
 	[MARK_ASSERTION] = { "assertion", 'g', 1, 1, 0 },
+	[MARK_PERSON] = { "person", 'h', 0, 0, 0 },
 };
 
 const char *mark_kind_name(int kind)
@@ -338,17 +339,23 @@ static int check_one(struct marks *marks, EVP_MD_CTX **context, const struct mar
 	return failure_set(failure, EMA_REVOKED, "of %s%s, what was issued before %s was revoked", target->kind ? "the " : "", kind, when);
 }
 
-static int check_contact(struct marks *marks, struct failure *failure)
+/* *contact: when the store was reached last, in monotonic milliseconds; of one that is nobody else's: now. */
+static int check_read(struct marks *marks, int64_t *contact, struct failure *failure)
 {
 	if (atomic_load_explicit(&marks->incomplete, memory_order_acquire))
 		return failure_set(failure, EMA_STORE_UNAVAILABLE, "there are more marks than this process has room for: what is revoked is not known");
-	if (marks->alone)
-		return EMA_OK;
-	int64_t contact = atomic_load_explicit(&marks->contact, memory_order_acquire);
-	if (contact == INT64_MIN)
+	*contact = marks->alone ? clock_monotonic(marks->clock) : atomic_load_explicit(&marks->contact, memory_order_acquire);
+	if (*contact == INT64_MIN)
 		return failure_set(failure, EMA_STORE_UNAVAILABLE, "the store was not reached yet: what is revoked is not known");
-	if (atomic_load_explicit(&marks->last_known, memory_order_relaxed))
-		return EMA_OK;
+	return EMA_OK;
+}
+
+static int check_contact(struct marks *marks, int last_known, struct failure *failure)
+{
+	int64_t contact = 0;
+	int code = check_read(marks, &contact, failure);
+	if (code != EMA_OK || last_known)
+		return code;
 	int64_t away = clock_monotonic(marks->clock) - contact;
 	if (away <= atomic_load_explicit(&marks->loss_ms, memory_order_relaxed))
 		return EMA_OK;
@@ -366,6 +373,7 @@ int marks_check(struct marks *marks, const struct mark_query *query, struct fail
 		{ MARK_SERVICE, NULL, NULL, query->service },
 		{ MARK_TOKEN, NULL, NULL, query->jti },
 		{ MARK_ASSERTION, query->issuer, query->tenant, query->assertion },
+		{ MARK_PERSON, NULL, NULL, query->person },
 	};
 	EVP_MD_CTX *context = NULL;
 	struct failure first = FAILURE_INIT;
@@ -384,7 +392,17 @@ int marks_check(struct marks *marks, const struct mark_query *query, struct fail
 	EVP_MD_CTX_free(context);
 	if (code != EMA_OK)
 		return failure_set(failure, code, "%s", first.text);
-	return check_contact(marks, failure);
+	return check_contact(marks, atomic_load_explicit(&marks->last_known, memory_order_relaxed), failure);
+}
+
+int marks_any(const struct marks *marks, enum mark_kind kind)
+{
+	return atomic_load_explicit(&marks->table.counts[kind], memory_order_acquire) > 0;
+}
+
+int marks_known(struct marks *marks, struct failure *failure)
+{
+	return check_contact(marks, 0, failure);
 }
 
 /* ---- Looking ---- */

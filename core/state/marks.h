@@ -58,6 +58,7 @@ enum mark_kind {
 	MARK_SERVICE,    /* name: id in ema.conf */
 	MARK_TOKEN,      /* name: jti of a token of ours. Whenever it was issued */
 	MARK_ASSERTION,  /* issuer, tenant or NULL, name: jti of an ID-JAG */
+	MARK_PERSON,     /* name: of a directory */
 	MARK_KINDS
 };
 
@@ -87,6 +88,7 @@ struct mark_query {
 	const char *service;
 	const char *jti;                /* of a token of ours */
 	const char *assertion;          /* jti of an ID-JAG */
+	const char *person;             /* that a directory found */
 };
 
 /*
@@ -107,6 +109,10 @@ struct mark_entry {
 int marks_find(struct marks *marks, const struct mark_target *target, struct mark_entry *out, struct failure *failure);
 /* All of them, in no order; what entry answers but EMA_OK ends the list and is the result. entry must not call marks. */
 int marks_list(struct marks *marks, int (*entry)(void *data, const struct mark_entry *entry), void *data);
+/* 1 if there is any mark of that kind. */
+int marks_any(const struct marks *marks, enum mark_kind kind);
+/* EMA_OK if all that the store has is known here, or why that cannot be said: EMA_STORE_UNAVAILABLE. */
+int marks_known(struct marks *marks, struct failure *failure);
 /* "subject", "client", ...; NULL for no kind. */
 const char *mark_kind_name(int kind);
 

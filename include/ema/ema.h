@@ -189,6 +189,49 @@ const char *ema_decision_account(const ema_decision *decision, size_t index);
 /* The rules that ran, in order, also those of a refusal: what a line of `emactl explain` says. NULL at the end. */
 const char *ema_decision_trace(const ema_decision *decision, size_t index);
 
+/* ---- Revocation: what was issued before is refused, by every process within a second ---- */
+
+struct ema_revocation {
+	size_t size;        /* sizeof (struct ema_revocation) */
+	/*
+	 * "subject", "person", "client", "provider", "tenant", "service", "token", or "everything", which has no name. A subject is
+	 * named "provider/tenant/sub", as ema_decision_subject() has it, a tenant "provider/tenant"; a person by its id in a
+	 * directory, and all of their subjects are meant; a token of ours by its jti. The others by their ids in ema.conf.
+	 */
+	const char *kind, *name;
+	int64_t before;     /* seconds since 1970: what was issued at or before it is refused; 0: now. A mark never moves back */
+	int block;          /* 1: nothing new is granted either, until ema_unblock(). Not for a token; before must be 0 */
+	const char *by;     /* who does it, for the audit record, up to 200 bytes; NULL: the user that this process runs as */
+	const char *reason; /* for the audit record, up to 200 bytes; NULL */
+};
+
+/*
+ * EMA_OK: the store has it, and so has the audit trail. EMA_ABSENT: ema.conf, or a directory, has nothing of that name, and
+ * nothing was done; EMA_BAD_REQUEST; EMA_STORE_UNAVAILABLE, EMA_STORE_FULL: do not count on it; EMA_AUDIT_UNAVAILABLE: it is in
+ * force without a record. *out, which may be NULL, is what was done or why not, for a person: ema_text_free(). It may be NULL for no memory.
+ * Waits for the store for up to five seconds. Any thread.
+ */
+int ema_revoke(ema_context *context, const struct ema_revocation *revocation, char **out);
+/*
+ * Ends a block of that kind and name; what was revoked stays so: no mark is lowered. Of a person: the blocks of all of their
+ * subjects, too. before and block are not looked at. EMA_ABSENT, too, if there is no block. Otherwise as ema_revoke().
+ */
+int ema_unblock(ema_context *context, const struct ema_revocation *revocation, char **out);
+
+typedef struct ema_marks ema_marks;
+/*
+ * What is revoked: of one thing, or with kind NULL all, the latest first. EMA_OK; or a failure as of ema_revoke(), which
+ * ema_marks_error() explains. Names of persons, subjects and tokens are not kept: their names there are hashes.
+ */
+int ema_revoked(ema_context *context, const char *kind, const char *name, ema_marks **out);
+void ema_marks_free(ema_marks *marks);
+const char *ema_marks_error(const ema_marks *marks); /* "" for none */
+/* Of the index'th; NULL (0 for times) past the end. */
+const char *ema_mark_kind(const ema_marks *marks, size_t index);
+const char *ema_mark_name(const ema_marks *marks, size_t index);
+int64_t ema_mark_before(const ema_marks *marks, size_t index);  /* seconds since 1970; 0: a block without a mark */
+int64_t ema_mark_blocked(const ema_marks *marks, size_t index); /* since when; 0: it is not */
+
 /* "ok", "expired", ...; "internal" for a number that is none. */
 const char *ema_code_name(int code);
 const char *ema_code_meaning(int code);

@@ -283,17 +283,23 @@ static int directory_tell(const ema_instance *self, ema_call *call, const struct
 	                                               "that no name has") : code;
 }
 
+/* Whether what was read still counts. */
+static int directory_counts(const ema_instance *self, ema_call *call)
+{
+	int64_t now = self->host->now(self->handle);
+	if (atomic_load(&self->broken) && now - self->good > self->max_age)
+		return self->host->fail(call, EMA_DIRECTORY_STALE, "the file of people could not be read for longer than max_age; the log says why");
+	if (self->max_file_age && now - self->written > self->max_file_age)
+		return self->host->fail(call, EMA_DIRECTORY_STALE, "the file of people was not written for longer than max_file_age");
+	return EMA_OK;
+}
+
 static int directory_lookup(ema_instance *self, ema_call *call)
 {
 	const struct person *person = NULL;
 	directory_poll(self);
 	pthread_rwlock_rdlock(&self->lock);
-	int64_t now = self->host->now(self->handle);
-	int code = EMA_OK;
-	if (atomic_load(&self->broken) && now - self->good > self->max_age)
-		code = self->host->fail(call, EMA_DIRECTORY_STALE, "the file of people could not be read for longer than max_age; the log says why");
-	else if (self->max_file_age && now - self->written > self->max_file_age)
-		code = self->host->fail(call, EMA_DIRECTORY_STALE, "the file of people was not written for longer than max_file_age");
+	int code = directory_counts(self, call);
 	if (code == EMA_OK)
 		code = directory_find(self, call, &person);
 	if (code == EMA_OK)
@@ -326,4 +332,21 @@ static int directory_people(ema_instance *self, ema_people *people)
 	return code;
 }
 
-const struct ema_directory_ops file_directory = { sizeof file_directory, directory_open, directory_close, directory_lookup, directory_people };
+/* A file that is too old to let somebody in is good enough to shut somebody out. */
+static int directory_person(ema_instance *self, ema_call *call, const char *id)
+{
+	char subject[PEOPLE_KEY_MOST];
+	directory_poll(self);
+	pthread_rwlock_rdlock(&self->lock);
+	const struct person *person = people_find(self->people, PEOPLE_ID, id);
+	int code = person ? self->host->set_person(call, person_id(person), person_active(person))
+	                  : self->host->fail(call, EMA_UNKNOWN_SUBJECT, "no person of the directory has this id");
+	for (unsigned i = 0; code == EMA_OK && person_subject(person, i, subject); i++)
+		code = self->host->add_subject(call, subject);
+	pthread_rwlock_unlock(&self->lock);
+	return code;
+}
+
+const struct ema_directory_ops file_directory = {
+	sizeof file_directory, directory_open, directory_close, directory_lookup, directory_people, directory_person,
+};

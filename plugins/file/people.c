@@ -10,7 +10,7 @@
 
 struct person {
 	const char *id;
-	const config_setting_t *groups, *roles, *accounts; /* NULL: none */
+	const config_setting_t *groups, *roles, *accounts, *subjects; /* NULL: none */
 	int active;
 };
 
@@ -287,7 +287,7 @@ static int people_person(const struct people_reader *reader, const config_settin
 		return people_wrong(reader, at, "people is a list of groups: write ( { id = \"ada\"; subjects = [...]; }, ... )");
 	if (config_setting_lookup_string(at, "id", &person->id) != CONFIG_TRUE || !*person->id || strlen(person->id) > 1024)
 		return people_wrong(reader, at, "a person without id: write id = \"ada\"");
-	if (people_add_key(reader, at, (enum people_key)'i', person->id, index) < 0)
+	if (people_add_key(reader, at, PEOPLE_ID, person->id, index) < 0)
 		return -1;
 	person->active = 1;
 	for (unsigned i = 0; i < (unsigned)config_setting_length(at); i++) {
@@ -298,6 +298,7 @@ static int people_person(const struct people_reader *reader, const config_settin
 			continue;
 		} else if (strcmp(name, "subjects") == 0) {
 			bad = people_keys(reader, member, PEOPLE_SUBJECT, index);
+			person->subjects = member;
 			found_by |= config_setting_length(member) > 0;
 		} else if (strcmp(name, "name_ids") == 0) {
 			bad = people_keys(reader, member, PEOPLE_NAME_ID, index);
@@ -474,6 +475,12 @@ const char *person_group(const struct person *person, unsigned index)
 const char *person_role(const struct person *person, unsigned index)
 {
 	return person_string(person->roles, index);
+}
+
+int person_subject(const struct person *person, unsigned index, char out[PEOPLE_KEY_MOST])
+{
+	const char *text = person->subjects ? config_setting_get_string_elem(person->subjects, (int)index) : NULL;
+	return text && people_canonical(text, 3, out) == 0;
 }
 
 const char *person_account(const struct person *person, unsigned index, const char **system)

@@ -13,7 +13,7 @@ struct people;
 struct person;
 
 /* What a person is found by. */
-enum people_key { PEOPLE_SUBJECT = 's', PEOPLE_EMAIL = 'e', PEOPLE_NAME_ID = 'n' };
+enum people_key { PEOPLE_SUBJECT = 's', PEOPLE_EMAIL = 'e', PEOPLE_NAME_ID = 'n', PEOPLE_ID = 'i' };
 
 /* NULL: error says file, line and what to write instead; without memory it says so. name is for messages. */
 struct people *people_read(const char *name, const char *text, size_t length, char error[PEOPLE_ERROR]);
@@ -35,6 +35,8 @@ int person_active(const struct person *person);
 /* NULL at the end. */
 const char *person_group(const struct person *person, unsigned index);
 const char *person_role(const struct person *person, unsigned index);
+/* 1: its index'th subject in canonical text; 0: it has no more. */
+int person_subject(const struct person *person, unsigned index, char out[PEOPLE_KEY_MOST]);
 const char *person_account(const struct person *person, unsigned index, const char **system);
 
 #endif

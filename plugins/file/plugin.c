@@ -15,7 +15,7 @@ static const struct ema_plugin file_plugin = {
 
 const struct ema_plugin *ema_plugin_entry(const struct ema_host *host)
 {
-	if (!EMA_HOST_HAS(host, event_render))
+	if (!EMA_HOST_HAS(host, add_subject))
 		return NULL;
 	file_host = host;
 	return &file_plugin;

@@ -1,7 +1,7 @@
 # Tests of context: whole decisions.
 CONTEXT_TESTS = tests/context/test_decide tests/context/test_near tests/context/test_threads tests/context/test_flow \
 	tests/context/test_lint tests/context/test_audit_path \
-	tests/context/test_torture tests/context/test_reload
+	tests/context/test_torture tests/context/test_reload tests/context/test_revoke
 check_PROGRAMS += $(CONTEXT_TESTS)
 TESTS += $(CONTEXT_TESTS)
 CONTEXT_TEST_LDADD = core/libemacore-whole.la $(CMOCKA_LIBS) $(JSONC_LIBS)
@@ -32,3 +32,6 @@ tests_context_test_torture_LDADD = $(CONTEXT_TEST_LDADD)
 tests_context_test_reload_SOURCES = tests/context/test_reload.c tests/context/world.c tests/context/world.h
 tests_context_test_reload_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_context_test_reload_LDADD = $(CONTEXT_TEST_LDADD)
+tests_context_test_revoke_SOURCES = tests/context/test_revoke.c tests/context/world.c tests/context/world.h
+tests_context_test_revoke_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_context_test_revoke_LDADD = $(CONTEXT_TEST_LDADD)

@@ -196,6 +196,14 @@ void rig_lookup(struct rig *rig, const char *const items[16], struct rig_answer 
 	out->result = out->call ? call_result(out->call) : NULL;
 }
 
+void rig_person(struct rig *rig, const char *id, struct rig_answer *out)
+{
+	struct call_settings settings = { .instance = rig->instance, .deadline = clock_monotonic(&rig->clock) + 5000, .person = id };
+	memset(out, 0, sizeof *out);
+	out->code = call_run(&settings, &out->call, &out->failure);
+	out->result = out->call ? call_result(out->call) : NULL;
+}
+
 void rig_answer_free(struct rig_answer *answer)
 {
 	call_free(answer->call);

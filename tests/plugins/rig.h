@@ -59,6 +59,8 @@ struct rig_token {
 void rig_identify(struct rig *rig, const struct rig_token *token, struct rig_answer *out);
 /* items by EMA_ITEM_*, 16 of them. */
 void rig_lookup(struct rig *rig, const char *const items[16], struct rig_answer *out);
+/* Who is the person of that id? */
+void rig_person(struct rig *rig, const char *id, struct rig_answer *out);
 void rig_answer_free(struct rig_answer *answer);
 int rig_has(const struct call_list *list, const char *text);
 

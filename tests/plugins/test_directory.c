@@ -109,6 +109,31 @@ static void finds_people(void **state)
 	rig_close(&rig);
 }
 
+/* REV-16: who somebody is, so that all that they are can be revoked: also of whom may not come in any more. */
+static void names_persons(void **state)
+{
+	struct rig rig;
+	struct rig_answer answer;
+	(void)state;
+	assert_int_equal(open_people(&rig, ""), 0);
+	rig_person(&rig, "ada", &answer);
+	assert_int_equal(answer.code, EMA_OK);
+	assert_string_equal(answer.result->person, "ada");
+	assert_int_equal(answer.result->subjects.count, 2);
+	assert_true(rig_has(&answer.result->subjects, "okta/-/00u1"));
+	assert_true(rig_has(&answer.result->subjects, "contractors/6bab/o%2F1"));
+	rig_answer_free(&answer);
+	rig_person(&rig, "bob", &answer);
+	assert_int_equal(answer.code, EMA_OK);
+	assert_int_equal(answer.result->person_active, 0);
+	assert_int_equal(answer.result->subjects.count, 1);
+	rig_answer_free(&answer);
+	rig_person(&rig, "okta/-/00u1", &answer);
+	assert_int_equal(answer.code, EMA_UNKNOWN_SUBJECT);
+	rig_answer_free(&answer);
+	rig_close(&rig);
+}
+
 static void the_example_loads(void **state)
 {
 	(void)state;
@@ -271,6 +296,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_people),
+		cmocka_unit_test(names_persons),
 		cmocka_unit_test(the_example_loads),
 		cmocka_unit_test(refuses_wrong_files),
 		cmocka_unit_test(follows_the_file),

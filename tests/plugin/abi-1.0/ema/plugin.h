@@ -265,6 +265,8 @@ struct ema_host {
 	/* A directory's list of people: one of the names that a person is found by, a subject (provider/tenant/sub, percent-encoded, "-"
 	   for no tenant) or an e-mail address; NULL: none of that kind. Call it again for another name. */
 	int (*add_person)(ema_people *people, const char *person, int active, const char *subject, const char *email);
+	/* Directory, in person(): a subject of whom it found, "provider/tenant/sub", each part percent-encoded, '-' for no tenant. */
+	int (*add_subject)(ema_call *call, const char *subject);
 };
 
 #define EMA_HOST_HAS(host, member) \
@@ -294,6 +296,9 @@ struct ema_directory_ops {
 	/* Optional, for operators' tools: gives all people to add_person(). EMA_OK, or EMA_DIRECTORY_UNAVAILABLE and the like. NULL:
 	   this directory cannot be listed. */
 	int (*people)(ema_instance *self, ema_people *people);
+	/* Whose subjects are to be revoked: the person of that id. EMA_OK with set_person(), and add_subject() for each subject; codes
+	   as of lookup, but a person who is disabled is found all the same. May be NULL: it cannot say. */
+	int (*person)(ema_instance *self, ema_call *call, const char *id);
 };
 
 /* May the vouched subject come in? */
