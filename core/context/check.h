@@ -14,6 +14,7 @@ struct snapshot;
 
 struct check {
 	const char *method, *target;  /* as the caller names them; method NULL: the body is the message */
+	int unseen;                   /* the body is: what headers say, or nothing (ema.conf's decision) */
 	struct mcp_message *message;  /* its calls are empty if it was not taken */
 	struct mcp_error error;       /* then; told to nobody without a good token (MCP-19) */
 	int message_kept;             /* by the decision */

@@ -102,6 +102,8 @@ int context_redeem(struct ema_context *context, const struct redemption *redempt
  */
 int context_check(struct ema_context *context, const char *service, const struct ema_request *request, const char *method, const char *target,
                   struct ema_decision **out);
+/* The same for who does not see the body: by the service's decision.without_body. */
+int context_check_unseen(struct ema_context *context, const char *service, const struct ema_request *request, struct ema_decision **out);
 /* Of a decision that a check granted; the context must live. The code of a check now, as far as no token is needed for it. */
 int context_still(const struct ema_decision *decision);
 /* A new string: the list without what the principal could not call. */
