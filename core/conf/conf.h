@@ -236,6 +236,15 @@ struct conf_grant { /* and deny; what is empty does not limit */
 };
 
 enum conf_binding { BINDING_OPTIONAL, BINDING_REQUIRED };
+enum conf_unseen { UNSEEN_MCP, UNSEEN_CONNECT };
+enum conf_enforcer { ENFORCED_BY_PROXY, ENFORCED_BY_SERVER };
+enum conf_original { ORIGINAL_X_ORIGINAL, ORIGINAL_X_FORWARDED, ORIGINAL_REQUEST };
+
+struct conf_decision { /* what reverse proxies are answered */
+	enum conf_unseen without_body;
+	enum conf_enforcer enforced_by;  /* of rules about tools, prompts and URIs where the body is not seen */
+	enum conf_original original;     /* where method and URI of the client's request stand */
+};
 
 struct conf_service {
 	const char *id;
@@ -258,6 +267,9 @@ struct conf_service {
 	int insecure_shared_audience;
 	const char *name, *interactive;
 	enum conf_binding binding;
+	struct conf_strings origins;     /* of browsers that may come; empty: none */
+	unsigned revisions;              /* of MCP: set of enum mcp_revision */
+	struct conf_decision decision;
 	const struct conf_node *node;
 };
 

@@ -143,6 +143,9 @@ static void listener_read(struct reader *reader, const struct conf_node *node, s
 	char shown[96];
 	listener->node = node;
 	section_read(reader, &section_listen, node, listener, 1);
+	if (listener->serve & EMA_SERVE_DECISION && !conf->proxies.count)
+		finding_node(reader->findings, "E-MISSING", conf_child(node, "serve"),
+			     "decisions are for proxies, and none are named: write proxies = [\"unix\"] or their addresses");
 	if (listener->tls)
 		section_read(reader, &section_tls, listener->tls, listener, 1);
 	listener->client_certificates |= listener->client_ca_file != NULL;

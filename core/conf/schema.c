@@ -25,12 +25,16 @@ static const char *const sink_failure_words[] = { "deny", "continue", NULL };
 static const char *const durability_words[] = { "process", "disk", NULL };
 static const char *const mode_words[] = { "enforce", "shadow", NULL };
 static const char *const binding_words[] = { "optional", "required", NULL };
+static const char *const revision_words[] = { "2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", NULL }; /* enum mcp_revision in its order */
+static const char *const unseen_words[] = { "mcp", "connect", NULL };
+static const char *const enforcer_words[] = { "proxy", "server", NULL };
+static const char *const original_words[] = { "X-Original", "X-Forwarded", "request", NULL };
 static const char *const access_words[] = { "read", "write", NULL };
 static const char *const auth_words[] = { "private_key_jwt", "client_secret_basic", "client_secret_post", "tls_client_auth", "self_signed_tls_client_auth", "none", NULL };
 static const char *const caller_auth_words[] = { "private_key_jwt", "client_secret_basic", "client_secret_post", "tls_client_auth", "self_signed_tls_client_auth", NULL };
 static const char *const grant_words[] = { "jwt-bearer", "none", NULL };
 static const char *const proof_words[] = { "optional", "required", NULL };
-static const char *const serve_words[] = { "token", "metadata", "introspection", "health", "metrics", NULL }; /* EMA_SERVE_* in their order */
+static const char *const serve_words[] = { "token", "metadata", "introspection", "health", "metrics", "decision", NULL }; /* EMA_SERVE_* in their order */
 
 static const struct conf_key fetch_keys[] = {
 	{ "proxy", KEY_STRING, FORM_URL, 0, AT(conf_fetch, proxy), 0, 0, NULL, NULL, NULL, "HTTP proxy, as http://HOST:PORT; none is taken from the environment" },
@@ -305,6 +309,13 @@ static const struct conf_key permissions_keys[] = {
 };
 SECTION(permissions, "permissions", 0);
 
+static const struct conf_key decision_keys[] = {
+	{ "without_body", KEY_WORD, FORM_ANY, 0, AT(conf_decision, without_body), 0, 0, "mcp", unseen_words, NULL, "what is decided where the proxy does not send the message: mcp, by its headers; connect, whether the token may connect" },
+	{ "enforced_by", KEY_WORD, FORM_ANY, 0, AT(conf_decision, enforced_by), 0, 0, "proxy", enforcer_words, NULL, "with connect: server, if the MCP server itself asks EMA about each message" },
+	{ "original", KEY_WORD, FORM_ANY, 0, AT(conf_decision, original), 0, 0, "X-Original", original_words, NULL, "headers by which the proxy tells method and URI: X-Original-Method and X-Original-URI, X-Forwarded-Method and X-Forwarded-Uri, or the request's own" },
+};
+SECTION(decision, "decision", 0);
+
 static const struct conf_key former_issuer_keys[] = {
 	{ "issuer", KEY_STRING, FORM_ISSUER, 1, NOWHERE, 0, 0, NULL, NULL, NULL, "an issuer that the service had before" },
 	{ "until", KEY_DATE, FORM_ANY, 1, NOWHERE, 0, 0, NULL, NULL, NULL, "it is taken as aud until then" },
@@ -319,6 +330,9 @@ static const struct conf_key service_keys[] = {
 	{ "name", KEY_STRING, FORM_ANY, 0, AT(conf_service, name), 0, 0, NULL, NULL, NULL, "its name for people, in its metadata (resource_name)" },
 	{ "interactive", KEY_STRING, FORM_ISSUER, 0, AT(conf_service, interactive), 0, 0, NULL, NULL, NULL, "another authorization server, for clients that do not speak EMA" },
 	{ "binding", KEY_WORD, FORM_ANY, 0, AT(conf_service, binding), 0, 0, "optional", binding_words, NULL, "whether its access tokens must be bound to a key or certificate of the client" },
+	{ "origins", KEY_STRINGS, FORM_ANY, 0, AT(conf_service, origins), 0, 0, NULL, NULL, NULL, "origins of web pages that may come (Origin); default: none" },
+	{ "revisions", KEY_WORDS, FORM_ANY, 0, AT(conf_service, revisions), 0, 0, "2026-07-28 2025-11-25", revision_words, NULL, "revisions of MCP that are taken" },
+	{ "decision", KEY_GROUP, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_decision, "what reverse proxies are answered" },
 	{ "tenants", KEY_STRINGS, FORM_ANY, 0, AT(conf_service, tenants), 0, 0, NULL, NULL, NULL, "tenants that it serves; default: all of its providers'" },
 	{ "identity", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_rule, "identity rules: a list of providers, or of rules" },
 	{ "guards", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_rule, "guards: a list of guards, or of rules" },
@@ -417,7 +431,7 @@ const struct conf_section *const sections[] = {
 	&section_client, &section_client_secret, &section_client_key, &section_caller, &section_documents,
 	&section_stack, &section_service, &section_former_issuer, &section_rule,
 	&section_rule_when, &section_window, &section_audience, &section_scope_map, &section_service_directory, &section_scope,
-	&section_grant, &section_deny, &section_grant_when, &section_argument, &section_permissions, &section_listen,
+	&section_grant, &section_deny, &section_grant_when, &section_argument, &section_permissions, &section_decision, &section_listen,
 	&section_tls, &section_limits, NULL
 };
 

@@ -67,7 +67,7 @@ extern const struct conf_section section_top, section_fetch, section_rates, sect
 	section_client, section_client_secret, section_client_key, section_caller, section_documents,
 	section_stack, section_service, section_rule, section_rule_when,
 	section_window, section_audience, section_scope_map, section_service_directory, section_scope, section_grant, section_deny,
-	section_grant_when, section_argument, section_permissions, section_former_issuer, section_secret,
+	section_grant_when, section_argument, section_permissions, section_decision, section_former_issuer, section_secret,
 	section_listen, section_tls, section_limits;
 extern const char *const token_words[]; /* of token.algorithm */
 /* All of them, ends with NULL. */

@@ -176,7 +176,7 @@ static const char *rpc_error(const struct pipeline *p, int code)
 	buffer_json(&out, message, strlen(message));
 	buffer_printf(&out, ",\"data\":{\"correlation_id\":\"%s\"", p->decision->id);
 	if (theirs && check->error.requested[0]) {
-		size_t count = mcp_revision_names(MCP_REVISIONS_DEFAULT, names);
+		size_t count = mcp_revision_names(check->error.supported, names);
 		buffer_text(&out, ",\"supported\":[");
 		for (size_t i = 0; i < count; i++)
 			buffer_printf(&out, "%s\"%s\"", i ? "," : "", names[i]);

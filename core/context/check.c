@@ -28,17 +28,43 @@ static void wrong(struct check *check, int code, int status, int rpc, const char
 	check->error.text = text;
 }
 
-static void read_body(struct pipeline *p)
+static void add_call(struct pipeline *p, const char *method, const struct policy_target *target)
+{
+	struct mcp_message *message = p->check->message;
+	message->calls = calloc(1, sizeof *message->calls);
+	if (message->calls) {
+		message->count = 1;
+		message->calls->method = method;
+		message->calls->targets = malloc(sizeof *target);
+	}
+	if (!message->calls || !message->calls->targets) {
+		wrong(p->check, EMA_OUT_OF_MEMORY, 503, RPC_PARAMS, "no memory");
+		return;
+	}
+	message->calls->targets[0] = *target;
+	message->calls->target_count = 1;
+}
+
+/* Of a message that was not seen, this alone: its bearer may come, and some scope is granted to him now, if there are any. */
+static void read_nothing(struct pipeline *p)
+{
+	const struct policy_target target = { .kind = p->service->conf->scope_count ? POLICY_LIST : POLICY_SERVER, .json = &p->check->message->json };
+	add_call(p, "connect", &target);
+}
+
+static void read_request(struct pipeline *p)
 {
 	struct check *check = p->check;
 	const struct ema_request *request = p->request;
-	const struct mcp_settings settings = { .http = !check->explain };
+	const struct mcp_settings settings = { .http = !check->explain, .revisions = p->service->conf->revisions };
 	struct mcp_header headers[REQUEST_HEADERS_MOST];
 	const char *method = request->items[EMA_REQUEST_METHOD];
 	for (size_t i = 0; i < request->header_count; i++)
 		headers[i] = (struct mcp_header){ request->headers[i].name, request->headers[i].value };
 	if (method && strcmp(method, "POST"))
 		wrong(check, EMA_BAD_MESSAGE, 405, RPC_REQUEST, "only POST brings a message (MCP-42)");
+	else if (check->unseen)
+		mcp_parse_headers(headers, request->header_count, &settings, check->message, &check->error);
 	else
 		mcp_parse(request->body ? request->body : "", request->body_length, headers, request->header_count, &settings, check->message, &check->error);
 }
@@ -89,18 +115,7 @@ static void read_named(struct pipeline *p)
 	target.json = &message->json;
 	target.arguments = method->form == FORM_NAME ? arguments : NULL;
 	target.listing = check->listing;
-	message->calls = calloc(1, sizeof *message->calls);
-	if (message->calls) {
-		message->count = 1;
-		message->calls->method = method->name;
-		message->calls->targets = malloc(sizeof target);
-	}
-	if (!message->calls || !message->calls->targets) {
-		wrong(check, EMA_OUT_OF_MEMORY, 503, RPC_PARAMS, "no memory");
-		return;
-	}
-	message->calls->targets[0] = target;
-	message->calls->target_count = 1;
+	add_call(p, method->name, &target);
 }
 
 /* Before the token, so that every answer has the id; what is wrong with the message waits until the token was good. */
@@ -112,8 +127,10 @@ static int read_message(struct pipeline *p)
 		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
 	if (check->method)
 		read_named(p);
+	else if (check->unseen && p->service->conf->decision.without_body == UNSEEN_CONNECT)
+		read_nothing(p);
 	else
-		read_body(p);
+		read_request(p);
 	return EMA_OK;
 }
 
@@ -236,9 +253,26 @@ static int is_ours(const struct pipeline *p)
 	return 0;
 }
 
+/* MCP-40: a page that was not named makes no requests with somebody's browser, whatever the name service makes of its host. */
+static int check_origin(struct pipeline *p)
+{
+	const struct conf_strings *origins = &p->service->conf->origins;
+	for (size_t i = 0; request_header(p->request, "Origin", i); i++) {
+		const char *origin = request_header(p->request, "Origin", i);
+		size_t k = 0;
+		while (k < origins->count && strcmp(origins->list[k], origin))
+			k++;
+		if (k == origins->count)
+			return pipeline_fail(p, EMA_FORBIDDEN, p->service->conf->node, "the request comes from a web page whose origin is none of the service's origins");
+	}
+	return EMA_OK;
+}
+
 static int read_token(struct pipeline *p)
 {
 	int code = read_message(p);
+	if (!code && !p->check->explain)
+		code = check_origin(p);
 	if (!code && !p->check->explain)
 		code = credential_read(p);
 	if (!code)
@@ -289,6 +323,12 @@ void check_end(struct pipeline *p)
 	}
 	mcp_error_clear(&check->error);
 	free(check->missing.list);
+}
+
+int context_check_unseen(struct ema_context *context, const char *service, const struct ema_request *request, struct ema_decision **out)
+{
+	struct check check = { .unseen = 1 };
+	return pipeline_check(context, service, request, &check, out);
 }
 
 int context_check(struct ema_context *context, const char *service, const struct ema_request *request, const char *method, const char *target,

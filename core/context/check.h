@@ -19,6 +19,7 @@ struct check {
 	int listing;                  /* could some call be permitted? */
 	void (*told)(void *data, const struct policy_stand *stand); /* each rule about the target that is explained; NULL: nobody listens */
 	void *told_data;
+	int unseen;                   /* the body is: what headers say, or nothing (ema.conf's decision) */
 	struct mcp_message *message;  /* its calls are empty if it was not taken */
 	struct mcp_error error;       /* then; told to nobody without a good token (MCP-19) */
 	int message_kept;             /* by the decision */

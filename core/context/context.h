@@ -107,6 +107,8 @@ int context_check(struct ema_context *context, const char *service, const struct
 /* A check to look at: the request has the token as its credential and the message as its body. Uses up nothing, writes no record, asks
    for no proof of possession; the trace has why. now as for context_decide(). */
 int context_explain(struct ema_context *context, const char *service, const struct ema_request *request, int64_t now, struct ema_decision **out);
+/* The same for who does not see the body: by the service's decision.without_body. */
+int context_check_unseen(struct ema_context *context, const char *service, const struct ema_request *request, struct ema_decision **out);
 /* Of a decision that a check granted; the context must live. The code of a check now, as far as no token is needed for it. */
 int context_still(const struct ema_decision *decision);
 /* A new string: the list without what the principal could not call. */

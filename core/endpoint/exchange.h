@@ -80,6 +80,7 @@ const struct service *route_resource(const struct exchange *x, const char *path)
 void endpoint_token(struct exchange *x);
 void endpoint_revoke(struct exchange *x);
 void endpoint_introspect(struct exchange *x);
+void endpoint_decision(struct exchange *x, const char *below);
 void endpoint_keys(struct exchange *x);
 void endpoint_server_metadata(struct exchange *x);
 void endpoint_resource_metadata(struct exchange *x, const struct service *service);

@@ -150,6 +150,12 @@ static void answer_well_known(struct exchange *x)
 static void dispatch(struct exchange *x)
 {
 	size_t before;
+	const char *rest;
+	/* Before the issuers: a path behind the service is the client's. */
+	if (x->serve & EMA_SERVE_DECISION && begins_with(x->path, "/decision", &rest)) {
+		endpoint_decision(x, rest);
+		return;
+	}
 	if (!strcmp(x->path, "/healthz") && x->serve & EMA_SERVE_HEALTH) {
 		endpoint_health(x);
 		return;

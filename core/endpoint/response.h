@@ -4,7 +4,7 @@
 
 #include "buffer.h"
 
-#define RESPONSE_HEADERS_MOST 16
+#define RESPONSE_HEADERS_MOST 24
 #define RESPONSE_BODY_MOST 1048576
 
 struct response_header {

@@ -60,6 +60,33 @@ static int says(const char *header, const char *value, size_t value_length)
 	return length == value_length && !memcmp(header, value, length);
 }
 
+static int digit(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+long mcp_header_decode(const char *header, char *out)
+{
+	size_t length = strlen(header), begin = strlen(SENTINEL), end = strlen(SENTINEL_END), used = 0;
+	if (length < begin + end || strncmp(header, SENTINEL, begin) || strcmp(header + length - end, SENTINEL_END)) {
+		memcpy(out, header, length + 1);
+		return (long)length;
+	}
+	const char *text = header + begin;
+	length -= begin + end;
+	for (size_t i = 0; i + 4 <= length; i += 4) {
+		unsigned long bits = 0;
+		for (size_t k = 0; k < 4; k++)
+			bits = bits << 6 | (unsigned long)(digit(text[i + k]) & 63);
+		for (size_t k = 0; k < 3; k++)
+			if (text[i + k + 1] != '=')
+				out[used++] = (char)(bits >> (16 - 8 * k) & 255);
+	}
+	out[used] = 0;
+	/* What was read is written again: one text for one value, whatever was skipped above. */
+	return strlen(out) == used && is_base64_of(text, length, out, used) ? (long)used : -1;
+}
+
 /* A whole number as decimal digits, however many zeros stand before it. */
 static int says_number(const char *header, const struct json_node *node)
 {

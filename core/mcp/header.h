@@ -17,5 +17,8 @@ const char *mcp_headers_read(const struct mcp_header *headers, size_t count, str
 const char *mcp_headers_method(const struct mcp_headers *headers, enum mcp_revision revision, const char *method);
 const char *mcp_headers_names(const struct mcp_headers *headers, enum mcp_revision revision, const struct mcp_method *method,
                               const struct json *json, const struct json_node *params, const struct mcp_settings *settings);
+/* What a header says, decoded if it is in base64 form, with a NUL behind: its length, or -1 if the form is not the canonical one or
+   hides a NUL. out has the room of the header and its NUL. */
+long mcp_header_decode(const char *header, char *out);
 
 #endif

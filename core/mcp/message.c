@@ -85,6 +85,7 @@ static int unsupported(struct parser *p, const char *requested)
 	/* Told back only if it looks like a revision. */
 	if (length < sizeof p->error->requested && strspn(requested, "0123456789-.") == length)
 		memcpy(p->error->requested, requested, length + 1);
+	p->error->supported = p->allowed;
 	return bad(p, RPC_VERSION, "the revision of MCP is not one that is taken here");
 }
 
@@ -368,6 +369,7 @@ void mcp_clear(struct mcp_message *message)
 	}
 	free(message->calls);
 	json_free(&message->json);
+	free(message->text);
 	*message = (struct mcp_message){ 0 };
 }
 

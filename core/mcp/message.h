@@ -47,6 +47,7 @@ struct mcp_message {
 	struct mcp_call *calls;
 	size_t count;
 	struct json json;         /* what names and arguments point into */
+	char *text;               /* the same, of a message that was not seen; NULL else */
 };
 
 /* What the client is told if the message is not taken. Nothing of the message is in it but id and requested. */
@@ -56,6 +57,7 @@ struct mcp_error {
 	int rpc;                  /* JSON-RPC */
 	const char *text;         /* static */
 	char requested[32];       /* with rpc -32022, data.requested; "" else */
+	unsigned supported;       /* and data.supported */
 	char *id;                 /* JSON text if the message had a good one; mcp_error_clear() frees it */
 };
 
@@ -65,6 +67,12 @@ struct mcp_error {
  */
 int mcp_parse(const char *body, size_t length, const struct mcp_header *headers, size_t header_count, const struct mcp_settings *settings,
               struct mcp_message *out, struct mcp_error *error);
+/*
+ * The same for who does not see the body: what the headers say of it. That can be believed of a revision alone whose servers must
+ * hold them against the body (MCP-47, MCP-48), and of a method whose target they name. The arguments are unseen.
+ */
+int mcp_parse_headers(const struct mcp_header *headers, size_t header_count, const struct mcp_settings *settings, struct mcp_message *out,
+                      struct mcp_error *error);
 void mcp_clear(struct mcp_message *message);
 void mcp_error_clear(struct mcp_error *error);
 

@@ -140,7 +140,7 @@ static enum condition judge(const struct argument *argument, const struct policy
 	int64_t number = 0;
 	int broken = target->arguments && target->arguments->type != JSON_OBJECT;
 	const struct json_node *node = argument_at(argument, target, &broken);
-	if (broken)
+	if (broken || target->unseen)
 		return CONDITION_UNKNOWN;
 	if (conf->test == TEST_ABSENT)
 		return yes(!node);

@@ -88,6 +88,7 @@ struct policy_target {
 	size_t length;
 	const struct json *json;            /* of arguments */
 	const struct json_node *arguments;  /* NULL: none */
+	int unseen;         /* what arguments there are nobody knows: no condition of a grant on them holds, and a deny's does */
 	int listing;        /* could some call be permitted? Argument conditions of grants are taken as met, those of denies as not */
 };
 

@@ -100,6 +100,7 @@ int ema_request_body(ema_request *request, const void *body, size_t length);
 #define EMA_SERVE_INTROSPECTION 4u  /* RFC 7662; for callers of ema.conf */
 #define EMA_SERVE_HEALTH 8u         /* /healthz and /readyz */
 #define EMA_SERVE_METRICS 16u       /* /metrics, for Prometheus */
+#define EMA_SERVE_DECISION 32u      /* /decision/SERVICE, for reverse proxies that ema.conf names */
 
 typedef struct ema_response ema_response;
 

@@ -404,6 +404,35 @@ static void clear_text_is_for_this_host_or_named_proxies(void **state)
 	}
 }
 
+/* MCP-40, MCP-48, MCP-69 */
+static void decisions(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ "listen = ( { address = \"unix:/x\";\nserve = [\"decision\"]; } );", "E-MISSING", 2, "proxies" },
+		{ OKTA_ONLY("origins = [\"https://app.example/\"];"), "E-VALUE", 6, "no origin" },
+		{ OKTA_ONLY("origins = [\"*\"];"), "E-VALUE", 6, "no origin" },
+		{ OKTA_ONLY("origins = [\"https://*.app.example\"];"), "E-VALUE", 6, "no origin" },
+		{ OKTA_ONLY("origins = [\"https://App.example\"];"), "E-VALUE", 6, "lower case" },
+		{ OKTA_ONLY("origins = [\"app.example\"];"), "E-VALUE", 6, "no origin" },
+		{ OKTA_ONLY("origins = 1;"), "E-TYPE", 6, "" },
+		{ OKTA_ONLY("revisions = [\"2024-11-05\"];"), "E-UNKNOWN", 6, "2025-11-25" },
+		{ OKTA_ONLY("revisions = [\"2026-07-28\", \"2025-03-26\"];"), "W-REVISION", 6, "before 2025-11-25" },
+		{ OKTA_ONLY("decision = \"mcp\";"), "E-TYPE", 6, "" },
+		{ OKTA_ONLY("decision = { without_boddy = \"mcp\"; };"), "E-UNKNOWN", 6, "without_body" },
+		{ OKTA_ONLY("decision = { without_body = \"allow\"; };"), "E-UNKNOWN", 6, "connect" },
+		{ OKTA_ONLY("decision = { original = \"Forwarded\"; };"), "E-UNKNOWN", 6, "X-Forwarded" },
+		{ OKTA_ONLY("decision = { enforced_by = \"server\"; };"), "E-VALUE", 6, "alone" },
+		{ OKTA_ONLY("decision = { without_body = \"connect\"; };"), "W-CONNECT", 6, "not looked at there" },
+		{ OKTA_ONLY(SCOPES "decision = { without_body = \"connect\"; };"), "E-CONNECT", 7, "line 6 has rules" },
+		{ OKTA_ONLY(SCOPES "decision = { without_body = \"connect\"; enforced_by = \"server\"; };"), "W-CONNECT", 7, "the MCP server must" },
+		{ OKTA_ONLY("denies = ( { tools = \"x\"; } );\ndecision = { without_body = \"connect\"; };"), "E-CONNECT", 7, "enforced_by" },
+		{ OKTA_ONLY("denies = ( { uris = \"x:y\"; } );\ndecision = { without_body = \"connect\"; };"), "E-CONNECT", 7, "enforced_by" },
+		{ OKTA_ONLY("denies = ( { when = { args = ( { at = \"/a\"; equals = 1; } ); }; } );\ndecision = { without_body = \"connect\"; };"), "E-CONNECT", 7, "enforced_by" },
+	};
+	TABLE(rows);
+}
+
 static void listeners(void **state)
 {
 	(void)state;
@@ -468,6 +497,7 @@ int main(void)
 		cmocka_unit_test(policy_and_lint),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(clear_text_is_for_this_host_or_named_proxies),
+		cmocka_unit_test(decisions),
 		cmocka_unit_test(listeners),
 		cmocka_unit_test(proxies_are_those_that_are_named),
 	};

@@ -105,7 +105,7 @@ static void answer(struct desk *desk, const ema_request *request)
 	desk->json = (struct json){ .count = 0 };
 	desk->response = NULL;
 	desk->code = ema_http(desk->world.context, request,
-	                      EMA_SERVE_TOKEN | EMA_SERVE_METADATA | EMA_SERVE_INTROSPECTION | EMA_SERVE_HEALTH | EMA_SERVE_METRICS, &desk->response);
+	                      EMA_SERVE_TOKEN | EMA_SERVE_METADATA | EMA_SERVE_INTROSPECTION | EMA_SERVE_HEALTH | EMA_SERVE_METRICS | EMA_SERVE_DECISION, &desk->response);
 	assert_non_null(desk->response);
 	desk->status = ema_response_status(desk->response);
 	desk->body = ema_response_body(desk->response, &length);
