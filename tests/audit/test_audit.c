@@ -494,8 +494,11 @@ static void values_cannot_forge_a_record(void **state)
 	struct audit_event event = { .kind = "decision", .severity = 6, .request = "r9", .fields = fields, .field_count = RECORD_TEST_FIELDS };
 	assert_int_equal(audit_append(audit, &event, 1, soon(1000), NULL), EMA_OK);
 	audit_free(audit, 5000);
-	size_t lines = 0;
+	size_t lines = 0, slow = 0;
 	for (char *line = kept.lines.data, *end; (end = strchr(line, '\n')); line = end + 1, lines++) {
+		/* What audit itself says where this machine takes its time. */
+		if (!strncmp(strstr(line, "\"kind\":"), "\"kind\":\"sink-", 13))
+			slow++;
 		if (strstr(line, "\"big\""))
 			continue; /* names twice */
 		struct json json;
@@ -505,7 +508,7 @@ static void values_cannot_forge_a_record(void **state)
 		json_free(&json);
 	}
 	assert_int_equal(lines, kept.count);
-	assert_int_equal(kept.count, count + 3);
+	assert_int_equal(kept.count - slow, count + 3);
 	assert_true(kept_has(&kept, "\"x_kind\":\"forged\""));
 	assert_true(kept_has(&kept, "\"code\":\"unknown_subject\""));
 	assert_true(kept_has(&kept, "\"request\":\"r9\""));
