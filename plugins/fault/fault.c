@@ -354,7 +354,7 @@ static int flush(struct ema_instance *self, int64_t milliseconds)
 }
 
 static const struct ema_identity_ops identity = { sizeof identity, open_identity, close_any, identify };
-static const struct ema_directory_ops directory = { sizeof directory, open_directory, close_any, lookup, NULL };
+static const struct ema_directory_ops directory = { sizeof directory, open_directory, close_any, lookup, NULL, NULL };
 static const struct ema_guard_ops guard = { sizeof guard, open_any, close_any, admit };
 static const struct ema_store_ops store = { sizeof store, open_any, close_any, put_if_absent, get, remove_entry, raise_mark, list, changes,
 	NULL };
