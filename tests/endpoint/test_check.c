@@ -897,6 +897,29 @@ static void explained(void **state)
 	desk_close(&desk);
 }
 
+/* Whom the directory knows by the e-mail address alone is known to it at each request, too. */
+static void known_by_address(void **state)
+{
+	(void)state;
+	static const char extra[] =
+		"directories = ( { id = \"staff\"; plugin = \"file\"; path = \"people.conf\"; } );PROVIDER: authority = [\"acme.example\"];";
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, "", "");
+	world_file(&desk.world, "people.conf", "people = ( { id = \"ada\"; email = \"ada@acme.example\"; groups = [\"dev\"]; } );\n");
+	assert_int_equal(desk_load(&desk, extra, "directory = ( { id = \"staff\"; for = [\"idp\"]; required = true; } );"), EMA_OK);
+	desk_redeem(&desk, world_token(&desk.world, "{\"email\":\"ada@acme.example\",\"email_verified\":true}"), NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	ask_begin(&ask, NULL, desk_text(&desk, "/access_token"));
+	ask_tool(&ask, "get_issue", NULL);
+	ask_check(&ask, &desk, "svc");
+	if (ask.code)
+		fail_msg("%s", ema_decision_operator_line(ask.decision));
+	assert_string_equal(ema_decision_person(ask.decision), "ada");
+	ask_end(&ask);
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -912,6 +935,7 @@ int main(void)
 		cmocka_unit_test(embedder),
 		cmocka_unit_test(tokens_of_the_provider),
 		cmocka_unit_test(explained),
+		cmocka_unit_test(known_by_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
