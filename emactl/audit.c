@@ -39,7 +39,13 @@ static void show_row(struct json_object *record)
 	printf("%-24.24s %s%-7.7s%s %-18.18s %-14.14s %-14.14s %-12.12s ", text_of(record, "time"),
 	       !*verdict ? "" : colour(permit ? COLOUR_GOOD : COLOUR_BAD), *verdict ? verdict : "-", colour_off(), *code ? code : kind,
 	       text_of(record, "service"), text_of(record, "provider"), text_of(record, "client"));
-	print_plain(text_of(record, "reason"));
+	/* Of a check, what was asked for. */
+	const char *method = text_of(record, "method"), *target = text_of(record, "target"), *reason = text_of(record, "reason");
+	print_plain(method);
+	fputs(*method && *target ? " " : "", stdout);
+	print_plain(target);
+	fputs(*method && *reason ? ": " : "", stdout);
+	print_plain(reason);
 	putchar('\n');
 }
 
@@ -84,7 +90,7 @@ static int show(const struct options *options, const char *path)
 	size_t number = 0;
 	if (!all)
 		printf("%s%-24s %-7s %-18s %-14s %-14s %-12s %s%s\n", colour(COLOUR_BOLD), "TIME", "VERDICT", "CODE", "SERVICE", "PROVIDER", "CLIENT",
-		       "REASON", colour_off());
+		       "WHAT, AND WHY", colour_off());
 	while (fgets(line, LINE_MOST, file)) {
 		number++;
 		struct json_object *record = json_tokener_parse(line);
