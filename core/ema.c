@@ -16,6 +16,9 @@
 #include "revocation.h"
 #include "secret.h"
 #include "survey.h"
+#include "toolset.h"
+
+#define FILE_MOST (1024 * 1024) /* of a tools_file */
 
 /* ---- Context ---- */
 
@@ -495,6 +498,27 @@ const char *ema_survey_text(const ema_survey *survey, size_t index, const char *
 int ema_survey_code(const ema_survey *survey, size_t index)
 {
 	return survey && index < survey->count ? survey->rows[index].code : -1;
+}
+
+int ema_tools_import(const char *answer, size_t length, const char *old, size_t old_length, const char *const *accept, char **file, char **report)
+{
+	struct buffer text = BUFFER_INIT(FILE_MOST), said = BUFFER_INIT(FILE_MOST);
+	struct failure failure = FAILURE_INIT;
+	if (!file || !report || (!answer && !old))
+		return EMA_BAD_REQUEST;
+	*file = *report = NULL;
+	int code = toolset_import(answer, length, old, old_length, accept, &text, &said, &failure);
+	if (code == EMA_OK || code == EMA_DENIED) {
+		*file = buffer_take(&text);
+		*report = buffer_take(&said);
+		if (!*file || !*report)
+			code = EMA_OUT_OF_MEMORY;
+	} else {
+		*report = strdup(failure.text);
+	}
+	buffer_free(&text);
+	buffer_free(&said);
+	return code;
 }
 
 int ema_test(ema_context *context, const char *path, ema_findings **out)

@@ -31,5 +31,6 @@ core_context_libcontext_la_SOURCES = \
 	core/context/sinks.c core/context/sinks.h \
 	core/context/snapshot.c core/context/snapshot.h \
 	core/context/survey.c core/context/survey.h \
-	core/context/target.c
+	core/context/target.c \
+	core/context/toolset.c core/context/toolset.h
 CORE_FOLDERS += core/context/libcontext.la

@@ -93,6 +93,17 @@ void ema_survey_free(ema_survey *survey);
 const char *ema_survey_text(const ema_survey *survey, size_t index, const char *name);
 int ema_survey_code(const ema_survey *survey, size_t index);
 
+/* ---- A service's tools_file ---- */
+
+/*
+ * The text of a tools_file: old (NULL: there is none yet) with what a server answers to tools/list, a result or the whole response
+ * (NULL: as it is). A tool with the definition that it had stays as it is; a new or changed one waits, closed, until its name is among
+ * accept ("*": all; ends with NULL; may be NULL); one that is gone leaves. Annotations are the server's. EMA_OK: all are accepted;
+ * EMA_DENIED: some wait; then *file is the new text and *report a line for each that is new, changed, gone, waits or was accepted. Else
+ * *file is NULL, and *report says why. Free both with ema_text_free().
+ */
+int ema_tools_import(const char *answer, size_t length, const char *old, size_t old_length, const char *const *accept, char **file, char **report);
+
 /* ---- Plugins ---- */
 
 typedef struct ema_plugins ema_plugins;
