@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin.h"
+#include "again.h"
 #include "assume.h"
 #include "codes.h"
 #include "context.h"
@@ -692,6 +693,42 @@ void ema_text_free(char *text)
 	if (text)
 		secret_wipe(text, strlen(text));
 	free(text);
+}
+
+int ema_audit_request(const char *line, size_t length, char **out)
+{
+	struct again again;
+	struct failure failure = FAILURE_INIT;
+	struct buffer text = BUFFER_INIT(FILE_MOST);
+	if (!line || !out)
+		return EMA_BAD_REQUEST;
+	int code = again_read(line, length, &again, &failure);
+	if (!code)
+		again_print(&again, &text);
+	else
+		buffer_text(&text, failure.text);
+	again_clear(&again);
+	*out = buffer_take(&text);
+	return *out ? code : EMA_OUT_OF_MEMORY;
+}
+
+int ema_audit_again(ema_context *context, const char *line, size_t length, const char *state_dir, ema_decision **out, char **why)
+{
+	struct again again;
+	struct failure failure = FAILURE_INIT;
+	if (!context || !line || !out || !why)
+		return EMA_BAD_REQUEST;
+	*out = NULL;
+	*why = NULL;
+	if (!context_is_alive(context))
+		return EMA_AFTER_FORK;
+	int code = again_read(line, length, &again, &failure);
+	if (!code)
+		code = again_decide(context, &again, state_dir, out, &failure);
+	again_clear(&again);
+	if (!*out && !(*why = strdup(failure.text)))
+		code = EMA_OUT_OF_MEMORY;
+	return code;
 }
 
 int ema_audit_verify(const char *path, const char *state_dir, char **out)

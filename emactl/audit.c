@@ -31,6 +31,17 @@ static const char *text_of(struct json_object *record, const char *name)
 	return json_object_object_get_ex(record, name, &value) ? json_object_get_string(value) : "";
 }
 
+/* What a check asked, as it could be decided again; NULL: it is no check, or cannot be. */
+static struct json_object *request_of(struct json_object *record)
+{
+	const char *line = json_object_to_json_string_ext(record, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	char *text = NULL;
+	int code = ema_audit_request(line, strlen(line), &text);
+	struct json_object *request = code == EMA_OK ? json_tokener_parse(text) : NULL;
+	ema_text_free(text);
+	return request;
+}
+
 /* One record as a row; the reason has the rest of the line. */
 static void show_row(struct json_object *record)
 {
@@ -41,12 +52,18 @@ static void show_row(struct json_object *record)
 	       text_of(record, "service"), text_of(record, "provider"), text_of(record, "client"));
 	/* Of a check, what was asked for. */
 	const char *method = text_of(record, "method"), *target = text_of(record, "target"), *reason = text_of(record, "reason");
+	struct json_object *request = request_of(record), *arguments = NULL;
 	print_plain(method);
 	fputs(*method && *target ? " " : "", stdout);
 	print_plain(target);
+	if (request && json_object_object_get_ex(request, "arguments", &arguments)) {
+		putchar(' ');
+		print_plain(json_object_to_json_string_ext(arguments, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	}
 	fputs(*method && *reason ? ": " : "", stdout);
 	print_plain(reason);
 	putchar('\n');
+	json_object_put(request);
 }
 
 static int take_line(void *data, const char *line, size_t length)

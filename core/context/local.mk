@@ -3,6 +3,7 @@ core_context_libcontext_la_CPPFLAGS = $(CONTEXT_CPPFLAGS)
 core_context_libcontext_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 core_context_libcontext_la_SOURCES = \
 	core/context/admin.c core/context/admin.h \
+	core/context/again.c core/context/again.h \
 	core/context/assume.c core/context/assume.h \
 	core/context/challenge.c \
 	core/context/check.c core/context/check.h \

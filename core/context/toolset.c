@@ -165,6 +165,11 @@ static int named(const char *const *names, const char *name)
 	return 0;
 }
 
+static int is_same(const char *a, const char *b)
+{
+	return !strcmp(a, b);
+}
+
 static void put_tool(struct buffer *out, const struct conf_tool *tool, int accepted, int last)
 {
 	buffer_text(out, "  { \"name\": ");
@@ -204,7 +209,7 @@ int toolset_import(const char *answer, size_t length, const char *old, size_t ol
 	buffer_text(file, "{ \"tools\": [\n");
 	for (size_t i = 0; i < after.count; i++) {
 		const struct conf_tool *tool = &after.list[i], *was = tools_find(&before, tool->name, strlen(tool->name));
-		const int same = was && !strcmp(was->digest, tool->digest), kept = same && was->accepted, now = named(accept, tool->name);
+		const int same = was && is_same(was->digest, tool->digest), kept = same && was->accepted, now = named(accept, tool->name);
 		if (!same)
 			say(report, was ? "changed" : "new", tool->name);
 		if (!kept)
