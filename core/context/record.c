@@ -168,7 +168,7 @@ static void collect(const struct pipeline *p, struct asked *asked)
 			if (message->calls[i].targets[k].name && asked->target_count < TARGETS_MOST)
 				asked->targets[asked->target_count++] = message->calls[i].targets[k].name;
 	if (targets != 1)
-		asked->unrepeatable = "it asked for more than one target";
+		asked->unrepeatable = "what it asked for is not one target";
 	/* AUD-11: of the arguments those alone that a rule of the service looks at. */
 	if (conf && decided && decided->arguments) {
 		put_conditions(asked, decided, conf->grants, conf->grant_count);
