@@ -1,11 +1,10 @@
-/* The public functions, and nothing else: the one file of the library that is compiled with visible symbols. */
+/* The public functions, and nothing else: with operator.c the one file of the library that is compiled with visible symbols. */
 #include "ema/ema.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "admin.h"
-#include "assume.h"
 #include "codes.h"
 #include "context.h"
 #include "daemon.h"
@@ -15,7 +14,6 @@
 #include "response.h"
 #include "revocation.h"
 #include "secret.h"
-#include "survey.h"
 
 /* ---- Context ---- */
 
@@ -451,61 +449,6 @@ int ema_lint(ema_context *context, const char *path, ema_findings **out)
 		return EMA_OUT_OF_MEMORY;
 	*out = findings;
 	return context_is_alive(context) ? context_lint(context, path, &findings->found) : EMA_AFTER_FORK;
-}
-
-int ema_who_can(ema_context *context, const char *service, const char *method, const char *target, int64_t now, ema_survey **out)
-{
-	if (!context || !service || !method || !target || !*target || !out)
-		return EMA_BAD_REQUEST;
-	*out = NULL;
-	return context_is_alive(context) ? survey_who(context, service, method, target, now, out) : EMA_AFTER_FORK;
-}
-
-int ema_what_can(ema_context *context, const char *subject, const char *const *groups, const char *const *roles, int64_t now, ema_survey **out)
-{
-	struct survey_claims claims = { .groups = groups, .roles = roles };
-	if (!context || !subject || !out)
-		return EMA_BAD_REQUEST;
-	*out = NULL;
-	while (groups && groups[claims.group_count])
-		claims.group_count++;
-	while (roles && roles[claims.role_count])
-		claims.role_count++;
-	return context_is_alive(context) ? survey_what(context, subject, &claims, now, out) : EMA_AFTER_FORK;
-}
-
-void ema_survey_free(ema_survey *survey)
-{
-	survey_free(survey);
-}
-
-const char *ema_survey_text(const ema_survey *survey, size_t index, const char *name)
-{
-	const struct survey_row *row = survey && index < survey->count ? &survey->rows[index] : NULL;
-	const struct {
-		const char *name, *value;
-	} texts[] = { { "kind", row ? row->kind : NULL }, { "service", row ? row->service : NULL }, { "who", row ? row->who : NULL },
-		      { "what", row ? row->what : NULL }, { "rule", row ? row->rule : NULL }, { "text", row ? row->text : NULL } };
-	for (size_t i = 0; row && name && i < sizeof texts / sizeof *texts; i++)
-		if (!strcmp(texts[i].name, name))
-			return texts[i].value;
-	return NULL;
-}
-
-int ema_survey_code(const ema_survey *survey, size_t index)
-{
-	return survey && index < survey->count ? survey->rows[index].code : -1;
-}
-
-int ema_test(ema_context *context, const char *path, ema_findings **out)
-{
-	if (!context || !path || !out)
-		return EMA_BAD_REQUEST;
-	ema_findings *findings = calloc(1, sizeof *findings);
-	if (!findings)
-		return EMA_OUT_OF_MEMORY;
-	*out = findings;
-	return context_is_alive(context) ? context_expect(context, path, &findings->found) : EMA_AFTER_FORK;
 }
 
 int ema_load_found(ema_context *context, const char *path, ema_findings **out)

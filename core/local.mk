@@ -51,12 +51,12 @@ core_libemacore_internal_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)
 
 # The same with the public functions.
 noinst_LTLIBRARIES += core/libemacore-whole.la
-core_libemacore_whole_la_SOURCES = core/ema.c
+core_libemacore_whole_la_SOURCES = core/ema.c core/operator.c
 core_libemacore_whole_la_CPPFLAGS = $(ENDPOINT_CPPFLAGS)
 core_libemacore_whole_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)
 
 lib_LTLIBRARIES += core/libemacore.la
-core_libemacore_la_SOURCES = core/ema.c
+core_libemacore_la_SOURCES = core/ema.c core/operator.c
 core_libemacore_la_CPPFLAGS = $(ENDPOINT_CPPFLAGS)
 # The public functions are visible; the map says which of them.
 core_libemacore_la_CFLAGS = $(AM_CFLAGS)

@@ -31,6 +31,17 @@ static const char *text_of(struct json_object *record, const char *name)
 	return json_object_object_get_ex(record, name, &value) ? json_object_get_string(value) : "";
 }
 
+/* What a check asked, as it could be decided again; NULL: it is no check, or cannot be. */
+static struct json_object *request_of(struct json_object *record)
+{
+	const char *line = json_object_to_json_string_ext(record, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	char *text = NULL;
+	int code = ema_audit_request(line, strlen(line), &text);
+	struct json_object *request = code == EMA_OK ? json_tokener_parse(text) : NULL;
+	ema_text_free(text);
+	return request;
+}
+
 /* One record as a row; the reason has the rest of the line. */
 static void show_row(struct json_object *record)
 {
@@ -39,8 +50,20 @@ static void show_row(struct json_object *record)
 	printf("%-24.24s %s%-7.7s%s %-18.18s %-14.14s %-14.14s %-12.12s ", text_of(record, "time"),
 	       !*verdict ? "" : colour(permit ? COLOUR_GOOD : COLOUR_BAD), *verdict ? verdict : "-", colour_off(), *code ? code : kind,
 	       text_of(record, "service"), text_of(record, "provider"), text_of(record, "client"));
-	print_plain(text_of(record, "reason"));
+	/* Of a check, what was asked for. */
+	const char *method = text_of(record, "method"), *target = text_of(record, "target"), *reason = text_of(record, "reason");
+	struct json_object *request = request_of(record), *arguments = NULL;
+	print_plain(method);
+	fputs(*method && *target ? " " : "", stdout);
+	print_plain(target);
+	if (request && json_object_object_get_ex(request, "arguments", &arguments)) {
+		putchar(' ');
+		print_plain(json_object_to_json_string_ext(arguments, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	}
+	fputs(*method && *reason ? ": " : "", stdout);
+	print_plain(reason);
 	putchar('\n');
+	json_object_put(request);
 }
 
 static int take_line(void *data, const char *line, size_t length)
@@ -84,7 +107,7 @@ static int show(const struct options *options, const char *path)
 	size_t number = 0;
 	if (!all)
 		printf("%s%-24s %-7s %-18s %-14s %-14s %-12s %s%s\n", colour(COLOUR_BOLD), "TIME", "VERDICT", "CODE", "SERVICE", "PROVIDER", "CLIENT",
-		       "REASON", colour_off());
+		       "WHAT, AND WHY", colour_off());
 	while (fgets(line, LINE_MOST, file)) {
 		number++;
 		struct json_object *record = json_tokener_parse(line);

@@ -19,11 +19,15 @@ _emactl() {
 		;;
 	esac
 	case $command in
-	'') mapfile -t COMPREPLY < <(compgen -W 'check explain who-can what-can test plugins onboard keys audit reload status --config --verbose --help --version' -- "$word") ;;
+	'') mapfile -t COMPREPLY < <(compgen -W 'check explain who-can what-can test tools plugins onboard keys audit reload status --config --verbose --help --version' -- "$word") ;;
 	check) mapfile -t COMPREPLY < <(compgen -W '--live --json' -- "$word") ;;
 	explain) mapfile -t COMPREPLY < <(compgen -W '--service --assertion --token --message --client --resource --scope --now --json' -- "$word") ;;
 	who-can) mapfile -t COMPREPLY < <(compgen -W 'tool prompt uri --service --now --json' -- "$word") ;;
 	what-can) mapfile -t COMPREPLY < <(compgen -W '--group --role --now --json' -- "$word") ;;
+	tools)
+		if [[ $before == tools ]]; then mapfile -t COMPREPLY < <(compgen -W 'import accept' -- "$word")
+		else mapfile -t COMPREPLY < <(compgen -W '--accept --json' -- "$word"; compgen -f -- "$word"); fi
+		;;
 	test) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$word"; compgen -f -- "$word") ;;
 	reload | status) mapfile -t COMPREPLY < <(compgen -W '--admin --json' -- "$word") ;;
 	plugins) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$word") ;;

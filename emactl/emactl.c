@@ -20,6 +20,8 @@ static const struct {
 	{ "who-can", command_who_can, "[tool|prompt|uri] NAME --service S [--now TIME] [--json]", "the rules that open it, and the people of the directories who may" },
 	{ "what-can", command_what_can, "SUBJECT [--group G]... [--role R]... [--now TIME] [--json]", "what a subject, or a person of a directory, may do" },
 	{ "test", command_test, "FILE [--json]", "hold a table of who may do what against the configuration; -v shows what holds, too" },
+	{ "tools", command_tools, "import FILE ANSWER|- [--accept] [--json] | accept FILE NAME... [--json]",
+	  "make a service's tools_file from its server's answer to tools/list; accept what is new" },
 	{ "plugins", command_plugins, "[--json]", "list what is installed" },
 	{ "onboard", command_onboard, "PROVIDER|CLIENT --service S [--json]", "what to type into an IdP or a client, byte for byte" },
 	{ "keys", command_keys, "list [--json] | rotate [--now] [--json]", "the keys that sign access tokens: list them, publish a next one, or drop all" },
@@ -87,7 +89,7 @@ static int add_name(const char **names, const char *name)
 
 int main(int count, char **words)
 {
-	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, GROUP, ROLE, NOW, JSON, LIVE, STATE, ADMIN, VERSION };
+	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, GROUP, ROLE, NOW, JSON, LIVE, ACCEPT, STATE, ADMIN, VERSION };
 	struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },     { "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },             { "version", no_argument, NULL, VERSION },
@@ -96,7 +98,8 @@ int main(int count, char **words)
 		{ "resource", required_argument, NULL, RESOURCE }, { "scope", required_argument, NULL, SCOPE },
 		{ "group", required_argument, NULL, GROUP },    { "role", required_argument, NULL, ROLE },
 		{ "message", required_argument, NULL, MESSAGE }, { "now", required_argument, NULL, NOW },        { "json", no_argument, NULL, JSON },
-		{ "live", no_argument, NULL, LIVE },            { "admin", required_argument, NULL, ADMIN },
+		{ "live", no_argument, NULL, LIVE },            { "accept", no_argument, NULL, ACCEPT },
+		{ "admin", required_argument, NULL, ADMIN },
 		{ "state", required_argument, NULL, STATE },            { NULL, 0, NULL, 0 },
 	};
 	struct options options = { .config = EMA_CONFIG_FILE };
@@ -123,6 +126,7 @@ int main(int count, char **words)
 		case MESSAGE: options.message = optarg; break;
 		case NOW: options.now = optarg ? optarg : ""; break;
 		case JSON: options.json = 1; break;
+		case ACCEPT: options.accept = 1; break;
 		case LIVE: options.live = 1; break;
 		case STATE: options.state = optarg; break;
 		case ADMIN: options.admin = optarg; break;

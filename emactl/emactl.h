@@ -15,7 +15,7 @@ struct options {
 	const char *config;
 	const char *service, *assertion, *token, *client, *resource, *scope, *message, *now, *state, *admin;
 	const char *groups[NAMES_MOST + 1], *roles[NAMES_MOST + 1]; /* end with NULL */
-	int json, live, verbose;
+	int json, live, verbose, accept;
 };
 
 /* Each gets its words after the options, and returns an exit status. */
@@ -23,6 +23,7 @@ int command_check(const struct options *options, int count, char **words);
 int command_explain(const struct options *options, int count, char **words);
 int command_who_can(const struct options *options, int count, char **words);
 int command_what_can(const struct options *options, int count, char **words);
+int command_tools(const struct options *options, int count, char **words);
 int command_test(const struct options *options, int count, char **words);
 int command_plugins(const struct options *options, int count, char **words);
 int command_onboard(const struct options *options, int count, char **words);

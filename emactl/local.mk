@@ -11,7 +11,8 @@ emactl_emactl_SOURCES = \
 	emactl/onboard.c \
 	emactl/output.c \
 	emactl/plugins.c \
-	emactl/test.c
+	emactl/test.c \
+	emactl/tools.c
 emactl_emactl_CPPFLAGS = $(AM_CPPFLAGS) -DEMA_CONFIG_FILE='"$(sysconfdir)/ema/ema.conf"'
 emactl_emactl_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 emactl_emactl_LDADD = core/libemacore.la $(JSONC_LIBS)

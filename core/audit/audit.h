@@ -121,4 +121,8 @@ int audit_verify(const char *path, const char *state_dir, struct buffer *report)
 int audit_subject(const char *path, const char *state_dir, const char *subject, int (*take)(void *data, const char *line, size_t length), void *data,
                   struct buffer *report);
 
+/* The salt of that id, if it is still in state_dir: 0 or -1. Wipe it. And what a text is under it: 0 or -1. */
+int audit_salt(const char *state_dir, const char *id, unsigned char out[32]);
+int audit_pseudonym_under(const unsigned char salt[32], const char *text, char out[AUDIT_PSEUDONYM]);
+
 #endif

@@ -12,6 +12,7 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
+#include "audit.h"
 #include "base64url.h"
 #include "chain.h"
 #include "secret.h"
@@ -135,4 +136,31 @@ done:
 		close(lock);
 	secret_wipe(salt, sizeof salt);
 	return result;
+}
+
+static int is_salt(const EVP_MD *sha256, const char *state_dir, const char *name, const char *id, unsigned char out[32])
+{
+	char found[CHAIN_KEY_ID];
+	return !chain_key(state_dir, name, out) && !chain_id_of(sha256, "ema salt ", out, found) && !strcmp(found, id);
+}
+
+int audit_salt(const char *state_dir, const char *id, unsigned char out[32])
+{
+	char name[CHAIN_KEY_ID + 8];
+	EVP_MD *sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	int found = 0;
+	/* The id comes out of a record: it is no path. */
+	if (sha256 && *id && strlen(id) < CHAIN_KEY_ID && !strchr(id, '/')) {
+		snprintf(name, sizeof name, "salt.%s", id);
+		found = is_salt(sha256, state_dir, "salt", id, out) || is_salt(sha256, state_dir, name, id, out);
+	}
+	EVP_MD_free(sha256);
+	if (!found)
+		secret_wipe(out, 32);
+	return found ? 0 : -1;
+}
+
+int audit_pseudonym_under(const unsigned char salt[32], const char *text, char out[AUDIT_PSEUDONYM])
+{
+	return salt_pseudonym_of(salt, text, out);
 }

@@ -235,6 +235,17 @@ struct conf_grant { /* and deny; what is empty does not limit */
 	const struct conf_node *node;
 };
 
+struct conf_tool { /* of a tools_file */
+	const char *name, *digest;       /* SHA-256 of its definition, when it was imported */
+	int accepted;
+	int read_only, destructive;      /* annotations of the server: 0, 1; -1: it did not say */
+};
+
+struct conf_tools {
+	const struct conf_tool *list;
+	size_t count;
+};
+
 enum conf_binding { BINDING_OPTIONAL, BINDING_REQUIRED };
 enum conf_unseen { UNSEEN_MCP, UNSEEN_CONNECT };
 enum conf_enforcer { ENFORCED_BY_PROXY, ENFORCED_BY_SERVER };
@@ -257,6 +268,8 @@ struct conf_service {
 	struct conf_audience *audiences; size_t audience_count;
 	struct conf_service_directory *directories; size_t directory_count;
 	struct conf_scope *scopes; size_t scope_count;
+	const char *tools_file;          /* NULL: all tools that a scope opens are open */
+	struct conf_tools tools;
 	struct conf_grant *grants; size_t grant_count;
 	struct conf_grant *denies; size_t deny_count;
 	struct conf_strings default_scopes;

@@ -16,6 +16,7 @@ core_conf_libconf_la_SOURCES = \
 	core/conf/secret.c \
 	core/conf/service.c \
 	core/conf/table.c core/conf/table.h \
+	core/conf/tools.c core/conf/tools.h \
 	core/conf/tree.c core/conf/tree.h \
 	core/conf/unit.c \
 	core/conf/value.c

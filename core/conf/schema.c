@@ -340,6 +340,7 @@ static const struct conf_key service_keys[] = {
 	{ "insecure_shared_audience", KEY_BOOL, FORM_ANY, 0, AT(conf_service, insecure_shared_audience), 0, 0, "false", NULL, NULL, "another service may take the same audience" },
 	{ "directory", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_service_directory, "directories that are asked" },
 	{ "scopes", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_scope, "what each scope opens" },
+	{ "tools_file", KEY_STRING, FORM_FILE, 0, AT(conf_service, tools_file), 0, 0, NULL, NULL, NULL, "the server's tools, of which those that are accepted are open" },
 	{ "default_scopes", KEY_STRINGS, FORM_SCOPE, 0, AT(conf_service, default_scopes), 0, 0, NULL, NULL, NULL, "scopes when neither assertion nor request names any; default: refuse" },
 	{ "grants", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_grant, "who gets which scopes" },
 	{ "denies", KEY_LIST, FORM_ANY, 0, NOWHERE, 0, 0, NULL, NULL, &section_deny, "what is refused, whatever is granted" },

@@ -1,7 +1,9 @@
 /* One service: its keys, its rules, its policy. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "schema.h"
+#include "tools.h"
 
 static void formers_read(struct reader *reader, const struct conf_node *node, struct conf_service *out)
 {
@@ -70,6 +72,17 @@ static void decision_check(struct reader *reader, const struct conf_service *ser
 			     "tools, prompts, URIs and arguments are not looked at there%s", rule ? ", and the MCP server must" : "");
 }
 
+/* A file that cannot be read opens nothing: the configuration is not loaded. */
+static void tools_read(struct reader *reader, const struct conf_node *node, struct conf_service *out)
+{
+	struct failure failure = FAILURE_INIT;
+	size_t length = 0;
+	char *text = out->tools_file ? conf_file(reader->conf, node, out->tools_file, TOOLS_FILE_MOST, 0, &length, reader->findings) : NULL;
+	if (text && tools_parse(text, length, reader->arena, &out->tools, &failure))
+		finding_node(reader->findings, "E-TOOLS", node, "tools_file %.200s: %s", out->tools_file, failure.text);
+	free(text);
+}
+
 void service_read(struct reader *reader, const struct conf_node *node, struct conf_service *out)
 {
 	const struct conf_node *identity = conf_child(node, "identity"), *group = conf_child(node, "decision");
@@ -85,6 +98,7 @@ void service_read(struct reader *reader, const struct conf_node *node, struct co
 	else
 		finding_node(reader->findings, "E-EMPTY", node, "the service has no identity rules: write identity = [\"PROVIDER\"];");
 	rules_read(reader, conf_child(node, "guards"), 1, "the service", &out->guards);
+	tools_read(reader, conf_child(node, "tools_file"), out);
 	policy_read(reader, node, out);
 	section_read(reader, &section_decision, group && group->kind == CONF_GROUP ? group : NULL, &out->decision, 1);
 	origins_check(reader, out);

@@ -3,6 +3,7 @@ core_context_libcontext_la_CPPFLAGS = $(CONTEXT_CPPFLAGS)
 core_context_libcontext_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 core_context_libcontext_la_SOURCES = \
 	core/context/admin.c core/context/admin.h \
+	core/context/again.c core/context/again.h \
 	core/context/assume.c core/context/assume.h \
 	core/context/challenge.c \
 	core/context/check.c core/context/check.h \
@@ -31,5 +32,6 @@ core_context_libcontext_la_SOURCES = \
 	core/context/sinks.c core/context/sinks.h \
 	core/context/snapshot.c core/context/snapshot.h \
 	core/context/survey.c core/context/survey.h \
-	core/context/target.c
+	core/context/target.c \
+	core/context/toolset.c core/context/toolset.h
 CORE_FOLDERS += core/context/libcontext.la

@@ -116,6 +116,8 @@ void reasons_tell(struct pipeline *p, const struct policy_target *target, const 
 		tell_deny(&r);
 	if (!r.nearest_count)
 		tell_ungranted(&r);
+	else if (r.permitted && !r.denied)
+		tell_step(&r, "change", conf_child(p->service->conf->node, "tools_file"), result->code, result->text);
 	for (size_t i = 0; i < r.nearest_count && !r.permitted; i++) {
 		struct buffer text = BUFFER_INIT(DESCRIBE_MOST);
 		buffer_printf(&text, "%sthis grant would give it, but ", r.denied || i ? r.denied ? "and " : "or " : "");

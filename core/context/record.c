@@ -2,16 +2,21 @@
 #include "pipeline.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "again.h"
 #include "check.h"
 #include "client.h"
+#include "jwt.h"
 
 #define FIELDS_MOST 56
 
 struct fields {
 	struct audit_field list[FIELDS_MOST];
 	size_t count;
+	struct decision_list held[2]; /* of put_held() */
+	size_t held_count;
 };
 
 static void put(struct fields *fields, const char *name, const char *text, int personal)
@@ -43,65 +48,155 @@ static int severity_of(int code)
 	return code == EMA_OK ? NOTICE_INFO : row && row->retry ? NOTICE_WARNING : 5;
 }
 
-#define ARGUMENTS_MOST 8
-#define ARGUMENT_BYTES 160
 #define TARGETS_MOST 16
 
 /* What was asked for, as it lives while the record is made. */
 struct asked {
 	const char *targets[TARGETS_MOST];
 	size_t target_count;
-	char arguments[ARGUMENTS_MOST][ARGUMENT_BYTES];
-	const char *argument_list[ARGUMENTS_MOST];
+	char arguments[AGAIN_ARGUMENTS_MOST][AGAIN_VALUE_MOST];
+	const char *argument_list[AGAIN_ARGUMENTS_MOST];
 	size_t argument_count;
+	const char *unrepeatable; /* why the record is not enough to decide again; NULL: it is */
 };
 
-static const struct conf_conditions *conditions_of(const struct conf_service *service, const struct conf_node *rule)
+static int same_pointer(const char *item, const char *at, size_t length)
 {
-	for (size_t i = 0; rule && i < service->grant_count; i++)
-		if (service->grants[i].node == rule)
-			return service->grants[i].conditions;
-	for (size_t i = 0; rule && i < service->deny_count; i++)
-		if (service->denies[i].node == rule)
-			return service->denies[i].conditions;
-	return NULL;
+	return !strncmp(item, at, length) && item[length] == '=';
 }
 
-/* A pointer of plain names (RFC 6901) from the arguments on. */
+/* POINTER=JSON. Of what is larger than a word a rule sees no more than that it is there. */
+static void add_argument(struct asked *asked, const char *at, size_t length, const struct json_node *node)
+{
+	struct buffer item = BUFFER_INIT(AGAIN_VALUE_MOST - 1), clean = BUFFER_INIT(AGAIN_VALUE_MOST - 1);
+	for (size_t i = 0; i < asked->argument_count; i++)
+		if (same_pointer(asked->argument_list[i], at, length))
+			return;
+	buffer_append(&item, at, length);
+	buffer_char(&item, '=');
+	if (node->type == JSON_STRING) {
+		buffer_json(&item, node->text, node->length);
+		/* What audit replaces would be another value. */
+		buffer_clean(&clean, node->text, node->length);
+		if (!clean.failed && (clean.length != node->length || (node->length && memcmp(clean.data, node->text, node->length))))
+			asked->unrepeatable = "an argument has characters that audit does not write";
+	} else {
+		buffer_text(&item, node->type == JSON_NUMBER ? node->text : node->type == JSON_TRUE ? "true" : node->type == JSON_FALSE ? "false" :
+		                   node->type == JSON_NULL ? "null" : "{}");
+	}
+	if (item.failed || asked->argument_count == AGAIN_ARGUMENTS_MOST) {
+		asked->unrepeatable = "the arguments at which rules look are too many or too long for a record";
+	} else {
+		char *to = asked->arguments[asked->argument_count];
+		memcpy(to, item.data, item.length + 1);
+		asked->argument_list[asked->argument_count++] = to;
+	}
+	buffer_free(&item);
+	buffer_free(&clean);
+}
+
+static size_t unescape(const char *token, size_t length, char *out)
+{
+	size_t used = 0;
+	for (size_t i = 0; i < length; i++)
+		out[used++] = token[i] != '~' || i + 1 == length ? token[i] : token[++i] == '1' ? '/' : '~';
+	return used;
+}
+
+static const struct json_node *child_of(const struct json *json, const struct json_node *node, const char *name, size_t length)
+{
+	const struct json_node *child = json_first(json, node);
+	uint32_t index = 0;
+	if (node->type == JSON_ARRAY) {
+		if (!length || length > 9 || (name[0] == '0' && length > 1))
+			return NULL;
+		for (size_t i = 0; i < length; i++) {
+			if (name[i] < '0' || name[i] > '9')
+				return NULL;
+			index = index * 10 + (uint32_t)(name[i] - '0');
+		}
+		for (; child && index; index--)
+			child = json_next(json, child);
+		return child;
+	}
+	while (child && (child->name_length != length || memcmp(child->name, name, length)))
+		child = json_next(json, child);
+	return child;
+}
+
+/* What stands at a pointer (RFC 6901) from the arguments on; or, where the way to it leads through a word, that. */
 static void put_argument(struct asked *asked, const struct policy_target *target, const char *at)
 {
 	const struct json_node *node = target->arguments;
-	char *to = asked->arguments[asked->argument_count];
-	for (const char *token = at; node && *token == '/'; token += 1 + strcspn(token + 1, "/")) {
-		char name[ARGUMENT_BYTES];
+	const char *token = at;
+	char name[AGAIN_VALUE_MOST];
+	while (node && *token == '/') {
 		size_t length = strcspn(token + 1, "/");
-		if (length >= sizeof name || memchr(token + 1, '~', length) || node->type != JSON_OBJECT)
+		if (node->type != JSON_OBJECT && node->type != JSON_ARRAY) {
+			add_argument(asked, at, (size_t)(token - at), node);
 			return;
-		memcpy(name, token + 1, length);
-		name[length] = 0;
-		node = json_member(target->json, node, name);
+		}
+		if (length >= sizeof name) {
+			asked->unrepeatable = "the arguments at which rules look are too many or too long for a record";
+			return;
+		}
+		node = child_of(target->json, node, name, unescape(token + 1, length, name));
+		token += 1 + length;
 	}
-	/* Of what is larger than a word, a rule sees no more than that it is there. */
-	if (!node || node->type == JSON_OBJECT || node->type == JSON_ARRAY)
-		return;
-	const char *value = node->text ? node->text : node->type == JSON_TRUE ? "true" : node->type == JSON_FALSE ? "false" : "null";
-	snprintf(to, ARGUMENT_BYTES, "%.60s=%.90s", at, value);
-	asked->argument_list[asked->argument_count++] = to;
+	if (node)
+		add_argument(asked, at, strlen(at), node);
+}
+
+static void put_conditions(struct asked *asked, const struct policy_target *target, const struct conf_grant *rules, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; rules[i].conditions && k < rules[i].conditions->arg_count; k++)
+			put_argument(asked, target, rules[i].conditions->args[k].at);
 }
 
 static void collect(const struct pipeline *p, struct asked *asked)
 {
 	const struct mcp_message *message = p->check->message;
 	const struct policy_target *decided = p->check->decided;
-	const struct conf_conditions *when = decided ? conditions_of(p->service->conf, p->check->result.rule) : NULL;
+	const struct conf_service *conf = p->service ? p->service->conf : NULL;
+	struct buffer clean = BUFFER_INIT(4096);
+	size_t targets = 0;
 	asked->target_count = asked->argument_count = 0;
+	asked->unrepeatable = NULL;
 	for (size_t i = 0; message && i < message->count; i++)
-		for (size_t k = 0; k < message->calls[i].target_count && asked->target_count < TARGETS_MOST; k++)
-			if (message->calls[i].targets[k].name)
+		for (size_t k = 0; k < message->calls[i].target_count; k++, targets++)
+			if (message->calls[i].targets[k].name && asked->target_count < TARGETS_MOST)
 				asked->targets[asked->target_count++] = message->calls[i].targets[k].name;
-	/* AUD-11: of the arguments those alone that the rule which decided looks at. */
-	for (size_t i = 0; when && decided->arguments && i < when->arg_count && asked->argument_count < ARGUMENTS_MOST; i++)
-		put_argument(asked, decided, when->args[i].at);
+	if (targets != 1)
+		asked->unrepeatable = "what it asked for is not one target";
+	/* AUD-11: of the arguments those alone that a rule of the service looks at. */
+	if (conf && decided && decided->arguments) {
+		put_conditions(asked, decided, conf->grants, conf->grant_count);
+		put_conditions(asked, decided, conf->denies, conf->deny_count);
+	}
+	if (decided && decided->name) {
+		buffer_clean(&clean, decided->name, decided->length);
+		if (clean.failed || clean.length != decided->length || memcmp(clean.data, decided->name, decided->length))
+			asked->unrepeatable = "the target has characters that audit does not write";
+	}
+	buffer_free(&clean);
+}
+
+#define HELD_MOST 512
+
+/* Groups or roles of the subject's own tenant, as SOURCE:NAME: what rules are held against. */
+static void put_held(struct fields *fields, const char *field, const struct principal_name *names, size_t count, const char *tenant, struct ema_decision *d)
+{
+	const char *list[HELD_MOST];
+	size_t used = 0;
+	for (size_t i = 0; i < count && used < HELD_MOST; i++)
+		if (names[i].tenant && tenant ? !strcmp(names[i].tenant, tenant) : names[i].tenant == tenant)
+			list[used++] = decision_printf(d, "%s:%s", names[i].source, names[i].name);
+	/* The list outlives this function with the decision. */
+	struct decision_list *kept = fields->held + fields->held_count++;
+	for (size_t i = 0; i < used; i++)
+		decision_add(d, kept, list[i]);
+	put_list(fields, field, kept->list, kept->count);
 }
 
 static void put_asked(struct fields *fields, const struct pipeline *p, const struct asked *asked, char shadow[300])
@@ -118,6 +213,7 @@ static void put_asked(struct fields *fields, const struct pipeline *p, const str
 		put(fields, "target", asked->target_count ? asked->targets[0] : NULL, 0);
 	put(fields, "access", check->decided && check->result.scope ? check->result.scope->writes ? "write" : "read" : NULL, 0);
 	put_list(fields, "arguments", asked->argument_list, asked->argument_count);
+	put(fields, "unrepeatable", asked->unrepeatable, 0);
 	put_list(fields, "missing_scopes", check->missing.list, check->missing.count);
 	if (!check->shadow.text)
 		return;
@@ -183,6 +279,18 @@ int record_decision(struct pipeline *p, int code)
 		collect(p, &asked);
 		put_asked(&fields, p, &asked, shadow);
 	}
+	if (p->check && p->winner) {
+		const int64_t login = found ? found->auth_time : p->own.claims.auth_time;
+		put_number(&fields, "decided_at", p->now);
+		put_list(&fields, "held_scopes", d->scopes.list, d->scopes.count);
+		put_held(&fields, "held_groups", p->principal.groups, p->principal.group_count, p->winner->subject.tenant, d);
+		put_held(&fields, "held_roles", p->principal.roles, p->principal.role_count, p->winner->subject.tenant, d);
+		if (ours)
+			put_list(&fields, "amr", p->own.claims.amr, p->own.claims.amr_count);
+		put(&fields, "acr", ours ? p->own.claims.acr : NULL, 0);
+		if (login != JWT_ABSENT)
+			put_number(&fields, "auth_time", login);
+	}
 	put(&fields, "client", p->check ? NULL : p->request->items[EMA_REQUEST_CLIENT_ID], 0);
 	put(&fields, "caller", p->request->items[REQUEST_CALLER], 0);
 	put(&fields, "remote", p->request->items[EMA_REQUEST_REMOTE], 1);
@@ -216,7 +324,10 @@ int record_decision(struct pipeline *p, int code)
 	/* Whoever brings a token that an issuer of ours signed, or was authenticated as a client, is no stranger; a client that proves
 	   nothing may be anybody. */
 	int known = verified || ours || (p->redemption && !p->redemption->client->public);
-	return audit_append(p->context->audit, &event, known, p->deadline, NULL);
+	int result = audit_append(p->context->audit, &event, known, p->deadline, NULL);
+	for (size_t i = 0; i < fields.held_count; i++)
+		free(fields.held[i].list);
+	return result;
 }
 
 int context_answer(struct ema_context *context, const struct answer_facts *facts, int code, const char *text, struct ema_decision **out)

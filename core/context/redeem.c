@@ -61,6 +61,16 @@ static size_t choose_names(const struct policy *policy, const struct principal_n
 	return kept;
 }
 
+/* Directories are asked anew at each request, with what the token has: a person may be known to them by the address alone. */
+static int needs_email(const struct pipeline *p)
+{
+	const struct conf_service *service = p->service->conf;
+	int needs = (policy_wants(p->service->policy, 0) & POLICY_WANTS_EMAIL) != 0;
+	for (size_t i = 0; i < service->directory_count && !needs; i++)
+		needs = principal_asks(&service->directories[i], p->winner->subject.provider);
+	return needs;
+}
+
 int pipeline_sign(struct pipeline *p)
 {
 	struct ema_decision *d = p->decision;
@@ -94,7 +104,7 @@ int pipeline_sign(struct pipeline *p)
 			.sub = winner->subject.sub,
 			.person = p->principal.person,
 			.view = *policy_deny_view(p->service->policy) ? policy_deny_view(p->service->policy) : NULL,
-			.email = policy_wants(p->service->policy, 0) & POLICY_WANTS_EMAIL ? winner->email : NULL,
+			.email = needs_email(p) ? winner->email : NULL,
 			.acr = found->acr,
 			.amr = (const char *const *)found->amr.list,
 			.amr_count = found->amr.count,

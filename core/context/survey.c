@@ -287,7 +287,9 @@ static int ask_tools(struct surveying *s, const char *who, const struct subject 
 {
 	const struct conf_service *conf = s->service->conf;
 	int code = EMA_OK;
-	for (size_t i = 0; i < conf->scope_count; i++)
+	for (size_t i = 0; i < conf->tools.count && !code; i++)
+		code = ask(s, "tool", who, subject, email, "tools/call", conf->tools.list[i].name, NULL, groups, s->claims->group_count, roles, s->claims->role_count);
+	for (size_t i = 0; !conf->tools_file && i < conf->scope_count; i++)
 		for (size_t k = 0; k < conf->scopes[i].tools.count && !code; k++) {
 			const char *tool = conf->scopes[i].tools.list[k];
 			int seen = !is_literal(tool);

@@ -123,6 +123,9 @@ int rule_names(const struct rule *rule, const struct policy_who *who);
 /* acr and amr: of a grant, is something lacking; of a deny, is it known that they are not those that it is for. */
 int rule_weak(const struct rule *rule, const struct policy_who *who);
 
+/* lint.c: what the tools_file shows of the rules. */
+void tools_lint(const struct policy *policy, struct findings *findings);
+
 /* condition.c */
 enum condition { CONDITION_NO, CONDITION_YES, CONDITION_UNKNOWN };
 /* All of them: NO if one is not met, else UNKNOWN if one cannot be judged: something is not there, or not of the type. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compiled.h"
+#include "tools.h"
 #include "when.h"
 
 #define WORDS_MOST (POLICY_SCOPES_MOST / 64)
@@ -292,6 +293,13 @@ static int is_named(const struct policy_target *target)
 	return target->kind == POLICY_TOOL || target->kind == POLICY_PROMPT || target->kind == POLICY_URI;
 }
 
+static int is_closed(const struct policy *policy, const struct policy_target *target)
+{
+	const struct conf_service *conf = policy->conf;
+	const struct conf_tool *tool = conf->tools_file && target->kind == POLICY_TOOL ? tools_find(&conf->tools, target->name, target->length) : NULL;
+	return conf->tools_file && target->kind == POLICY_TOOL && !(tool && tool->accepted);
+}
+
 /* Finds the patterns that the target matches, and the scopes that have them. EMA_OK, or what is wrong with the target. */
 static int judging_look(struct judging *j, struct policy_result *out)
 {
@@ -338,6 +346,9 @@ int policy_decide(const struct policy *policy, const struct policy_principal *pr
 		answer_shadow(&j, &denied, NULL, out);
 		return out->code;
 	}
+	/* Not even shadow mode opens what nobody accepted. */
+	if (is_closed(policy, target))
+		return answer(out, EMA_NOT_GRANTED, "the tool is not accepted in the service's tools_file: see emactl tools");
 	struct offer offer = { LACKS_ALL, NULL, NO_NUMBER }, shadow = offer;
 	if (target->kind == POLICY_LIST)
 		offer = list_search(&j, 0);

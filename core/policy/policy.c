@@ -375,6 +375,8 @@ struct policy *policy_new(const struct conf *conf, const struct conf_service *se
 	if (b.errors || policy->arena.failed)
 		goto fail;
 	wants_build(policy, conf);
+	if (findings)
+		tools_lint(policy, findings);
 	return policy;
 fail:
 	policy_free(policy);

@@ -94,7 +94,7 @@ struct policy_target {
 
 struct policy_result {
 	int code;                     /* EMA_OK, DENIED (by a deny), NOT_GRANTED, INSUFFICIENT_SCOPE, WEAK_AUTHENTICATION, BAD_REQUEST */
-	const struct conf_node *rule; /* the grant or deny that decided, or the grant that something is lacking for; NULL: none */
+	const struct conf_node *rule; /* the grant or deny that decided (NULL with NOT_GRANTED: none, or the tool is not accepted), or the grant that something is lacking for; NULL: none */
 	const struct conf_scope *scope; /* by which the grant gives it; with INSUFFICIENT_SCOPE the one that a token would need */
 	const struct conf_conditions *login; /* with WEAK_AUTHENTICATION: whose acr, amr, max_age are not met */
 	const char *text;             /* static, for the operator; "" with EMA_OK */

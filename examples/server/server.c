@@ -1,11 +1,11 @@
 /*
  * An MCP server with one tool, and what it does with libemacore: one check for each request, before anything is served.
  *
- *     server EMA.CONF SERVICE
+ *     server EMA.CONF SERVICE [TOOLS]
  *
  * reads one HTTP request from its standard input and answers on its standard output, as a program of inetd's would. Your server
  * has an HTTP library in the place of read_request() and answer(); check() is the part to copy. A real one makes its context
- * once, and keeps it.
+ * once, and keeps it. TOOLS is a file with the server's answer to tools/list, instead of the one tool below.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,11 +63,11 @@ static int check(ema_context *context, const char *service, const ema_request *r
 }
 
 /* What the server is for. This one looks for the method in the text; yours has a JSON library. */
-static void serve(const ema_decision *decision, const char *body)
+static void serve(const ema_decision *decision, const char *body, const char *tools, size_t tools_length)
 {
-	static const char list[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"get_time\",\"inputSchema\":{\"type\":\"object\"}},"
+	static const char own[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"get_time\",\"inputSchema\":{\"type\":\"object\"}},"
 	                           "{\"name\":\"put_time\",\"inputSchema\":{\"type\":\"object\"}}]}}";
-	const char *id = ema_decision_id(decision);
+	const char *id = ema_decision_id(decision), *list = tools_length ? tools : own;
 	char *mine = NULL;
 
 	if (!strstr(body, "\"tools/list\"")) {
@@ -76,7 +76,7 @@ static void serve(const ema_decision *decision, const char *body)
 		return;
 	}
 	/* The tools that this user could call. If that fails nothing is sent. */
-	if (ema_filter_list(decision, list, sizeof list - 1, &mine) == EMA_OK)
+	if (ema_filter_list(decision, list, tools_length ? tools_length : sizeof own - 1, &mine) == EMA_OK)
 		answer(200, id, NULL, mine);
 	else
 		answer(503, id, NULL, "");
@@ -93,15 +93,25 @@ static void log_line(void *data, int level, const char *text)
 int main(int argc, char **argv)
 {
 	static char body[BODY_MOST + 1];
-	size_t length = 0;
+	static char tools[BODY_MOST + 1];
+	size_t length = 0, tools_length = 0;
+	FILE *file;
 	ema_decision *decision = NULL;
 	ema_request *request = NULL;
 	ema_context *context = NULL;
 	int status = 1;
 
-	if (argc != 3) {
-		fputs("usage: server EMA.CONF SERVICE <REQUEST\n", stderr);
+	if (argc != 3 && argc != 4) {
+		fputs("usage: server EMA.CONF SERVICE [TOOLS] <REQUEST\n", stderr);
 		return 2;
+	}
+	if (argc == 4) {
+		if (!(file = fopen(argv[3], "r"))) {
+			perror(argv[3]);
+			return 2;
+		}
+		tools_length = fread(tools, 1, BODY_MOST, file);
+		fclose(file);
 	}
 	if (!(context = ema_new()) || !(request = ema_request_new())) {
 		fputs("server: no memory\n", stderr);
@@ -117,7 +127,7 @@ int main(int argc, char **argv)
 	if (read_request(request, body, &length) != EMA_OK)
 		answer(400, "-", NULL, "");
 	else if (check(context, argv[2], request, &decision) == EMA_OK)
-		serve(decision, body);
+		serve(decision, body, tools, tools_length);
 	status = 0;
 done:
 	ema_decision_free(decision); /* before the context */

@@ -93,6 +93,17 @@ void ema_survey_free(ema_survey *survey);
 const char *ema_survey_text(const ema_survey *survey, size_t index, const char *name);
 int ema_survey_code(const ema_survey *survey, size_t index);
 
+/* ---- A service's tools_file ---- */
+
+/*
+ * The text of a tools_file: old (NULL: there is none yet) with what a server answers to tools/list, a result or the whole response
+ * (NULL: as it is). A tool with the definition that it had stays as it is; a new or changed one waits, closed, until its name is among
+ * accept ("*": all; ends with NULL; may be NULL); one that is gone leaves. Annotations are the server's. EMA_OK: all are accepted;
+ * EMA_DENIED: some wait; then *file is the new text and *report a line for each that is new, changed, gone, waits or was accepted. Else
+ * *file is NULL, and *report says why. Free both with ema_text_free().
+ */
+int ema_tools_import(const char *answer, size_t length, const char *old, size_t old_length, const char *const *accept, char **file, char **report);
+
 /* ---- Plugins ---- */
 
 typedef struct ema_plugins ema_plugins;
@@ -194,6 +205,20 @@ int ema_audit_verify(const char *path, const char *state_dir, char **out);
  */
 int ema_audit_subject(const char *path, const char *state_dir, const char *subject, int (*take)(void *data, const char *line, size_t length),
                       void *data, char **out);
+
+/*
+ * What a record of a check asked, one line of the file or of OCSF, as JSON: time, service, method, target, arguments (as far as a rule
+ * of the service looked at them), provider, tenant, subject (a pseudonym under salt), client, acr, amr, auth_time, scopes of the token,
+ * groups and roles as they were resolved. EMA_OK; EMA_ABSENT: it is a record of something else; EMA_BAD_REQUEST: it cannot be decided
+ * again. Then *out says why. Free it with ema_text_free().
+ */
+int ema_audit_request(const char *line, size_t length, char **out);
+/*
+ * Decides it again by the configuration that is loaded: who would lose access under a new one? The code, which is the decision's; without
+ * a decision it cannot be decided, and *why says why not: never a guess. Subjects that a rule names are compared as pseudonyms
+ * under the salt in state_dir (NULL: such rules make it undecidable). Directories, guards and revocation are not asked.
+ */
+int ema_audit_again(ema_context *context, const char *line, size_t length, const char *state_dir, ema_decision **out, char **why);
 
 #ifdef __cplusplus
 }

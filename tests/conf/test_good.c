@@ -284,17 +284,18 @@ static void the_example_loads(void **state)
 {
 	(void)state;
 	char folder[] = "/tmp/ema-example-XXXXXX", path[64];
-	static const char *const files[] = { "company-ca.pem", "okta.jwks", "vscode.jwks" };
+	static const char *const files[] = { "company-ca.pem", "okta.jwks", "vscode.jwks", "github.tools" };
 	struct findings findings = { NULL, 0, 0, 0 };
 	char *shipped = slurp(SRCDIR "/etc/ema.conf"), *all = uncommented();
 	struct conf *conf = read_text(shipped, &findings);
 	conf_free(conf);
 	findings_free(&findings);
 	assert_non_null(mkdtemp(folder));
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		snprintf(path, sizeof path, "%s/%s", folder, files[i]);
 		FILE *file = fopen(path, "w");
 		assert_non_null(file);
+		fputs("{ \"tools\": [] }\n", file);
 		fclose(file);
 	}
 	snprintf(path, sizeof path, "%s/ema.conf", folder);
@@ -306,7 +307,7 @@ static void the_example_loads(void **state)
 	assert_int_equal(conf->service_count, 1);
 	conf_free(conf);
 	findings_free(&findings);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		snprintf(path, sizeof path, "%s/%s", folder, files[i]);
 		unlink(path);
 	}

@@ -37,7 +37,7 @@ static const char services[] =
 
 /* A token of ours, signed with our key, however wrong. */
 struct made {
-	const char *issuer, *audience, *client, *sub, *acr, *jkt, *scopes[4], *provider;
+	const char *issuer, *audience, *client, *sub, *acr, *jkt, *scopes[4], *provider, *group;
 	int64_t issued, expires; /* from now; expires 0: an hour */
 };
 
@@ -52,7 +52,9 @@ static char *make(struct desk *desk, const struct made *m)
 	snprintf(id, sizeof id, "made-%d", serial++);
 	for (; count < 4 && m->scopes[count]; count++)
 		scopes[count] = m->scopes[count];
+	const struct access_name group = { m->group, "claims", NULL };
 	const struct access_claims claims = {
+		.groups = &group, .group_count = m->group ? 1 : 0,
 		.issuer = m->issuer ? m->issuer : OURS, .audience = m->audience ? m->audience : SVC, .client_id = m->client ? m->client : "app", .jti = id,
 		.issued = desk->world.now + m->issued, .expires = desk->world.now + (m->expires ? m->expires : FOREVER), .scopes = scopes, .scope_count = count,
 		.provider = m->provider ? m->provider : "idp", .sub = m->sub ? m->sub : "ada", .jkt = m->jkt, .acr = m->acr,
@@ -697,14 +699,14 @@ static void records(void **state)
 	assert_string_equal(desk_audited(&desk, "/method"), "tools/call");
 	assert_string_equal(desk_audited(&desk, "/target"), "put_file");
 	assert_string_equal(desk_audited(&desk, "/access"), "write");
-	assert_string_equal(desk_audited(&desk, "/arguments/0"), "/repo=acme/x");
+	assert_string_equal(desk_audited(&desk, "/arguments/0"), "/repo=\"acme/x\"");
 	assert_string_equal(desk_audited(&desk, "/request"), ema_decision_id(ask.decision));
 	assert_string_equal(desk_audited(&desk, "/token_client"), "app");
 	assert_memory_equal(desk_audited(&desk, "/token_id"), "made-", 5);
 	assert_non_null(strstr(desk_audited(&desk, "/rule"), "ema.conf:"));
 	ask_end(&ask);
 	ask_begin(&ask, NULL, token);
-	ask_tool(&ask, "get_secret", "{\"repo\":\"hush-hush\"}");
+	ask_tool(&ask, "get_secret", "{\"reason\":\"hush-hush\"}");
 	ask_check(&ask, &desk, "deep");
 	expect(&ask, 1, EMA_FORBIDDEN, 403);
 	assert_string_equal(desk_audited(&desk, "/verdict"), "deny");
@@ -897,6 +899,177 @@ static void explained(void **state)
 	desk_close(&desk);
 }
 
+#define AGAIN 1000
+
+static unsigned dice_state = 1;
+
+static unsigned dice(unsigned sides)
+{
+	dice_state = dice_state * 1103515245u + 12345u;
+	return (dice_state >> 16 & 0x7fff) % sides;
+}
+
+static const char varied[] =
+	"SERVICES:, { id = \"deep\"; resource = \"" DEEP "\"; identity = [\"idp\"]; default_scopes = [\"read\"];\n"
+	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; uris = [\"file:///docs/*\"]; },\n"
+	"    { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; }, { name = \"admin\"; access = \"write\"; tools = [\"admin_*\"]; } );\n"
+	"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; when = { args = ( { at = \"/n\"; less = 5; } ); }; },\n"
+	"    { provider = \"idp\"; subject = [\"bob\", \"eve\"]; scopes = [\"read\", \"write\"]; },\n"
+	"    { provider = \"idp\"; scopes = [\"write\"]; when = { args = ( { at = \"/repo\"; like = \"acme/*\"; }, { at = \"/deep/a~1b/1\"; equals = true; } ); }; },\n"
+	"    { provider = \"idp\"; client = [\"basic\"]; scopes = [\"write\"]; when = { args = ( { at = \"/force\"; absent = true; } ); }; },\n"
+	"    { provider = \"idp\"; group = \"dev\"; scopes = [\"admin\", \"write\"]; when = { args = ( { at = \"/n\"; equals = 1; } ); }; },\n"
+	"    { provider = \"idp\"; scopes = [\"admin\"]; when = { acr = [\"strong\"]; max_age = \"5m\"; }; } );\n"
+	"  denies = ( { tools = [\"get_secret\"]; }, { subject = [\"eve\"]; tools = [\"put_*\"]; when = { args = ( { at = \"/deep\"; absent = true; } ); }; },\n"
+	"    { scopes = [\"read\", \"write\"]; when = { args = ( { at = \"/repo/x\"; equals = \"y\"; }, { at = \"/n\"; equals = 9; } ); }; } ); }";
+
+/* AUD-11, AUD-62: a thousand checks, decided again by their records alone, get the answers that they had, by the same rules. */
+static void decided_again(void **state)
+{
+	(void)state;
+	static const char *const tools[] = { "get_issue", "get_secret", "put_file", "admin_reset", "other" };
+	static const char *const people[] = { "ada", "bob", "eve" };
+	static const char *const repos[] = { "", "\"repo\":\"acme/x\",", "\"repo\":\"evil/\\u0007x\",", "\"repo\":\"acme/\\\"=1\",", "\"repo\":7,",
+		                             "\"repo\":{\"x\":\"y\"},", "\"repo\":null," };
+	static const char *const deeps[] = { "", "\"deep\":{\"a/b\":[0,true]},", "\"deep\":{\"a/b\":{\"1\":true}},", "\"deep\":3,", "\"deep\":[],",
+		                             "\"deep\":{\"a/b\":[0,1]}," };
+	static const char *const rests[] = { "\"n\":1", "\"n\":9", "\"n\":1.5", "\"force\":false", "\"n\":\"1\",\"force\":{}" };
+	static const char *const scopes[] = { "read", "write", "admin" };
+	struct desk desk;
+	char folder[128], *trail = NULL, *line, *extra = NULL;
+	int seen[EMA_CODES] = { 0 }, again = 0, named = 0;
+	desk_open(&desk, "", NULL);
+	snprintf(folder, sizeof folder, "%s/kept", desk.world.folder);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	/* A context with a state_dir: the salt is to be found there. */
+	ema_free(desk.world.context);
+	desk.world.context = ema_new();
+	assert_int_equal(ema_set_plugin_path(desk.world.context, BUILDDIR "/plugins/.libs"), EMA_OK);
+	ema_set_server(desk.world.context);
+	assert_true(asprintf(&extra, "state_dir = \"%s\";%s", folder, varied) > 0);
+	if (desk_load(&desk, extra, NULL))
+		fail_msg("%s", ema_error(desk.world.context));
+	for (int i = 0; i < AGAIN; i++) {
+		char arguments[256];
+		struct made made = { .audience = DEEP, .sub = people[dice(3)], .client = dice(2) ? "basic" : "app", .acr = dice(2) ? "strong" : NULL,
+			             .issued = dice(2) ? -10 : -600, .group = dice(2) ? "dev" : NULL };
+		for (unsigned s = 0, n = 0, some = dice(8); s < 3; s++)
+			if (some >> s & 1)
+				made.scopes[n++] = scopes[s];
+		char *token = make(&desk, &made);
+		struct ask ask;
+		snprintf(arguments, sizeof arguments, "{%s%s%s}", repos[dice(7)], deeps[dice(6)], rests[dice(5)]);
+		ask_begin(&ask, NULL, token);
+		if (dice(8))
+			ask_tool(&ask, tools[dice(5)], dice(9) ? arguments : "{}");
+		else
+			ask_message(&ask, "tools/list", NULL, "");
+		ask_check(&ask, &desk, "deep");
+		ask_end(&ask);
+		free(token);
+	}
+	/* What waits for the sink is written when its context ends; the judge writes nothing. */
+	ema_free(desk.world.context);
+	desk.world.context = ema_new();
+	assert_int_equal(ema_set_plugin_path(desk.world.context, BUILDDIR "/plugins/.libs"), EMA_OK);
+	ema_set_observer(desk.world.context);
+	assert_int_equal(desk_load(&desk, extra, NULL), EMA_OK);
+	line = trail = world_read(&desk.world, "audit.jsonl");
+	for (char *end; (end = strchr(line, '\n')); line = end + 1) {
+		ema_decision *decision = NULL;
+		struct json record = { .count = 0 };
+		char *why = NULL;
+		*end = 0;
+		int code = ema_audit_again(desk.world.context, line, (size_t)(end - line), folder, &decision, &why);
+		assert_int_equal(json_parse(line, (size_t)(end - line), &json_limits_message, &record, NULL), EMA_OK);
+		const char *was = json_string(json_at(&record, "/code")), *rule = json_string(json_at(&record, "/rule"));
+		if (strcmp(json_string(json_at(&record, "/kind")), "check")) {
+			assert_int_equal(code, EMA_ABSENT);
+			assert_null(decision);
+		} else {
+			size_t n = 0;
+			if (!decision || strcmp(ema_code_name(code), was))
+				fail_msg("%s, again %s: %s\n%s", was, ema_code_name(code), decision ? ema_decision_operator_line(decision) : why, line);
+			while (ema_step_stage(decision, n) && strcmp(ema_step_stage(decision, n), "permission"))
+				n++;
+			/* By the same rule, where one decided. */
+			if (*ema_step_rule(decision, n)) {
+				assert_string_equal(rule, ema_step_rule(decision, n));
+				named++;
+			}
+			seen[code]++;
+			again++;
+		}
+		json_free(&record);
+		ema_decision_free(decision);
+		ema_text_free(why);
+	}
+	assert_int_equal(again, AGAIN);
+	if (named < 300 || seen[EMA_OK] < 50 || seen[EMA_FORBIDDEN] < 50 || seen[EMA_INSUFFICIENT_SCOPE] < 20 || seen[EMA_WEAK_AUTHENTICATION] < 10)
+		fail_msg("the dice are loaded: %d %d %d %d %d", named, seen[EMA_OK], seen[EMA_FORBIDDEN], seen[EMA_INSUFFICIENT_SCOPE], seen[EMA_WEAK_AUTHENTICATION]);
+	free(trail);
+	free(extra);
+	desk_close(&desk);
+}
+
+/* What cannot be decided again is said, and not guessed. */
+static void never_guessed(void **state)
+{
+	(void)state;
+#define RECORD(more) "{\"kind\":\"check\",\"code\":\"ok\",\"service\":\"deep\",\"method\":\"tools/call\",\"target\":\"get_issue\",\"provider\":\"idp\"," \
+	"\"subject\":\"p\",\"salt\":\"s\",\"decided_at\":1791806400,\"held_scopes\":[\"read\"]" more "}"
+	static const struct {
+		const char *line;
+		int code;
+		const char *why;
+	} rows[] = {
+		{ "x", EMA_BAD_JSON, "" },
+		{ "{\"kind\":\"decision\",\"code\":\"ok\"}", EMA_ABSENT, "no record of a check" },
+		{ "{\"kind\":\"check\",\"code\":\"expired\"}", EMA_BAD_REQUEST, "not the permissions that answered: expired" },
+		{ "{\"kind\":\"check\",\"code\":\"ok\"}", EMA_BAD_REQUEST, "lacks what a decision needs" },
+		{ RECORD(",\"unrepeatable\":\"it asked for more than one target\""), EMA_BAD_REQUEST, "more than one target" },
+		{ RECORD(",\"amr\":[\"a\",\"...[cut 3]\"]"), EMA_BAD_REQUEST, "was cut" },
+		{ RECORD(",\"acr\":\"abc...[cut 3]\""), EMA_BAD_REQUEST, "was cut" },
+		{ RECORD(",\"held_groups\":[\"nosource\"]"), EMA_BAD_REQUEST, "no source" },
+		{ RECORD(",\"arguments\":[\"/a\"]"), EMA_BAD_REQUEST, "POINTER=VALUE" },
+		/* A rule names subjects, and whether the pseudonym is one of them cannot be said. */
+		{ RECORD(""), EMA_BAD_REQUEST, "the key of the record's pseudonyms is not there" },
+	};
+	struct desk desk;
+	desk_open(&desk, varied, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ema_decision *decision = NULL;
+		char *why = NULL;
+		int code = ema_audit_again(desk.world.context, rows[i].line, strlen(rows[i].line), NULL, &decision, &why);
+		if (code != rows[i].code || decision || !strstr(why, rows[i].why))
+			fail_msg("%zu: %s: %s", i, ema_code_name(code), why ? why : "");
+		ema_text_free(why);
+	}
+	desk_close(&desk);
+}
+
+/* Whom the directory knows by the e-mail address alone is known to it at each request, too. */
+static void known_by_address(void **state)
+{
+	(void)state;
+	static const char extra[] =
+		"directories = ( { id = \"staff\"; plugin = \"file\"; path = \"people.conf\"; } );PROVIDER: authority = [\"acme.example\"];";
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, "", "");
+	world_file(&desk.world, "people.conf", "people = ( { id = \"ada\"; email = \"ada@acme.example\"; groups = [\"dev\"]; } );\n");
+	assert_int_equal(desk_load(&desk, extra, "directory = ( { id = \"staff\"; for = [\"idp\"]; required = true; } );"), EMA_OK);
+	desk_redeem(&desk, world_token(&desk.world, "{\"email\":\"ada@acme.example\",\"email_verified\":true}"), NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	ask_begin(&ask, NULL, desk_text(&desk, "/access_token"));
+	ask_tool(&ask, "get_issue", NULL);
+	ask_check(&ask, &desk, "svc");
+	if (ask.code)
+		fail_msg("%s", ema_decision_operator_line(ask.decision));
+	assert_string_equal(ema_decision_person(ask.decision), "ada");
+	ask_end(&ask);
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -912,6 +1085,9 @@ int main(void)
 		cmocka_unit_test(embedder),
 		cmocka_unit_test(tokens_of_the_provider),
 		cmocka_unit_test(explained),
+		cmocka_unit_test(known_by_address),
+		cmocka_unit_test(decided_again),
+		cmocka_unit_test(never_guessed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,4 +61,11 @@ ok "an event of OCSF is shown as its record" emactl audit show "$work/trail"
 says "inner"
 fails 1 "what was not written by EMA does not hold" emactl audit verify "$work/trail"
 says "the chain does not hold"
+
+# A check is shown as the request that it was.
+cat >"$work/check.jsonl" <<'EOF'
+{"arguments":["/repo=\"acme/x\"","/deep/n=7"],"code":"forbidden","decided_at":1791806400,"held_scopes":["read"],"kind":"check","method":"tools/call","provider":"idp","reason":"no grant","salt":"s","service":"repo","subject":"p","target":"put_file","time":"2026-10-12T12:00:00.000Z","verdict":"deny"}
+EOF
+ok "a check in the table" emactl audit show "$work/check.jsonl"
+says 'tools/call put_file {"repo":"acme/x","deep":{"n":7}}: no grant'
 plan

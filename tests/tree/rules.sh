@@ -41,7 +41,7 @@ BEGIN {
 	if (name ~ /^microhttpd/ && folder !~ /^(emad|devidp)$/) print where ": microhttpd is for emad and devidp"
 	if (code ~ /</ || name ~ /^ema\// || name == "config.h") next
 	if (name ~ /\//) { print where ": include by the bare file name: " name; next }
-	if (file == "core/ema.c") folder = "ema.c"
+	if (file == "core/ema.c" || file == "core/operator.c") folder = "ema.c"
 	if (folder in rank) {
 		if (!(name in home)) print where ": no header of core: " name
 		else if (rank[home[name]] > rank[folder]) print where ": " folder " may not include " home[name] "/" name

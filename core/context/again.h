@@ -1,0 +1,36 @@
+/* A record of a check, turned back into what was asked: to be decided again under a configuration. */
+#ifndef CONTEXT_AGAIN_H
+#define CONTEXT_AGAIN_H
+
+#include "assume.h"
+#include "json.h"
+
+#define AGAIN_ARGUMENTS_MOST 60 /* that a record has */
+#define AGAIN_VALUE_MOST 230    /* bytes of one, with its pointer */
+
+struct again {
+	struct json json, inner; /* of the record, and of the record in one of OCSF */
+	const struct json *record;
+	struct assumption assumed; /* sub is as the record has it: a pseudonym */
+	const char **lists[4];   /* scopes, amr */
+	struct access_name *groups, *roles;
+	char *arguments, *names; /* memory */
+	const char *salt;        /* id of the pseudonyms' key */
+	int code;                /* what was answered */
+};
+
+/*
+ * EMA_OK; EMA_ABSENT for a record of something else; EMA_BAD_REQUEST, and failure says why it cannot be decided again; EMA_BAD_JSON and the
+ * like for what is no record. again_clear() in each case.
+ */
+int again_read(const char *line, size_t length, struct again *out, struct failure *failure);
+void again_clear(struct again *again);
+/* The request as one line of JSON. */
+void again_print(const struct again *again, struct buffer *out);
+/*
+ * Decides it by the configuration in place. Subjects that a rule names are compared as pseudonyms under the salt, which is looked for in
+ * state_dir (NULL: none). The code, and *out; EMA_BAD_REQUEST without a decision: it cannot be decided, and failure says why.
+ */
+int again_decide(struct ema_context *context, const struct again *again, const char *state_dir, struct ema_decision **out, struct failure *failure);
+
+#endif

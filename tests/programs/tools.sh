@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# A service's tools_file: what a server has, what is new, and that nothing is open before it was accepted.
+. "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+
+cat >"$work/ema.conf" <<CONF
+issuer = "https://auth.example";
+providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; accepts = ["id_jag"]; } );
+audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
+services = ( { id = "repo"; resource = "https://mcp.example/repo"; identity = ["idp"];
+  tools_file = "repo.tools";
+  scopes = ( { name = "read"; access = "read"; tools = ["get_*", "list_all"]; }, { name = "write"; access = "write"; tools = ["put_*"]; } );
+  grants = ( { provider = "idp"; scopes = ["read", "write"]; } ); denies = ( { tools = ["get_hidden"]; } ); } );
+CONF
+chmod 640 "$work/ema.conf"
+check() { emactl -c "$work/ema.conf" check; }
+# may TOOL BOOLEAN
+may() {
+	printf '%s\n' 'people = ( { id = "ada"; subject = "idp/-/ada"; } );' "tests = ( { who = \"ada\"; service = \"repo\"; tool = \"$1\"; may = $2; } );" >"$work/table"
+	chmod 640 "$work/table"
+	emactl -c "$work/ema.conf" -v test "$work/table"
+}
+import() { emactl tools import "$work/repo.tools" "$work/answer" "$@"; }
+answer() { printf '%s' "$1" >"$work/answer"; }
+
+fails 1 "a tools_file that is not there does not load" check
+says "repo.tools"
+answer '{"jsonrpc":"2.0","id":1,"result":{"tools":[
+  {"name":"get_file","description":"Reads.","inputSchema":{"type":"object","properties":{"n":{"minimum":0.5}}},"annotations":{"readOnlyHint":true}},
+  {"name":"get_rid_of","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":false,"destructiveHint":true}},
+  {"name":"other","inputSchema":{"type":"object"}}]}}'
+ok "the first import" import --accept
+says "new: get_file"
+says "accepted: get_file"
+ok "its file is not for others" test "$(stat -c %a "$work/repo.tools")" = 640
+fails 1 "check looks at it" check
+says ': W-TOOL-WRITES: scope "read" is for reading and opens the tool "get_rid_of", of which the server says that it destroys'
+says ': W-TOOL-ABSENT: the server has no such tool, by the tools_file: "list_all"'
+says ': N-TOOL-UNOPENED: no scope opens these tools of the server: "other"'
+ok "an accepted tool" may get_file true
+ok "a tool that the server does not have" may list_all false
+says "the tool is not accepted in the service's tools_file"
+
+# The same in another order is the same; a changed one and a new one wait.
+answer '{"tools":[{"inputSchema":{"properties":{"n":{"minimum":0.5}},"type":"object"},  "annotations":{"readOnlyHint":true},"description":"Reads.","name":"get_file"},
+  {"name":"get_rid_of","inputSchema":{"type":"object"},"description":"Now it reads mail, too.","annotations":{"readOnlyHint":false,"destructiveHint":true}},
+  {"name":"put_file","inputSchema":{"type":"object"}}]}'
+fails 1 "what is new or changed waits" import
+says "changed: get_rid_of"
+says "waits: get_rid_of"
+says "new: put_file"
+says "gone: other"
+ok "what did not change is not told" test -z "$(grep get_file "$work/.out")"
+fails 1 "check reports it" check
+says ': W-TOOL-WAITS: new or changed tools, closed until they are accepted (emactl tools accept): "get_rid_of", "put_file"'
+ok "what waits is closed" may put_file false
+ok "a changed one, too" may get_rid_of false
+ok "what did not change is open" may get_file true
+fails 1 "a change is not accepted by importing it again" import
+ok "and stays closed" may get_rid_of false
+fails 1 "one is accepted" emactl tools accept "$work/repo.tools" put_file
+ok "and is open" may put_file true
+ok "the other is not" may get_rid_of false
+ok "and what-can goes by it" emactl -c "$work/ema.conf" what-can idp/-/ada
+says "yes put_file"
+says "no  get_rid_of  forbidden: the tool is not accepted"
+ok "then all" emactl tools accept "$work/repo.tools" '*'
+ok "and it is open" may get_rid_of true
+# What was accepted and changes is closed again.
+answer '{"tools":[{"name":"get_file","inputSchema":{"type":"object"}},{"name":"get_hidden","inputSchema":{"type":"object"}}]}'
+fails 1 "a definition that changed" import --json
+says '"all_accepted": false'
+ok "is closed" may get_file false
+ok "a deny holds for what is accepted" emactl tools accept "$work/repo.tools" '*'
+ok "as before" may get_hidden false
+says "a deny refuses this"
+
+cp "$work/repo.tools" "$work/kept"
+same() { cmp "$work/repo.tools" "$work/kept"; }
+for bad in '' '{' '{"tools":1}' '{"tools":[{"name":""}]}' '{"tools":[{"name":"a"},{"name":"a"}]}' '{"result":{"tools":[],"nextCursor":"x"}}' '{"error":{}}' '[]'; do
+	answer "$bad"
+	fails 2 "an answer that is none: $bad" import
+done
+fails 2 "accepting what is not there" emactl tools accept "$work/repo.tools" nothing
+ok "the file stays as it was" same
+ok "and nothing is left beside it" test "$(find "$work" -name 'repo.tools*' | wc -l)" -eq 1
+fails 2 "no file to accept in" emactl tools accept "$work/nothing" x
+for bad in '{"tools":[{"name":"x"}]}' '{"tools":[],"more":1}' '{"tools":[{"name":"x","sha256":"00","accepted":true}]}' 'x' \
+	"{\"tools\":[{\"name\":\"x\",\"sha256\":\"$(printf '%064d' 0)\",\"accepted\":true,\"acepted\":true}]}"; do
+	printf '%s' "$bad" >"$work/repo.tools"
+	fails 1 "a tools_file that is none: $bad" check
+	says "E-TOOLS"
+done
+plan
