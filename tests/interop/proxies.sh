@@ -82,9 +82,9 @@ answered() {
 }
 header() { grep -qi -- "$1" "$work/header" || { cat "$work/header"; return 1; }; }
 # sent NAME VALUE: what the server was sent under that name, once.
-sent() { jq -e --arg name "$1" --arg value "$2" '[.headers[] | select(.[0] == $name) | .[1]] == [$value]' "$work/body" || { cat "$work/body"; return 1; }; }
+sent() { jq -es --arg name "$1" --arg value "$2" '.[0] | [.headers[] | select(.[0] == $name) | .[1]] == [$value]' "$work/body" || { cat "$work/body"; return 1; }; }
 # Some servers know no difference between _ and -.
-unsent() { jq -e --arg name "$1" '[.headers[] | select((.[0] | gsub("_"; "-")) == $name and .[1] != "")] == []' "$work/body" || { cat "$work/body"; return 1; }; }
+unsent() { jq -es --arg name "$1" '.[0] | [.headers[] | select((.[0] | gsub("_"; "-")) == $name and .[1] != "")] == []' "$work/body" || { cat "$work/body"; return 1; }; }
 # behaves NAME
 behaves() {
 	local name
@@ -92,7 +92,7 @@ behaves() {
 		-H "x_ema-roles: wheel" -H "X-EMA_Person: root" -H "X-EMA-Person: root" -H "X-Forwarded-For: 192.0.2.1"
 	ok "$1: the server knows who it is" sent x-ema-provider okta
 	ok "$1: and what for" sent x-ema-scopes read
-	ok "$1: nobody is who he says he is" jq -e '.headers | any(.[]; .[0] == "x-ema-subject" and (.[1] | startswith("okta/")))' "$work/body"
+	ok "$1: nobody is who he says he is" jq -es '.[0].headers | any(.[]; .[0] == "x-ema-subject" and (.[1] | startswith("okta/")))' "$work/body"
 	for name in authorization dpop x-ema-groups x-ema-roles x-ema-person; do ok "$1: $name is not sent on" unsent $name; done
 	ok "$1: the server has the message" test "$(jq -r .body "$work/body")" = "$(message get_a)"
 	ok "$1: audit has the client's address, not the one that it wrote" test "$(tail -n 1 "$work/audit.jsonl" | jq -r '.remote // empty' | grep -c 192.0.2.1)" = 0
@@ -111,7 +111,7 @@ behaves() {
 	path=/%67ithub%2f..%2fgithub ok "$1: and an encoded one" refused get_a "${bearer[@]}"
 	ok "$1: two tokens" refused get_a "${bearer[@]}" "${bearer[@]}"
 	path=/.well-known/oauth-protected-resource/github ok "$1: the metadata" curl -sf --max-time 20 -H "Host: mcp.acme.example" -o "$work/body" "$web/.well-known/oauth-protected-resource/github"
-	ok "$1: is the service's" jq -e '.resource == "https://mcp.acme.example/github"' "$work/body"
+	ok "$1: is the service's" jq -es '.[0].resource == "https://mcp.acme.example/github"' "$work/body"
 }
 # refused TOOL...: whatever the status, the server was not asked.
 refused() {
@@ -155,11 +155,11 @@ if command -v haproxy >/dev/null; then
 	behaves HAProxy
 	# It sends the message, so that this counts and not the header.
 	said=$(message put_a) ok "HAProxy: a message that says something else than its headers" answered 400 get_a "${bearer[@]}"
-	ok "HAProxy: which is said as MCP says it" jq -e '.error.code == -32020' "$work/body"
+	ok "HAProxy: which is said as MCP says it" jq -es '.[0].error.code == -32020' "$work/body"
 	said='' ok "HAProxy: an empty message" refused get_a "${bearer[@]}"
 	said='[]' ok "HAProxy: a batch" answered 400 get_a "${bearer[@]}"
 	said='{"a":1,"a":2}' ok "HAProxy: a name twice" answered 400 get_a "${bearer[@]}"
-	ok "HAProxy: which is said too" jq -e '.error.code == -32700' "$work/body"
+	ok "HAProxy: which is said too" jq -es '.[0].error.code == -32700' "$work/body"
 	ok "HAProxy: a message in chunks" refused get_a "${bearer[@]}" -H "Transfer-Encoding: chunked"
 	python3 -c 'print("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"get_a\",\"arguments\":{\"a\":\"" + "x" * 200000 + "\"}}}")' >"$work/long"
 	said=@$work/long ok "HAProxy: a message that does not fit" refused get_a "${bearer[@]}"
