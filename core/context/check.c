@@ -278,9 +278,9 @@ static int check_subject(struct pipeline *p)
 	const char *wanted = p->check->subject;
 	if (!wanted)
 		return EMA_OK;
-	char *subject = subject_text(&p->winner->subject);
+	char *subject = p->check->subject_claim && !is_ours(p) ? strdup(p->winner->subject.sub) : subject_text(&p->winner->subject);
 	int code = !subject ? failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory") : EMA_OK;
-	if (subject && strcmp(subject, wanted) && strcmp(p->winner->subject.sub, wanted))
+	if (subject && strcmp(subject, wanted))
 		code = failure_set(&p->failure, EMA_SUBJECT_CONFLICT, "the caller asks about another subject than the token's");
 	free(subject);
 	if (code)
@@ -347,9 +347,9 @@ void check_end(struct pipeline *p)
 }
 
 int context_check_target(struct ema_context *context, const char *service, const struct ema_request *request, const char *method,
-                         const struct policy_target *target, const char *subject, struct ema_decision **out)
+                         const struct policy_target *target, const char *subject, int claim, struct ema_decision **out)
 {
-	struct check check = { .method = method, .asked = target, .subject = subject };
+	struct check check = { .method = method, .asked = target, .subject = subject, .subject_claim = claim };
 	return pipeline_check(context, service, request, &check, out);
 }
 

@@ -111,10 +111,10 @@ int context_explain(struct ema_context *context, const char *service, const stru
 int context_check_unseen(struct ema_context *context, const char *service, const struct ema_request *request, struct ema_decision **out);
 /*
  * The same where the caller has made a target of it, whose kind must be one that the method has; what it points to must outlive the
- * decision. subject: whom the token must name, as provider/tenant/sub or as its issuer wrote it; NULL: anybody.
+ * decision. subject: whom the token must name, as provider/tenant/sub, or (claim) as sub stands in it; NULL: anybody.
  */
 int context_check_target(struct ema_context *context, const char *service, const struct ema_request *request, const char *method,
-                         const struct policy_target *target, const char *subject, struct ema_decision **out);
+                         const struct policy_target *target, const char *subject, int claim, struct ema_decision **out);
 /* Of a decision that a check granted; the context must live. The code of a check now, as far as no token is needed for it. */
 int context_still(const struct ema_decision *decision);
 /* A new string: the list without what the principal could not call. */

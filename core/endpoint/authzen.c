@@ -28,6 +28,7 @@ struct asked {
 struct evaluation {
 	const struct service *service;
 	const char *subject, *token, *proof, *method;
+	int claim;           /* subject is the token's sub (COAZ), not ours */
 	struct policy_target target;
 };
 
@@ -119,6 +120,7 @@ static const char *read_evaluation(const struct exam *exam, const struct asked *
 	out->subject = text_of(json, asked->subject, "id");
 	if (!type || !out->subject || (strcmp(type, "user") && strcmp(type, "identity")))
 		return "subject needs an id, and the type user or identity";
+	out->claim = !strcmp(type, "identity");
 	out->method = text_of(json, asked->action, "name");
 	if (!out->method)
 		return "action needs a name: the method of MCP";
@@ -193,7 +195,7 @@ static int decide(const struct exam *exam, const struct evaluation *evaluation, 
 	int code = request ? make_request(exam, evaluation, request) : EMA_OUT_OF_MEMORY;
 	if (!code)
 		code = context_check_target(exam->x->context, evaluation->service->conf->id, request, evaluation->method, &evaluation->target,
-		                            evaluation->subject, &decision);
+		                            evaluation->subject, evaluation->claim, &decision);
 	put_decision(body, code || !decision ? (code ? code : EMA_OUT_OF_MEMORY) : EMA_OK, decision);
 	decision_free(decision);
 	request_free(request);
@@ -202,11 +204,23 @@ static int decide(const struct exam *exam, const struct evaluation *evaluation, 
 
 /* ---- Requests ---- */
 
-static void refuse(struct exchange *x, const char *text)
+/* AZN-59: a text. Who asks is known by now. */
+static void refuse(const struct exam *exam, const char *text)
 {
-	x->code = EMA_BAD_REQUEST;
-	response_text(x->response, 400, "text/plain; charset=utf-8", text);
-	buffer_char(&x->response->body, '\n');
+	struct exchange *x = exam->x;
+	struct answer_facts facts = { .kind = KIND, .remote = x->remote, .client = exam->sender->client.id, .authenticated = 1,
+		                      .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT] };
+	struct ema_decision *decision = NULL;
+	int code = context_answer(x->context, &facts, EMA_BAD_REQUEST, text, &decision);
+	metrics_answer(&x->context->metrics, METRICS_CHECK, code);
+	x->code = code;
+	if (code == EMA_BAD_REQUEST) {
+		response_text(x->response, 400, "text/plain; charset=utf-8", text);
+		buffer_char(&x->response->body, '\n');
+	} else {
+		exchange_refuse(x, code, NULL);
+	}
+	decision_free(decision);
 }
 
 /* AZN-13: of an entry what it has, else what stands above. */
@@ -231,7 +245,7 @@ static void answer_one(const struct exam *exam)
 	read_asked(exam->json, NULL, json_root(exam->json), &asked);
 	const char *wrong = read_evaluation(exam, &asked, &evaluation);
 	if (wrong) {
-		refuse(exam->x, wrong);
+		refuse(exam, wrong);
 		return;
 	}
 	response_text(exam->x->response, 200, "application/json", "");
@@ -255,11 +269,11 @@ static void answer_all(const struct exam *exam, const struct json_node *list)
 	struct buffer *body = &exam->x->response->body;
 	const int semantic = semantic_of(exam->json, json_root(exam->json));
 	if (list->count > ENTRIES_MOST) {
-		refuse(exam->x, "evaluations has more than 100 entries");
+		refuse(exam, "evaluations has more than 100 entries");
 		return;
 	}
 	if (semantic < 0) {
-		refuse(exam->x, "options.evaluations_semantic is execute_all, deny_on_first_deny or permit_on_first_permit");
+		refuse(exam, "options.evaluations_semantic is execute_all, deny_on_first_deny or permit_on_first_permit");
 		return;
 	}
 	response_text(exam->x->response, 200, "application/json", "{\"evaluations\":[");
@@ -310,9 +324,9 @@ static void evaluate(struct exchange *x, int several, const char *endpoint)
 	}
 	const struct json_node *list = code ? NULL : json_member(&json, json_root(&json), "evaluations");
 	if (code || !json_is(json_root(&json), JSON_OBJECT))
-		refuse(x, "the body is not one strict JSON object");
+		refuse(&exam, "the body is not one strict JSON object");
 	else if (several && list && !json_is(list, JSON_ARRAY))
-		refuse(x, "evaluations is no array");
+		refuse(&exam, "evaluations is no array");
 	else if (several && list && list->count)
 		answer_all(&exam, list);
 	else

@@ -67,7 +67,9 @@ static void one(void **state)
 		int decision, status;
 	} rows[] = {
 		{ ASK(USER, CALL, TOOL("get_a"), TOKEN), 1, 200 },
-		{ ASK("{\"type\":\"identity\",\"id\":\"ada\"}", CALL, TOOL("get_a"), TOKEN), 1, 200 },
+		{ ASK("{\"type\":\"identity\",\"id\":\"idp/-/ada\"}", CALL, TOOL("get_a"), TOKEN), 1, 200 },
+		{ ASK("{\"type\":\"identity\",\"id\":\"ada\"}", CALL, TOOL("get_a"), TOKEN), 0, 401 },
+		{ ASK("{\"type\":\"user\",\"id\":\"ada\"}", CALL, TOOL("get_a"), TOKEN), 0, 401 },
 		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"get_a\"}", TOKEN), 1, 200 },
 		{ ASK(USER, CALL, TOOL("put_a"), TOKEN), 0, 403 },
 		{ ASK(USER, "{\"name\":\"tools/call\"}", TOOL("get_a"), TOKEN), 1, 200 },
@@ -116,6 +118,8 @@ static void one(void **state)
 		if (rows[i].decision >= 0)
 			assert_int_equal(status, rows[i].status);
 		assert_string_equal(desk_header(&desk, "X-Request-ID"), "mine-1");
+		if (rows[i].decision < 0)
+			assert_string_equal(desk_audited(&desk, "/client"), "gateway");
 		assert_null(strstr(desk.body, "ema.conf"));
 		assert_null(strstr(desk.body, "idp"));
 	}
