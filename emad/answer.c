@@ -238,7 +238,8 @@ static enum MHD_Result respond(struct visit *visit, const struct face *face, str
 	}
 	for (size_t i = 0; (name = ema_response_header(made, i, &value)); i++) {
 		/* An answer without one of its headers, a Cache-Control perhaps, is not that answer. */
-		if (MHD_add_response_header(response, name, value) != MHD_YES) {
+		/* libmicrohttpd sends no empty value; blanks before one are not part of it (RFC 9110 5.5). */
+		if (MHD_add_response_header(response, name, *value ? value : " ") != MHD_YES) {
 			MHD_destroy_response(response);
 			return refuse(mhd, visit, method, 503);
 		}

@@ -48,7 +48,7 @@ json_object *serve_names(uint32_t serve)
 {
 	static const struct { uint32_t bit; const char *name; } rows[] = {
 		{ EMA_SERVE_TOKEN, "token" }, { EMA_SERVE_METADATA, "metadata" }, { EMA_SERVE_INTROSPECTION, "introspection" },
-		{ EMA_SERVE_HEALTH, "health" }, { EMA_SERVE_METRICS, "metrics" }, { EMA_SERVE_DECISION, "decision" },
+		{ EMA_SERVE_HEALTH, "health" }, { EMA_SERVE_METRICS, "metrics" }, { EMA_SERVE_DECISION, "decision" }, { EMA_SERVE_AUTHZEN, "authzen" },
 	};
 	json_object *list = json_object_new_array();
 	for (size_t i = 0; list && i < sizeof rows / sizeof *rows; i++)

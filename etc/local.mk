@@ -7,4 +7,6 @@ dist_companyexamples_DATA = etc/examples/company/ema.conf etc/examples/company/e
 systemdexamplesdir = $(examplesdir)/systemd
 dist_systemdexamples_DATA = etc/systemd/emad.service etc/systemd/emad.socket
 proxyexamplesdir = $(examplesdir)/proxies
-dist_proxyexamples_DATA = etc/proxies/Caddyfile etc/proxies/haproxy.cfg etc/proxies/nginx.conf
+dist_proxyexamples_DATA = etc/proxies/Caddyfile etc/proxies/haproxy.cfg etc/proxies/nginx.conf etc/proxies/mcp-Caddyfile \
+	etc/proxies/mcp-haproxy.cfg etc/proxies/mcp-haproxy.lua etc/proxies/mcp-nginx.conf \
+	etc/proxies/mcp-apache.conf etc/proxies/mcp-envoy.yaml etc/proxies/mcp-traefik.yaml

@@ -34,7 +34,7 @@ static const char *const auth_words[] = { "private_key_jwt", "client_secret_basi
 static const char *const caller_auth_words[] = { "private_key_jwt", "client_secret_basic", "client_secret_post", "tls_client_auth", "self_signed_tls_client_auth", NULL };
 static const char *const grant_words[] = { "jwt-bearer", "none", NULL };
 static const char *const proof_words[] = { "optional", "required", NULL };
-static const char *const serve_words[] = { "token", "metadata", "introspection", "health", "metrics", "decision", NULL }; /* EMA_SERVE_* in their order */
+static const char *const serve_words[] = { "token", "metadata", "introspection", "health", "metrics", "decision", "authzen", NULL }; /* EMA_SERVE_* in their order */
 
 static const struct conf_key fetch_keys[] = {
 	{ "proxy", KEY_STRING, FORM_URL, 0, AT(conf_fetch, proxy), 0, 0, NULL, NULL, NULL, "HTTP proxy, as http://HOST:PORT; none is taken from the environment" },

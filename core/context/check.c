@@ -98,6 +98,10 @@ static void read_named(struct pipeline *p)
 		wrong(check, EMA_BAD_MESSAGE, 404, RPC_METHOD, "there is no such method");
 		return;
 	}
+	if (check->asked) {
+		add_call(p, method->name, check->asked);
+		return;
+	}
 	const int named = method->form == FORM_NAME || method->form == FORM_URI || method->form == FORM_TASK;
 	if (method->form == FORM_REF || method->form == FORM_LISTEN) {
 		wrong(check, EMA_BAD_MESSAGE, 400, RPC_PARAMS, "the method is about more than one target can say: check the message");
@@ -268,6 +272,22 @@ static int check_origin(struct pipeline *p)
 	return EMA_OK;
 }
 
+/* AZN-26: who it is, the token says; what the caller says can only agree with it. */
+static int check_subject(struct pipeline *p)
+{
+	const char *wanted = p->check->subject;
+	if (!wanted)
+		return EMA_OK;
+	char *subject = p->check->subject_claim && !is_ours(p) ? strdup(p->winner->subject.sub) : subject_text(&p->winner->subject);
+	int code = !subject ? failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory") : EMA_OK;
+	if (subject && strcmp(subject, wanted))
+		code = failure_set(&p->failure, EMA_SUBJECT_CONFLICT, "the caller asks about another subject than the token's");
+	free(subject);
+	if (code)
+		step(p, "subject", code, p->failure.text);
+	return code;
+}
+
 static int read_token(struct pipeline *p)
 {
 	int code = read_message(p);
@@ -283,7 +303,8 @@ static int read_token(struct pipeline *p)
 		step(p, "token", code, p->failure.text);
 		return code;
 	}
-	return is_ours(p) ? pipeline_own(p) : foreign(p);
+	code = is_ours(p) ? pipeline_own(p) : foreign(p);
+	return code ? code : check_subject(p);
 }
 
 int check_walk(struct pipeline *p)
@@ -323,6 +344,13 @@ void check_end(struct pipeline *p)
 	}
 	mcp_error_clear(&check->error);
 	free(check->missing.list);
+}
+
+int context_check_target(struct ema_context *context, const char *service, const struct ema_request *request, const char *method,
+                         const struct policy_target *target, const char *subject, int claim, struct ema_decision **out)
+{
+	struct check check = { .method = method, .asked = target, .subject = subject, .subject_claim = claim };
+	return pipeline_check(context, service, request, &check, out);
 }
 
 int context_check_unseen(struct ema_context *context, const char *service, const struct ema_request *request, struct ema_decision **out)

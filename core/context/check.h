@@ -19,6 +19,9 @@ struct check {
 	int listing;                  /* could some call be permitted? */
 	void (*told)(void *data, const struct policy_stand *stand); /* each rule about the target that is explained; NULL: nobody listens */
 	void *told_data;
+	const struct policy_target *asked; /* the method's target, in a form that the caller took apart; NULL: see above */
+	const char *subject;          /* whom the caller takes the token's subject for; NULL: whoever it is */
+	int subject_claim;            /* as the token's own sub has it, which of a foreign token is not our text form */
 	int unseen;                   /* the body is: what headers say, or nothing (ema.conf's decision) */
 	struct mcp_message *message;  /* its calls are empty if it was not taken */
 	struct mcp_error error;       /* then; told to nobody without a good token (MCP-19) */

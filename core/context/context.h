@@ -109,6 +109,12 @@ int context_check(struct ema_context *context, const char *service, const struct
 int context_explain(struct ema_context *context, const char *service, const struct ema_request *request, int64_t now, struct ema_decision **out);
 /* The same for who does not see the body: by the service's decision.without_body. */
 int context_check_unseen(struct ema_context *context, const char *service, const struct ema_request *request, struct ema_decision **out);
+/*
+ * The same where the caller has made a target of it, whose kind must be one that the method has; what it points to must outlive the
+ * decision. subject: whom the token must name, as provider/tenant/sub, or (claim) as sub stands in it; NULL: anybody.
+ */
+int context_check_target(struct ema_context *context, const char *service, const struct ema_request *request, const char *method,
+                         const struct policy_target *target, const char *subject, int claim, struct ema_decision **out);
 /* Of a decision that a check granted; the context must live. The code of a check now, as far as no token is needed for it. */
 int context_still(const struct ema_decision *decision);
 /* A new string: the list without what the principal could not call. */

@@ -12,6 +12,7 @@
 #include "pipeline.h"
 
 #define SERVICE_ID_MOST 128
+#define VALUE_MOST 1048576
 #define LIST_MOST 4096 /* of a header's value: servers take no more of all headers together than 8 KiB */
 
 struct question {
@@ -117,25 +118,25 @@ static void put_plain(struct buffer *out, const char *text)
 	}
 }
 
-/* Each of them always, empty too: else one of the client's, or a proxy's placeholder, would stand for it. */
-static void put_identity(struct exchange *x, const char *name, const char *text)
+/* Each of them always, empty too: else one of the client's, or a proxy's placeholder, would stand for it. No permit with a part. */
+static void put_list(struct exchange *x, const char *name, const char *const *list, size_t count)
 {
-	struct buffer value = BUFFER_INIT(LIST_MOST);
-	put_plain(&value, text);
-	response_header(x->response, name, "%s", value.failed || !value.data ? "" : value.data);
+	struct buffer value = BUFFER_INIT(VALUE_MOST);
+	for (size_t i = 0; i < count && !value.failed; i++) {
+		if (i)
+			buffer_char(&value, ',');
+		put_plain(&value, list[i]);
+	}
+	const int whole = value.length <= LIST_MOST;
+	if (value.failed || (count == 1 && !whole))
+		x->response->failed = 1;
+	response_header(x->response, name, "%s", value.length && whole ? value.data : "");
 	buffer_free(&value);
 }
 
-static void put_list(struct exchange *x, const char *name, const struct decision_list *list)
+static void put_identity(struct exchange *x, const char *name, const char *text)
 {
-	struct buffer value = BUFFER_INIT(LIST_MOST);
-	for (size_t i = 0; i < list->count && !value.failed; i++) {
-		if (i)
-			buffer_char(&value, ',');
-		put_plain(&value, list->list[i]);
-	}
-	response_header(x->response, name, "%s", value.failed || !value.data ? "" : value.data);
-	buffer_free(&value);
+	put_list(x, name, &text, text != NULL);
 }
 
 static void answer_permit(struct exchange *x, const struct ema_decision *d)
@@ -152,10 +153,10 @@ static void answer_permit(struct exchange *x, const struct ema_decision *d)
 	put_identity(x, "X-EMA-Person", d->person);
 	put_identity(x, "X-EMA-Actor", d->actor);
 	put_identity(x, "X-EMA-Expires", expires);
-	put_list(x, "X-EMA-Groups", &d->groups);
-	put_list(x, "X-EMA-Roles", &d->roles);
-	put_list(x, "X-EMA-Scopes", &d->scopes);
-	put_list(x, "X-EMA-Accounts", &d->accounts);
+	put_list(x, "X-EMA-Groups", d->groups.list, d->groups.count);
+	put_list(x, "X-EMA-Roles", d->roles.list, d->roles.count);
+	put_list(x, "X-EMA-Scopes", d->scopes.list, d->scopes.count);
+	put_list(x, "X-EMA-Accounts", d->accounts.list, d->accounts.count);
 	response_text(x->response, 200, "application/json", "{\"decision\":true}");
 }
 

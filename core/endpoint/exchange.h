@@ -58,6 +58,8 @@ struct sender {
  * address, form, certificate. EMA_OK, or it was answered. kind names the record of a refusal.
  */
 int sender_read(struct exchange *x, const char *kind, struct sender *sender);
+/* The same with a body of application/json, which is not looked at before it is known who sent it. */
+int sender_read_json(struct exchange *x, const char *kind, struct sender *sender);
 /* Who is it? EMA_OK, or it was answered. endpoint: path of the endpoint below the issuer, "/token". */
 int sender_authenticate(struct exchange *x, const char *kind, const struct clients *clients, const char *endpoint, struct sender *sender);
 void sender_end(struct sender *sender);
@@ -80,6 +82,9 @@ const struct service *route_resource(const struct exchange *x, const char *path)
 void endpoint_token(struct exchange *x);
 void endpoint_revoke(struct exchange *x);
 void endpoint_introspect(struct exchange *x);
+void endpoint_evaluation(struct exchange *x);
+void endpoint_evaluations(struct exchange *x);
+void endpoint_authzen_metadata(struct exchange *x);
 void endpoint_decision(struct exchange *x, const char *below);
 void endpoint_keys(struct exchange *x);
 void endpoint_server_metadata(struct exchange *x);

@@ -113,6 +113,8 @@ static const struct {
 	{ "/token", EMA_SERVE_TOKEN, endpoint_token },
 	{ "/revoke", EMA_SERVE_TOKEN, endpoint_revoke },
 	{ "/introspect", EMA_SERVE_INTROSPECTION, endpoint_introspect },
+	{ "/access/v1/evaluation", EMA_SERVE_AUTHZEN, endpoint_evaluation },
+	{ "/access/v1/evaluations", EMA_SERVE_AUTHZEN, endpoint_evaluations },
 	{ "/jwks", EMA_SERVE_METADATA, endpoint_keys },
 	{ "/.well-known/openid-configuration", EMA_SERVE_METADATA, endpoint_server_metadata },
 };
@@ -120,6 +122,17 @@ static const struct {
 static void answer_well_known(struct exchange *x)
 {
 	const char *rest;
+	if (x->serve & EMA_SERVE_AUTHZEN && begins_with(x->path, "/.well-known/authzen-configuration", &rest)) {
+		size_t length = strlen(rest);
+		while (length && rest[length - 1] == '/')
+			length--;
+		x->issuer = route_issuer(x, rest, length);
+		if (x->issuer)
+			endpoint_authzen_metadata(x);
+		else
+			not_found(x);
+		return;
+	}
 	if (!(x->serve & EMA_SERVE_METADATA)) {
 		not_found(x);
 		return;

@@ -2,6 +2,7 @@ noinst_LTLIBRARIES += core/endpoint/libendpoint.la
 core_endpoint_libendpoint_la_CPPFLAGS = $(ENDPOINT_CPPFLAGS)
 core_endpoint_libendpoint_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 core_endpoint_libendpoint_la_SOURCES = \
+	core/endpoint/authzen.c \
 	core/endpoint/decision.c \
 	core/endpoint/exchange.h \
 	core/endpoint/health.c \

@@ -58,16 +58,15 @@ void sender_refuse(struct exchange *x, const char *kind, const struct sender *se
 	decision_free(decision);
 }
 
-static int is_form(const struct ema_request *request)
+static int has_type(const struct ema_request *request, const char *type)
 {
-	static const char type[] = "application/x-www-form-urlencoded";
 	const char *value = request_header(request, "Content-Type", 0);
 	if (!value || request_header(request, "Content-Type", 1) || request_header(request, "Content-Encoding", 0))
 		return 0;
 	size_t length = strcspn(value, ";");
 	while (length && (value[length - 1] == ' ' || value[length - 1] == '\t'))
 		length--;
-	return length == sizeof type - 1 && !strncasecmp(value, type, length);
+	return length == strlen(type) && !strncasecmp(value, type, length);
 }
 
 static int certificate_is_verified(const struct exchange *x)
@@ -77,11 +76,10 @@ static int certificate_is_verified(const struct exchange *x)
 	return x->proxied ? conf->verified : trusted && !strcmp(trusted, "1");
 }
 
-int sender_read(struct exchange *x, const char *kind, struct sender *sender)
+/* What costs little, before anything is read. */
+static int admit(struct exchange *x, const char *kind)
 {
-	struct failure failure = FAILURE_INIT;
 	char name[EXCHANGE_ADDRESS + 8];
-	*sender = (struct sender){ .authorization_count = 0 };
 	if (strcmp(x->method, "POST")) {
 		exchange_method(x, "POST");
 		return x->code;
@@ -108,22 +106,55 @@ int sender_read(struct exchange *x, const char *kind, struct sender *sender)
 		sender_refuse(x, kind, NULL, EMA_SECRET_IN_URL, "a parameter that holds a secret stands in the query of the URL: it belongs into the body");
 		return x->code;
 	}
-	if (!is_form(x->request)) {
+	return EMA_OK;
+}
+
+/* What tells who it is, beside the body. */
+static int read_sender(struct exchange *x, struct sender *sender, struct failure *failure)
+{
+	for (size_t i = 0; i < 4; i++) {
+		const char *value = request_header(x->request, "Authorization", i);
+		if (value)
+			sender->authorizations[sender->authorization_count++] = value;
+	}
+	return credential_certificate(x->snapshot->conf, x->request, x->proxied, &sender->certificate, failure);
+}
+
+int sender_read(struct exchange *x, const char *kind, struct sender *sender)
+{
+	struct failure failure = FAILURE_INIT;
+	*sender = (struct sender){ .authorization_count = 0 };
+	if (admit(x, kind))
+		return x->code;
+	if (!has_type(x->request, "application/x-www-form-urlencoded")) {
 		sender_refuse(x, kind, NULL, EMA_BAD_REQUEST, "the body is not application/x-www-form-urlencoded");
 		return x->code;
 	}
 	int code = form_parse(x->request->body, x->request->body_length, &sender->form, &failure);
 	if (!code)
-		code = credential_certificate(x->snapshot->conf, x->request, x->proxied, &sender->certificate, &failure);
+		code = read_sender(x, sender, &failure);
 	if (code) {
 		/* Too large is a fault of the request here, not of a token. */
 		sender_refuse(x, kind, NULL, code == EMA_TOO_LARGE ? EMA_BAD_REQUEST : code, failure.text);
 		return x->code;
 	}
-	for (size_t i = 0; i < 4; i++) {
-		const char *value = request_header(x->request, "Authorization", i);
-		if (value)
-			sender->authorizations[sender->authorization_count++] = value;
+	return EMA_OK;
+}
+
+int sender_read_json(struct exchange *x, const char *kind, struct sender *sender)
+{
+	struct failure failure = FAILURE_INIT;
+	*sender = (struct sender){ .authorization_count = 0 };
+	if (admit(x, kind))
+		return x->code;
+	if (!has_type(x->request, "application/json")) {
+		sender_refuse(x, kind, NULL, EMA_BAD_REQUEST, "the body is not application/json");
+		return x->code;
+	}
+	int code = read_sender(x, sender, &failure);
+	if (code) {
+		sender_refuse(x, kind, NULL, code, failure.text);
+		return x->code;
 	}
 	return EMA_OK;
 }

@@ -101,6 +101,7 @@ int ema_request_body(ema_request *request, const void *body, size_t length);
 #define EMA_SERVE_HEALTH 8u         /* /healthz and /readyz */
 #define EMA_SERVE_METRICS 16u       /* /metrics, for Prometheus */
 #define EMA_SERVE_DECISION 32u      /* /decision/SERVICE, for reverse proxies that ema.conf names */
+#define EMA_SERVE_AUTHZEN 64u       /* AuthZEN 1.0, for callers of ema.conf */
 
 typedef struct ema_response ema_response;
 

@@ -17,7 +17,7 @@ const char desk_conf[] =
 	"  { id = \"basic\"; auth = \"client_secret_basic\"; secret = { file = \"%FOLDER%/secret\"; }; },\n"
 	"  { id = \"post\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; scopes = [\"read\"]; token_lifetime = \"5m\"; },\n"
 	"  { id = \"retired\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; grants = \"none\"; } );\n"
-	"callers = ( { id = \"gateway\"; auth = \"client_secret_basic\"; secret = { file = \"%FOLDER%/secret\"; }; services = [\"svc\"]; } );\n"
+	"callers = ( { id = \"gateway\"; auth = \"client_secret_basic\"; secret = { file = \"%FOLDER%/secret\"; }; services = [\"svc\"%CALLER%]; } );\n"
 	"%EXTRA%\n"
 	"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"];\n"
 	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; },\n"
@@ -42,7 +42,7 @@ static char *replaced(const char *text, const char *const *pairs)
 	return buffer_take(&out);
 }
 
-/* More services stand in extra, behind "SERVICES:"; more keys of the provider behind "PROVIDER:". */
+/* More services stand in extra, behind "SERVICES:"; more keys of the provider behind "PROVIDER:", more services of the caller behind "CALLER:". */
 int desk_load(struct desk *desk, const char *extra, const char *service)
 {
 	char *key = jwk_print(desk->client, 0), *set = NULL, *escaped = NULL, *head = strdup(extra ? extra : "");
@@ -51,7 +51,7 @@ int desk_load(struct desk *desk, const char *extra, const char *service)
 	assert_true(asprintf(&set, "{\"keys\":[%s]}", key) > 0);
 	const char *quotes[] = { "\"", "\\\"", NULL };
 	escaped = replaced(set, quotes);
-	char *services = strstr(head, "SERVICES:"), *provider = strstr(head, "PROVIDER:");
+	char *services = strstr(head, "SERVICES:"), *provider = strstr(head, "PROVIDER:"), *caller = strstr(head, "CALLER:");
 	if (services) {
 		*services = 0;
 		services += 9;
@@ -60,8 +60,12 @@ int desk_load(struct desk *desk, const char *extra, const char *service)
 		*provider = 0;
 		provider += 9;
 	}
+	if (caller) {
+		*caller = 0;
+		caller += 7;
+	}
 	const char *pairs[] = { "%CLIENT%", escaped, "%EXTRA%", head, "%SERVICE%", service ? service : "", "%SERVICES%", services ? services : "",
-		                "%PROVIDER%", provider ? provider : "", NULL };
+		                "%PROVIDER%", provider ? provider : "", "%CALLER%", caller ? caller : "", NULL };
 	char *text = replaced(desk_conf, pairs);
 	int code = world_load(&desk->world, text);
 	free(text);
@@ -105,7 +109,7 @@ static void answer(struct desk *desk, const ema_request *request)
 	desk->json = (struct json){ .count = 0 };
 	desk->response = NULL;
 	desk->code = ema_http(desk->world.context, request,
-	                      EMA_SERVE_TOKEN | EMA_SERVE_METADATA | EMA_SERVE_INTROSPECTION | EMA_SERVE_HEALTH | EMA_SERVE_METRICS | EMA_SERVE_DECISION, &desk->response);
+	                      EMA_SERVE_TOKEN | EMA_SERVE_METADATA | EMA_SERVE_INTROSPECTION | EMA_SERVE_HEALTH | EMA_SERVE_METRICS | EMA_SERVE_DECISION | EMA_SERVE_AUTHZEN, &desk->response);
 	assert_non_null(desk->response);
 	desk->status = ema_response_status(desk->response);
 	desk->body = ema_response_body(desk->response, &length);

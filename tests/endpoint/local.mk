@@ -1,5 +1,5 @@
 # Tests of the HTTP endpoints, without a network.
-ENDPOINT_TESTS = tests/endpoint/test_check tests/endpoint/test_decision tests/endpoint/test_once tests/endpoint/test_pages tests/endpoint/test_token \
+ENDPOINT_TESTS = tests/endpoint/test_authzen tests/endpoint/test_check tests/endpoint/test_decision tests/endpoint/test_once tests/endpoint/test_pages tests/endpoint/test_token \
 	tests/endpoint/test_torture
 check_PROGRAMS += $(ENDPOINT_TESTS)
 TESTS += $(ENDPOINT_TESTS)
@@ -7,6 +7,9 @@ DESK_SOURCES = tests/endpoint/desk.c tests/endpoint/desk.h tests/context/world.c
 tests_endpoint_test_check_SOURCES = tests/endpoint/test_check.c $(DESK_SOURCES)
 tests_endpoint_test_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_check_LDADD = $(CONTEXT_TEST_LDADD)
+tests_endpoint_test_authzen_SOURCES = tests/endpoint/test_authzen.c $(DESK_SOURCES)
+tests_endpoint_test_authzen_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_endpoint_test_authzen_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_decision_SOURCES = tests/endpoint/test_decision.c $(DESK_SOURCES)
 tests_endpoint_test_decision_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_decision_LDADD = $(CONTEXT_TEST_LDADD)

@@ -297,10 +297,12 @@ static void served(void **state)
 		{ "/healthz", EMA_SERVE_HEALTH }, { "/readyz", EMA_SERVE_HEALTH }, { "/metrics", EMA_SERVE_METRICS }, { "/jwks", EMA_SERVE_METADATA },
 		{ "/.well-known/oauth-authorization-server", EMA_SERVE_METADATA }, { "/.well-known/oauth-protected-resource/svc", EMA_SERVE_METADATA },
 		{ "/token", EMA_SERVE_TOKEN }, { "/revoke", EMA_SERVE_TOKEN }, { "/introspect", EMA_SERVE_INTROSPECTION }, { "/decision/svc", EMA_SERVE_DECISION },
+		{ "/access/v1/evaluation", EMA_SERVE_AUTHZEN }, { "/access/v1/evaluations", EMA_SERVE_AUTHZEN },
+		{ "/.well-known/authzen-configuration", EMA_SERVE_AUTHZEN },
 	};
 	desk_open(&desk, NULL, NULL);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		for (uint32_t bit = 1; bit <= EMA_SERVE_DECISION; bit <<= 1) {
+		for (uint32_t bit = 1; bit <= EMA_SERVE_AUTHZEN; bit <<= 1) {
 			ema_request *request = ema_request_new();
 			ema_response *response = NULL;
 			ema_request_set(request, EMA_REQUEST_METHOD, "GET");

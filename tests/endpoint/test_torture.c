@@ -13,12 +13,12 @@
 
 #include "../context/torture.h"
 
-#define SERVES (EMA_SERVE_TOKEN | EMA_SERVE_METADATA | EMA_SERVE_INTROSPECTION)
+#define SERVES (EMA_SERVE_TOKEN | EMA_SERVE_METADATA | EMA_SERVE_INTROSPECTION | EMA_SERVE_DECISION | EMA_SERVE_AUTHZEN)
 #define GATEWAY "Basic Z2F0ZXdheTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"
 
 /* All that a redemption may pass by. */
 static const char extra[] =
-	"rates = { address = 0; subject = 0; };\n"
+	"rates = { address = 0; subject = 0; }; proxies = [\"192.0.2.7\"];\n"
 	"directories = ( { id = \"people\"; plugin = \"file\"; path = \"people.conf\"; } ); guards = ( { id = \"open\"; plugin = \"fault\"; } );\n"
 	"PROVIDER: groups_claim = \"groups\"; authority = [\"acme.example\"];";
 static const char service[] =
@@ -41,7 +41,8 @@ static char *proof(struct desk *desk)
 {
 	struct buffer more = BUFFER_INIT(8192), payload = BUFFER_INIT(8192);
 	char *key = jwk_print(desk->client, 0), *out = NULL, nonce[DPOP_NONCE];
-	int64_t now = clock_wall(&clock_system) / 1000;
+	/* A little ahead: in the second in which the store began, it takes none. */
+	int64_t now = clock_wall(&clock_system) / 1000 + 5;
 	assert_int_equal(dpop_nonce(desk->world.context->nonces, now, nonce, NULL), EMA_OK);
 	buffer_printf(&more, ",\"jwk\":%s", key);
 	buffer_printf(&payload, "{\"jti\":\"p%d\",\"htm\":\"POST\",\"htu\":\"" OURS "/token\",\"iat\":%lld,\"nonce\":\"%s\"}", ++asks, (long long)now, nonce);
@@ -216,12 +217,82 @@ static void checking(void **state)
 	desk_close(&desk);
 }
 
+/* What a proxy and a caller of AuthZEN ask; refused: the tool is, and so is what we cannot do. */
+static ema_request *question(int which, const char *token, int refused)
+{
+	char value[20000], body[20000];
+	const char *tool = refused ? "put_a" : "get_a";
+	ema_request *request = ema_request_new();
+	assert_non_null(request);
+	snprintf(value, sizeof value, "Bearer %s", token);
+	ema_request_set(request, EMA_REQUEST_REMOTE, "192.0.2.7");
+	ema_request_set(request, EMA_REQUEST_METHOD, which ? "POST" : "GET");
+	ema_request_set(request, EMA_REQUEST_URL, which == 2 ? "/access/v1/evaluation" : "/decision/svc");
+	ema_request_header(request, "Host", "auth.example");
+	ema_request_header(request, "Authorization", which == 2 ? GATEWAY : value);
+	ema_request_header(request, "Content-Type", "application/json");
+	ema_request_header(request, "X-Original-Method", "POST");
+	ema_request_header(request, "X-Original-URI", "/");
+	ema_request_header(request, "MCP-Protocol-Version", which ? "2025-11-25" : "2026-07-28");
+	ema_request_header(request, "Mcp-Method", "tools/call");
+	ema_request_header(request, "Mcp-Name", tool);
+	if (which == 1)
+		snprintf(body, sizeof body, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"%s\",\"arguments\":{}}}", tool);
+	else
+		snprintf(body, sizeof body, "{\"subject\":{\"type\":\"identity\",\"id\":\"idp/-/ada\"},\"action\":{\"name\":\"tools/call\"},\"resource\":{\"type\":\"tool\","
+		         "\"id\":\"https://mcp.example/svc#%s\"},\"context\":{\"access_token\":\"%s\"}}", tool, token);
+	if (which)
+		assert_int_equal(ema_request_body(request, body, strlen(body)), EMA_OK);
+	return request;
+}
+
+/* A permit is whole, with everybody that it names, or it is none. */
+static void deciding(void **state)
+{
+	(void)state;
+	struct desk desk;
+	open_tortured(&desk);
+	desk_redeem(&desk, world_token(&desk.world, "{\"scope\":\"read\",\"email\":\"ada@acme.example\"}"), NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	char *token = strdup(desk_text(&desk, "/access_token"));
+	for (int which = 0; which < 3; which++)
+		for (int all = 0; all < 4; all++)
+			for (long n = 1, going = 1; going; n++) {
+				ema_request *request = question(which, token, all & 1);
+				ema_response *response = NULL;
+				size_t length;
+				arm(n, all >> 1);
+				int code = ema_http(desk.world.context, request, SERVES, &response);
+				going = disarm();
+				ema_request_free(request);
+				if (!response) {
+					assert_true(code == EMA_OUT_OF_MEMORY && going);
+					continue;
+				}
+				int status = ema_response_status(response);
+				const char *body = ema_response_body(response, &length);
+				int permitted = status == 200 && strstr(body, "\"decision\":true") != NULL;
+				if (permitted ? all & 1 : !going && !(all & 1))
+					fail_msg("question %d without allocation %ld (%d): %d %s", which, n, all, status, body);
+				const char *value, *groups = "";
+				for (size_t i = 0; ema_response_header(response, i, &value); i++)
+					if (!strcmp(ema_response_header(response, i, NULL), "X-EMA-Groups"))
+						groups = value;
+				if (permitted && which < 2)
+					assert_string_equal(groups, "eng,ops");
+				ema_response_free(response);
+			}
+	free(token);
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(redeeming),
 		cmocka_unit_test(asking_and_revoking),
 		cmocka_unit_test(checking),
+		cmocka_unit_test(deciding),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,269 @@
+#define _GNU_SOURCE
+#include "desk.h"
+
+#include <stdio.h>
+
+#include "access.h"
+#include "buffer.h"
+#include "jwt.h"
+
+#define SVC "https://mcp.example/svc"
+#define OTHER "https://mcp.example/other"
+#define BASIC "Authorization: Basic Z2F0ZXdheTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"
+#define JSON_TYPE "Content-Type: application/json"
+#define EVALUATION "/access/v1/evaluation"
+#define EVALUATIONS "/access/v1/evaluations"
+#define USER "{\"type\":\"user\",\"id\":\"idp/-/ada\"}"
+#define CALL "{\"name\":\"tools/call\",\"properties\":{\"arguments\":{}}}"
+#define TOOL(name) "{\"type\":\"tool\",\"id\":\"" SVC "#" name "\"}"
+
+static const char settings[] =
+	"SERVICES:, { id = \"other\"; resource = \"" OTHER "\"; identity = [\"idp\"];\n"
+	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\", \"put_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
+
+static char *make(struct desk *desk, const char *audience, const char *sub)
+{
+	struct failure failure = FAILURE_INIT;
+	static int serial;
+	const char *scope = "read";
+	char id[32], *token = NULL;
+	snprintf(id, sizeof id, "made-%d", serial++);
+	const struct access_claims claims = {
+		.issuer = OURS, .audience = audience, .client_id = "app", .jti = id, .issued = desk->world.now, .expires = desk->world.now + 3600,
+		.scopes = &scope, .scope_count = 1, .provider = "idp", .sub = sub, .auth_time = JWT_ABSENT,
+	};
+	assert_int_equal(access_mint(desk->world.context->keyring, &claims, &token, &failure), EMA_OK);
+	return token;
+}
+
+/* In place of each $ the token. */
+static void ask(struct desk *desk, const char *url, const char *text, const char *token, const char *caller)
+{
+	struct buffer body = BUFFER_INIT(262144);
+	for (; *text; text++)
+		if (*text == '$')
+			buffer_text(&body, token);
+		else
+			buffer_char(&body, *text);
+	desk_request(desk, "POST", url, body.data, caller, JSON_TYPE, "X-Request-ID: mine-1", NULL);
+	buffer_free(&body);
+}
+
+static int decided(const struct desk *desk, const char *pointer)
+{
+	const struct json_node *node = json_at(&desk->json, pointer);
+	return json_is(node, JSON_TRUE) ? 1 : json_is(node, JSON_FALSE) ? 0 : -1;
+}
+
+#define ASK(subject, action, resource, context) "{\"subject\":" subject ",\"action\":" action ",\"resource\":" resource ",\"context\":" context ",\"more\":1}"
+#define TOKEN "{\"access_token\":\"$\"}"
+
+/* AZN-26, AZN-27, AZN-31, AZN-36, AZN-37, AZN-38, AZN-59, AZN-60, AZN-61: 1 and 0 are decisions, -1 is a mistake of the caller's program. */
+static void one(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *body;
+		int decision, status;
+	} rows[] = {
+		{ ASK(USER, CALL, TOOL("get_a"), TOKEN), 1, 200 },
+		{ ASK("{\"type\":\"identity\",\"id\":\"idp/-/ada\"}", CALL, TOOL("get_a"), TOKEN), 1, 200 },
+		{ ASK("{\"type\":\"identity\",\"id\":\"ada\"}", CALL, TOOL("get_a"), TOKEN), 0, 401 },
+		{ ASK("{\"type\":\"user\",\"id\":\"ada\"}", CALL, TOOL("get_a"), TOKEN), 0, 401 },
+		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"get_a\"}", TOKEN), 1, 200 },
+		{ ASK(USER, CALL, TOOL("put_a"), TOKEN), 0, 403 },
+		{ ASK(USER, "{\"name\":\"tools/call\"}", TOOL("get_a"), TOKEN), 1, 200 },
+		{ ASK(USER, "{\"name\":\"tools/list\"}", "{\"type\":\"mcp_server\",\"id\":\"" SVC "\"}", TOKEN), 1, 200 },
+		{ ASK(USER, "{\"name\":\"server/discover\"}", "{\"type\":\"mcp_server\",\"id\":\"" SVC "\"}", TOKEN), 1, 200 },
+		{ ASK(USER, "{\"name\":\"subscriptions/listen\"}", "{\"type\":\"mcp_server\",\"id\":\"" SVC "\"}", TOKEN), 1, 200 },
+		{ ASK(USER, "{\"name\":\"subscriptions/listen\"}", "{\"type\":\"resource\",\"id\":\"" SVC "#file:///a\"}", TOKEN), 0, 403 },
+		{ ASK(USER, "{\"name\":\"resources/templates/list\"}", "{\"type\":\"mcp_server\",\"id\":\"" SVC "\"}", TOKEN), 1, 200 },
+		{ ASK(USER, "{\"name\":\"tasks/update\"}", "{\"type\":\"task\",\"id\":\"" SVC "#t\"}", TOKEN), 0, 403 },
+		{ ASK(USER, "{\"name\":\"notifications/cancelled\"}", "{\"type\":\"mcp_server\",\"id\":\"" SVC "\"}", TOKEN), 1, 200 },
+		{ ASK(USER, "{\"name\":\"notifications/fly\"}", "{\"type\":\"mcp_server\",\"id\":\"" SVC "\"}", TOKEN), 0, 404 },
+		{ ASK(USER, "{\"name\":\"tools/fly\"}", TOOL("get_a"), TOKEN), 0, 404 },
+		{ ASK("{\"type\":\"user\",\"id\":\"idp/-/bob\"}", CALL, TOOL("get_a"), TOKEN), 0, 401 },
+		{ ASK(USER, CALL, TOOL("get_a"), "{\"access_token\":\"a.b.c\"}"), 0, 401 },
+		{ ASK(USER, CALL, TOOL("get_a"), "{\"access_token\":\"$ $\"}"), 0, 400 },
+		{ ASK(USER, CALL, TOOL("get_a"), "{\"access_token\":\"$\",\"dpop\":\"x\"}"), 0, 401 },
+		{ ASK(USER, CALL, TOOL("get_a"), "{\"access_token\":\"$\\r\\nX: y\"}"), 0, 400 },
+		{ ASK(USER, CALL, TOOL("get_a"), "{}"), -1, 400 },
+		{ ASK("{\"type\":\"robot\",\"id\":\"a\"}", CALL, TOOL("get_a"), TOKEN), -1, 400 },
+		{ ASK("{\"type\":\"user\"}", CALL, TOOL("get_a"), TOKEN), -1, 400 },
+		{ ASK("{\"type\":\"user\",\"id\":{\"a\":1}}", CALL, TOOL("get_a"), TOKEN), -1, 400 },
+		{ ASK(USER, "{}", TOOL("get_a"), TOKEN), -1, 400 },
+		{ ASK(USER, "[]", TOOL("get_a"), TOKEN), -1, 400 },
+		{ ASK(USER, "{\"name\":\"tools/call\",\"properties\":{\"arguments\":[]}}", TOOL("get_a"), TOKEN), -1, 400 },
+		{ ASK(USER, CALL, "{\"type\":\"prompt\",\"id\":\"" SVC "#get_a\"}", TOKEN), -1, 400 },
+		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"" SVC "\"}", TOKEN), -1, 400 },
+		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"" SVC "#\"}", TOKEN), -1, 400 },
+		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":[\"" SVC "#get_a\"]}", TOKEN), -1, 400 },
+		{ ASK(USER, "{\"name\":\"tools/list\"}", TOOL("get_a"), TOKEN), -1, 400 },
+		{ "{\"subject\":" USER ",\"subject\":" USER "}", -1, 400 },
+		{ "[]", -1, 400 },
+		{ "", -1, 400 },
+		{ "nonsense", -1, 400 },
+	};
+	struct desk desk;
+	desk_open(&desk, settings, NULL);
+	char *token = make(&desk, SVC, "ada");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int64_t status = 0;
+		ask(&desk, EVALUATION, rows[i].body, token, BASIC);
+		json_integer(json_at(&desk.json, "/context/http_status"), &status);
+		if (decided(&desk, "/decision") != rows[i].decision || (rows[i].decision >= 0 && status != rows[i].status))
+			print_error("row %zu: %d %s\n", i, desk.status, desk.body);
+		assert_int_equal(decided(&desk, "/decision"), rows[i].decision);
+		assert_int_equal(desk.status, rows[i].decision < 0 ? 400 : 200);
+		if (rows[i].decision >= 0)
+			assert_int_equal(status, rows[i].status);
+		assert_string_equal(desk_header(&desk, "X-Request-ID"), "mine-1");
+		if (rows[i].decision < 0)
+			assert_string_equal(desk_audited(&desk, "/client"), "gateway");
+		assert_null(strstr(desk.body, "ema.conf"));
+		assert_null(strstr(desk.body, "idp"));
+	}
+	ask(&desk, EVALUATION, ASK(USER, CALL, TOOL("put_a"), TOKEN), token, BASIC);
+	assert_non_null(strstr(desk_text(&desk, "/context/www_authenticate"), "insufficient_scope"));
+	assert_string_equal(desk_audited(&desk, "/caller"), "gateway");
+	free(token);
+	desk_close(&desk);
+}
+
+/* AZN-59: who asks is known, and speaks for the service. */
+static void callers(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, settings, NULL);
+	char *token = make(&desk, SVC, "ada"), *other = make(&desk, OTHER, "ada");
+	static const char question[] = ASK(USER, CALL, TOOL("get_a"), TOKEN);
+	ask(&desk, EVALUATION, question, token, "X-None: 1");
+	assert_int_equal(desk.status, 401);
+	ask(&desk, EVALUATION, question, token, "Authorization: Basic Z2F0ZXdheTp3cm9uZw==");
+	assert_int_equal(desk.status, 401);
+	ask(&desk, EVALUATION, ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"" OTHER "#get_a\"}", TOKEN), other, BASIC);
+	assert_int_equal(decided(&desk, "/decision"), 0); /* as a tool of svc, which the name of another server does not name */
+	desk_request(&desk, "POST", EVALUATION, "a=b", BASIC, "Content-Type: application/x-www-form-urlencoded", NULL);
+	assert_int_equal(desk.status, 400);
+	desk_request(&desk, "GET", EVALUATION, NULL, BASIC, NULL);
+	assert_int_equal(desk.status, 405);
+	desk_request(&desk, "POST", EVALUATION "?access_token=x", "{}", BASIC, JSON_TYPE, NULL);
+	assert_int_equal(desk.status, 400);
+	free(token);
+	free(other);
+	desk_close(&desk);
+}
+
+/* AZN-28: where a caller speaks for two servers, a tool is one of one of them. */
+static void two_servers(void **state)
+{
+	(void)state;
+	static const char more[] = "CALLER:, \"other\"";
+	struct desk desk;
+	char extra[sizeof settings + sizeof more];
+	snprintf(extra, sizeof extra, "%s%s", more, settings);
+	desk_open(&desk, extra, NULL);
+	char *token = make(&desk, SVC, "ada"), *other = make(&desk, OTHER, "ada");
+	static const struct {
+		const char *resource;
+		int decisions[2]; /* with a token for svc, and for other */
+	} rows[] = {
+		{ TOOL("get_a"), { 1, 0 } },
+		{ TOOL("put_a"), { 0, 0 } },
+		{ "{\"type\":\"tool\",\"id\":\"" OTHER "#put_a\"}", { 0, 1 } },
+		{ "{\"type\":\"tool\",\"id\":\"get_a\"}", { -1, -1 } },
+		{ "{\"type\":\"tool\",\"id\":\"https://mcp.example/sv#get_a\"}", { -1, -1 } },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		for (size_t k = 0; k < 2; k++) {
+			char question[512];
+			snprintf(question, sizeof question, ASK(USER, CALL, "%s", TOKEN), rows[i].resource);
+			ask(&desk, EVALUATION, question, k ? other : token, BASIC);
+			assert_int_equal(decided(&desk, "/decision"), rows[i].decisions[k]);
+		}
+	free(token);
+	free(other);
+	desk_close(&desk);
+}
+
+/* AZN-13, AZN-14, AZN-15, AZN-16, AZN-17 */
+static void several(void **state)
+{
+	(void)state;
+#define ALL(entries, options) "{\"subject\":" USER ",\"action\":" CALL ",\"context\":" TOKEN ",\"evaluations\":[" entries "]" options "}"
+#define ENTRY(name) "{\"resource\":" TOOL(name) "}"
+#define SEMANTIC(name) ",\"options\":{\"evaluations_semantic\":\"" name "\"}"
+	static const struct {
+		const char *body;
+		int status, decisions[5]; /* -1: no more */
+	} rows[] = {
+		{ ALL(ENTRY("get_a") "," ENTRY("put_a") "," ENTRY("get_b"), ""), 200, { 1, 0, 1, -1 } },
+		{ ALL(ENTRY("get_a") "," ENTRY("put_a") "," ENTRY("get_b"), SEMANTIC("deny_on_first_deny")), 200, { 1, 0, -1 } },
+		{ ALL(ENTRY("put_a") "," ENTRY("get_a") "," ENTRY("get_b"), SEMANTIC("permit_on_first_permit")), 200, { 0, 1, -1 } },
+		{ ALL("{}," ENTRY("get_a") ",7", ""), 200, { 0, 1, 0, -1 } },
+		{ ALL("{\"resource\":" TOOL("get_a") ",\"subject\":{\"type\":\"user\",\"id\":\"idp/-/bob\"}}," ENTRY("get_a"), ""), 200, { 0, 1, -1 } },
+		/* A whole object, not its members. */
+		{ ALL("{\"resource\":" TOOL("get_a") ",\"context\":{}}," ENTRY("get_a"), ""), 200, { 0, 1, -1 } },
+		{ ALL(ENTRY("get_a"), SEMANTIC("any")), 400, { -1 } },
+		{ "{\"evaluations\":{}}", 400, { -1 } },
+		{ "{\"evaluations\":[]}", 400, { -1 } },
+	};
+	struct desk desk;
+	desk_open(&desk, settings, NULL);
+	char *token = make(&desk, SVC, "ada"), pointer[64];
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ask(&desk, EVALUATIONS, rows[i].body, token, BASIC);
+		if (desk.status != rows[i].status)
+			print_error("row %zu: %d %s\n", i, desk.status, desk.body);
+		assert_int_equal(desk.status, rows[i].status);
+		for (size_t k = 0; k < 5; k++) {
+			snprintf(pointer, sizeof pointer, "/evaluations/%zu/decision", k);
+			assert_int_equal(decided(&desk, pointer), rows[i].decisions[k]);
+			if (rows[i].decisions[k] < 0)
+				break;
+		}
+	}
+	ask(&desk, EVALUATIONS, ASK(USER, CALL, TOOL("get_a"), TOKEN), token, BASIC);
+	assert_int_equal(decided(&desk, "/decision"), 1);
+	struct buffer body = BUFFER_INIT(65536);
+	buffer_text(&body, "{\"evaluations\":[7");
+	for (int i = 0; i < 100; i++)
+		buffer_text(&body, ",7");
+	buffer_text(&body, "]}");
+	ask(&desk, EVALUATIONS, body.data, token, BASIC);
+	assert_int_equal(desk.status, 400);
+	buffer_free(&body);
+	free(token);
+	desk_close(&desk);
+}
+
+/* AZN-60 */
+static void metadata(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, settings, NULL);
+	desk_request(&desk, "GET", "/.well-known/authzen-configuration", NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk_text(&desk, "/policy_decision_point"), OURS);
+	assert_string_equal(desk_text(&desk, "/access_evaluation_endpoint"), OURS EVALUATION);
+	assert_string_equal(desk_text(&desk, "/access_evaluations_endpoint"), OURS EVALUATIONS);
+	desk_request(&desk, "GET", "/.well-known/authzen-configuration/nowhere", NULL, NULL);
+	assert_int_equal(desk.status, 404);
+	desk_request(&desk, "POST", "/.well-known/authzen-configuration", "", NULL);
+	assert_int_equal(desk.status, 405);
+	desk_close(&desk);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one),
+		cmocka_unit_test(callers),
+		cmocka_unit_test(two_servers),
+		cmocka_unit_test(several),
+		cmocka_unit_test(metadata),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
