@@ -442,6 +442,11 @@ void ema_set_observer(ema_context *context)
 	context->observer = 1;
 }
 
+void ema_set_operator(ema_context *context)
+{
+	context->operator = 1;
+}
+
 int ema_lint(ema_context *context, const char *path, ema_findings **out)
 {
 	if (!context || !path || !out)

@@ -13,8 +13,8 @@
 #define ANSWER_MOST ((size_t)4 * 1048576)
 #define ANSWER_SECONDS 60 /* a reload opens every plugin */
 
-/* As emad: admin_socket, or emad.sock in state_dir. A new string; NULL: it said why. */
-static char *socket_path(const struct options *options)
+/* As emad: admin_socket, or emad.sock in state_dir. A new string; NULL: it said why, or set *absent. */
+static char *socket_path(const struct options *options, int *absent)
 {
 	ema_daemon *daemon = NULL;
 	ema_findings *findings = NULL;
@@ -31,6 +31,8 @@ static char *socket_path(const struct options *options)
 		if (set || state_dir) {
 			path = must(malloc(room));
 			snprintf(path, room, "%s%s", set ? set : state_dir, set ? "" : "/emad.sock");
+		} else if (absent) {
+			*absent = 1;
 		} else {
 			complain("%s has neither admin_socket nor state_dir: emad has no admin socket", options->config);
 		}
@@ -40,7 +42,8 @@ static char *socket_path(const struct options *options)
 	return path;
 }
 
-static int open_socket(const char *path)
+/* -1: it said why, or set *absent. */
+static int open_socket(const char *path, int *absent)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct timeval time = { .tv_sec = ANSWER_SECONDS };
@@ -50,22 +53,38 @@ static int open_socket(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) && !connect(fd, (const struct sockaddr *)&address, sizeof address))
 		return fd;
-	complain("%s: %s%s", path, strerror(errno), errno == ENOENT || errno == ECONNREFUSED ? ": emad does not run" : "");
+	int none = errno == ENOENT || errno == ECONNREFUSED;
+	if (none && absent)
+		*absent = 1;
+	else
+		complain("%s: %s%s", path, strerror(errno), none ? ": emad does not run" : "");
 	if (fd >= 0)
 		close(fd);
 	return -1;
 }
 
-/* The answer; NULL: it said why. */
-static struct json_object *ask(const struct options *options, const char *command)
+static int send_line(int fd, const char *command)
 {
-	char *path = options->admin ? must(strdup(options->admin)) : socket_path(options), line[64];
-	int fd = path ? open_socket(path) : -1, length = snprintf(line, sizeof line, "%s\n", command);
-	char *text = fd >= 0 ? must(malloc(ANSWER_MOST + 1)) : NULL;
-	struct json_object *answer = NULL, *error = NULL;
-	size_t used = 0;
+	size_t length = strlen(command);
 	/* Whom it does not want, it answers before it reads. */
-	if (fd >= 0 && (send(fd, line, (size_t)length, MSG_NOSIGNAL) == length || errno == EPIPE)) {
+	for (size_t sent = 0; sent < length + 1;) {
+		ssize_t got = sent < length ? send(fd, command + sent, length - sent, MSG_NOSIGNAL) : send(fd, "\n", 1, MSG_NOSIGNAL);
+		if (got < 0)
+			return errno == EPIPE ? 0 : -1;
+		sent += (size_t)got;
+	}
+	return 0;
+}
+
+struct json_object *daemon_ask(const struct options *options, const char *command, int *absent)
+{
+	char *path = options->admin ? must(strdup(options->admin)) : socket_path(options, absent);
+	/* Who names a socket means the emad behind it and no other. */
+	int fd = path ? open_socket(path, options->admin ? NULL : absent) : -1;
+	char *text = fd >= 0 ? must(malloc(ANSWER_MOST + 1)) : NULL;
+	struct json_object *answer = NULL;
+	size_t used = 0;
+	if (fd >= 0 && !send_line(fd, command)) {
 		for (ssize_t got; used < ANSWER_MOST && (got = recv(fd, text + used, ANSWER_MOST - used, 0)) > 0;)
 			used += (size_t)got;
 		text[used] = 0;
@@ -77,14 +96,22 @@ static struct json_object *ask(const struct options *options, const char *comman
 			complain("emad gave no answer");
 			json_object_put(answer);
 			answer = NULL;
-		} else if (json_object_object_get_ex(answer, "error", &error)) {
-			complain("emad: %s", json_object_get_string(error));
-			json_object_put(answer);
-			answer = NULL;
 		}
 	}
 	free(text);
 	free(path);
+	return answer;
+}
+
+/* An answer that is no error; NULL: it said why. */
+static struct json_object *ask(const struct options *options, const char *command)
+{
+	struct json_object *answer = daemon_ask(options, command, NULL), *error = NULL;
+	if (answer && json_object_object_get_ex(answer, "error", &error)) {
+		complain("emad: %s", json_object_get_string(error));
+		json_object_put(answer);
+		answer = NULL;
+	}
 	return answer;
 }
 

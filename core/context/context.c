@@ -337,7 +337,8 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 			return cannot(findings, "E-STATE", state_node(conf), &failure);
 		audit_notice(context->audit, &context->notice);
 	}
-	if (!context->trust && open_trust(context, context->observer ? NULL : conf->state_dir, context->observer, &context->trust, &failure))
+	const int passive = context->observer || context->operator;
+	if (!context->trust && open_trust(context, passive ? NULL : conf->state_dir, passive, &context->trust, &failure))
 		return cannot(findings, "E-STATE", state_node(conf), &failure);
 	if (!context->answers && !(context->answers = answers_new(&context->clock, 0))) {
 		findings->out_of_memory = 1;
@@ -353,6 +354,8 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 		return -1;
 	if (!context->marks && open_marks(context, conf, findings))
 		return -1;
+	if (context->operator)
+		return 0;
 	if (context->server)
 		return open_server(context, conf, findings);
 	/* The public keys alone, as the authorization server writes them: to know its tokens by. Without state_dir there are none. */

@@ -31,6 +31,7 @@ struct ema_context {
 	struct log log;
 	char *plugin_path;
 	int observer;                 /* looks, and serves nothing */
+	int operator;                 /* has the store and audit alone */
 	unsigned char *alive;         /* a page that fork() empties: 1 in the process that made the context */
 
 	pthread_mutex_t load_lock;    /* one load at a time; guards what is below but for snapshot */

@@ -332,6 +332,8 @@ static int begin(struct pipeline *p, const char *service)
 	p->deadline = clock_monotonic(&context->clock) + (p->service ? p->service->conf->deadline_ms : 5000);
 	if (!p->snapshot)
 		return failure_set(&p->failure, EMA_CONFIG, "no configuration is loaded");
+	if (context->operator)
+		return failure_set(&p->failure, EMA_CONFIG, "this context is there to revoke by, and decides nothing (ema_set_operator)");
 	if (!p->service && p->purpose != PURPOSE_REDEEM)
 		return failure_set(&p->failure, EMA_UNKNOWN_SERVICE, "ema.conf has no service \"%.100s\"", service ? service : "");
 	return EMA_OK;

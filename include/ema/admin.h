@@ -18,6 +18,12 @@ extern "C" {
  */
 void ema_set_observer(ema_context *context);
 
+/*
+ * Loads of this context open the store and the audit sinks, to revoke by: ema_revoke(), ema_unblock(), ema_revoked(). No keys are
+ * fetched or read, so nobody is let in. Before the first load.
+ */
+void ema_set_operator(ema_context *context);
+
 /* ---- Lint ---- */
 
 typedef struct ema_findings ema_findings;

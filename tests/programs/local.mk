@@ -23,3 +23,5 @@ TESTS += tests/programs/who_can.sh
 EXTRA_DIST += tests/programs/who_can.sh
 TESTS += tests/programs/company.sh
 EXTRA_DIST += tests/programs/company.sh
+TESTS += tests/programs/revoke.sh
+EXTRA_DIST += tests/programs/revoke.sh
