@@ -163,19 +163,121 @@ int command_reload(const struct options *options, int count, char **words)
 	return loaded ? STATUS_FINE : STATUS_DENY;
 }
 
-static void print_time(const char *name, int64_t seconds)
+static const char *time_text(int64_t seconds, char text[32])
 {
 	struct tm parts;
 	time_t time = (time_t)seconds;
-	char text[32] = "-";
-	if (gmtime_r(&time, &parts))
-		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-	printf("%-11s %s\n", name, text);
+	return seconds > 0 && gmtime_r(&time, &parts) && strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &parts) ? text : "-";
+}
+
+/* "90 s", "12 m", "5 h", "3 d" since a time; "-" for none. */
+static const char *age_text(int64_t seconds, char text[32])
+{
+	int64_t age = (int64_t)time(NULL) - seconds;
+	if (seconds <= 0)
+		return "-";
+	if (age < 0)
+		age = 0;
+	int unit = age < 120 ? 0 : age < 7200 ? 1 : age < 172800 ? 2 : 3;
+	static const int64_t units[] = { 1, 60, 3600, 86400 };
+	snprintf(text, 32, "%lld %c", (long long)(age / units[unit]), "smhd"[unit]);
+	return text;
+}
+
+static int is_true(struct json_object *object, const char *name)
+{
+	struct json_object *value = NULL;
+	return json_object_object_get_ex(object, name, &value) && json_object_get_boolean(value);
+}
+
+static struct json_object *member(struct json_object *object, const char *name)
+{
+	struct json_object *value = NULL;
+	json_object_object_get_ex(object, name, &value);
+	return value;
+}
+
+/* How many of them are not as they should be. */
+static int print_providers(struct json_object *answer)
+{
+	struct json_object *list = NULL;
+	int bad = 0;
+	for (size_t i = 0, n = list_of(answer, "providers", &list); i < n; i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		const char *keys = text_of(one, "keys");
+		char fetched[32], since[32];
+		int good = !strcmp(keys, "fresh") || !strcmp(keys, "fixed") || !strcmp(keys, "none");
+		bad += !good;
+		printf("%-11s %s (%s): %s%s%s, %lld keys", "provider", text_of(one, "id"), text_of(one, "plugin"), colour(good ? COLOUR_GOOD : COLOUR_BAD), keys,
+		       colour_off(), (long long)number_of(one, "count"));
+		if (number_of(one, "fetched"))
+			printf(", fetched %s ago", age_text(number_of(one, "fetched"), fetched));
+		if (number_of(one, "away_since"))
+			printf(", away since %s", time_text(number_of(one, "away_since"), since));
+		if (!good && member(one, "last_failure")) {
+			fputs(": ", stdout);
+			print_plain(text_of(one, "last_failure"));
+		}
+		putchar('\n');
+	}
+	return bad;
+}
+
+static int print_state(struct json_object *answer)
+{
+	struct json_object *list = NULL, *store = member(answer, "store"), *audit = member(answer, "audit"), *rates = member(answer, "rates");
+	char text[32];
+	int bad = 0;
+	for (size_t i = 0, n = list_of(answer, "signing_keys", &list); i < n; i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		printf("%-11s %s, %s, published %s ago\n", "signing key", text_of(one, "kid"), text_of(one, "state"), age_text(number_of(one, "published"), text));
+	}
+	if (store) {
+		int reached = is_true(store, "reached");
+		bad += !reached;
+		printf("%-11s %s: %s%s%s", "store", text_of(store, "plugin"), colour(reached ? COLOUR_GOOD : COLOUR_BAD), reached ? "reached" : text_of(store, "trouble"),
+		       colour_off());
+		if (number_of(store, "remembers_since"))
+			printf(", remembers since %s", time_text(number_of(store, "remembers_since"), text));
+		putchar('\n');
+	}
+	for (size_t i = 0, n = list_of(answer, "sinks", &list); i < n; i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		int works = is_true(one, "works");
+		bad += !works;
+		printf("%-11s %s: %s%s%s%s\n", "sink", text_of(one, "id"), colour(works ? COLOUR_GOOD : COLOUR_BAD), works ? "works" : "fails", colour_off(),
+		       is_true(one, "must") ? ", must" : "");
+	}
+	if (audit)
+		printf("%-11s %lld records, %lld with the sinks, %lld dropped, spool %lld of %lld bytes\n", "audit", (long long)number_of(audit, "appended"),
+		       (long long)number_of(audit, "delivered"), (long long)number_of(audit, "dropped"), (long long)number_of(audit, "spool_used"),
+		       (long long)number_of(audit, "spool_room"));
+	if (rates)
+		printf("%-11s %lld granted, %lld refused, %lld failed in the last %lld s\n", "rates", (long long)number_of(rates, "granted"),
+		       (long long)number_of(rates, "refused"), (long long)number_of(rates, "failed"), (long long)number_of(rates, "seconds"));
+	return bad;
+}
+
+static void print_revoked(struct json_object *answer)
+{
+	struct json_object *revoked = member(answer, "revoked");
+	int any = 0;
+	if (!json_object_is_type(revoked, json_type_object))
+		return;
+	printf("%-11s", "revoked");
+	json_object_object_foreach(revoked, name, value)
+	{
+		if (!strcmp(name, "blocks") || !json_object_get_int64(value))
+			continue;
+		printf("%s %lld by %s", any++ ? "," : "", (long long)json_object_get_int64(value), name);
+	}
+	printf("%s; %lld blocked\n", any ? "" : " nothing", (long long)number_of(revoked, "blocks"));
 }
 
 int command_status(const struct options *options, int count, char **words)
 {
 	struct json_object *list = NULL;
+	char text[32];
 	(void)words;
 	if (count)
 		return complain("status takes no words; see `emactl --help`");
@@ -185,8 +287,8 @@ int command_status(const struct options *options, int count, char **words)
 	if (options->json)
 		return print_json(answer);
 	printf("emad %s, process %lld, up %lld s\n", text_of(answer, "version"), (long long)number_of(answer, "pid"), (long long)number_of(answer, "uptime"));
-	print_time("started", number_of(answer, "started"));
-	print_time("loaded", number_of(answer, "loaded"));
+	printf("%-11s %s\n", "started", time_text(number_of(answer, "started"), text));
+	printf("%-11s %s\n", "loaded", time_text(number_of(answer, "loaded"), text));
 	printf("%-11s %s\n%-11s %s\n%-11s %lld\n", "config", text_of(answer, "config"), "digest", text_of(answer, "digest"), "connections",
 	       (long long)number_of(answer, "connections"));
 	for (size_t i = 0, n = list_of(answer, "listeners", &list); i < n; i++) {
@@ -196,9 +298,12 @@ int command_status(const struct options *options, int count, char **words)
 			printf(" %s", json_object_get_string(json_object_array_get_idx(serve, j)));
 		putchar('\n');
 	}
+	int bad = print_providers(answer);
+	bad += print_state(answer);
+	print_revoked(answer);
 	int refused = number_of(answer, "last_reload_refused") != 0;
 	if (refused)
 		printf("%sthe last reload was refused: `emactl check` says why%s\n", colour(COLOUR_BAD), colour_off());
 	json_object_put(answer);
-	return refused ? STATUS_DENY : STATUS_FINE;
+	return refused || bad ? STATUS_DENY : STATUS_FINE;
 }

@@ -59,8 +59,10 @@ json_object *serve_names(uint32_t serve)
 
 static json_object *status(const struct server *server)
 {
-	json_object *all = json_object_new_object(), *list = json_object_new_array();
+	char *text = NULL;
+	json_object *all = ema_status(server->context, &text) ? NULL : json_tokener_parse(text), *list = json_object_new_array();
 	const char *digest = ema_config_digest(server->context);
+	ema_text_free(text);
 	if (!all || !list) {
 		json_object_put(all);
 		json_object_put(list);

@@ -16,7 +16,9 @@
 #include "keyset.h"
 #include "rates.h"
 #include "marks.h"
+#include "outage.h"
 #include "sinks.h"
+#include "status.h"
 
 /* How long a shutdown waits for audit to reach the sinks; what is left then stays in the spool. */
 #define DRAIN_MS 5000
@@ -253,6 +255,7 @@ static void *tick(void *data)
 	while (!context->tick_stop) {
 		pthread_mutex_unlock(&context->tick_lock);
 		keyring_tick(context->keyring);
+		status_sample(context);
 		pthread_mutex_lock(&context->tick_lock);
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += 1;
@@ -465,6 +468,8 @@ int context_lint(struct ema_context *context, const char *path, struct findings 
 	snapshot = snapshot_new(held, &settings, findings);
 	sinks_lint(context, held, &search, findings);
 	conf_lint_rates(conf, findings);
+	if (snapshot)
+		outage_lint(snapshot, findings);
 	if (!is_memory_store(conf))
 		instance_close(open_store_plugin(context, conf, findings));
 out:

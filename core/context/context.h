@@ -17,6 +17,8 @@
 #include "horizon.h"
 #include "store.h"
 
+#define STATUS_SAMPLES 60
+
 struct answers;
 struct cimd;
 struct client_found;
@@ -56,10 +58,12 @@ struct ema_context {
 	struct metrics metrics;
 	uint64_t generation;
 
-	pthread_mutex_t tick_lock;    /* guards tick_stop */
+	pthread_mutex_t tick_lock;    /* guards tick_stop and samples */
 	pthread_cond_t tick_wake;
 	pthread_t ticker;
 	int ticking, tick_stop;
+	struct metrics_sample samples[STATUS_SAMPLES]; /* of the last minute */
+	size_t sample_count;
 
 	pthread_mutex_t lock;         /* guards snapshot, for as long as a hold takes */
 	struct snapshot *snapshot;

@@ -8,6 +8,7 @@
 #include "jwt.h"
 #include "marks.h"
 #include "replay.h"
+#include "standing.h"
 
 void pipeline_place(const struct conf_node *node, char *out, size_t room)
 {
@@ -227,6 +228,8 @@ static int walk(struct pipeline *p)
 		code = pipeline_guards(p);
 	if (!code)
 		code = pipeline_scopes(p);
+	if (!code)
+		code = pipeline_keys(p);
 	if (!code && p->purpose == PURPOSE_REDEEM)
 		code = pipeline_grants(p);
 	if (!code)

@@ -161,6 +161,13 @@ const char *ema_config_digest(ema_context *context);
 /* Id of the index'th audit sink; NULL past the end. Valid until the next load. */
 const char *ema_sink_id(ema_context *context, size_t index);
 
+/*
+ * What the context is at, as one JSON object: "providers" (where the keys of each stand, and since when), "signing_keys", "store",
+ * "sinks", "audit", "revoked" (how many marks of each kind), "answers" and "rates" (of the last minute, where the context has signing
+ * keys). emactl(1) has its members. *out is a new string, ema_text_free(). EMA_OK; EMA_CONFIG: nothing is loaded.
+ */
+int ema_status(ema_context *context, char **out);
+
 /* ---- What a configuration says to emad: by the names of its keys ---- */
 
 typedef struct ema_daemon ema_daemon;

@@ -15,6 +15,7 @@ chmod 0644 "$work/people.conf"
 
 wait_for() { local i; for ((i = 0; i < 600; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
 background devidp --state "$work/idp" --ports okta=0 --ready-file "$work/ready" >/dev/null
+idp=${pids[-1]}
 wait_for test -s "$work/ready"
 okta=$(sed -n 's/^okta=//p' "$work/ready")
 curl -s -o /dev/null "http://127.0.0.1:$okta/oauth2/v1/keys"
@@ -106,6 +107,10 @@ pair() {
 	echo "# after $(( ($(date +%s%N) - begin) / 1000000 )) ms"
 	ok "$1: nothing new there" refused b alice
 	ok "$1: somebody else is let in" active b "$work/bob"
+	ok "$1: status" ctl b status
+	says "provider    okta (okta_xaa): fresh, "
+	says "store       $1: reached"
+	says "1 by subject; 1 blocked"
 	ok "$1: asked for on the other" ctl b revoked --subject "$subject"
 	says "subject"
 	ok "$1: who and why is in the record" record a '"kind":"revoked"' "\"by\":\"uid $(id -u)\"" '"why":"a laptop is lost"' '"what":"subject"' '"block":"yes"'
@@ -187,4 +192,50 @@ fails 2 "no emad, and a store in its memory" ctl a revoke --service github
 says "the store is the memory of each process"
 fails 2 "an emad that is named must be there" emactl --admin "$work/none.sock" revoke --service github
 says "emad does not run"
+
+# ---- An identity provider that is away ----
+write_conf c ""
+sed -i 's/authority = /stale_keys = "24h"; read_only_after = "1h"; authority = /' "$work/c.conf"
+sed -i 's/serve = \["token", /serve = ["token", "metrics", /' "$work/c.conf"
+ok "emactl check has a sentence" sh -c 'emactl -c "$1" check | grep -F "N-OUTAGE"' sh "$work/c.conf"
+says 'people keep access for 24h with provider "okta" (after 1h for what reads alone); tokens of ours that were given by then live to their end, at most 1h'
+# metric TEXT: it is among them.
+metric() { curl -s "http://127.0.0.1:${port[c]}/metrics" | grep -F "$1"; }
+start c
+ok "its keys are fresh" wait_for redeem c alice
+ok "metrics say so" metric 'ema_provider_keys{provider="okta",standing="fresh"} 1'
+ok "and since when it is away: it is not" metric 'ema_provider_away_since_seconds{provider="okta"} 0'
+stop c
+kill "$idp"
+wait_for gone "$idp"
+# aged SECONDS: the keys on disk are older by that.
+aged() {
+	python3 - "$work/c/cache" "$1" <<-'EOF2'
+	import glob, hashlib, json, sys
+	for path in glob.glob(sys.argv[1] + "/*.keys"):
+	    whole = open(path, "rb").read()
+	    head, keys = whole.split(b"\n", 2)[1:]
+	    about = json.loads(head)
+	    for name in ("fetched", "fresh_until"):
+	        about[name] -= int(sys.argv[2]) * 1000
+	    rest = json.dumps(about, separators=(",", ":")).encode() + b"\n" + keys
+	    open(path, "wb").write(b"ema-keys 1 " + hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
+	EOF2
+}
+aged 9000
+start c
+ok "a start without network goes on with the keys on disk" redeem c alice
+fails 1 "status says where it stands" ctl c status
+says "okta (okta_xaa): read_only, "
+says "away since "
+ok "metrics, too" metric 'ema_provider_keys{provider="okta",standing="read_only"} 1'
+ok "and the record of the decision" record c '"kind":"redemption"' '"keys":"read-only"' '"keys_since":"20'
+stop c
+aged 90000
+start c
+ok "within the same bounds" refused c alice
+ok "which is our outage" grep -F temporarily_unavailable "$work/answer"
+fails 1 "and status says it" ctl c status
+says "okta (okta_xaa): unavailable"
+stop c
 plan
