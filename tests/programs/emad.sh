@@ -148,7 +148,7 @@ says "store       memory: reached, remembers since"
 says "current, published"
 says "sink        file: works, must"
 says "in the last"
-says "revoked     nothing; 0 blocked"
+says "; 0 blocked"
 ok "reload" emactl -c "$conf" reload
 says "loaded"
 printf 'isuer = "x";\n' >>"$conf"
