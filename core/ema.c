@@ -14,6 +14,7 @@
 #include "response.h"
 #include "revocation.h"
 #include "secret.h"
+#include "status.h"
 
 /* ---- Context ---- */
 
@@ -440,6 +441,11 @@ void ema_set_observer(ema_context *context)
 	context->observer = 1;
 }
 
+void ema_set_operator(ema_context *context)
+{
+	context->operator = 1;
+}
+
 int ema_lint(ema_context *context, const char *path, ema_findings **out)
 {
 	if (!context || !path || !out)
@@ -604,6 +610,21 @@ int64_t ema_key_time(const ema_keys *keys, size_t index, const char *what)
 	int64_t time = !key || !what ? 0 : !strcmp(what, "published") ? key->published : !strcmp(what, "signs_from") ? key->signs_from :
 	               !strcmp(what, "gone_at") ? key->gone_at : 0;
 	return time / 1000;
+}
+
+int ema_status(ema_context *context, char **out)
+{
+	struct buffer status = BUFFER_INIT(4 * 1024 * 1024);
+	if (!context || !out)
+		return EMA_BAD_REQUEST;
+	int code = context_is_alive(context) ? status_json(context, &status) : EMA_AFTER_FORK;
+	char *taken = code ? NULL : buffer_take(&status);
+	buffer_free(&status);
+	if (!code && !taken)
+		code = EMA_OUT_OF_MEMORY;
+	if (!code)
+		*out = taken;
+	return code;
 }
 
 void ema_text_free(char *text)

@@ -13,8 +13,8 @@
 #define ANSWER_MOST ((size_t)4 * 1048576)
 #define ANSWER_SECONDS 60 /* a reload opens every plugin */
 
-/* As emad: admin_socket, or emad.sock in state_dir. A new string; NULL: it said why. */
-static char *socket_path(const struct options *options)
+/* As emad: admin_socket, or emad.sock in state_dir. A new string; NULL: it said why, or set *absent. */
+static char *socket_path(const struct options *options, int *absent)
 {
 	ema_daemon *daemon = NULL;
 	ema_findings *findings = NULL;
@@ -31,6 +31,8 @@ static char *socket_path(const struct options *options)
 		if (set || state_dir) {
 			path = must(malloc(room));
 			snprintf(path, room, "%s%s", set ? set : state_dir, set ? "" : "/emad.sock");
+		} else if (absent) {
+			*absent = 1;
 		} else {
 			complain("%s has neither admin_socket nor state_dir: emad has no admin socket", options->config);
 		}
@@ -40,7 +42,8 @@ static char *socket_path(const struct options *options)
 	return path;
 }
 
-static int open_socket(const char *path)
+/* -1: it said why, or set *absent. */
+static int open_socket(const char *path, int *absent)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct timeval time = { .tv_sec = ANSWER_SECONDS };
@@ -50,22 +53,38 @@ static int open_socket(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) && !connect(fd, (const struct sockaddr *)&address, sizeof address))
 		return fd;
-	complain("%s: %s%s", path, strerror(errno), errno == ENOENT || errno == ECONNREFUSED ? ": emad does not run" : "");
+	int none = errno == ENOENT || errno == ECONNREFUSED;
+	if (none && absent)
+		*absent = 1;
+	else
+		complain("%s: %s%s", path, strerror(errno), none ? ": emad does not run" : "");
 	if (fd >= 0)
 		close(fd);
 	return -1;
 }
 
-/* The answer; NULL: it said why. */
-static struct json_object *ask(const struct options *options, const char *command)
+static int send_line(int fd, const char *command)
 {
-	char *path = options->admin ? must(strdup(options->admin)) : socket_path(options), line[64];
-	int fd = path ? open_socket(path) : -1, length = snprintf(line, sizeof line, "%s\n", command);
-	char *text = fd >= 0 ? must(malloc(ANSWER_MOST + 1)) : NULL;
-	struct json_object *answer = NULL, *error = NULL;
-	size_t used = 0;
+	size_t length = strlen(command);
 	/* Whom it does not want, it answers before it reads. */
-	if (fd >= 0 && (send(fd, line, (size_t)length, MSG_NOSIGNAL) == length || errno == EPIPE)) {
+	for (size_t sent = 0; sent < length + 1;) {
+		ssize_t got = sent < length ? send(fd, command + sent, length - sent, MSG_NOSIGNAL) : send(fd, "\n", 1, MSG_NOSIGNAL);
+		if (got < 0)
+			return errno == EPIPE ? 0 : -1;
+		sent += (size_t)got;
+	}
+	return 0;
+}
+
+struct json_object *daemon_ask(const struct options *options, const char *command, int *absent)
+{
+	char *path = options->admin ? must(strdup(options->admin)) : socket_path(options, absent);
+	/* Who names a socket means the emad behind it and no other. */
+	int fd = path ? open_socket(path, options->admin ? NULL : absent) : -1;
+	char *text = fd >= 0 ? must(malloc(ANSWER_MOST + 1)) : NULL;
+	struct json_object *answer = NULL;
+	size_t used = 0;
+	if (fd >= 0 && !send_line(fd, command)) {
 		for (ssize_t got; used < ANSWER_MOST && (got = recv(fd, text + used, ANSWER_MOST - used, 0)) > 0;)
 			used += (size_t)got;
 		text[used] = 0;
@@ -77,14 +96,22 @@ static struct json_object *ask(const struct options *options, const char *comman
 			complain("emad gave no answer");
 			json_object_put(answer);
 			answer = NULL;
-		} else if (json_object_object_get_ex(answer, "error", &error)) {
-			complain("emad: %s", json_object_get_string(error));
-			json_object_put(answer);
-			answer = NULL;
 		}
 	}
 	free(text);
 	free(path);
+	return answer;
+}
+
+/* An answer that is no error; NULL: it said why. */
+static struct json_object *ask(const struct options *options, const char *command)
+{
+	struct json_object *answer = daemon_ask(options, command, NULL), *error = NULL;
+	if (answer && json_object_object_get_ex(answer, "error", &error)) {
+		complain("emad: %s", json_object_get_string(error));
+		json_object_put(answer);
+		answer = NULL;
+	}
 	return answer;
 }
 
@@ -136,19 +163,121 @@ int command_reload(const struct options *options, int count, char **words)
 	return loaded ? STATUS_FINE : STATUS_DENY;
 }
 
-static void print_time(const char *name, int64_t seconds)
+static const char *time_text(int64_t seconds, char text[32])
 {
 	struct tm parts;
 	time_t time = (time_t)seconds;
-	char text[32] = "-";
-	if (gmtime_r(&time, &parts))
-		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-	printf("%-11s %s\n", name, text);
+	return seconds > 0 && gmtime_r(&time, &parts) && strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &parts) ? text : "-";
+}
+
+/* "90 s", "12 m", "5 h", "3 d" since a time; "-" for none. */
+static const char *age_text(int64_t seconds, char text[32])
+{
+	int64_t age = (int64_t)time(NULL) - seconds;
+	if (seconds <= 0)
+		return "-";
+	if (age < 0)
+		age = 0;
+	int unit = age < 120 ? 0 : age < 7200 ? 1 : age < 172800 ? 2 : 3;
+	static const int64_t units[] = { 1, 60, 3600, 86400 };
+	snprintf(text, 32, "%lld %c", (long long)(age / units[unit]), "smhd"[unit]);
+	return text;
+}
+
+static int is_true(struct json_object *object, const char *name)
+{
+	struct json_object *value = NULL;
+	return json_object_object_get_ex(object, name, &value) && json_object_get_boolean(value);
+}
+
+static struct json_object *member(struct json_object *object, const char *name)
+{
+	struct json_object *value = NULL;
+	json_object_object_get_ex(object, name, &value);
+	return value;
+}
+
+/* How many of them are not as they should be. */
+static int print_providers(struct json_object *answer)
+{
+	struct json_object *list = NULL;
+	int bad = 0;
+	for (size_t i = 0, n = list_of(answer, "providers", &list); i < n; i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		const char *keys = text_of(one, "keys");
+		char fetched[32], since[32];
+		int good = !strcmp(keys, "fresh") || !strcmp(keys, "fixed") || !strcmp(keys, "none");
+		bad += !good;
+		printf("%-11s %s (%s): %s%s%s, %lld keys", "provider", text_of(one, "id"), text_of(one, "plugin"), colour(good ? COLOUR_GOOD : COLOUR_BAD), keys,
+		       colour_off(), (long long)number_of(one, "count"));
+		if (number_of(one, "fetched"))
+			printf(", fetched %s ago", age_text(number_of(one, "fetched"), fetched));
+		if (number_of(one, "away_since"))
+			printf(", away since %s", time_text(number_of(one, "away_since"), since));
+		if (!good && member(one, "last_failure")) {
+			fputs(": ", stdout);
+			print_plain(text_of(one, "last_failure"));
+		}
+		putchar('\n');
+	}
+	return bad;
+}
+
+static int print_state(struct json_object *answer)
+{
+	struct json_object *list = NULL, *store = member(answer, "store"), *audit = member(answer, "audit"), *rates = member(answer, "rates");
+	char text[32];
+	int bad = 0;
+	for (size_t i = 0, n = list_of(answer, "signing_keys", &list); i < n; i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		printf("%-11s %s, %s, published %s ago\n", "signing key", text_of(one, "kid"), text_of(one, "state"), age_text(number_of(one, "published"), text));
+	}
+	if (store) {
+		int reached = is_true(store, "reached");
+		bad += !reached;
+		printf("%-11s %s: %s%s%s", "store", text_of(store, "plugin"), colour(reached ? COLOUR_GOOD : COLOUR_BAD), reached ? "reached" : text_of(store, "trouble"),
+		       colour_off());
+		if (number_of(store, "remembers_since"))
+			printf(", remembers since %s", time_text(number_of(store, "remembers_since"), text));
+		putchar('\n');
+	}
+	for (size_t i = 0, n = list_of(answer, "sinks", &list); i < n; i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		int works = is_true(one, "works");
+		bad += !works;
+		printf("%-11s %s: %s%s%s%s\n", "sink", text_of(one, "id"), colour(works ? COLOUR_GOOD : COLOUR_BAD), works ? "works" : "fails", colour_off(),
+		       is_true(one, "must") ? ", must" : "");
+	}
+	if (audit)
+		printf("%-11s %lld records, %lld with the sinks, %lld dropped, spool %lld of %lld bytes\n", "audit", (long long)number_of(audit, "appended"),
+		       (long long)number_of(audit, "delivered"), (long long)number_of(audit, "dropped"), (long long)number_of(audit, "spool_used"),
+		       (long long)number_of(audit, "spool_room"));
+	if (rates)
+		printf("%-11s %lld granted, %lld refused, %lld failed in the last %lld s\n", "rates", (long long)number_of(rates, "granted"),
+		       (long long)number_of(rates, "refused"), (long long)number_of(rates, "failed"), (long long)number_of(rates, "seconds"));
+	return bad;
+}
+
+static void print_revoked(struct json_object *answer)
+{
+	struct json_object *revoked = member(answer, "revoked");
+	int any = 0;
+	if (!json_object_is_type(revoked, json_type_object))
+		return;
+	printf("%-11s", "revoked");
+	json_object_object_foreach(revoked, name, value)
+	{
+		if (!strcmp(name, "blocks") || !json_object_get_int64(value))
+			continue;
+		printf("%s %lld by %s", any++ ? "," : "", (long long)json_object_get_int64(value), name);
+	}
+	printf("%s; %lld blocked\n", any ? "" : " nothing", (long long)number_of(revoked, "blocks"));
 }
 
 int command_status(const struct options *options, int count, char **words)
 {
 	struct json_object *list = NULL;
+	char text[32];
 	(void)words;
 	if (count)
 		return complain("status takes no words; see `emactl --help`");
@@ -158,8 +287,8 @@ int command_status(const struct options *options, int count, char **words)
 	if (options->json)
 		return print_json(answer);
 	printf("emad %s, process %lld, up %lld s\n", text_of(answer, "version"), (long long)number_of(answer, "pid"), (long long)number_of(answer, "uptime"));
-	print_time("started", number_of(answer, "started"));
-	print_time("loaded", number_of(answer, "loaded"));
+	printf("%-11s %s\n", "started", time_text(number_of(answer, "started"), text));
+	printf("%-11s %s\n", "loaded", time_text(number_of(answer, "loaded"), text));
 	printf("%-11s %s\n%-11s %s\n%-11s %lld\n", "config", text_of(answer, "config"), "digest", text_of(answer, "digest"), "connections",
 	       (long long)number_of(answer, "connections"));
 	for (size_t i = 0, n = list_of(answer, "listeners", &list); i < n; i++) {
@@ -169,9 +298,12 @@ int command_status(const struct options *options, int count, char **words)
 			printf(" %s", json_object_get_string(json_object_array_get_idx(serve, j)));
 		putchar('\n');
 	}
+	int bad = print_providers(answer);
+	bad += print_state(answer);
+	print_revoked(answer);
 	int refused = number_of(answer, "last_reload_refused") != 0;
 	if (refused)
 		printf("%sthe last reload was refused: `emactl check` says why%s\n", colour(COLOUR_BAD), colour_off());
 	json_object_put(answer);
-	return refused ? STATUS_DENY : STATUS_FINE;
+	return refused || bad ? STATUS_DENY : STATUS_FINE;
 }

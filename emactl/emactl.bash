@@ -9,17 +9,25 @@ _emactl() {
 		esac
 	done
 	case $before in
+	--provider)
+		mapfile -t COMPREPLY < <(compgen -W "$(emactl "${config[@]}" __complete providers 2>/dev/null)" -- "$word")
+		return
+		;;
 	--service)
 		mapfile -t COMPREPLY < <(compgen -W "$(emactl "${config[@]}" __complete services 2>/dev/null)" -- "$word")
 		return
 		;;
-	-c | --config | --assertion | --token | --message | --state | --admin)
+	--token)
+		[[ $command == explain ]] && mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	-c | --config | --assertion | --message | --state | --admin)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
 	esac
 	case $command in
-	'') mapfile -t COMPREPLY < <(compgen -W 'check explain who-can what-can test tools plugins onboard keys audit reload status --config --verbose --help --version' -- "$word") ;;
+	'') mapfile -t COMPREPLY < <(compgen -W 'check explain who-can what-can test tools plugins onboard keys audit reload status revoke unblock revoked --config --verbose --help --version' -- "$word") ;;
 	check) mapfile -t COMPREPLY < <(compgen -W '--live --json' -- "$word") ;;
 	explain) mapfile -t COMPREPLY < <(compgen -W '--service --assertion --token --message --client --resource --scope --now --json' -- "$word") ;;
 	who-can) mapfile -t COMPREPLY < <(compgen -W 'tool prompt uri --service --now --json' -- "$word") ;;
@@ -30,6 +38,7 @@ _emactl() {
 		;;
 	test) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$word"; compgen -f -- "$word") ;;
 	reload | status) mapfile -t COMPREPLY < <(compgen -W '--admin --json' -- "$word") ;;
+	revoke | unblock | revoked) mapfile -t COMPREPLY < <(compgen -W '--subject --person --client --provider --tenant --service --token --everything --block --reason --admin --json' -- "$word") ;;
 	plugins) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$word") ;;
 	onboard) mapfile -t COMPREPLY < <(compgen -W "--service --json claude claude-code vscode $(emactl "${config[@]}" __complete providers 2>/dev/null)" -- "$word") ;;
 	keys) mapfile -t COMPREPLY < <(compgen -W 'list rotate --now --json' -- "$word") ;;

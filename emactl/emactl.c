@@ -29,6 +29,12 @@ static const struct {
 	  "check the chain of an audit file, show it, or what it has of one person" },
 	{ "reload", command_reload, "[--admin SOCKET] [--json]", "let emad check its configuration and put it in place" },
 	{ "status", command_status, "[--admin SOCKET] [--json]", "what emad serves, and since when" },
+	{ "revoke", command_revoke,
+	  "(--subject S | --person P | --client C | --provider P | --tenant P/T |\n"
+	  "                 --service S | --token ID | --everything) [--block] [--reason TEXT]\n                 [--admin SOCKET] [--json]",
+	  "refuse what was issued before now; with --block what is new, too" },
+	{ "unblock", command_unblock, "(as revoke) [--reason TEXT] [--admin SOCKET] [--json]", "lift a block" },
+	{ "revoked", command_revoked, "[as revoke] [--admin SOCKET] [--json]", "what is revoked or blocked" },
 	{ "__complete", command_complete, NULL, NULL },
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -89,7 +95,8 @@ static int add_name(const char **names, const char *name)
 
 int main(int count, char **words)
 {
-	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, GROUP, ROLE, NOW, JSON, LIVE, ACCEPT, STATE, ADMIN, VERSION };
+	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, GROUP, ROLE, NOW, JSON, LIVE, ACCEPT, STATE, ADMIN, VERSION, SUBJECT, PERSON,
+	       PROVIDER, TENANT, EVERYTHING, BLOCK, REASON };
 	struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },     { "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },             { "version", no_argument, NULL, VERSION },
@@ -100,7 +107,11 @@ int main(int count, char **words)
 		{ "message", required_argument, NULL, MESSAGE }, { "now", required_argument, NULL, NOW },        { "json", no_argument, NULL, JSON },
 		{ "live", no_argument, NULL, LIVE },            { "accept", no_argument, NULL, ACCEPT },
 		{ "admin", required_argument, NULL, ADMIN },
-		{ "state", required_argument, NULL, STATE },            { NULL, 0, NULL, 0 },
+		{ "state", required_argument, NULL, STATE },    { "subject", required_argument, NULL, SUBJECT },
+		{ "person", required_argument, NULL, PERSON },  { "provider", required_argument, NULL, PROVIDER },
+		{ "tenant", required_argument, NULL, TENANT },  { "everything", no_argument, NULL, EVERYTHING },
+		{ "block", no_argument, NULL, BLOCK },          { "reason", required_argument, NULL, REASON },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct options options = { .config = EMA_CONFIG_FILE };
 	/* `keys rotate --now` takes no time. */
@@ -130,6 +141,13 @@ int main(int count, char **words)
 		case LIVE: options.live = 1; break;
 		case STATE: options.state = optarg; break;
 		case ADMIN: options.admin = optarg; break;
+		case SUBJECT: options.subject = optarg; break;
+		case PERSON: options.person = optarg; break;
+		case PROVIDER: options.provider = optarg; break;
+		case TENANT: options.tenant = optarg; break;
+		case EVERYTHING: options.everything = 1; break;
+		case BLOCK: options.block = 1; break;
+		case REASON: options.reason = optarg; break;
 		case 'h': usage(stdout); return STATUS_FINE;
 		case VERSION: printf("emactl %s\n", ema_version()); return STATUS_FINE;
 		default: fputs("Try `emactl --help`.\n", stderr); return STATUS_USAGE;

@@ -15,7 +15,8 @@ struct options {
 	const char *config;
 	const char *service, *assertion, *token, *client, *resource, *scope, *message, *now, *state, *admin;
 	const char *groups[NAMES_MOST + 1], *roles[NAMES_MOST + 1]; /* end with NULL */
-	int json, live, verbose, accept;
+	const char *subject, *person, *provider, *tenant, *reason;
+	int json, live, verbose, accept, block, everything;
 };
 
 /* Each gets its words after the options, and returns an exit status. */
@@ -31,12 +32,21 @@ int command_keys(const struct options *options, int count, char **words);
 int command_audit(const struct options *options, int count, char **words);
 int command_reload(const struct options *options, int count, char **words);
 int command_status(const struct options *options, int count, char **words);
+int command_revoke(const struct options *options, int count, char **words);
+int command_unblock(const struct options *options, int count, char **words);
+int command_revoked(const struct options *options, int count, char **words);
 int command_complete(const struct options *options, int count, char **words);
 
 /* A context with the plugin path of the environment, whose warnings go to standard error if verbose. Ends the program if there is no memory. */
 ema_context *context_for(const struct options *options);
 /* The same with the configuration loaded to look at, not to serve; NULL: it said why. */
 ema_context *context_loaded(const struct options *options);
+
+/*
+ * What emad answers to a line; NULL: it said why. absent may be NULL; else it is set, and nothing is said, where no emad listens at the
+ * place that the configuration names. The answer may be an error.
+ */
+struct json_object *daemon_ask(const struct options *options, const char *command, int *absent);
 
 /* ---- Output ---- */
 

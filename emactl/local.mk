@@ -11,6 +11,7 @@ emactl_emactl_SOURCES = \
 	emactl/onboard.c \
 	emactl/output.c \
 	emactl/plugins.c \
+	emactl/revoke.c \
 	emactl/test.c \
 	emactl/tools.c
 emactl_emactl_CPPFLAGS = $(AM_CPPFLAGS) -DEMA_CONFIG_FILE='"$(sysconfdir)/ema/ema.conf"'

@@ -10,7 +10,7 @@
 
 #include "emad.h"
 
-#define LINE_BYTES_MOST 4096
+#define LINE_BYTES_MOST 32768 /* a subject has up to 9,218 bytes, and JSON may write a byte as six */
 #define CALLER_MS 2000 /* for a caller to write its line, and to take the answer */
 
 int control_open(struct server *server)
@@ -59,8 +59,10 @@ json_object *serve_names(uint32_t serve)
 
 static json_object *status(const struct server *server)
 {
-	json_object *all = json_object_new_object(), *list = json_object_new_array();
+	char *text = NULL;
+	json_object *all = ema_status(server->context, &text) ? NULL : json_tokener_parse(text), *list = json_object_new_array();
 	const char *digest = ema_config_digest(server->context);
+	ema_text_free(text);
 	if (!all || !list) {
 		json_object_put(all);
 		json_object_put(list);
@@ -95,13 +97,15 @@ static json_object *trouble(const char *text)
 }
 
 /* The command, or NULL. */
-static json_object *obey(struct server *server, const char *line)
+static json_object *obey(struct server *server, const char *line, uid_t uid)
 {
-	json_object *report = NULL;
+	json_object *report = revoke_obey(server->context, line, uid);
+	if (report)
+		return report;
 	if (!strcmp(line, "status"))
 		return status(server);
 	if (strcmp(line, "reload"))
-		return trouble("emad does not know this command: it has reload and status");
+		return trouble("emad does not know this command: it has reload, status, revoke, unblock and revoked");
 	reload(server, &report);
 	return report;
 }
@@ -159,7 +163,7 @@ void control_serve(struct server *server)
 	} else if (read_line(fd, line)) {
 		result = trouble("no command came");
 	} else {
-		result = obey(server, line);
+		result = obey(server, line, caller.uid);
 	}
 	const char *text = result ? json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : NULL;
 	if (text) {

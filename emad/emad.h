@@ -193,6 +193,11 @@ void answer_end(void *face, struct MHD_Connection *connection, void **visit, enu
 int reload(struct server *server, json_object **report);
 json_object *report_findings(const ema_findings *findings);
 
+/* ---- revoke.c ---- */
+
+/* The command of a line for the caller with that user id; NULL: it is none of these, or no memory. */
+json_object *revoke_obey(ema_context *context, const char *line, uid_t uid);
+
 /* ---- control.c: the admin socket ---- */
 
 int control_open(struct server *server);

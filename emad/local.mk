@@ -10,6 +10,7 @@ emad_emad_SOURCES = \
 	emad/main.c \
 	emad/notify.c \
 	emad/reload.c \
+	emad/revoke.c \
 	emad/say.c \
 	emad/sockets.c \
 	emad/tls.c

@@ -299,6 +299,16 @@ void audit_state(struct audit *audit, struct audit_state *out)
 	pthread_mutex_unlock(&audit->lock);
 }
 
+int audit_sink_is_down(struct audit *audit, const char *id)
+{
+	int down = 0;
+	pthread_mutex_lock(&audit->lock);
+	for (size_t i = 0; i < audit->sink_count; i++)
+		down |= audit->sinks[i]->down && !strcmp(audit->sinks[i]->id, id);
+	pthread_mutex_unlock(&audit->lock);
+	return down;
+}
+
 void audit_reopen(struct audit *audit)
 {
 	pthread_mutex_lock(&audit->lock);

@@ -95,6 +95,8 @@ struct audit_state {
 	int failing;             /* a sink that must work does not */
 };
 void audit_state(struct audit *audit, struct audit_state *out);
+/* 1 if the sink of that id does not work at present. */
+int audit_sink_is_down(struct audit *audit, const char *id);
 
 /* A keyed pseudonym (HMAC-SHA-256 with the salt of state_dir/audit), 22 characters and a NUL; the same for the same text. */
 #define AUDIT_PSEUDONYM 23

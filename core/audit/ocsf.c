@@ -38,6 +38,8 @@ static const struct kind {
 	{ "keys-back", ENTITY, UPDATE, 0, SUCCESS, "provider", "key set" },
 	{ "keys-failed", ENTITY, UPDATE, LOW, FAILED, "provider", "key set" },
 	{ "keys-stale", ENTITY, UPDATE, LOW, FAILED, "provider", "key set" },
+	{ "keys-read-only", ENTITY, UPDATE, MEDIUM, FAILED, "provider", "key set" },
+	{ "keys-unavailable", ENTITY, UPDATE, HIGH, FAILED, "provider", "key set" },
 	{ "keys-private-member", ENTITY, UPDATE, HIGH, FAILED, "provider", "key set" },
 	{ "issuer-mismatch", ENTITY, UPDATE, HIGH, FAILED, "provider", "issuer" },
 	{ "jwks-uri-changed", ENTITY, UPDATE, HIGH, SUCCESS, "provider", "key set" },

@@ -7,6 +7,7 @@
 
 #include "method.h"
 #include "pipeline.h"
+#include "standing.h"
 
 #define RPC_REQUEST (-32600)
 #define RPC_METHOD (-32601)
@@ -193,6 +194,7 @@ static void judge_target(struct pipeline *p, const struct mcp_call *call, const 
 	struct check *check = p->check;
 	struct policy_result result;
 	policy_decide(p->service->policy, check->principal, target, p->now, &result);
+	standing_allows(p, target, &result);
 	trace(p, call, target, &result);
 	if (check->explain)
 		reasons_tell(p, target, &result);
@@ -246,7 +248,9 @@ static int judge(struct pipeline *p)
 static int foreign(struct pipeline *p)
 {
 	int code = pipeline_identity(p);
-	return code ? code : pipeline_scope_map(p);
+	if (!code)
+		code = pipeline_scope_map(p);
+	return code ? code : pipeline_keys(p);
 }
 
 static int is_ours(const struct pipeline *p)

@@ -16,7 +16,9 @@
 #include "keyset.h"
 #include "rates.h"
 #include "marks.h"
+#include "outage.h"
 #include "sinks.h"
+#include "status.h"
 
 /* How long a shutdown waits for audit to reach the sinks; what is left then stays in the spool. */
 #define DRAIN_MS 5000
@@ -253,6 +255,7 @@ static void *tick(void *data)
 	while (!context->tick_stop) {
 		pthread_mutex_unlock(&context->tick_lock);
 		keyring_tick(context->keyring);
+		status_sample(context);
 		pthread_mutex_lock(&context->tick_lock);
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += 1;
@@ -337,7 +340,8 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 			return cannot(findings, "E-STATE", state_node(conf), &failure);
 		audit_notice(context->audit, &context->notice);
 	}
-	if (!context->trust && open_trust(context, context->observer ? NULL : conf->state_dir, context->observer, &context->trust, &failure))
+	const int passive = context->observer || context->operator;
+	if (!context->trust && open_trust(context, passive ? NULL : conf->state_dir, passive, &context->trust, &failure))
 		return cannot(findings, "E-STATE", state_node(conf), &failure);
 	if (!context->answers && !(context->answers = answers_new(&context->clock, 0))) {
 		findings->out_of_memory = 1;
@@ -353,6 +357,8 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 		return -1;
 	if (!context->marks && open_marks(context, conf, findings))
 		return -1;
+	if (context->operator)
+		return 0;
 	if (context->server)
 		return open_server(context, conf, findings);
 	/* The public keys alone, as the authorization server writes them: to know its tokens by. Without state_dir there are none. */
@@ -462,6 +468,8 @@ int context_lint(struct ema_context *context, const char *path, struct findings 
 	snapshot = snapshot_new(held, &settings, findings);
 	sinks_lint(context, held, &search, findings);
 	conf_lint_rates(conf, findings);
+	if (snapshot)
+		outage_lint(snapshot, findings);
 	if (!is_memory_store(conf))
 		instance_close(open_store_plugin(context, conf, findings));
 out:

@@ -17,6 +17,8 @@
 #include "horizon.h"
 #include "store.h"
 
+#define STATUS_SAMPLES 60
+
 struct answers;
 struct cimd;
 struct client_found;
@@ -31,6 +33,7 @@ struct ema_context {
 	struct log log;
 	char *plugin_path;
 	int observer;                 /* looks, and serves nothing */
+	int operator;                 /* has the store and audit alone */
 	unsigned char *alive;         /* a page that fork() empties: 1 in the process that made the context */
 
 	pthread_mutex_t load_lock;    /* one load at a time; guards what is below but for snapshot */
@@ -55,10 +58,12 @@ struct ema_context {
 	struct metrics metrics;
 	uint64_t generation;
 
-	pthread_mutex_t tick_lock;    /* guards tick_stop */
+	pthread_mutex_t tick_lock;    /* guards tick_stop and samples */
 	pthread_cond_t tick_wake;
 	pthread_t ticker;
 	int ticking, tick_stop;
+	struct metrics_sample samples[STATUS_SAMPLES]; /* of the last minute */
+	size_t sample_count;
 
 	pthread_mutex_t lock;         /* guards snapshot, for as long as a hold takes */
 	struct snapshot *snapshot;

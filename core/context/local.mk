@@ -19,6 +19,7 @@ core_context_libcontext_la_SOURCES = \
 	core/context/rates.c core/context/rates.h \
 	core/context/metrics.h \
 	core/context/near.c core/context/near.h \
+	core/context/outage.c core/context/outage.h \
 	core/context/own.c \
 	core/context/pipeline.c core/context/pipeline.h \
 	core/context/reasons.c \
@@ -31,6 +32,8 @@ core_context_libcontext_la_SOURCES = \
 	core/context/scopes.c \
 	core/context/sinks.c core/context/sinks.h \
 	core/context/snapshot.c core/context/snapshot.h \
+	core/context/standing.c core/context/standing.h \
+	core/context/status.c core/context/status.h \
 	core/context/survey.c core/context/survey.h \
 	core/context/target.c \
 	core/context/toolset.c core/context/toolset.h

@@ -18,6 +18,12 @@ struct metrics {
 	atomic_uint_least64_t loads, refused_loads;
 };
 
+/* Answers up to a time (monotonic milliseconds). */
+struct metrics_sample {
+	int64_t at;
+	uint64_t granted, refused, failed; /* failed: our own outage */
+};
+
 static inline void metrics_count(atomic_uint_least64_t *counter)
 {
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);

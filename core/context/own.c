@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pipeline.h"
+#include "standing.h"
 #include "when.h"
 
 #define SKEW 30
@@ -122,6 +123,9 @@ int pipeline_adopt(struct pipeline *p)
 	d->issued = claims->issued;
 	d->bound_key = decision_copy(d, claims->jkt);
 	d->bound_certificate = decision_copy(d, claims->x5t);
+	/* A token of ours lives to its end; one of the provider's by the keys that verify it. */
+	if (!claims->jti && (code = pipeline_keys_now(p)))
+		return code;
 	code = take_names(claims->groups, claims->group_count, &p->principal.groups, &p->principal.group_count);
 	if (!code)
 		code = take_names(claims->roles, claims->role_count, &p->principal.roles, &p->principal.role_count);

@@ -8,6 +8,7 @@
 #include "jwt.h"
 #include "marks.h"
 #include "replay.h"
+#include "standing.h"
 
 void pipeline_place(const struct conf_node *node, char *out, size_t room)
 {
@@ -227,6 +228,8 @@ static int walk(struct pipeline *p)
 		code = pipeline_guards(p);
 	if (!code)
 		code = pipeline_scopes(p);
+	if (!code)
+		code = pipeline_keys(p);
 	if (!code && p->purpose == PURPOSE_REDEEM)
 		code = pipeline_grants(p);
 	if (!code)
@@ -332,6 +335,8 @@ static int begin(struct pipeline *p, const char *service)
 	p->deadline = clock_monotonic(&context->clock) + (p->service ? p->service->conf->deadline_ms : 5000);
 	if (!p->snapshot)
 		return failure_set(&p->failure, EMA_CONFIG, "no configuration is loaded");
+	if (context->operator)
+		return failure_set(&p->failure, EMA_CONFIG, "this context is there to revoke by, and decides nothing (ema_set_operator)");
 	if (!p->service && p->purpose != PURPOSE_REDEEM)
 		return failure_set(&p->failure, EMA_UNKNOWN_SERVICE, "ema.conf has no service \"%.100s\"", service ? service : "");
 	return EMA_OK;

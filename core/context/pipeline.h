@@ -65,6 +65,7 @@ struct pipeline {
 	struct principal principal;
 	struct dpop_binding binding; /* of the token that will be signed */
 	int64_t life;             /* of that token, in seconds */
+	int read_only;            /* the provider is away for so long that scopes which read alone count */
 	const struct conf_rule *failed;
 	char rule[300];           /* FILE:LINE of the rule that decided */
 };

@@ -10,7 +10,7 @@
 #include "client.h"
 #include "jwt.h"
 
-#define FIELDS_MOST 56
+#define FIELDS_MOST 57
 
 struct fields {
 	struct audit_field list[FIELDS_MOST];
@@ -230,7 +230,7 @@ int record_decision(struct pipeline *p, int code)
 	const struct candidate *who = p->winner ? p->winner : p->owner;
 	const struct call_result *found = who && who->call ? call_result(who->call) : NULL;
 	const int verified = found && found->bound, ours = !found && p->winner;
-	char jti[AUDIT_FINGERPRINT], shadow[300];
+	char jti[AUDIT_FINGERPRINT], shadow[300], keys_since[CLOCK_TEXT];
 	struct asked asked;
 	const char *traced[DECISION_STEPS_MOST];
 	static const char *const kinds[] = { [PURPOSE_DECIDE] = "decision", [PURPOSE_REDEEM] = "redemption", [PURPOSE_INTROSPECT] = "introspection",
@@ -256,7 +256,9 @@ int record_decision(struct pipeline *p, int code)
 		put(&fields, "acr", found->acr, 0);
 		put(&fields, "kid", found->keys.kid, 0);
 		put(&fields, "key", found->keys.thumbprint, 0);
-		put(&fields, "keys", found->keys.stale ? "stale" : NULL, 0);
+		put(&fields, "keys", found->keys.read_only ? "read-only" : found->keys.stale ? "stale" : NULL, 0);
+		clock_text(found->keys.stale_since, keys_since);
+		put(&fields, "keys_since", found->keys.stale ? keys_since : NULL, 0);
 		if (found->jti) {
 			audit_fingerprint(found->jti, strlen(found->jti), jti);
 			put(&fields, "jti", jti, 0);

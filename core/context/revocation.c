@@ -259,7 +259,7 @@ static int person_subjects(struct revocation *r, const char *directory, const st
 		size_t before = r->report->length;
 		code = subject_add(r, subjects->list[i], &subject);
 		if (code && code != EMA_OUT_OF_MEMORY) {
-			char *why = strdup(r->report->data + before);
+			char *why = r->report->length > before ? strdup(r->report->data + before) : NULL;
 			r->report->length = before;
 			buffer_printf(r->report, "note: directory \"%s\" has the subject \"%.200s\", which is none: %s\n", directory, subjects->list[i], why ? why : "");
 			free(why);

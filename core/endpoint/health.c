@@ -6,6 +6,7 @@
 #include "exchange.h"
 #include "keyring.h"
 #include "pipeline.h"
+#include "standing.h"
 
 static int is_read(struct exchange *x)
 {
@@ -52,6 +53,24 @@ void endpoint_ready(struct exchange *x)
 		buffer_char(&x->response->body, '\n');
 }
 
+/* Where each provider stands. Ids of providers have no quote and no control character. */
+static void put_providers(struct buffer *body, const struct snapshot *snapshot)
+{
+	buffer_text(body, "# HELP ema_provider_keys Whether the keys of a provider are fixed, fresh, stale, read_only or unavailable.\n# TYPE ema_provider_keys gauge\n");
+	for (size_t i = 0; i < snapshot->conf->provider_count; i++) {
+		struct standing standing;
+		standing_of(&snapshot->providers[i], &standing);
+		buffer_printf(body, "ema_provider_keys{provider=\"%s\",standing=\"%s\"} 1\n", snapshot->conf->providers[i].instance.id, standing.name);
+	}
+	buffer_text(body, "# HELP ema_provider_away_since_seconds Since when its keys cannot be refreshed; 0: they can.\n# TYPE ema_provider_away_since_seconds gauge\n");
+	for (size_t i = 0; i < snapshot->conf->provider_count; i++) {
+		struct standing standing;
+		standing_of(&snapshot->providers[i], &standing);
+		buffer_printf(body, "ema_provider_away_since_seconds{provider=\"%s\"} %" PRId64 "\n", snapshot->conf->providers[i].instance.id,
+		              standing.worst.since / 1000);
+	}
+}
+
 void endpoint_metrics(struct exchange *x)
 {
 	static const char *const places[METRICS_PLACES] = { "library", "token", "revoke", "introspect", "check" };
@@ -78,6 +97,8 @@ void endpoint_metrics(struct exchange *x)
 	buffer_printf(body, "# HELP ema_config_loads_total Configurations that were loaded, and refused.\n# TYPE ema_config_loads_total counter\n"
 	              "ema_config_loads_total{result=\"loaded\"} %" PRIu64 "\nema_config_loads_total{result=\"refused\"} %" PRIu64 "\n",
 	              metrics_read(&metrics->loads), metrics_read(&metrics->refused_loads));
+	if (x->snapshot)
+		put_providers(body, x->snapshot);
 	if (!x->context->audit)
 		return;
 	audit_state(x->context->audit, &audit);

@@ -91,6 +91,7 @@ static struct keyset *make(struct trust *trust, const struct keyset_settings *se
 	pthread_cond_init(&keyset->landed, &attributes);
 	pthread_condattr_destroy(&attributes);
 	keyset->fixed = settings->jwks_file || settings->jwks_text;
+	keyset->late = -1;
 	keyset->due = keyset->forced_from = clock_monotonic(trust->clock);
 	char *file = NULL;
 	const char *text = settings->jwks_text;
@@ -187,17 +188,16 @@ static struct keys *hold(struct keyset *keyset, struct keyset_verdict *verdict, 
 {
 	struct keys *keys = NULL;
 	*verdict = (struct keyset_verdict){ 0 };
+	int64_t since = 0;
 	pthread_mutex_lock(&keyset->lock);
-	int64_t overdue = keyset->fixed || !keyset->keys ? 0 : refresh_overdue(keyset);
-	if (keyset->keys && overdue <= (overdue > 0 ? keyset->settings.stale_ms : 0)) {
+	enum keyset_standing standing = refresh_standing(keyset, &since);
+	if (standing != KEYSET_UNAVAILABLE) {
 		keys = keyset->keys;
 		atomic_fetch_add(&keys->references, 1);
 		verdict->generation = keys->generation;
-		if (overdue > 0) {
-			verdict->stale = 1;
-			verdict->stale_since = keyset->fresh_until;
-			verdict->read_only = keyset->settings.read_only_ms > 0 && overdue >= keyset->settings.read_only_ms;
-		}
+		verdict->stale = standing == KEYSET_STALE || standing == KEYSET_READ_ONLY;
+		verdict->read_only = standing == KEYSET_READ_ONLY;
+		verdict->stale_since = since;
 	}
 	*failing = keyset->failing;
 	pthread_mutex_unlock(&keyset->lock);
@@ -358,15 +358,25 @@ int keyset_verify(struct keyset *keyset, const struct jws *jws, unsigned allowed
 	}
 }
 
+const char *keyset_standing_name(enum keyset_standing standing)
+{
+	static const char *const names[] = { [KEYSET_FIXED] = "fixed", [KEYSET_FRESH] = "fresh", [KEYSET_STALE] = "stale", [KEYSET_READ_ONLY] = "read_only",
+		                             [KEYSET_UNAVAILABLE] = "unavailable" };
+	return names[standing];
+}
+
 void keyset_state(struct keyset *keyset, struct keyset_state *out)
 {
+	int64_t since = 0;
 	pthread_mutex_lock(&keyset->lock);
-	int64_t overdue = keyset->fixed || !keyset->keys ? 0 : refresh_overdue(keyset);
+	enum keyset_standing standing = refresh_standing(keyset, &since);
 	*out = (struct keyset_state){
+		.standing = standing,
+		.since = since,
 		.keys = keyset->keys ? keyset->keys->set->count : 0,
 		.fetched = keyset->fetched,
 		.fresh_until = keyset->fresh_until,
-		.stale_since = overdue > 0 ? keyset->fresh_until : 0,
+		.stale_since = keyset->keys ? since : 0,
 		.generation = keyset->keys ? keyset->keys->generation : 0,
 		.fetches = keyset->fetches,
 		.failures = keyset->failures,

@@ -85,7 +85,19 @@ struct keyset_verdict {
 int keyset_verify(struct keyset *keyset, const struct jws *jws, unsigned allowed, const char *key_issuer, const char *tenant,
                   int64_t deadline, struct keyset_verdict *verdict, struct failure *failure);
 
+enum keyset_standing {
+	KEYSET_FIXED,       /* of the configuration: never fetched */
+	KEYSET_FRESH,
+	KEYSET_STALE,       /* served although the issuer is away */
+	KEYSET_READ_ONLY,   /* and read_only_ms has passed */
+	KEYSET_UNAVAILABLE  /* and stale_ms has, or there never were any */
+};
+/* "fresh", "read_only", ... */
+const char *keyset_standing_name(enum keyset_standing standing);
+
 struct keyset_state {
+	enum keyset_standing standing;
+	int64_t since;        /* when the trouble began, milliseconds since 1970; 0: there is none, or it was not seen yet */
 	size_t keys;
 	int64_t fetched;      /* last good fetch, milliseconds since 1970; 0: never */
 	int64_t fresh_until;

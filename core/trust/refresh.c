@@ -16,6 +16,9 @@
 #define BACKOFF_MOST_MS 60000
 #define FLIGHT_MS 20000 /* of a fetch in the background, discovery with it */
 #define FAKE_CLOCK_POLL_MS 20
+/* By then a refresh has failed, whose pauses are shorter: who did not see it, with a machine that slept or a process that began
+   later, counts from the time when it was due at the latest. */
+#define LATE_MOST_MS (INT64_C(2) * 60 * 1000)
 
 /* What a flight found before it is adopted. */
 struct landing {
@@ -234,13 +237,15 @@ static int adopt(struct keyset *keyset, struct landing *landing, struct failure 
 		landing->jwks_uri = NULL;
 		keyset->discovered = tick;
 	}
-	back = keyset->told_stale || keyset->failing;
+	back = keyset->told > KEYSET_FRESH || keyset->failing;
 	keyset->life = freshness(&landing->reply, now);
 	keyset->fetched = now;
 	keyset->fetched_tick = tick;
 	keyset->fresh_until = now + keyset->life;
 	keyset->failing = 0;
-	keyset->told_stale = 0;
+	keyset->failing_since = 0;
+	keyset->late = -1;
+	keyset->told = KEYSET_FRESH;
 	keyset->last_failure[0] = 0;
 	plan(keyset, tick);
 	pthread_mutex_unlock(&keyset->lock);
@@ -265,25 +270,61 @@ static int adopt(struct keyset *keyset, struct landing *landing, struct failure 
 	return EMA_OK;
 }
 
-int64_t refresh_overdue(const struct keyset *keyset)
+/* Milliseconds since the keys ceased to be fresh, 0 or less: they are fresh. */
+static int64_t overdue_of(const struct keyset *keyset)
 {
 	int64_t by_wall = clock_wall(keyset->trust->clock) - keyset->fresh_until;
 	int64_t by_tick = clock_monotonic(keyset->trust->clock) - keyset->fetched_tick - keyset->life;
 	return by_wall > by_tick ? by_wall : by_tick;
 }
 
+enum keyset_standing refresh_standing(const struct keyset *keyset, int64_t *since)
+{
+	*since = 0;
+	if (keyset->fixed)
+		return KEYSET_FIXED;
+	if (!keyset->keys) {
+		*since = keyset->failing_since;
+		return KEYSET_UNAVAILABLE;
+	}
+	int64_t overdue = overdue_of(keyset), late = keyset->late > 0 ? keyset->late : 0;
+	if (overdue <= 0)
+		return KEYSET_FRESH;
+	*since = keyset->fresh_until + late;
+	if (!keyset->settings.stale_ms || overdue - late > keyset->settings.stale_ms)
+		return KEYSET_UNAVAILABLE;
+	return keyset->settings.read_only_ms > 0 && overdue - late >= keyset->settings.read_only_ms ? KEYSET_READ_ONLY : KEYSET_STALE;
+}
+
+/* Each step of an outage once. */
+static void tell_standing(struct keyset *keyset, enum keyset_standing standing, int64_t since, const char *why)
+{
+	static const char *const kinds[] = { [KEYSET_STALE] = "keys-stale", [KEYSET_READ_ONLY] = "keys-read-only", [KEYSET_UNAVAILABLE] = "keys-unavailable" };
+	char text[CLOCK_TEXT];
+	clock_text(since, text);
+	notice_tell(&keyset->trust->notice, kinds[standing], standing == KEYSET_UNAVAILABLE ? NOTICE_ERROR : NOTICE_WARNING, trust_whose(&keyset->settings),
+	            keyset->settings.id, "issuer", keyset->settings.issuer, "since", since ? text : NULL, "reason", why, NULL);
+}
+
 static void note_failure(struct keyset *keyset, const struct failure *failure)
 {
 	struct trust *trust = keyset->trust;
 	char count[24];
+	int64_t since = 0;
 	pthread_mutex_lock(&keyset->lock);
 	unsigned failing = ++keyset->failing;
+	if (failing == 1)
+		keyset->failing_since = clock_wall(trust->clock);
 	keyset->failures++;
 	snprintf(keyset->last_failure, sizeof keyset->last_failure, "%s", failure->text);
 	int64_t wait = failing > 6 ? BACKOFF_MOST_MS : (int64_t)BACKOFF_FIRST_MS << (failing - 1);
 	keyset->due = clock_monotonic(trust->clock) + wait + random_below(wait / 4);
-	int stale = keyset->keys && refresh_overdue(keyset) > 0 && !keyset->told_stale;
-	keyset->told_stale |= stale;
+	if (keyset->keys && keyset->late < 0 && overdue_of(keyset) > 0)
+		keyset->late = overdue_of(keyset) < LATE_MOST_MS ? overdue_of(keyset) : LATE_MOST_MS;
+	enum keyset_standing standing = refresh_standing(keyset, &since);
+	int news = standing > keyset->told && standing > KEYSET_FRESH;
+	if (news)
+		keyset->told = standing;
 	pthread_mutex_unlock(&keyset->lock);
 	/* The first, and then the powers of two: an outage of a night is no flood in the audit trail. */
 	if (!(failing & (failing - 1))) {
@@ -291,9 +332,8 @@ static void note_failure(struct keyset *keyset, const struct failure *failure)
 		            "reason", failure->text, "failures", number(failing, count), NULL);
 		log_printf(&trust->log, LOG_LEVEL_ERROR, "%s %s: keys not fetched: %s", trust_whose(&keyset->settings), keyset->settings.id, failure->text);
 	}
-	if (stale)
-		notice_tell(&trust->notice, "keys-stale", NOTICE_WARNING, trust_whose(&keyset->settings), keyset->settings.id, "issuer", keyset->settings.issuer,
-		            "reason", failure->text, NULL);
+	if (news)
+		tell_standing(keyset, standing, since, failure->text);
 }
 
 void refresh_run(struct keyset *keyset, int64_t wait_ms)

@@ -68,7 +68,9 @@ struct keyset {
 	int64_t due;             /* monotonic: the next fetch in the background */
 	int64_t forced_from;     /* monotonic: no forced fetch before */
 	unsigned failing;        /* failed fetches in a row */
-	int told_stale;
+	int64_t failing_since;   /* wall: the first of them */
+	int64_t late;            /* how long the keys were not fresh when a refresh failed first; -1: none has yet */
+	enum keyset_standing told; /* in the audit trail */
 	unsigned refused_at, waiting;
 	struct refused_kid refused[KEYSET_REFUSED_KIDS];
 	uint64_t fetches, failures;
@@ -86,8 +88,11 @@ int refresh_start(struct trust *trust, struct failure *failure);
 void refresh_stop(struct trust *trust);
 /* Something may be due earlier than the thread thinks. Without a lock. */
 void refresh_wake(struct trust *trust);
-/* Milliseconds since the keys ceased to be fresh, 0 or less: they are fresh. Under keyset->lock. */
-int64_t refresh_overdue(const struct keyset *keyset);
+/*
+ * Where the keys stand, and since when (wall; 0: as it should be). Under keyset->lock. What is stale is so since the first refresh
+ * that failed after it ceased to be fresh, and before one has, or if none is known since all should have, since then.
+ */
+enum keyset_standing refresh_standing(const struct keyset *keyset, int64_t *since);
 
 struct keys *keys_new(struct jwks *set);
 void keys_release(struct keys *keys);

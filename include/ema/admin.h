@@ -18,6 +18,12 @@ extern "C" {
  */
 void ema_set_observer(ema_context *context);
 
+/*
+ * Loads of this context open the store and the audit sinks, to revoke by: ema_revoke(), ema_unblock(), ema_revoked(). No keys are
+ * fetched or read, so nobody is let in. Before the first load.
+ */
+void ema_set_operator(ema_context *context);
+
 /* ---- Lint ---- */
 
 typedef struct ema_findings ema_findings;
@@ -165,6 +171,13 @@ int64_t ema_key_time(const ema_keys *keys, size_t index, const char *what);
 const char *ema_config_digest(ema_context *context);
 /* Id of the index'th audit sink; NULL past the end. Valid until the next load. */
 const char *ema_sink_id(ema_context *context, size_t index);
+
+/*
+ * What the context is at, as one JSON object: "providers" (where the keys of each stand, and since when), "signing_keys", "store",
+ * "sinks", "audit", "revoked" (how many marks of each kind), "answers" and "rates" (of the last minute, where the context has signing
+ * keys). emactl(1) has its members. *out is a new string, ema_text_free(). EMA_OK; EMA_CONFIG: nothing is loaded.
+ */
+int ema_status(ema_context *context, char **out);
 
 /* ---- What a configuration says to emad: by the names of its keys ---- */
 

@@ -1,7 +1,7 @@
 # Tests of context: whole decisions.
 CONTEXT_TESTS = tests/context/test_decide tests/context/test_near tests/context/test_threads tests/context/test_flow \
 	tests/context/test_lint tests/context/test_audit_path \
-	tests/context/test_torture tests/context/test_reload tests/context/test_revoke
+	tests/context/test_torture tests/context/test_reload tests/context/test_revoke tests/context/test_standing
 check_PROGRAMS += $(CONTEXT_TESTS)
 TESTS += $(CONTEXT_TESTS)
 CONTEXT_TEST_LDADD = core/libemacore-whole.la $(CMOCKA_LIBS) $(JSONC_LIBS)
@@ -35,3 +35,6 @@ tests_context_test_reload_LDADD = $(CONTEXT_TEST_LDADD)
 tests_context_test_revoke_SOURCES = tests/context/test_revoke.c tests/context/world.c tests/context/world.h
 tests_context_test_revoke_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_context_test_revoke_LDADD = $(CONTEXT_TEST_LDADD)
+tests_context_test_standing_SOURCES = tests/context/test_standing.c tests/context/world.c tests/context/world.h tests/trust/server.c tests/trust/server.h
+tests_context_test_standing_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS) $(MICROHTTPD_CFLAGS)
+tests_context_test_standing_LDADD = $(CONTEXT_TEST_LDADD) $(MICROHTTPD_LIBS)

@@ -144,6 +144,11 @@ ok "and without a service again" emactl -c "$conf" reload
 # ---- Reload ----
 ok "status" emactl -c "$conf" status
 says "listens on  $web: token metadata"
+says "store       memory: reached, remembers since"
+says "current, published"
+says "sink        file: works, must"
+says "in the last"
+says "; 0 blocked"
 ok "reload" emactl -c "$conf" reload
 says "loaded"
 printf 'isuer = "x";\n' >>"$conf"

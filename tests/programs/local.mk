@@ -25,3 +25,5 @@ TESTS += tests/programs/company.sh
 EXTRA_DIST += tests/programs/company.sh
 TESTS += tests/programs/tools.sh
 EXTRA_DIST += tests/programs/tools.sh
+TESTS += tests/programs/revoke.sh
+EXTRA_DIST += tests/programs/revoke.sh

@@ -390,7 +390,15 @@ static void serves_stale_for_a_while(void **state)
 	assert_int_equal(verify(keyset, f->keys[0], &verdict), EMA_OK);
 	assert_true(verdict.stale && !verdict.read_only && verdict.stale_since > 0);
 	server_answer(f->server, KEYS, &(struct server_answer){ .status = 503, .body = "away" });
-	atomic_fetch_add(&moved, HOUR);
+	struct keyset_state now;
+	keyset_state(keyset, &now);
+	assert_int_equal(now.standing, KEYSET_STALE);
+	assert_true(now.since > now.fresh_until);
+	/* Counted from the first refresh that failed after they ceased to be fresh, a minute later. */
+	atomic_fetch_add(&moved, HOUR - MINUTE / 2);
+	assert_int_equal(verify(keyset, f->keys[0], &verdict), EMA_OK);
+	assert_true(verdict.stale && !verdict.read_only && verdict.stale_since == now.since);
+	atomic_fetch_add(&moved, MINUTE / 2);
 	assert_int_equal(verify(keyset, f->keys[0], &verdict), EMA_OK);
 	assert_true(verdict.stale && verdict.read_only);
 	atomic_fetch_add(&moved, HOUR);
@@ -400,6 +408,8 @@ static void serves_stale_for_a_while(void **state)
 	assert_non_null(strstr(failure.text, "idp"));
 	free(token);
 	assert_true(heard(f, " keys-failed ") >= 1);
+	atomic_fetch_add(&moved, 2 * MINUTE);
+	EVENTUALLY(heard(f, " keys-unavailable ") == 1);
 	publish(f, 0, 1);
 	atomic_fetch_add(&moved, 2 * MINUTE); /* longer than the longest pause between attempts */
 	EVENTUALLY(heard(f, " keys-back ") == 1);
