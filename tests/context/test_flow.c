@@ -94,6 +94,7 @@ static void decide_all(const char *conf, const char *people, const struct row *r
 	assert_int_equal(ema_set_plugin_path(world.context, BUILDDIR "/plugins/.libs"), EMA_OK);
 	if (world_load(&world, conf))
 		fail_msg("%s", ema_error(world.context));
+	world_next_second();
 	for (size_t i = 0; i < count; i++)
 		decides(&world, &rows[i]);
 	world_close(&world);

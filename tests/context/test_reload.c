@@ -128,6 +128,7 @@ static void under_way(void **state)
 	(void)state;
 	world_open(&world);
 	load(&world, before);
+	world_next_second();
 	struct late late = { &world, world_token(&world, "{\"iss\":\"https://slow.example\"}"), -1 };
 	assert_int_equal(pthread_create(&thread, NULL, decide_slowly, &late), 0);
 	nanosleep(&(struct timespec){ .tv_nsec = 150000000 }, NULL);

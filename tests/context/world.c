@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "clock.h"
 #include "jws.h"
 
 const char world_plain[] =
@@ -36,6 +37,13 @@ static char *quoted(const char *text)
 void world_refresh(struct world *world)
 {
 	world->now = (int64_t)time(NULL) + 10;
+}
+
+void world_next_second(void)
+{
+	int64_t begun = clock_wall(&clock_system) / 1000;
+	while (clock_wall(&clock_system) / 1000 <= begun)
+		usleep(20000);
 }
 
 void world_open(struct world *world)

@@ -24,6 +24,8 @@ struct world {
 void world_open(struct world *world);
 /* now is a little ahead, as an issuer's clock may be: nothing is issued before a store begins, however long its opening takes. */
 void world_refresh(struct world *world);
+/* Waits until what is issued now is not issued in the second in which a store began. */
+void world_next_second(void);
 void world_close(struct world *world);
 /* Writes a file into the folder; "%FOLDER%" and "%JWKS%" in it are replaced. */
 void world_file(const struct world *world, const char *name, const char *text);

@@ -43,7 +43,7 @@ reloads=0 rotations=0 bad=0
 while kill -0 "$running" 2>/dev/null; do
 	if ctl reload >"$work/reload" 2>&1; then reloads=$((reloads + 1)); else bad=$((bad + 1)); cat "$work/reload"; fi
 	# 2: the key of the last rotation does not sign yet.
-	if [ $((reloads % 10)) = 3 ]; then ctl keys rotate >"$work/rotate" 2>&1 && rotations=$((rotations + 1)); fi
+	if [ $((reloads % 10)) = 1 ]; then ctl keys rotate >"$work/rotate" 2>&1 && rotations=$((rotations + 1)); fi
 	sleep 1
 done
 wait "$running"; status=$?

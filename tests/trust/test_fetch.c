@@ -98,7 +98,8 @@ static void refuses_addresses(void **state)
 	snprintf(url, sizeof url, "https://127.0.0.1:%d/x", server_port(f->server));
 	assert_int_equal(get(f, &none, url, 0, NULL, NULL), EMA_CONFIG);
 	assert_int_equal(get(f, &http, url, 0, NULL, NULL), EMA_CONFIG);
-	assert_int_equal(get(f, &internal, url, 0, NULL, NULL), EMA_UNAVAILABLE); /* it was tried; there is no TLS */
+	int code = get(f, &internal, url, 0, NULL, NULL);
+	assert_true(code == EMA_UNAVAILABLE || code == EMA_TIMEOUT); /* it was tried; there is no TLS */
 	assert_int_equal(server_count(f->server, NULL), before);
 }
 
