@@ -508,11 +508,11 @@ static int list_add(struct ema_marks *marks, const char *name, const struct mark
 	if (!more)
 		return EMA_OUT_OF_MEMORY;
 	marks->list = more;
-	char *copy = strdup(name);
-	if (!copy)
+	more += marks->count;
+	*more = (struct mark_listed){ mark_kind_name((int)entry->kind), strdup(name), entry->epoch == MARKS_NEVER ? 0 : entry->epoch, entry->blocked };
+	if (!more->name)
 		return EMA_OUT_OF_MEMORY;
-	marks->list[marks->count++] = (struct mark_listed){ mark_kind_name((int)entry->kind), copy, entry->epoch == MARKS_NEVER ? 0 : entry->epoch,
-		                                            entry->blocked };
+	marks->count++;
 	return EMA_OK;
 }
 

@@ -17,6 +17,7 @@
 #define DPOP_DIGEST 32
 #define DPOP_PREFIX "dpop/"
 #define DPOP_QUOTA "dpop"
+#define DPOP_QUOTA_STRANGERS "dpop-strangers"
 #define DPOP_NONCE_BYTES 16
 #define DPOP_ALGORITHMS (JOSE_DEFAULT_SET | JOSE_BIT(JOSE_ES384) | JOSE_BIT(JOSE_ES512))
 
@@ -274,7 +275,7 @@ static int proof_fresh(struct dpop_checking *c)
 	memcpy(key, DPOP_PREFIX, sizeof DPOP_PREFIX - 1);
 	/* A second more than it could be taken. */
 	int64_t expires = (c->issued + DPOP_WINDOW + request->skew + 1) * 1000;
-	switch (store_put_if_absent(request->store, DPOP_QUOTA, key, sizeof key, "1", 1, expires, 1, request->store_ms)) {
+	switch (store_put_if_absent(request->store, request->stranger ? DPOP_QUOTA_STRANGERS : DPOP_QUOTA, key, sizeof key, "1", 1, expires, 1, request->store_ms)) {
 	case EMA_OK:
 		return EMA_OK;
 	case EMA_EXISTS:

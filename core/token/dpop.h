@@ -38,6 +38,7 @@ struct dpop_request {
 	int64_t now, skew;           /* seconds */
 	int64_t forgets_before;      /* as in client_request; 0: the store knows */
 	int64_t store_ms;
+	int stranger;                /* whoever sends it has proven nothing else: it takes from the part of the store that is for such */
 };
 
 struct dpop_proof {

@@ -303,6 +303,38 @@ if command -v openssl >/dev/null && curl --version | grep -q '^Protocols.*https'
 	write_conf "${tls/client_ca_file = \"two.pem\";/}"
 	ok "without either" emactl -c "$conf" reload
 	fails 1 "nobody is asked" asks "$request"
+	# with_clients LISTENER'S_KEY CLIENT'S_KEYS: a service for a client that has its certificate alone.
+	with_clients() {
+		write_conf "${tls/client_ca_file = \"two.pem\"/$1}" "$short
+			providers = ( { id = \"okta\"; plugin = \"okta_xaa\"; org = \"http://127.0.0.1:$okta\"; insecure_http = true; } );
+			clients = ( { id = \"vscode\"; $2 certificate_bound = true; } );
+			services = ( { id = \"github\"; resource = \"https://mcp.acme.example/github\"; issuer = \"https://auth.acme.example/github\";
+			  identity = [\"okta\"]; scopes = ( { name = \"repo:read\"; access = \"read\"; tools = [\"get_*\"]; } );
+			  grants = ( { provider = \"okta\"; scopes = [\"repo:read\"]; } ); } );"
+		emactl -c "$conf" reload
+	}
+	mutual() { # NAME: redeems with its certificate
+		assertion >"$work/jag"
+		curl -sS --cacert "$work/two.pem" --resolve "two:$tls_port:127.0.0.1" --cert "$work/$1.pem" --key "$work/$1.key" "https://two:$tls_port/github/token" \
+			-d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer -d client_id=vscode --data-urlencode "assertion@$work/jag" >"$work/answer"
+	}
+	granted() { mutual "$1" && grep -q access_token "$work/answer"; }
+	refused() { mutual "$1" && grep -q invalid_client "$work/answer"; }
+	# RFC 8705 3.1
+	bound() {
+		openssl x509 -in "$work/$1.pem" -outform DER | openssl dgst -sha256 -binary | openssl base64 -A | tr '+/' '-_' | tr -d = >"$work/thumb"
+		sed 's/.*"access_token":"[^.]*\.\([^.]*\)\..*/\1==/' "$work/answer" | tr -- '-_' '+/' | base64 -d 2>/dev/null | grep -qF "\"x5t#S256\":\"$(cat "$work/thumb")\""
+	}
+	ok "JAG-21: a client by the certificate that ema.conf has of it" with_clients "client_certificates = true" \
+		'auth = "self_signed_tls_client_auth"; certificate_file = "one.pem";'
+	ok "gets a token" wait_for granted one
+	ok "that is bound to the certificate" bound one
+	ok "another certificate does not" refused two
+	ok "JAG-19: a client by its name in a certificate that an authority signed" with_clients 'client_ca_file = "two.pem"' \
+		'auth = "tls_client_auth"; san_dns = "two";'
+	ok "gets a token, too" wait_for granted two
+	ok "that is bound" bound two
+	ok "one of no authority does not" refused one
 	stop
 	chmod 0644 "$work/tls.key"
 	fails 1 "does not start with such a key" emad -c "$conf"

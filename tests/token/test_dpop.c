@@ -289,7 +289,7 @@ static void nonces(void **state)
 	dpop_nonces_free(others);
 }
 
-/* JAG-99: a store that is full or away refuses; it never lets a proof pass. */
+/* JAG-99: a store that is full or away refuses; it never lets a proof pass. Who has proven nothing else fills a part of his own. */
 static void without_a_store(void **state)
 {
 	struct rig *rig = *state;
@@ -297,18 +297,20 @@ static void without_a_store(void **state)
 	struct store *small = NULL;
 	struct dpop_proof proof;
 	char payload[1024];
-	int codes[2];
+	int codes[4];
 	assert_int_equal(store_memory(&settings, &small, NULL), EMA_OK);
-	for (int i = 0; i < 2; i++) {
-		payload_of(payload, i ? "y" : "x", "POST", ENDPOINT, NOW, "");
+	for (int i = 0; i < 4; i++) {
+		payload_of(payload, (const char *const[]){ "x", "y", "z", "w" }[i], "POST", ENDPOINT, NOW, "");
 		char *text = proof_of(rig->key, JOSE_ES256, NULL, NULL, payload);
 		struct dpop_request request = { .proofs = (const char *const *)&text, .proof_count = 1, .method = "POST", .url = ENDPOINT, .store = small,
-		                                .now = NOW, .skew = 30, .store_ms = 1000 };
+		                                .now = NOW, .skew = 30, .store_ms = 1000, .stranger = i < 2 };
 		codes[i] = dpop_check(&request, &proof, NULL);
 		free(text);
 	}
 	assert_int_equal(codes[0], EMA_OK);
 	assert_int_equal(codes[1], EMA_STORE_FULL);
+	assert_int_equal(codes[2], EMA_OK);
+	assert_int_equal(codes[3], EMA_STORE_FULL);
 	store_free(small);
 }
 
