@@ -36,6 +36,8 @@ static struct meant meant_by(const struct options *options)
 static int is_its_user(const char *state_dir)
 {
 	struct stat folder;
+	if (!state_dir && !geteuid())
+		return complain("emad does not run: run this as its user, not as root (what it writes would be root's)"), -1;
 	if (!state_dir || stat(state_dir, &folder) || folder.st_uid == geteuid())
 		return 0;
 	const struct passwd *owner = getpwuid(folder.st_uid);

@@ -207,7 +207,7 @@ static int open_store(struct ema_context *context, struct held_conf *held, struc
 	if (is_memory_store(conf)) {
 		struct memory_settings settings = { .clock = &context->clock, .entries_most = (size_t)conf->store_entries,
 			                            .bytes_most = (size_t)conf->store_bytes, .quota_most = (size_t)conf->store_quota };
-		if (conf->state_dir && horizon_open(conf->state_dir, clock_wall(&context->clock) / 1000, &context->horizon, &failure))
+		if (!context->operator && conf->state_dir && horizon_open(conf->state_dir, clock_wall(&context->clock) / 1000, &context->horizon, &failure))
 			return cannot(findings, "E-STATE", state_node(conf), &failure);
 		store_memory(&settings, &context->store, &failure);
 	} else {

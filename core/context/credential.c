@@ -43,6 +43,22 @@ static int is_form(const struct ema_request *request)
 	return value && !strncasecmp(value, type, sizeof type - 1);
 }
 
+/*
+ * Whether the server could read another message than the one that was judged, which is UTF-8 without an encoding: some obey a
+ * charset, and then an innocent string may hold a second "name" (RFC 8259 8.1).
+ */
+static int is_other_text(const struct ema_request *request)
+{
+	const char *type = request_header(request, "Content-Type", 0), *at = type ? strchr(type, ';') : NULL;
+	const char *encoding = request_header(request, "Content-Encoding", 0);
+	if (request_header(request, "Content-Type", 1) || (encoding && strcasecmp(encoding, "identity")) || request_header(request, "Content-Encoding", 1))
+		return 1;
+	if (!at)
+		return 0;
+	at += 1 + strspn(at + 1, " \t");
+	return strcasecmp(at, "charset=utf-8") && strcasecmp(at, "charset=\"utf-8\"");
+}
+
 /* What stands behind the scheme; NULL: it is another scheme. */
 static const char *behind(const char *value, const char *scheme)
 {
@@ -61,6 +77,9 @@ int credential_read(struct pipeline *p)
 		return failure_set(&p->failure, EMA_SECRET_IN_URL, "a parameter that holds a secret stands in the query of the URL: the token belongs into the header Authorization");
 	if (is_form(request))
 		return failure_set(&p->failure, EMA_BAD_REQUEST, "the body is a form, which could hold a second token");
+	if (is_other_text(request))
+		return failure_set(&p->failure, EMA_BAD_REQUEST, "the message is not plain UTF-8 (Content-Encoding, or another parameter of Content-Type than "
+		                   "charset=utf-8), and the server could read another one");
 	if (!value)
 		return failure_set(&p->failure, EMA_NO_TOKEN, "the request has no header Authorization");
 	if (request_header(request, "Authorization", 1))

@@ -61,6 +61,7 @@ int kept_take(struct pipeline *p)
 		.tenant = d->tenant,
 		.sub = d->sub,
 		.view = found ? NULL : decision_copy(d, own->view),
+		.person = found ? NULL : decision_copy(d, own->person),
 		.acr = decision_copy(d, found ? found->acr : own->acr),
 		.auth_time = found ? found->auth_time : own->auth_time,
 		.email = d->email,

@@ -160,6 +160,11 @@ int pipeline_marks(struct pipeline *p)
 	while ((marks_any(p->context->marks, MARK_SUBJECT) || marks_any(p->context->marks, MARK_ASSERTION)) &&
 	       (other.issuer = snapshot_issuer_next(p->snapshot, provider, query.tenant, &walk)))
 		code = marks_ask(p, &other, code);
+	/* And under the provider's id, which stays when its issuer has other names. */
+	other.issuer = winner->subject.provider;
+	other.assertion = NULL;
+	if (marks_any(p->context->marks, MARK_SUBJECT))
+		code = marks_ask(p, &other, code);
 	for (size_t i = 0; i < persons->count; i++)
 		code = marks_ask(p, &(struct mark_query){ .issued = query.issued, .person = persons->list[i] }, code);
 	if (code)

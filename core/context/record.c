@@ -169,6 +169,8 @@ static void collect(const struct pipeline *p, struct asked *asked)
 				asked->targets[asked->target_count++] = message->calls[i].targets[k].name;
 	if (targets != 1)
 		asked->unrepeatable = "what it asked for is not one target";
+	if ((decided && decided->unseen) || p->check->unseen)
+		asked->unrepeatable = "the arguments, or all of the message, were not seen";
 	/* AUD-11: of the arguments those alone that a rule of the service looks at. */
 	if (conf && decided && decided->arguments) {
 		put_conditions(asked, decided, conf->grants, conf->grant_count);

@@ -30,6 +30,7 @@ struct revocation {
 	/* For the record. */
 	const char *provider, *tenant, *sub;
 	int64_t until; /* monotonic milliseconds */
+	int silent;    /* a directory did not say whether it knows the person */
 };
 
 __attribute__((format(printf, 3, 4))) static int refuse(struct revocation *r, int code, const char *format, ...)
@@ -217,7 +218,7 @@ static int resolve_tenant(struct revocation *r)
 	return target_add(r, (struct mark_target){ .kind = MARK_TENANT, .tenant = subject.tenant, .name = subject.provider });
 }
 
-/* Under each name of its issuer: that the order of names in ema.conf changes, or one of them goes, gives nobody back to it. */
+/* Under each name of its issuer, and under the provider's: that names in ema.conf change or go gives nobody back to it. */
 static int subject_add(struct revocation *r, const char *text, struct subject *subject)
 {
 	char *memory = NULL;
@@ -234,6 +235,9 @@ static int subject_add(struct revocation *r, const char *text, struct subject *s
 		code = place_check(r, subject, &provider);
 	while (!code && (issuer = snapshot_issuer_next(r->snapshot, provider, subject->tenant, &walk)))
 		code = target_add(r, (struct mark_target){ .kind = MARK_SUBJECT, .issuer = issuer, .tenant = subject->tenant, .name = subject->sub });
+	/* No URL, so it is nobody else's. */
+	if (!code)
+		code = target_add(r, (struct mark_target){ .kind = MARK_SUBJECT, .issuer = subject->provider, .tenant = subject->tenant, .name = subject->sub });
 	return code;
 }
 
@@ -272,7 +276,7 @@ static int person_subjects(struct revocation *r, const char *directory, const st
 static int resolve_person(struct revocation *r)
 {
 	const struct conf *conf = r->snapshot->conf;
-	int known = 0, silent = 0, code = target_add(r, (struct mark_target){ .kind = MARK_PERSON, .name = r->name });
+	int known = 0, code = target_add(r, (struct mark_target){ .kind = MARK_PERSON, .name = r->name });
 	for (size_t i = 0; i < conf->directory_count && !code; i++) {
 		struct ema_call *call = NULL;
 		struct failure why = FAILURE_INIT;
@@ -283,12 +287,12 @@ static int resolve_person(struct revocation *r)
 		if (found == EMA_OK) {
 			code = person_subjects(r, conf->directories[i].instance.id, &call_result(call)->subjects);
 		} else if (found != EMA_UNKNOWN_SUBJECT) {
-			silent = 1;
+			r->silent = 1;
 			buffer_printf(r->report, "note: directory \"%s\" did not say who that is: %s\n", conf->directories[i].instance.id, why.text);
 		}
 		call_free(call);
 	}
-	if (code || known || silent)
+	if (code || known || r->silent)
 		return code;
 	size_t shown = 0;
 	refuse(r, EMA_ABSENT, "no directory knows a person \"%.200s\"", r->name);
@@ -316,13 +320,20 @@ static const struct revocation_kind {
 	{ "tenant", resolve_tenant },     { "service", resolve_service }, { "token", resolve_token },   { "everything", resolve_everything },
 };
 
+/* What directories took is not taken from the store. */
+static int resolved(struct revocation *r, int code)
+{
+	r->until = clock_monotonic(&r->context->clock) + REVOKE_MS;
+	return code;
+}
+
 static int resolve(struct revocation *r)
 {
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		if (!r->kind || strcmp(kinds[i].name, r->kind))
 			continue;
 		if (kinds[i].resolve == resolve_everything || (r->name && *r->name && strlen(r->name) <= REVOKE_NAME_MOST))
-			return kinds[i].resolve(r);
+			return resolved(r, kinds[i].resolve(r));
 		return refuse(r, EMA_BAD_REQUEST, "a %s needs its name, of at most %d bytes", r->kind, REVOKE_NAME_MOST);
 	}
 	return refuse(r, EMA_BAD_REQUEST, "what is to be revoked is a subject, person, client, provider, tenant, service, token, or everything");
@@ -445,7 +456,10 @@ int revocation_set(struct ema_context *context, const struct ema_revocation *ask
 	for (; done < r.count && !code; done += !code)
 		code = asked->block ? marks_block(context->marks, &r.targets[done], left(&r), &failure)
 		                    : marks_revoke(context->marks, &r.targets[done], asked->before * 1000, 0, left(&r), &failure);
-	if (code && done)
+	if (!code && r.silent)
+		code = failure_set(&failure, EMA_DIRECTORY_UNAVAILABLE, "it is in force where directories are asked; one that did not answer may know subjects "
+		                   "of the person: repeat it when it does");
+	else if (code && done)
 		buffer_printf(report, "note: %zu of %zu marks were set before this; the rest was not\n", done, r.count);
 	code = conclude(&r, "revoked", asked, code, &failure);
 	if (code)

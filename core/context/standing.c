@@ -33,6 +33,10 @@ int pipeline_keys(struct pipeline *p)
 	p->read_only = keys->read_only;
 	snprintf(text, sizeof text, "the provider is away since %s: its last keys count%s", since, keys->read_only ? ", for what reads alone (read_only_after)" : "");
 	decision_step(p->decision, &(struct decision_step){ .stage = "keys", .name = winner->provider->conf->instance.id, .code = EMA_OK, .text = text });
+	/* A token of ours does not say that its provider was away: its scopes do, and in shadow mode they hold nobody back. */
+	if (p->read_only && p->purpose == PURPOSE_REDEEM && p->now < p->service->conf->shadow_until)
+		return pipeline_fail(p, EMA_KEYS_UNAVAILABLE, winner->provider->conf->instance.node, "the provider is away for longer than read_only_after, and "
+		                     "with permissions in shadow mode a token would do more than read");
 	return p->read_only ? pipeline_read_only(p) : EMA_OK;
 }
 
@@ -41,6 +45,8 @@ int pipeline_keys_now(struct pipeline *p)
 	const char *tenant = NULL;
 	const struct declared *declared = instance_for_issuer(p->winner->provider->instance, p->own.claims.issuer, &tenant);
 	struct keyset_state state;
+	if (!declared && p->own.claims.issuer)
+		return pipeline_fail(p, EMA_NOT_GRANTED, p->winner->provider->conf->instance.node, "the token's issuer is none of the provider's any more");
 	if (!declared || !declared->keyset)
 		return EMA_OK;
 	keyset_state(declared->keyset, &state);
@@ -74,7 +80,7 @@ int pipeline_read_only(struct pipeline *p)
 
 int standing_allows(const struct pipeline *p, const struct policy_target *target, struct policy_result *result)
 {
-	const int named = target->kind == POLICY_TOOL || target->kind == POLICY_PROMPT || target->kind == POLICY_URI;
+	const int named = target->kind == POLICY_TOOL || target->kind == POLICY_PROMPT || target->kind == POLICY_URI || target->kind == POLICY_TASK;
 	/* Whether a rule or the shadow of one gives it: what does not come by a scope that reads may write. */
 	if (!p->read_only || !named || (result->code != EMA_OK && result->code != EMA_INSUFFICIENT_SCOPE) ||
 	    (result->scope && !result->scope->writes))

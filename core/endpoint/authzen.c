@@ -55,14 +55,14 @@ static const struct service *service_of(const struct exam *exam, const char *id,
 	for (size_t i = 0; i < snapshot->conf->service_count; i++) {
 		const struct service *service = &snapshot->services[i];
 		size_t length = strlen(service->conf->resource);
-		if (!client_may_reach(&exam->sender->client, service->conf->id))
-			continue;
-		count++;
-		only = service;
-		if (strncmp(id, service->conf->resource, length) || (id[length] && id[length] != '#'))
-			continue;
-		*name = id[length] ? id + length + 1 : NULL;
-		return service;
+		const int reaches = client_may_reach(&exam->sender->client, service->conf->id);
+		/* Another's name is never taken for a name at the caller's own. */
+		if (!strncmp(id, service->conf->resource, length) && (!id[length] || id[length] == '#')) {
+			*name = id[length] ? id + length + 1 : NULL;
+			return reaches ? service : NULL;
+		}
+		count += reaches != 0;
+		only = reaches ? service : only;
 	}
 	/* AZN-28: with more than one, a name alone could be either's. */
 	*name = id;

@@ -49,6 +49,7 @@ static int is_devious(const char *path)
 
 static void read_original(struct exchange *x, const struct conf_decision *conf, const char *below, struct question *question)
 {
+	const char *certificate = x->snapshot->conf->client_certificates.header;
 	switch (conf->original) {
 	case ORIGINAL_X_ORIGINAL:
 		question->method = told(x, "X-Original-Method", question);
@@ -65,8 +66,10 @@ static void read_original(struct exchange *x, const struct conf_decision *conf, 
 	}
 	if (!question->method || !question->uri)
 		question->wrong = "the proxy does not say method and URI of the request in the headers that the service's decision.original names";
-	else if (*question->uri != '/' || is_devious(question->uri))
+	else if (*question->uri != '/' || is_devious(question->uri) || is_devious(below))
 		question->wrong = "the path of the request has \"..\", \"//\", a backslash or an encoded dot or slash, which the next reader may see as another";
+	else if (certificate && request_header(x->request, certificate, 1))
+		question->wrong = "the header with the client's certificate stands twice";
 	else if (request_header(x->request, "DPoP", 1))
 		question->wrong = "the header DPoP stands twice";
 	else if (request_header(x->request, "X-Envoy-Auth-Partial-Body", 0) && strcasecmp(request_header(x->request, "X-Envoy-Auth-Partial-Body", 0), "false"))

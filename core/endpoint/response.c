@@ -47,7 +47,7 @@ void response_header(struct ema_response *response, const char *name, const char
 	while (at < response->header_count && strcmp(response->headers[at].name, name))
 		at++;
 	if (value.failed || !value.data || !is_value(value.data) || at == RESPONSE_HEADERS_MOST) {
-		response->failed = response->failed || value.failed || at == RESPONSE_HEADERS_MOST;
+		response->failed = 1; /* an answer without one of its headers is not that answer */
 		buffer_free(&value);
 		return;
 	}

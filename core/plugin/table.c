@@ -91,6 +91,8 @@ static int host_add_person(ema_people *people, const char *person, int active, c
 {
 	if (!people || !person)
 		return EMA_BAD_REQUEST;
+	if (!lent_text_fits(person, LENT_TEXT_MOST) || (subject && !lent_text_fits(subject, LENT_SUBJECT_MOST)) || (email && !lent_text_fits(email, 320)))
+		return EMA_BAD_CLAIM;
 	if (!people->code && ++people->count > PEOPLE_NAMES_MOST)
 		people->code = EMA_TOO_LARGE;
 	if (!people->code)

@@ -66,4 +66,5 @@ core.register_action("ema", { "http-req" }, function(txn, url)
 		local value = answer.headers[name] and answer.headers[name][0] or ""
 		txn.http:req_set_header(name, value)
 	end
+	txn:set_var("txn.ema", 1)
 end, 1)

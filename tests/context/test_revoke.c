@@ -222,7 +222,13 @@ static void names_in_another_order(void **state)
 	static const char turned[] = HEAD "providers = ( " IDP(ALIAS, "\"" ISSUER "\"") ", " MULTI " );\n" PEOPLE SERVICES;
 	static const char added[] = HEAD "providers = ( " IDP("https://new.example", "\"" ALIAS "\", \"" ISSUER "\"") ", " MULTI " );\n" PEOPLE SERVICES;
 	static const char less[] = HEAD "providers = ( " IDP(ALIAS, "") ", " MULTI " );\n" PEOPLE SERVICES;
-	static const char *const orders[] = { turned, added, less };
+	static const char other[] = HEAD "providers = ( " IDP("https://new.example", "") ", " MULTI " );\n" PEOPLE SERVICES;
+	static const struct { const char *conf, *ada, *bob; } orders[] = {
+		{ turned, "{\"iss\":\"" ALIAS "\"}", "{\"iss\":\"" ALIAS "\",\"sub\":\"bob\"}" },
+		{ added, "{\"iss\":\"" ALIAS "\"}", "{\"iss\":\"" ALIAS "\",\"sub\":\"bob\"}" },
+		{ less, "{\"iss\":\"" ALIAS "\"}", "{\"iss\":\"" ALIAS "\",\"sub\":\"bob\"}" },
+		{ other, "{\"iss\":\"https://new.example\"}", "{\"iss\":\"https://new.example\",\"sub\":\"bob\"}" },
+	};
 	(void)state;
 	for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
 		for (int block = 0; block < 2; block++) {
@@ -234,17 +240,31 @@ static void names_in_another_order(void **state)
 			if (block)
 				what.before = 0;
 			assert_int_equal(revokes(&world, &what, ""), EMA_OK);
-			if (world_load(&world, orders[i]))
+			if (world_load(&world, orders[i].conf))
 				fail_msg("%s", ema_error(world.context));
-			decides(&world, "svc", "{\"iss\":\"" ALIAS "\"}", block ? EMA_BLOCKED : EMA_REVOKED);
-			decides(&world, "svc", "{\"iss\":\"" ALIAS "\",\"sub\":\"bob\"}", EMA_OK);
+			decides(&world, "svc", orders[i].ada, block ? EMA_BLOCKED : EMA_REVOKED);
+			decides(&world, "svc", orders[i].bob, EMA_OK);
 			if (block) {
 				assert_int_equal(ema_unblock(world.context, &what, &text), EMA_OK);
 				ema_text_free(text);
-				decides(&world, "svc", "{\"iss\":\"" ALIAS "\"}", EMA_OK);
+				decides(&world, "svc", orders[i].ada, EMA_OK);
 			}
 			world_close(&world);
 		}
+}
+
+/* REV-16: a person of whom a directory could not tell all subjects is no success, though what is known is in force. */
+static void a_directory_that_is_silent(void **state)
+{
+	static const char silent[] = HEAD "providers = ( " IDP(ISSUER, "\"" ALIAS "\"") ", " MULTI " );\n"
+				     "directories = ( { id = \"people\"; plugin = \"file\"; path = \"people.conf\"; }, { id = \"away\"; plugin = \"fault\"; } );\n" SERVICES;
+	(void)state;
+	struct world world;
+	struct ema_revocation what = of("person", "ada");
+	open_with(&world, silent);
+	assert_int_equal(revokes(&world, &what, "repeat it when it does"), EMA_DIRECTORY_UNAVAILABLE);
+	decides(&world, "svc", "{}", EMA_REVOKED);
+	world_close(&world);
 }
 
 /* AUD-01: each has its record, with who and what, before it is acknowledged. */
@@ -285,6 +305,7 @@ int main(void)
 		cmocka_unit_test(blocks),
 		cmocka_unit_test(wrong_names),
 		cmocka_unit_test(names_in_another_order),
+		cmocka_unit_test(a_directory_that_is_silent),
 		cmocka_unit_test(records),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

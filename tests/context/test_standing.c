@@ -158,6 +158,7 @@ static void away(void **state)
 	/* Where rules are in shadow mode, the trust in keys is not. */
 	assert_int_equal(checks(&world, "shadow", "tools/call", "put_x", NULL), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(checks(&world, "shadow", "tools/call", "unknown", NULL), EMA_KEYS_UNAVAILABLE);
+	assert_int_equal(checks(&world, "shadow", "tasks/cancel", "t1", NULL), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(checks(&world, "shadow", "ping", NULL, NULL), EMA_OK);
 	atomic_fetch_add(&moved, 24 * HOUR);
 	begin(&world, conf);

@@ -143,7 +143,8 @@ static void callers(void **state)
 	ask(&desk, EVALUATION, question, token, "Authorization: Basic Z2F0ZXdheTp3cm9uZw==");
 	assert_int_equal(desk.status, 401);
 	ask(&desk, EVALUATION, ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"" OTHER "#get_a\"}", TOKEN), other, BASIC);
-	assert_int_equal(decided(&desk, "/decision"), 0); /* as a tool of svc, which the name of another server does not name */
+	assert_int_equal(decided(&desk, "/decision"), -1); /* AZN-28: not as a tool of svc that has such a name */
+	assert_int_equal(desk.status, 400);
 	desk_request(&desk, "POST", EVALUATION, "a=b", BASIC, "Content-Type: application/x-www-form-urlencoded", NULL);
 	assert_int_equal(desk.status, 400);
 	desk_request(&desk, "GET", EVALUATION, NULL, BASIC, NULL);

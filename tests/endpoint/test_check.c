@@ -182,6 +182,10 @@ static void credentials(void **state)
 		{ "Bearer %", NULL, "/svc?access_token=x", NULL, EMA_SECRET_IN_URL, 400, NULL },
 		{ NULL, NULL, "/svc?a=b&%61ccess_token=x", NULL, EMA_SECRET_IN_URL, 400, NULL },
 		{ "Bearer %", NULL, NULL, "application/x-www-form-urlencoded", EMA_BAD_REQUEST, 400, NULL },
+		/* A server that obeys such a charset reads another message. */
+		{ "Bearer %", NULL, NULL, "application/json; charset=utf-7", EMA_BAD_REQUEST, 400, NULL },
+		{ "Bearer %", NULL, NULL, "application/json;x=y; charset=utf-8", EMA_BAD_REQUEST, 400, NULL },
+		{ "Bearer %", NULL, NULL, "application/json; charset=UTF-8", EMA_OK, 200, "" },
 		{ "Bearer nonsense", NULL, NULL, NULL, EMA_MALFORMED, 401, "Bearer error=\"invalid_token\"" },
 		{ "DPoP %", NULL, NULL, NULL, EMA_BOUND_TOKEN, 401, "DPoP error=\"invalid_token\"" },
 	};

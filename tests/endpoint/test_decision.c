@@ -247,6 +247,12 @@ static void who_asks(void **state)
 	desk_request(&desk, "POST", "/decision/svc", CALL("get_a", "{}"), token, "X-Original-Method: POST", "X-Original-URI: /mcp",
 	             "X-Envoy-Auth-Partial-Body: true", NULL);
 	assert_int_equal(desk.status, 400);
+	desk_request(&desk, "POST", "/decision/svc", CALL("get_a", "{}"), token, "X-Original-Method: POST", "X-Original-URI: /mcp",
+	             "Client-Cert: a", "Client-Cert: b", NULL);
+	assert_int_equal(desk.status, 400);
+	/* A path that a proxy cleaned for itself and handed on as it was. */
+	desk_request(&desk, "POST", "/decision/svc/%2e%2e/x", CALL("get_a", "{}"), token, "X-Original-Method: POST", "X-Original-URI: /mcp", NULL);
+	assert_int_equal(desk.status, 400);
 	free(token);
 	desk_close(&desk);
 }
