@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client.h"
+#include "context.h"
 #include "../trust/server.h"
 
 #define MINUTE INT64_C(60000)
@@ -92,6 +94,27 @@ static void decides(struct world *world, int expected, const char *left, const c
 	ema_decision_free(decision);
 }
 
+/* Of an ID-JAG for both scopes at a service, by an authorization server. */
+static int redeems(struct world *world, const char *resource)
+{
+	static const struct conf_client registration = { .id = "app" };
+	const struct client_found client = { .id = "app", .conf = &registration, .auth = AUTH_SECRET_BASIC };
+	const struct redemption redemption = { .issuer = OURS, .client = &client, .resources = &resource, .resource_count = 1 };
+	ema_request *request = ema_request_new();
+	ema_decision *decision = NULL;
+	char more[128];
+	snprintf(more, sizeof more, ",\"scope\":\"read write\",\"resource\":\"%s\"", resource);
+	char *token = token_now(world, "oauth-id-jag+jwt", more);
+	assert_non_null(request);
+	assert_int_equal(ema_request_set(request, EMA_REQUEST_CLIENT_ID, "app"), EMA_OK);
+	assert_int_equal(ema_request_credential(request, EMA_CREDENTIAL_ID_JAG, token, strlen(token)), EMA_OK);
+	int code = context_redeem(world->context, &redemption, request, &decision);
+	ema_decision_free(decision);
+	ema_request_free(request);
+	free(token);
+	return code;
+}
+
 /* Of the provider's own access token, at a request. */
 static int checks(struct world *world, const char *service, const char *method, const char *tool, ema_decision **out)
 {
@@ -142,6 +165,7 @@ static void away(void **state)
 	decides(&world, EMA_OK, "read write", "keys idp: ok: the provider is away since 20");
 	assert_int_equal(checks(&world, "svc", "tools/call", "put_x", &writing), EMA_OK);
 	assert_int_equal(checks(&world, "shadow", "tools/call", "put_x", NULL), EMA_OK);
+	assert_int_not_equal(redeems(&world, "https://mcp.example/shadow"), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(checks(&world, "svc", "tools/call", "get_x", &reading), EMA_OK);
 	assert_int_equal(ema_decision_still(writing), EMA_OK);
 	atomic_fetch_add(&moved, HOUR);
@@ -158,6 +182,9 @@ static void away(void **state)
 	/* Where rules are in shadow mode, the trust in keys is not. */
 	assert_int_equal(checks(&world, "shadow", "tools/call", "put_x", NULL), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(checks(&world, "shadow", "tools/call", "unknown", NULL), EMA_KEYS_UNAVAILABLE);
+	/* A token of ours would not say that it is for reading alone where scopes hold nobody back. */
+	assert_int_equal(redeems(&world, "https://mcp.example/shadow"), EMA_KEYS_UNAVAILABLE);
+	assert_int_not_equal(redeems(&world, "https://mcp.example/svc"), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(checks(&world, "shadow", "tasks/cancel", "t1", NULL), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(checks(&world, "shadow", "ping", NULL, NULL), EMA_OK);
 	atomic_fetch_add(&moved, 24 * HOUR);
