@@ -472,7 +472,7 @@ static struct conf *conf_load(const char *path, char *text, size_t length, int d
 		goto end;
 	}
 	conf->memory = memory;
-	loader->reader = (struct reader){ conf, &memory->arena, findings, { 0, 0 } };
+	loader->reader = (struct reader){ conf, &memory->arena, findings, { 0, 0 }, context };
 	loader->digest = context;
 	conf->path = arena_copy(&memory->arena, absolute);
 	if (!conf->path)

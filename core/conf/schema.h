@@ -79,6 +79,7 @@ struct reader {
 	struct arena *arena;
 	struct findings *findings;
 	struct file_trust trust;
+	void *digest; /* EVP_MD_CTX: of all that was read */
 };
 
 /* What hangs at conf->memory. */

@@ -187,6 +187,17 @@ static void put_decision(struct buffer *body, int code, const struct ema_decisio
 	buffer_text(body, "}}");
 }
 
+/* AZN-59: of what came to no decision. */
+static int record(const struct exam *exam, const char *service, int code, const char *text, struct ema_decision **out)
+{
+	struct exchange *x = exam->x;
+	const struct answer_facts facts = { .kind = KIND, .remote = x->remote, .client = exam->sender->client.id, .service = service, .authenticated = 1,
+		                            .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT] };
+	code = context_answer(x->context, &facts, code, text, out);
+	metrics_answer(&x->context->metrics, METRICS_CHECK, code);
+	return code;
+}
+
 /* Writes the answer to one question. The code. */
 static int decide(const struct exam *exam, const struct evaluation *evaluation, struct buffer *body)
 {
@@ -196,6 +207,8 @@ static int decide(const struct exam *exam, const struct evaluation *evaluation, 
 	if (!code)
 		code = context_check_target(exam->x->context, evaluation->service->conf->id, request, evaluation->method, &evaluation->target,
 		                            evaluation->subject, evaluation->claim, &decision);
+	if (code && !decision)
+		code = record(exam, evaluation->service->conf->id, code, "the evaluation could not be taken as a request", &decision);
 	put_decision(body, code || !decision ? (code ? code : EMA_OUT_OF_MEMORY) : EMA_OK, decision);
 	decision_free(decision);
 	request_free(request);
@@ -208,11 +221,8 @@ static int decide(const struct exam *exam, const struct evaluation *evaluation, 
 static void refuse(const struct exam *exam, const char *text)
 {
 	struct exchange *x = exam->x;
-	struct answer_facts facts = { .kind = KIND, .remote = x->remote, .client = exam->sender->client.id, .authenticated = 1,
-		                      .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT] };
 	struct ema_decision *decision = NULL;
-	int code = context_answer(x->context, &facts, EMA_BAD_REQUEST, text, &decision);
-	metrics_answer(&x->context->metrics, METRICS_CHECK, code);
+	int code = record(exam, NULL, EMA_BAD_REQUEST, text, &decision);
 	x->code = code;
 	if (code == EMA_BAD_REQUEST) {
 		response_text(x->response, 400, "text/plain; charset=utf-8", text);
@@ -287,6 +297,9 @@ static void answer_all(const struct exam *exam, const struct json_node *list)
 			buffer_char(body, ',');
 		if (wrong) {
 			/* AZN-16 */
+			struct ema_decision *decision = NULL;
+			record(exam, NULL, code, wrong, &decision);
+			decision_free(decision);
 			buffer_text(body, "{\"decision\":false,\"context\":{\"error\":{\"status\":400,\"message\":");
 			buffer_json(body, wrong, strlen(wrong));
 			buffer_text(body, "}}}");

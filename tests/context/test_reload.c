@@ -105,6 +105,26 @@ static void in_force_at_once(void **state)
 	world_close(&world);
 }
 
+/* AZN-56: what is accepted in a tools_file changes decisions, so it changes the name of the configuration. */
+static void tools_are_configuration(void **state)
+{
+	static const char conf[] = HEAD "providers = ( " IDP " );\n" SINK("a.jsonl") SVC("identity = [\"idp\"]; tools_file = \"tools\";");
+	static const char file[] = "{\"tools\":[{\"name\":\"get_x\",\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"accepted\":%s}]}";
+	struct world world;
+	char text[256], digest[3][80];
+	(void)state;
+	world_open(&world);
+	for (int i = 0; i < 3; i++) {
+		snprintf(text, sizeof text, file, i == 1 ? "true" : "false");
+		world_file(&world, "tools", text);
+		load(&world, conf);
+		snprintf(digest[i], sizeof digest[i], "%s", ema_config_digest(world.context));
+	}
+	assert_string_not_equal(digest[0], digest[1]);
+	assert_string_equal(digest[0], digest[2]);
+	world_close(&world);
+}
+
 struct late {
 	struct world *world;
 	char *token;
@@ -189,6 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sinks_go_on),
 		cmocka_unit_test(in_force_at_once),
+		cmocka_unit_test(tools_are_configuration),
 		cmocka_unit_test(under_way),
 		cmocka_unit_test(a_full_store),
 		cmocka_unit_test(a_store_that_fails),

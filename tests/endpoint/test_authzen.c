@@ -145,6 +145,11 @@ static void callers(void **state)
 	ask(&desk, EVALUATION, ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"" OTHER "#get_a\"}", TOKEN), other, BASIC);
 	assert_int_equal(decided(&desk, "/decision"), -1); /* AZN-28: not as a tool of svc that has such a name */
 	assert_int_equal(desk.status, 400);
+	/* What cannot be a header of a request: no, and a record of it. */
+	ask(&desk, EVALUATION, ASK(USER, CALL, TOOL("get_a"), "{\"access_token\":\"a\\nb\"}"), token, BASIC);
+	assert_int_equal(decided(&desk, "/decision"), 0);
+	assert_string_equal(desk_audited(&desk, "/kind"), "evaluation");
+	assert_string_equal(desk_audited(&desk, "/service"), "svc");
 	desk_request(&desk, "POST", EVALUATION, "a=b", BASIC, "Content-Type: application/x-www-form-urlencoded", NULL);
 	assert_int_equal(desk.status, 400);
 	desk_request(&desk, "GET", EVALUATION, NULL, BASIC, NULL);
