@@ -29,12 +29,32 @@ static json_object *answered(int code, const char *text)
 	return answer;
 }
 
+/* What is not as it should be is not taken for something else: a block that is none, the whole list for one kind of it. */
+static json_object *misfit(json_object *request)
+{
+	static const char *const texts[] = { "kind", "name", "reason" };
+	json_object *value = NULL;
+	int fits = 1;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (json_object_object_get_ex(request, texts[i], &value))
+			fits = fits && json_object_is_type(value, json_type_string) &&
+			       strlen(json_object_get_string(value)) == (size_t)json_object_get_string_len(value);
+	if (json_object_object_get_ex(request, "before", &value))
+		fits = fits && json_object_is_type(value, json_type_int);
+	if (json_object_object_get_ex(request, "block", &value))
+		fits = fits && (json_object_is_type(value, json_type_boolean) || json_object_is_type(value, json_type_int));
+	return fits ? NULL : answered(EMA_BAD_REQUEST, "kind, name and reason are strings, before is an integer, block is true or false");
+}
+
 static json_object *change(ema_context *context, json_object *request, uid_t uid, int lift)
 {
 	char by[40], *text = NULL;
 	struct ema_revocation revocation = { .size = sizeof revocation, .kind = text_of(request, "kind"), .name = text_of(request, "name"),
 		                             .before = number_of(request, "before"), .block = number_of(request, "block") != 0, .by = by,
 		                             .reason = text_of(request, "reason") };
+	json_object *bad = misfit(request);
+	if (bad)
+		return bad;
 	snprintf(by, sizeof by, "uid %lu", (unsigned long)uid);
 	int code = lift ? ema_unblock(context, &revocation, &text) : ema_revoke(context, &revocation, &text);
 	say(code ? SAY_WARNING : SAY_INFO, "%s by %s: %s", lift ? "unblock" : "revoke", by, ema_code_name(code));
@@ -46,6 +66,9 @@ static json_object *change(ema_context *context, json_object *request, uid_t uid
 static json_object *marks_list(ema_context *context, json_object *request)
 {
 	ema_marks *marks = NULL;
+	json_object *bad = misfit(request);
+	if (bad)
+		return bad;
 	int code = ema_revoked(context, text_of(request, "kind"), text_of(request, "name"), &marks);
 	json_object *answer = answered(code, ema_marks_error(marks)), *list = code ? NULL : json_object_new_array();
 	size_t count = 0;

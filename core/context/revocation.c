@@ -206,8 +206,10 @@ static int resolve_tenant(struct revocation *r)
 	free(whole);
 	if (code == EMA_OUT_OF_MEMORY)
 		return no_memory(r);
-	if (code || !subject.tenant)
+	if (code || !subject.tenant) {
+		free(memory);
 		return refuse(r, EMA_BAD_REQUEST, "a tenant is named PROVIDER/TENANT, each part percent-encoded");
+	}
 	code = memory_keep(r, memory);
 	if (!code)
 		code = place_check(r, &subject, &provider);
@@ -254,6 +256,24 @@ static int resolve_subject(struct revocation *r)
 	return EMA_OK;
 }
 
+/* A directory is believed about those providers alone for which a service asks it; of one that none asks, the operator knows why. */
+static int speaks_for(const struct conf *conf, const char *directory, const char *subject)
+{
+	const size_t length = strcspn(subject, "/");
+	int asked = 0;
+	for (size_t i = 0; i < conf->service_count; i++)
+		for (size_t k = 0; k < conf->services[i].directory_count; k++) {
+			const struct conf_service_directory *entry = &conf->services[i].directories[k];
+			if (strcmp(entry->id, directory))
+				continue;
+			asked = 1;
+			for (size_t n = 0; n < entry->providers.count; n++)
+				if (strlen(entry->providers.list[n]) == length && !strncmp(entry->providers.list[n], subject, length))
+					return 1;
+		}
+	return !asked;
+}
+
 /* A subject that the directory has for a provider which is gone, or for another one's place, holds nobody up. */
 static int person_subjects(struct revocation *r, const char *directory, const struct call_list *subjects)
 {
@@ -261,6 +281,11 @@ static int person_subjects(struct revocation *r, const char *directory, const st
 	for (size_t i = 0; i < subjects->count && code != EMA_OUT_OF_MEMORY; i++) {
 		struct subject subject;
 		size_t before = r->report->length;
+		if (!speaks_for(r->snapshot->conf, directory, subjects->list[i])) {
+			buffer_printf(r->report, "note: directory \"%s\" has the subject \"%.200s\", and is asked about that provider by no service: it is left out\n",
+			              directory, subjects->list[i]);
+			continue;
+		}
 		code = subject_add(r, subjects->list[i], &subject);
 		if (code && code != EMA_OUT_OF_MEMORY) {
 			char *why = r->report->length > before ? strdup(r->report->data + before) : NULL;

@@ -71,7 +71,7 @@ static void each_kind(void **state)
 		{ "subject", "idp/-/ada", "{\"iss\":\"" ALIAS "\"}", NULL, "{" T1 "}", NULL, "revoked: subject idp/-/ada" },
 		{ "subject", "multi/t%2F2/ada", "{" T2 "}", NULL, "{" T1 "}", NULL, "revoked" },
 		{ "subject", "idp/-/a%2Fb%20c", "{\"sub\":\"a/b c\"}", NULL, "{}", NULL, "revoked" },
-		{ "person", "ada", "{}", NULL, "{\"sub\":\"bob\"}", NULL, "has the subject \"gone/-/x\", which is none: ema.conf has no provider \"gone\"" },
+		{ "person", "ada", "{}", NULL, "{\"sub\":\"bob\"}", NULL, "has the subject \"gone/-/x\", and is asked about that provider by no service" },
 		{ "person", "ada", "{" T1 ",\"sub\":\"a7\"}", "bare", "{\"sub\":\"bob\"}", "bare", "revoked: person ada" },
 		{ "person", "ada", "{\"iss\":\"" ALIAS "\"}", "bare", "{" T1 "}", NULL, "" },
 		{ "person", "eve", "{\"sub\":\"e1\",\"email\":\"eve@acme.example\"}", NULL, "{\"sub\":\"e1\"}", NULL, "" },

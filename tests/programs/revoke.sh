@@ -110,7 +110,7 @@ pair() {
 	ok "$1: status" ctl b status
 	says "provider    okta (okta_xaa): fresh, "
 	says "store       $1: reached"
-	says "1 by subject; 1 blocked"
+	says "2 by subject; 2 blocked"
 	ok "$1: asked for on the other" ctl b revoked --subject "$subject"
 	says "subject"
 	ok "$1: who and why is in the record" record a '"kind":"revoked"' "\"by\":\"uid $(id -u)\"" '"why":"a laptop is lost"' '"what":"subject"' '"block":"yes"'
@@ -184,7 +184,11 @@ says "forgets this when it ends"
 fails 0 "a client that ema.conf does not name is told of" ctl a revoke --client vscodium
 says 'names no client "vscodium"'
 python3 "$srcdir/tests/programs/clients.py" admin "$work/a/emad.sock" 'revoke {"kind": 7}' >"$work/.out"
-says "what is to be revoked is a subject"
+says "kind, name and reason are strings"
+for odd in '"service","name":"github","block":"yes"' '"service","name":"github\u0000x"' '"service","name":"github","before":"now"'; do
+	python3 "$srcdir/tests/programs/clients.py" admin "$work/a/emad.sock" "revoke {\"kind\":$odd}" >"$work/.out"
+	says "block is true or false"
+done
 python3 "$srcdir/tests/programs/clients.py" admin "$work/a/emad.sock" 'revoke nonsense' >"$work/.out"
 says "not followed by a JSON object"
 stop a
