@@ -212,7 +212,7 @@ stop
 fails 1 "but not what is no socket" emad -c "$conf"
 says "it is left alone"
 rm "$work/http.sock"
-interrupted() { emad -c "$conf" >"$work/log" 2>&1 & pid=$!; wait_for logged "state in"; kill -INT "$pid"; wait "$pid"; }
+interrupted() { : >"$work/log"; emad -c "$conf" >"$work/log" 2>&1 & pid=$!; wait_for logged "state in"; kill -INT "$pid"; wait "$pid"; }
 ok "SIGINT ends with 0" interrupted
 
 # ---- Limits ----
