@@ -134,8 +134,9 @@ struct answer_facts {
 	const char *remote, *client, *traceparent;
 	const char *service, *subject, *token_id;
 	int authenticated;   /* the record may use the half of the spool that is kept for those */
+	enum metrics_place place;
 };
-/* A decision with an id of its own, for an answer that came about without one, and its record. Returns the code that is to be
+/* A decision with an id of its own, for an answer that came about without one, its record, and its place in the metrics. Returns the code that is to be
    answered: EMA_AUDIT_UNAVAILABLE if there is no record of it. */
 int context_answer(struct ema_context *context, const struct answer_facts *facts, int code, const char *text, struct ema_decision **out);
 

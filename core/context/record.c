@@ -338,8 +338,10 @@ int context_answer(struct ema_context *context, const struct answer_facts *facts
 {
 	struct ema_decision *d = decision_new();
 	struct fields fields = { .count = 0 };
-	if (!d)
+	if (!d) {
+		metrics_answer(&context->metrics, facts->place, EMA_OUT_OF_MEMORY);
 		return EMA_OUT_OF_MEMORY;
+	}
 	*out = d;
 	audit_id(&context->clock, d->id);
 	put(&fields, "verdict", code ? "deny" : "permit", 0);
@@ -362,5 +364,6 @@ int context_answer(struct ema_context *context, const struct answer_facts *facts
 		decision_refuse(d, code);
 	else
 		d->code = EMA_OK;
+	metrics_answer(&context->metrics, facts->place, code);
 	return code;
 }

@@ -190,12 +190,10 @@ static void put_decision(struct buffer *body, int code, const struct ema_decisio
 /* AZN-59: of what came to no decision. */
 static int record(const struct exam *exam, const char *service, int code, const char *text, struct ema_decision **out)
 {
-	struct exchange *x = exam->x;
-	const struct answer_facts facts = { .kind = KIND, .remote = x->remote, .client = exam->sender->client.id, .service = service, .authenticated = 1,
-		                            .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT] };
-	code = context_answer(x->context, &facts, code, text, out);
-	metrics_answer(&x->context->metrics, METRICS_CHECK, code);
-	return code;
+	struct answer_facts facts = exchange_facts(exam->x, KIND, exam->sender->client.id);
+	facts.service = service;
+	facts.authenticated = 1;
+	return context_answer(exam->x->context, &facts, code, text, out);
 }
 
 /* Writes the answer to one question. The code. */
@@ -326,6 +324,7 @@ static void evaluate(struct exchange *x, int several, const char *endpoint)
 	struct sender sender;
 	struct json json = { .count = 0 };
 	struct exam exam = { x, &sender, &json };
+	x->place = METRICS_CHECK;
 	if (sender_read_json(x, KIND, &sender) || sender_authenticate(x, KIND, x->snapshot->callers, endpoint, &sender))
 		goto end;
 	exchange_no_store(x);

@@ -209,9 +209,9 @@ static void answer(struct exchange *x, const struct question *question, int code
 static void refuse(struct exchange *x, const struct question *question, int code, const char *text)
 {
 	struct ema_decision *decision = NULL;
-	struct answer_facts facts = { .kind = "check", .remote = x->remote, .service = question->service, .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT] };
+	struct answer_facts facts = exchange_facts(x, "check", NULL);
+	facts.service = question->service;
 	code = context_answer(x->context, &facts, code, text, &decision);
-	metrics_answer(&x->context->metrics, METRICS_CHECK, code);
 	answer(x, question, code, decision);
 	decision_free(decision);
 }
@@ -221,6 +221,7 @@ void endpoint_decision(struct exchange *x, const char *below)
 	char id[SERVICE_ID_MOST] = "";
 	struct question question = { .service = id };
 	struct ema_decision *decision = NULL;
+	x->place = METRICS_CHECK;
 	if (!x->snapshot) {
 		exchange_refuse(x, EMA_CONFIG, NULL);
 		return;

@@ -28,11 +28,14 @@ struct exchange {
 	int proxied;               /* the connection is of a named proxy */
 	int64_t forgets_before;    /* what was issued earlier, the store may have seen and forgotten; 0: it forgets nothing */
 	const char *issuer;        /* whose endpoint was asked */
-	enum metrics_place place;  /* where a refusal is counted */
+	enum metrics_place place;  /* where its answers are counted */
 	int code;                  /* of the answer */
 };
 
 /* ---- Answers ---- */
+
+/* Of this request, for context_answer(). client NULL: not known. */
+struct answer_facts exchange_facts(const struct exchange *x, const char *kind, const char *client);
 
 /* {"error":...}, as RFC 6749 5.2 wants it, with the correlation id in a header. */
 void exchange_refuse(struct exchange *x, int code, const char *id);

@@ -34,6 +34,12 @@ void exchange_error(struct exchange *x, int code, int status, const char *error,
 	buffer_text(body, "}");
 }
 
+struct answer_facts exchange_facts(const struct exchange *x, const char *kind, const char *client)
+{
+	return (struct answer_facts){ .kind = kind, .remote = x->remote, .client = client, .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT],
+		                      .place = x->place };
+}
+
 void exchange_refuse(struct exchange *x, int code, const char *id)
 {
 	const struct code_row *row = code_row(code) ? code_row(code) : code_row(EMA_INTERNAL);

@@ -100,8 +100,9 @@ void endpoint_introspect(struct exchange *x)
 		introspect(x, &sender, service, text);
 		goto end;
 	}
-	struct answer_facts facts = { .kind = KIND, .remote = x->remote, .client = sender.client.id, .authenticated = 1,
-		                      .service = service ? service->conf->id : NULL, .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT] };
+	struct answer_facts facts = exchange_facts(x, KIND, sender.client.id);
+	facts.service = service ? service->conf->id : NULL;
+	facts.authenticated = 1;
 	struct ema_decision *decision = NULL;
 	int code = context_answer(x->context, &facts, service ? EMA_CLIENT_NOT_ALLOWED : EMA_WRONG_AUDIENCE,
 	                          service ? "the caller does not speak for the service that the token is for" : "the token is for no service here", &decision);
@@ -109,7 +110,6 @@ void endpoint_introspect(struct exchange *x)
 		exchange_refuse(x, code, decision ? decision->id : NULL);
 	else
 		answer_inactive(x, decision->id);
-	metrics_answer(&x->context->metrics, METRICS_INTROSPECT, code);
 	decision_free(decision);
 end:
 	sender_end(&sender);

@@ -26,7 +26,6 @@ static void answer(struct exchange *x, const struct answer_facts *facts, int cod
 		buffer_clear(&x->response->body);
 		x->response->status = 200;
 	}
-	metrics_answer(&x->context->metrics, METRICS_REVOKE, code);
 	decision_free(decision);
 }
 
@@ -35,9 +34,11 @@ static void revoke(struct exchange *x, struct sender *sender, const struct servi
 {
 	struct failure failure = FAILURE_INIT;
 	const struct mark_target target = { .kind = MARK_TOKEN, .name = token->claims.jti };
-	struct answer_facts facts = { .kind = KIND, .remote = x->remote, .client = sender->client.id, .service = service->conf->id,
-		                      .subject = token->subject, .token_id = token->claims.jti, .authenticated = 1,
-		                      .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT] };
+	struct answer_facts facts = exchange_facts(x, KIND, sender->client.id);
+	facts.service = service->conf->id;
+	facts.subject = token->subject;
+	facts.token_id = token->claims.jti;
+	facts.authenticated = 1;
 	int code = EMA_OK;
 	if (strcmp(token->claims.client_id, sender->client.id)) {
 		code = EMA_CLIENT_NOT_ALLOWED;
@@ -51,8 +52,8 @@ static void revoke(struct exchange *x, struct sender *sender, const struct servi
 /* What is no token of ours, or none any more, needs no revoking (RFC 7009 2.2). Who tries tokens leaves a trail all the same. */
 static void revoke_nothing(struct exchange *x, const struct sender *sender)
 {
-	const struct answer_facts facts = { .kind = KIND, .remote = x->remote, .client = sender->client.id, .authenticated = 1,
-		                            .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT] };
+	struct answer_facts facts = exchange_facts(x, KIND, sender->client.id);
+	facts.authenticated = 1;
 	answer(x, &facts, EMA_OK, "nothing was revoked: it is no token of ours, or none any more");
 }
 

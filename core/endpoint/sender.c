@@ -42,8 +42,7 @@ void sender_refuse(struct exchange *x, const char *kind, const struct sender *se
 		if (!code_row(code)->retry)
 			limits_charge(x->context->limits, name, rates->address, rates->failure_cost - 1);
 	}
-	struct answer_facts facts = { .kind = kind, .remote = x->remote, .client = sender ? sender->client.claimed : NULL,
-		                      .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT] };
+	const struct answer_facts facts = exchange_facts(x, kind, sender ? sender->client.claimed : NULL);
 	code = context_answer(x->context, &facts, code, text, &decision);
 	/* RFC 6749 5.2: with the scheme that was used. */
 	if (code_row(code)->token_status == 401 && sender && sender->client.header)
@@ -54,7 +53,6 @@ void sender_refuse(struct exchange *x, const char *kind, const struct sender *se
 			response_header(x->response, "DPoP-Nonce", "%s", nonce);
 	}
 	exchange_refuse(x, code, decision ? decision->id : NULL);
-	metrics_answer(&x->context->metrics, x->place, code);
 	decision_free(decision);
 }
 

@@ -154,6 +154,10 @@ static void callers(void **state)
 	assert_int_equal(desk.status, 400);
 	desk_request(&desk, "GET", EVALUATION, NULL, BASIC, NULL);
 	assert_int_equal(desk.status, 405);
+	/* The two who were not known, counted where they asked. */
+	desk_request(&desk, "GET", "/metrics", NULL, NULL);
+	assert_non_null(strstr(desk.body, "ema_answers_total{endpoint=\"check\",code=\"client_refused\"}"));
+	assert_null(strstr(desk.body, "endpoint=\"library\""));
 	desk_request(&desk, "POST", EVALUATION "?access_token=x", "{}", BASIC, JSON_TYPE, NULL);
 	assert_int_equal(desk.status, 400);
 	free(token);
