@@ -35,7 +35,6 @@ struct loader {
 	size_t count;
 	size_t bytes;
 	const char *open[CONF_INCLUDE_DEPTH + 1]; /* files that are being read: a cycle comes back to one */
-	EVP_MD_CTX *digest;
 };
 
 char *conf_path(const struct conf_node *node, const char *path)
@@ -54,6 +53,13 @@ char *conf_path(const struct conf_node *node, const char *path)
 	}
 	buffer_text(&out, path);
 	return buffer_take(&out);
+}
+
+void reader_digest(struct reader *reader, const char *text, size_t length)
+{
+	/* NUL cannot stand in a file, so it tells two files from one. */
+	if (EVP_DigestUpdate(reader->digest, text, length) != 1 || EVP_DigestUpdate(reader->digest, "", 1) != 1)
+		reader->findings->out_of_memory = 1;
 }
 
 static void load_text(struct loader *loader, char *text, size_t length, const char *path, int depth);
@@ -112,9 +118,7 @@ static void load_text(struct loader *loader, char *text, size_t length, const ch
 		finding_add(reader->findings, "E-SIZE", path, 1, "too much configuration: a file may have 1 MiB, all together 16 MiB in %d files", CONF_FILES_MOST);
 		return;
 	}
-	/* NUL cannot stand in a file, so it tells two files from one. */
-	if (EVP_DigestUpdate(loader->digest, text, length) != 1 || EVP_DigestUpdate(loader->digest, "", 1) != 1)
-		reader->findings->out_of_memory = 1;
+	reader_digest(reader, text, length);
 	if (!scan_text(text, length, path, &scan, reader->findings))
 		source = arena_get(reader->arena, 1, sizeof *source);
 	if (source) {
@@ -473,7 +477,6 @@ static struct conf *conf_load(const char *path, char *text, size_t length, int d
 	}
 	conf->memory = memory;
 	loader->reader = (struct reader){ conf, &memory->arena, findings, { 0, 0 }, context };
-	loader->digest = context;
 	conf->path = arena_copy(&memory->arena, absolute);
 	if (!conf->path)
 		goto end;

@@ -82,6 +82,9 @@ struct reader {
 	void *digest; /* EVP_MD_CTX: of all that was read */
 };
 
+/* What the configuration's digest is to cover, too: a file of it. */
+void reader_digest(struct reader *reader, const char *text, size_t length);
+
 /* What hangs at conf->memory. */
 struct conf_memory {
 	struct arena arena;

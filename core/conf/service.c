@@ -1,5 +1,4 @@
 /* One service: its keys, its rules, its policy. */
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,8 +79,8 @@ static void tools_read(struct reader *reader, const struct conf_node *node, stru
 	size_t length = 0;
 	char *text = out->tools_file ? conf_file(reader->conf, node, out->tools_file, TOOLS_FILE_MOST, 0, &length, reader->findings) : NULL;
 	/* AZN-56: records name the configuration by it, and what is accepted there changes decisions. */
-	if (text && (EVP_DigestUpdate(reader->digest, text, length) != 1 || EVP_DigestUpdate(reader->digest, "", 1) != 1))
-		reader->findings->out_of_memory = 1;
+	if (text)
+		reader_digest(reader, text, length);
 	if (text && tools_parse(text, length, reader->arena, &out->tools, &failure))
 		finding_node(reader->findings, "E-TOOLS", node, "tools_file %.200s: %s", out->tools_file, failure.text);
 	free(text);
