@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "context.h"
+#include "principal.h"
 
 #define REVOKE_MS 5000        /* for all of the store's work */
 #define REVOKE_DIRECTORY_MS 2000
@@ -259,17 +260,17 @@ static int resolve_subject(struct revocation *r)
 /* A directory is believed about those providers alone for which a service asks it; of one that none asks, the operator knows why. */
 static int speaks_for(const struct conf *conf, const char *directory, const char *subject)
 {
-	const size_t length = strcspn(subject, "/");
+	char provider[256];
 	int asked = 0;
+	snprintf(provider, sizeof provider, "%.*s", (int)strcspn(subject, "/"), subject);
 	for (size_t i = 0; i < conf->service_count; i++)
 		for (size_t k = 0; k < conf->services[i].directory_count; k++) {
 			const struct conf_service_directory *entry = &conf->services[i].directories[k];
 			if (strcmp(entry->id, directory))
 				continue;
 			asked = 1;
-			for (size_t n = 0; n < entry->providers.count; n++)
-				if (strlen(entry->providers.list[n]) == length && !strncmp(entry->providers.list[n], subject, length))
-					return 1;
+			if (principal_asks(entry, provider))
+				return 1;
 		}
 	return !asked;
 }
@@ -317,6 +318,8 @@ static int resolve_person(struct revocation *r)
 		}
 		call_free(call);
 	}
+	/* What directories took is not taken from the store. */
+	r->until = clock_monotonic(&r->context->clock) + REVOKE_MS;
 	if (code || known || r->silent)
 		return code;
 	size_t shown = 0;
@@ -345,20 +348,13 @@ static const struct revocation_kind {
 	{ "tenant", resolve_tenant },     { "service", resolve_service }, { "token", resolve_token },   { "everything", resolve_everything },
 };
 
-/* What directories took is not taken from the store. */
-static int resolved(struct revocation *r, int code)
-{
-	r->until = clock_monotonic(&r->context->clock) + REVOKE_MS;
-	return code;
-}
-
 static int resolve(struct revocation *r)
 {
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		if (!r->kind || strcmp(kinds[i].name, r->kind))
 			continue;
 		if (kinds[i].resolve == resolve_everything || (r->name && *r->name && strlen(r->name) <= REVOKE_NAME_MOST))
-			return resolved(r, kinds[i].resolve(r));
+			return kinds[i].resolve(r);
 		return refuse(r, EMA_BAD_REQUEST, "a %s needs its name, of at most %d bytes", r->kind, REVOKE_NAME_MOST);
 	}
 	return refuse(r, EMA_BAD_REQUEST, "what is to be revoked is a subject, person, client, provider, tenant, service, token, or everything");
