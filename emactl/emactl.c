@@ -28,7 +28,7 @@ static const struct {
 	{ "audit", command_audit, "verify FILE [--state DIR] [--json] | show FILE [--json] |\n                 subject SUBJECT FILE [--state DIR] [--json]",
 	  "check the chain of an audit file, show it, or what it has of one person" },
 	{ "reload", command_reload, "[--admin SOCKET] [--json]", "let emad check its configuration and put it in place" },
-	{ "status", command_status, "[--admin SOCKET] [--json]", "what emad serves, and since when" },
+	{ "status", command_status, "[--admin SOCKET] [--json]", "what emad serves, and how its providers, store, sinks and marks are" },
 	{ "revoke", command_revoke,
 	  "(--subject S | --person P | --client C | --provider P | --tenant P/T |\n"
 	  "                 --service S | --token ID | --everything) [--block] [--reason TEXT]\n                 [--admin SOCKET] [--json]",
@@ -71,15 +71,19 @@ ema_context *context_for(const struct options *options)
 	return context;
 }
 
-ema_context *context_loaded(const struct options *options)
+ema_context *context_load(ema_context *context, const struct options *options)
 {
-	ema_context *context = context_for(options);
 	if (ema_load(context, options->config) == EMA_OK)
 		return context;
 	fprintf(stderr, "%s\n", ema_error(context));
 	complain("%s was not loaded; `emactl check` says more", options->config);
 	ema_free(context);
 	return NULL;
+}
+
+ema_context *context_loaded(const struct options *options)
+{
+	return context_load(context_for(options), options);
 }
 
 static int add_name(const char **names, const char *name)

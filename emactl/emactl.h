@@ -39,7 +39,9 @@ int command_complete(const struct options *options, int count, char **words);
 
 /* A context with the plugin path of the environment, whose warnings go to standard error if verbose. Ends the program if there is no memory. */
 ema_context *context_for(const struct options *options);
-/* The same with the configuration loaded to look at, not to serve; NULL: it said why. */
+/* With the configuration loaded; NULL: it said why, and the context is gone. */
+ema_context *context_load(ema_context *context, const struct options *options);
+/* context_for() with the configuration loaded to look at, not to serve. */
 ema_context *context_loaded(const struct options *options);
 
 /*

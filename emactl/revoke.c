@@ -67,12 +67,7 @@ static ema_context *shared_store(const struct options *options)
 	if (ema_set_plugin_path(context, getenv("EMA_PLUGIN_PATH")))
 		must(NULL);
 	ema_set_operator(context);
-	if (ema_load(context, options->config) == EMA_OK)
-		return context;
-	fprintf(stderr, "%s\n", ema_error(context));
-	complain("%s was not loaded; `emactl check` says more", options->config);
-	ema_free(context);
-	return NULL;
+	return context_load(context, options);
 }
 
 static struct json_object *answered(int code, const char *text)
@@ -164,6 +159,13 @@ static int judge(struct json_object *answer)
 	return code && !strcmp(code, "absent") ? STATUS_DENY : STATUS_USAGE;
 }
 
+/* The whole answer, for --json. */
+static int print_all(struct json_object *answer, int status)
+{
+	int printed = print_json(answer);
+	return status ? status : printed;
+}
+
 static int change(const struct options *options, int count, int lift)
 {
 	struct meant meant = meant_by(options);
@@ -186,10 +188,8 @@ static int change(const struct options *options, int count, int lift)
 	if (!answer)
 		return STATUS_USAGE;
 	int status = judge(answer);
-	if (options->json) {
-		int printed = print_json(answer);
-		return status ? status : printed;
-	}
+	if (options->json)
+		return print_all(answer, status);
 	if (!status) {
 		print_plain(text_in(answer, "text") ? text_in(answer, "text") : "");
 		putchar('\n');
@@ -232,10 +232,8 @@ int command_revoked(const struct options *options, int count, char **words)
 	if (!answer)
 		return STATUS_USAGE;
 	int status = judge(answer);
-	if (options->json) {
-		int printed = print_json(answer);
-		return status ? status : printed;
-	}
+	if (options->json)
+		return print_all(answer, status);
 	size_t shown = !status && json_object_object_get_ex(answer, "marks", &list) ? json_object_array_length(list) : 0;
 	if (!status)
 		printf("%s%-10s %-20s %-20s %s%s\n", colour(COLOUR_BOLD), "WHAT", "ISSUED BEFORE", "BLOCKED SINCE", "NAME", colour_off());
