@@ -1,29 +1,12 @@
 # Tests of programs.
-TESTS += tests/programs/devidp.sh
-EXTRA_DIST += tests/programs/devidp.sh
-TESTS += tests/programs/emactl.sh
-EXTRA_DIST += tests/programs/emactl.sh
-TESTS += tests/programs/audit.sh
-EXTRA_DIST += tests/programs/audit.sh
-TESTS += tests/programs/emad.sh
-EXTRA_DIST += tests/programs/emad.sh tests/programs/clients.py
-TESTS += tests/programs/policy.sh
-EXTRA_DIST += tests/programs/policy.sh
-TESTS += tests/programs/server.sh
-EXTRA_DIST += tests/programs/server.sh
+PROGRAM_TESTS = tests/programs/audit.sh tests/programs/company.sh tests/programs/devidp.sh \
+	tests/programs/emactl.sh tests/programs/emad.sh tests/programs/kill.sh \
+	tests/programs/policy.sh tests/programs/policy_table.sh tests/programs/revoke.sh \
+	tests/programs/server.sh tests/programs/soak.sh tests/programs/tools.sh \
+	tests/programs/who_can.sh
+TESTS += $(PROGRAM_TESTS)
+EXTRA_DIST += $(PROGRAM_TESTS) tests/programs/clients.py
 check_PROGRAMS += tests/programs/load
 tests_programs_load_SOURCES = tests/programs/load.c
 tests_programs_load_CPPFLAGS = $(UNIT_CPPFLAGS) $(CURL_CFLAGS)
 tests_programs_load_LDADD = core/libemacore-whole.la $(CURL_LIBS)
-TESTS += tests/programs/soak.sh tests/programs/kill.sh
-EXTRA_DIST += tests/programs/soak.sh tests/programs/kill.sh
-TESTS += tests/programs/policy_table.sh
-EXTRA_DIST += tests/programs/policy_table.sh
-TESTS += tests/programs/who_can.sh
-EXTRA_DIST += tests/programs/who_can.sh
-TESTS += tests/programs/company.sh
-EXTRA_DIST += tests/programs/company.sh
-TESTS += tests/programs/tools.sh
-EXTRA_DIST += tests/programs/tools.sh
-TESTS += tests/programs/revoke.sh
-EXTRA_DIST += tests/programs/revoke.sh
