@@ -38,14 +38,17 @@ static int bench_bare(const struct jwk *key, enum jose_algorithm algorithm, cons
 	return good;
 }
 
-static int bench_whole(const struct jwk *key, const char *token, double *each)
+/* seen: NULL, or where the token is known after the first time. */
+static int bench_whole(const struct jwk *key, const char *token, struct seen *seen, double *each)
 {
 	double start = bench_now();
 	int good = 1;
 	for (int i = 0; good && i < ROUNDS; i++) {
 		struct jws jws;
 		struct json claims = { 0 };
-		good = !jws_parse(token, strlen(token), &jws, NULL) && !jws_verify(&jws, key, JOSE_DEFAULT_SET, NULL) && !jws_claims(&jws, &claims, NULL);
+		good = !jws_parse(token, strlen(token), &jws, NULL);
+		jws.seen = seen;
+		good = good && !jws_verify(&jws, key, JOSE_DEFAULT_SET, NULL) && !jws_claims(&jws, &claims, NULL);
 		json_free(&claims);
 		jws_free(&jws);
 	}
@@ -71,19 +74,23 @@ int main(void)
 	}
 	printf("%-8s %9.0f ns for %d bytes\n", "JSON", (bench_now() - start) / (20 * ROUNDS), at);
 
-	for (size_t i = 0; i < sizeof algorithms_timed / sizeof *algorithms_timed; i++) {
+	struct seen *seen = seen_new(SEEN_ENTRIES);
+	for (size_t i = 0; seen && i < sizeof algorithms_timed / sizeof *algorithms_timed; i++) {
 		struct jwk *key = NULL;
 		char *token = NULL;
-		double bare = 0, whole = 0;
+		double bare = 0, whole = 0, known = 0;
 		if (jwk_generate(algorithms_timed[i], &key, NULL) ||
 		    jws_sign(key, algorithms_timed[i], "at+jwt", "", payload, (size_t)at, &token, NULL) ||
-		    !bench_bare(key, algorithms_timed[i], token, (size_t)(strrchr(token, '.') - token), &bare) || !bench_whole(key, token, &whole)) {
+		    !bench_bare(key, algorithms_timed[i], token, (size_t)(strrchr(token, '.') - token), &bare) || !bench_whole(key, token, NULL, &whole) ||
+		    !bench_whole(key, token, seen, &known)) {
 			fprintf(stderr, "%s does not verify\n", jose_algorithm_name(algorithms_timed[i]));
 			return 1;
 		}
-		printf("%-8s %9.0f ns, OpenSSL alone %9.0f ns, around it %6.0f ns\n", jose_algorithm_name(algorithms_timed[i]), whole, bare, whole - bare);
+		printf("%-8s %9.0f ns, OpenSSL alone %9.0f ns, around it %6.0f ns, known %6.0f ns\n", jose_algorithm_name(algorithms_timed[i]), whole, bare,
+		       whole - bare, known);
 		free(token);
 		jwk_free(key);
 	}
+	seen_free(seen);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include "rates.h"
 #include "marks.h"
 #include "outage.h"
+#include "seen.h"
 #include "sinks.h"
 #include "status.h"
 
@@ -46,6 +47,7 @@ struct ema_context *context_new(void)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&context->tick_wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
+	context->seen = seen_new(SEEN_ENTRIES);
 	context->metrics.started = clock_wall(&context->clock) / 1000;
 	context->error = strdup("");
 	return context;
@@ -108,6 +110,7 @@ void context_free(struct ema_context *context)
 	pthread_mutex_destroy(&context->tick_lock);
 	pthread_cond_destroy(&context->tick_wake);
 	munmap(context->alive, (size_t)sysconf(_SC_PAGESIZE));
+	seen_free(context->seen);
 	free(context->plugin_path);
 	free(context->path);
 	free(context->error);

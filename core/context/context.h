@@ -25,6 +25,7 @@ struct client_found;
 struct dpop_nonces;
 struct dpop_proof;
 struct keyring;
+struct seen;
 struct limits;
 struct sink;
 
@@ -52,6 +53,7 @@ struct ema_context {
 	struct answers *answers;      /* of directories */
 	int server;                   /* it is an authorization server: signs tokens */
 	struct keyring *keyring;      /* of a server; the public keys of state_dir otherwise, NULL without one */
+	struct seen *seen;            /* signatures of access tokens; NULL: none is remembered */
 	struct cimd *documents;       /* of clients */
 	struct dpop_nonces *nonces;
 	struct limits *limits;

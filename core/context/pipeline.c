@@ -44,6 +44,9 @@ int pipeline_read(struct pipeline *p)
 		code = jws_claims(&p->jws, &p->route, &p->failure);
 	if (code)
 		return code;
+	/* An assertion comes once. */
+	if (p->kind == EMA_ACCESS_TOKEN)
+		p->jws.seen = p->context->seen;
 	const struct json_node *issuer = json_member(&p->route, json_root(&p->route), "iss");
 	p->issuer = json_string(issuer);
 	if (!issuer || (p->issuer && !*p->issuer))

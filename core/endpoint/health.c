@@ -6,6 +6,7 @@
 #include "exchange.h"
 #include "keyring.h"
 #include "pipeline.h"
+#include "seen.h"
 #include "standing.h"
 
 static int is_read(struct exchange *x)
@@ -97,6 +98,13 @@ void endpoint_metrics(struct exchange *x)
 	buffer_printf(body, "# HELP ema_config_loads_total Configurations that were loaded, and refused.\n# TYPE ema_config_loads_total counter\n"
 	              "ema_config_loads_total{result=\"loaded\"} %" PRIu64 "\nema_config_loads_total{result=\"refused\"} %" PRIu64 "\n",
 	              metrics_read(&metrics->loads), metrics_read(&metrics->refused_loads));
+	if (x->context->seen) {
+		uint64_t hits, misses;
+		seen_counts(x->context->seen, &hits, &misses);
+		buffer_printf(body, "# HELP ema_signatures_total Signatures of access tokens: verified, and known as good since the token came before.\n"
+		              "# TYPE ema_signatures_total counter\nema_signatures_total{result=\"verified\"} %" PRIu64
+		              "\nema_signatures_total{result=\"known\"} %" PRIu64 "\n", misses, hits);
+	}
 	if (x->snapshot)
 		put_providers(body, x->snapshot);
 	if (!x->context->audit)

@@ -213,6 +213,10 @@ int jws_verify(const struct jws *jws, const struct jwk *key, unsigned allowed, s
 	}
 	if (a->type == JWK_OKP && !jws_edwards_below(signature + 32))
 		return failure_set(failure, EMA_BAD_SIGNATURE, "S of the signature is out of range");
+	unsigned char digest[SEEN_DIGEST];
+	int digested = jws->seen && seen_digest(jws->seen, key->thumbprint, jws->token, jws->length, digest);
+	if (digested && seen_has(jws->seen, digest))
+		return EMA_OK;
 	ERR_set_mark(); /* what OpenSSL thinks of a bad signature is not for the caller's queue */
 	int code = EMA_INTERNAL;
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -221,6 +225,8 @@ int jws_verify(const struct jws *jws, const struct jwk *key, unsigned allowed, s
 			? EMA_OK : EMA_BAD_SIGNATURE;
 	EVP_MD_CTX_free(context);
 	ERR_pop_to_mark();
+	if (!code && digested)
+		seen_add(jws->seen, digest);
 	if (code)
 		failure_set(failure, code, code == EMA_BAD_SIGNATURE ? "the signature (%s) is wrong" : "OpenSSL could not check a signature (%s)", a->name);
 	return code;

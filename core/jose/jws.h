@@ -7,6 +7,7 @@
 #include "failure.h"
 #include "json.h"
 #include "jwk.h"
+#include "seen.h"
 
 #define JWS_BYTES_MOST 16384
 #define JWS_HEADER_MOST 4096
@@ -28,6 +29,7 @@ struct jws {
 	size_t payload_bytes;
 	unsigned char signature[1024];
 	size_t signature_bytes;
+	struct seen *seen;      /* where a good signature is remembered, and looked for; NULL: nowhere. The caller's, after jws_parse() */
 };
 
 /*

@@ -9,5 +9,6 @@ core_jose_libjose_la_SOURCES = \
 	core/jose/jwk.c core/jose/jwk.h \
 	core/jose/jws.c core/jose/jws.h \
 	core/jose/jwt.c core/jose/jwt.h \
-	core/jose/key.c
+	core/jose/key.c \
+	core/jose/seen.c core/jose/seen.h
 CORE_FOLDERS += core/jose/libjose.la

@@ -57,6 +57,7 @@ struct access_rules {
 	size_t issuer_count;
 	const char *audience;       /* the service's resource */
 	int64_t now, skew;          /* seconds */
+	struct seen *seen;          /* NULL: each signature is verified */
 };
 
 struct access_token {

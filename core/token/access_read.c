@@ -271,6 +271,7 @@ int access_read(struct keyring *keyring, const char *text, size_t length, const 
 		return code;
 	if (strcmp(jws.type, ACCESS_TYPE))
 		code = failure_set(failure, EMA_WRONG_TYPE, "the token's typ is not " ACCESS_TYPE);
+	jws.seen = rules->seen;
 	if (!code)
 		code = keyring_verify(keyring, &jws, failure);
 	if (!code)

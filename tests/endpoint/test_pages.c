@@ -260,6 +260,9 @@ static void what_changed_since(void **state)
 	desk_form(&desk, "/introspect", GATEWAY, "token", token, NULL);
 	assert_string_equal(desk.body, inactive);
 	assert_string_equal(desk_audited(&desk, "/code"), "disabled");
+	/* Although its signature was known by then. */
+	desk_request(&desk, "GET", "/metrics", NULL, NULL);
+	assert_non_null(strstr(desk.body, "ema_signatures_total{result=\"verified\"} 1\nema_signatures_total{result=\"known\"} 1\n"));
 	free(token);
 	desk_close(&desk);
 }

@@ -1,5 +1,5 @@
 # Tests of jose.
-JOSE_TESTS = tests/jose/test_canonical tests/jose/test_json tests/jose/test_jwk tests/jose/test_jws tests/jose/test_jwt tests/jose/test_wycheproof
+JOSE_TESTS = tests/jose/test_canonical tests/jose/test_json tests/jose/test_jwk tests/jose/test_jws tests/jose/test_jwt tests/jose/test_seen tests/jose/test_wycheproof
 check_PROGRAMS += $(JOSE_TESTS)
 TESTS += $(JOSE_TESTS)
 tests_jose_test_canonical_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -18,6 +18,8 @@ tests_jose_test_jws_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_jose_test_jws_LDADD = $(UNIT_LDADD)
 tests_jose_test_jwt_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_jose_test_jwt_LDADD = $(UNIT_LDADD)
+tests_jose_test_seen_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_jose_test_seen_LDADD = $(UNIT_LDADD)
 tests_jose_test_wycheproof_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_jose_test_wycheproof_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 tests_jose_test_wycheproof_LDADD = $(UNIT_LDADD) $(JSONC_LIBS)

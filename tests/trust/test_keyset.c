@@ -12,6 +12,7 @@
 #include "base64url.h"
 #include "buffer.h"
 #include "keyset.h"
+#include "seen.h"
 #include "server.h"
 
 #define MINUTE (INT64_C(60) * 1000)
@@ -177,11 +178,14 @@ static __attribute__((noinline)) char *sign(const struct jwk *key)
 	return token;
 }
 
+static struct seen *seen; /* NULL: signatures are not remembered */
+
 static int verify_token(struct keyset *keyset, const char *token, const char *issuer, const char *tenant, struct keyset_verdict *verdict,
                         struct failure *failure)
 {
 	struct jws jws;
 	assert_int_equal(jws_parse(token, strlen(token), &jws, NULL), EMA_OK);
+	jws.seen = seen;
 	int code = keyset_verify(keyset, &jws, JOSE_DEFAULT_SET, issuer, tenant, later_monotonic(NULL) + 10000, verdict, failure);
 	jws_free(&jws);
 	return code;
@@ -299,6 +303,30 @@ static void follows_a_rotation(void **state)
 	assert_int_equal(verify(keyset, f->keys[1], &after), EMA_OK);
 	assert_true(after.generation > before.generation);
 	assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_UNKNOWN_KEY); /* withdrawn */
+	keyset_close(keyset);
+}
+
+/* JWT-37 JWT-40: nor does a token that is known as good outlive its key. */
+static void known_tokens_end_with_their_key(void **state)
+{
+	struct fixture *f = *state;
+	struct keyset_settings settings = settings_of(f);
+	struct keyset *keyset = open_set(f->trust, &settings);
+	struct keyset_verdict verdict;
+	uint64_t hits, misses;
+	char *token = sign(f->keys[0]), *later = sign(f->keys[1]);
+	seen = seen_new(SEEN_ENTRIES);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(verify_token(keyset, token, NULL, NULL, &verdict, NULL), EMA_OK);
+	seen_counts(seen, &hits, &misses);
+	assert_int_equal(hits, 2);
+	publish(f, 1, 1);
+	assert_int_equal(verify_token(keyset, later, NULL, NULL, &verdict, NULL), EMA_OK);
+	assert_int_equal(verify_token(keyset, token, NULL, NULL, &verdict, NULL), EMA_UNKNOWN_KEY);
+	free(token);
+	free(later);
+	seen_free(seen);
+	seen = NULL;
 	keyset_close(keyset);
 }
 
@@ -945,6 +973,7 @@ int main(void)
 		TEST(discovers_fetches_and_verifies),
 		TEST(fixed_keys_need_no_network),
 		TEST(follows_a_rotation),
+		TEST(known_tokens_end_with_their_key),
 		TEST(a_flood_of_kids_costs_one_fetch),
 		TEST(a_refused_kid_is_remembered),
 		TEST(a_bad_signature_is_worth_one_fetch),

@@ -1,0 +1,152 @@
+#include "test.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "jws.h"
+#include "seen.h"
+
+#define MOST 64
+
+static void digest_of(unsigned number, unsigned char out[SEEN_DIGEST])
+{
+	/* Spread as a digest is, and no two alike. */
+	for (size_t i = 0; i < SEEN_DIGEST; i++)
+		out[i] = (unsigned char)((number * 2654435761u + (unsigned)i * 40503u) >> (i % 4 * 8));
+	memcpy(out + 8, &number, sizeof number);
+}
+
+static int verify(struct seen *seen, const char *token, size_t length, const struct jwk *key, unsigned allowed)
+{
+	struct jws jws;
+	int code = jws_parse(token, length, &jws, NULL);
+	if (code)
+		return code;
+	jws.seen = seen;
+	code = jws_verify(&jws, key, allowed, NULL);
+	jws_free(&jws);
+	return code;
+}
+
+static void counted(const struct seen *seen, uint64_t hits, uint64_t misses)
+{
+	uint64_t got[2];
+	seen_counts(seen, &got[0], &got[1]);
+	assert_int_equal(got[0], hits);
+	assert_int_equal(got[1], misses);
+}
+
+/* JWT-10 JWT-11 JWT-12: a token that is known spares its signature; another byte, another key or an algorithm not allowed is never taken for it. */
+static void nothing_else_is_spared(void **state)
+{
+	(void)state;
+	static const enum jose_algorithm made[] = { JOSE_ES256, JOSE_ED25519, JOSE_RS256 };
+	for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+		struct seen *seen = seen_new(MOST);
+		struct jwk *key = NULL, *other = NULL;
+		char *token = NULL;
+		assert_int_equal(jwk_generate(made[i], &key, NULL), EMA_OK);
+		assert_int_equal(jwk_generate(made[i], &other, NULL), EMA_OK);
+		assert_int_equal(jws_sign(key, made[i], "at+jwt", "", "{\"a\":1}", 7, &token, NULL), EMA_OK);
+		size_t length = strlen(token);
+		unsigned allowed = JOSE_BIT(made[i]);
+		assert_int_equal(verify(seen, token, length, key, allowed), EMA_OK);
+		counted(seen, 0, 1);
+		assert_int_equal(verify(seen, token, length, key, allowed), EMA_OK);
+		counted(seen, 1, 1);
+		assert_int_equal(verify(seen, token, length, other, allowed), EMA_BAD_SIGNATURE);
+		assert_int_equal(verify(seen, token, length, other, allowed), EMA_BAD_SIGNATURE);
+		assert_int_equal(verify(seen, token, length, key, ~allowed), EMA_BAD_ALGORITHM);
+		counted(seen, 1, 3);
+		for (size_t at = 0; at < length; at++)
+			for (int round = 0; round < 2; round++) {
+				char kept = token[at];
+				token[at] = kept == 'A' ? 'B' : 'A';
+				assert_int_not_equal(verify(seen, token, length, key, ~0u), EMA_OK);
+				token[at] = kept;
+			}
+		assert_int_not_equal(verify(seen, token, length - 1, key, allowed), EMA_OK);
+		uint64_t hits, misses;
+		seen_counts(seen, &hits, &misses);
+		assert_int_equal(hits, 1);
+		free(token);
+		jwk_free(key);
+		jwk_free(other);
+		seen_free(seen);
+	}
+}
+
+/* It has an end, and those asked for lately stay. */
+static void bounded(void **state)
+{
+	(void)state;
+	struct seen *seen = seen_new(MOST);
+	unsigned char digest[SEEN_DIGEST], kept[SEEN_DIGEST];
+	unsigned there = 0;
+	digest_of(0, kept);
+	seen_add(seen, kept);
+	for (unsigned i = 1; i <= 10 * MOST; i++) {
+		digest_of(i, digest);
+		assert_false(seen_has(seen, digest));
+		seen_add(seen, digest);
+		assert_true(seen_has(seen, digest));
+		assert_true(seen_has(seen, kept));
+	}
+	for (unsigned i = 0; i <= 10 * MOST; i++) {
+		digest_of(i, digest);
+		there += (unsigned)seen_has(seen, digest);
+	}
+	assert_in_range(there, MOST / 2, MOST);
+	/* One added again takes no second place. */
+	for (int i = 0; i < MOST; i++)
+		seen_add(seen, kept);
+	assert_true(seen_has(seen, digest));
+	seen_free(seen);
+	assert_null(seen_new(7));
+}
+
+struct crowd {
+	struct seen *seen;
+	int wrong;
+};
+
+static void *crowd_work(void *data)
+{
+	struct crowd *crowd = data;
+	unsigned char digest[SEEN_DIGEST];
+	for (unsigned i = 0; i < 20000; i++) {
+		digest_of(i % 200, digest);
+		if (i % 200 < 100)
+			seen_add(crowd->seen, digest);
+		else
+			crowd->wrong |= seen_has(crowd->seen, digest); /* nobody adds these */
+	}
+	return NULL;
+}
+
+static void threads(void **state)
+{
+	(void)state;
+	struct seen *seen = seen_new(MOST);
+	pthread_t ids[8];
+	struct crowd crowds[8];
+	for (int i = 0; i < 8; i++) {
+		crowds[i] = (struct crowd){ .seen = seen };
+		assert_int_equal(pthread_create(&ids[i], NULL, crowd_work, &crowds[i]), 0);
+	}
+	for (int i = 0; i < 8; i++) {
+		pthread_join(ids[i], NULL);
+		assert_false(crowds[i].wrong);
+	}
+	seen_free(seen);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_else_is_spared),
+		cmocka_unit_test(bounded),
+		cmocka_unit_test(threads),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
