@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
+
+#include "secret.h"
 
 #define WAYS 8
 #define LOCKS 64
@@ -80,7 +81,7 @@ static struct place *seen_place(struct seen *seen, const unsigned char *digest, 
 static struct entry *seen_find(struct place *place, const unsigned char *digest)
 {
 	for (size_t i = 0; i < WAYS; i++)
-		if (place->entries[i].used && !CRYPTO_memcmp(place->entries[i].digest, digest, SEEN_DIGEST))
+		if (place->entries[i].used && secret_same(place->entries[i].digest, digest, SEEN_DIGEST))
 			return &place->entries[i];
 	return NULL;
 }
