@@ -148,7 +148,10 @@ int pipeline_marks(struct pipeline *p)
 		.service = p->service->conf->id,
 	};
 	int64_t issued = found ? found->issued : p->own.claims.issued;
-	query.issued = issued == JWT_ABSENT || issued > INT64_MAX / 1000 ? MARKS_NEVER : issued * 1000;
+	query.issued = issued == JWT_ABSENT || issued > INT64_MAX / 1000 || issued < 0 ? MARKS_NEVER : issued * 1000;
+	/* A provider's clock may be ahead of that which the mark is by: what it issued before then would seem to be newer. */
+	if (found && query.issued != MARKS_NEVER)
+		query.issued -= winner->provider->conf->skew * 1000;
 	if (found) {
 		query.client = found->client_id;
 		query.assertion = p->kind == EMA_ID_JAG ? found->jti : NULL;

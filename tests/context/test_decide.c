@@ -287,17 +287,19 @@ static void what_was_revoked_is_refused(void **state)
 		world_open(&world);
 		assert_int_equal(world_load(&world, world_plain), EMA_OK);
 		struct marks *marks = world.context->marks;
-		assert_int_equal(marks_revoke(marks, &others[i], world.now * 1000, 0, 1000, &failure), EMA_OK);
+		/* Some seconds ago, as a mark is taken wider by one; and what the provider issues in the skew of 30 s behind it counts as older, too. */
+		const int64_t over = (clock_wall(&clock_system) / 1000 - 2) * 1000;
+		assert_int_equal(marks_revoke(marks, &others[i], over, 0, 1000, &failure), EMA_OK);
 		decides(&world, "{}", EMA_OK, "granted");
-		assert_int_equal(marks_revoke(marks, &targets[i], world.now * 1000, 0, 1000, &failure), EMA_OK);
+		assert_int_equal(marks_revoke(marks, &targets[i], over, 0, 1000, &failure), EMA_OK);
 		decides(&world, "{}", EMA_REVOKED, "revoked");
-		snprintf(later, sizeof later, "{\"iat\":%lld}", (long long)world.now + 10);
+		snprintf(later, sizeof later, "{\"iat\":%lld}", (long long)over / 1000 + 32);
 		decides(&world, later, EMA_OK, "granted");
 		assert_int_equal(marks_block(marks, &targets[i], 1000, &failure), EMA_OK);
 		decides(&world, later, EMA_BLOCKED, "blocked");
 		decides(&world, "{}", EMA_BLOCKED, "blocked");
 		assert_int_equal(marks_lift(marks, &targets[i], 1000, &failure), EMA_OK);
-		decides(&world, later, EMA_OK, "granted");
+		decides(&world, later, EMA_REVOKED, "revoked"); /* the block has left a mark of its own time */
 		decides(&world, "{}", EMA_REVOKED, "revoked");
 		world_close(&world);
 	}

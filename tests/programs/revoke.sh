@@ -30,7 +30,7 @@ write_conf() {
 	$2
 	audit = ( { plugin = "file"; path = "$work/$1.jsonl"; } );
 	listen = ( { address = "127.0.0.1:${port[$1]}"; serve = ["token", "introspection"]; } );
-	providers = ( { id = "okta"; plugin = "okta_xaa"; org = "http://127.0.0.1:$okta"; insecure_http = true; authority = ["acme.example"]; } );
+	providers = ( { id = "okta"; plugin = "okta_xaa"; org = "http://127.0.0.1:$okta"; insecure_http = true; authority = ["acme.example"]; skew = "0s"; } );
 	directories = ( { id = "people"; plugin = "file"; path = "$work/people.conf"; } );
 	clients = ( { id = "vscode"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; } );
 	callers = ( { id = "gateway"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; services = ["github"]; } );
