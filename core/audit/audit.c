@@ -355,7 +355,9 @@ static int make_folder(const char *path, struct failure *failure)
 {
 	struct stat is;
 	if (mkdir(path, 0700) && errno != EEXIST)
-		return failure_set(failure, EMA_CONFIG, "cannot make %s: %s (a process of another user needs a state_dir of its own)", path, strerror(errno));
+		return failure_set(failure, EMA_CONFIG, "cannot make %s: %s", path,
+		                   errno == ENOENT ? "the folder that it belongs into does not exist: make state_dir" : errno == EACCES ?
+		                   "Permission denied (a process of another user needs a state_dir of its own)" : strerror(errno));
 	if (lstat(path, &is) || !S_ISDIR(is.st_mode) || is.st_uid != geteuid() || (is.st_mode & 022))
 		return failure_set(failure, EMA_CONFIG, "%s must be a folder of this user that nobody else can write to", path);
 	return EMA_OK;

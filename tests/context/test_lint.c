@@ -254,6 +254,7 @@ static void a_failed_start_leaves_nothing(void **state)
 	assert_true(asprintf(&text, "state_dir = \"%%FOLDER%%/none\";\n%s", world_plain) > 0);
 	assert_int_equal(world_load(&world, text), EMA_CONFIG);
 	assert_non_null(strstr(ema_error(world.context), "ema.conf:1: E-STATE: "));
+	assert_non_null(strstr(ema_error(world.context), "does not exist: make state_dir"));
 	free(text);
 	assert_true(asprintf(&text, "state_dir = \"%%FOLDER%%\"; store = { plugin = \"nosuch\"; };\n%s", world_plain) > 0);
 	assert_int_equal(world_load(&world, text), EMA_CONFIG);
