@@ -35,10 +35,36 @@ int complain(const char *format, ...)
 	return STATUS_USAGE;
 }
 
+/* Bytes of the character at c that does no more to a terminal than stand there; 0: there is none, but a control (C0, C1), one that turns
+   the direction of writing, a separator of lines, or no UTF-8 (RFC 3629). */
+static size_t harmless(const unsigned char *c)
+{
+	static const unsigned least[5] = { 0, 0x20, 0xa0, 0x800, 0x10000 };
+	size_t n = *c < 0x80 ? 1 : (*c & 0xe0) == 0xc0 ? 2 : (*c & 0xf0) == 0xe0 ? 3 : (*c & 0xf8) == 0xf0 ? 4 : 0;
+	unsigned point = n < 2 ? *c : *c & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((c[i] & 0xc0) != 0x80)
+			return 0;
+		point = point << 6 | (c[i] & 0x3fu);
+	}
+	if (n == 1 && (point == '\n' || point == '\t'))
+		return 1;
+	if (point < least[n] || point == 0x7f || point == 0x61c || (point >= 0x200e && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
+	    (point >= 0x2066 && point <= 0x2069) || (point >= 0xd800 && point < 0xe000) || point == 0xfeff || point > 0x10ffff)
+		return 0;
+	return n;
+}
+
 void print_plain(const char *text)
 {
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-		putchar((*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f ? '?' : *c);
+	for (const unsigned char *c = (const unsigned char *)text; *c;) {
+		size_t n = harmless(c);
+		if (n)
+			fwrite(c, 1, n, stdout);
+		else
+			putchar('?');
+		c += n ? n : 1;
+	}
 }
 
 int print_json(struct json_object *object)
