@@ -6,7 +6,13 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "emad.h"
+
+/* Of OpenSSL, for keys that sign and what is computed with them, by all threads at once: an allocation that finds no room fails. */
+#define SECURE_BYTES (1 << 20)
+#define SECURE_LEAST 32
 
 int group_by_name(const char *name, gid_t *out)
 {
@@ -68,5 +74,12 @@ int identity_become(const struct identity *identity)
 		say(SAY_ERROR, "the process could not be closed to others: %s", strerror(errno));
 		return -1;
 	}
+	int secured = CRYPTO_secure_malloc_init(SECURE_BYTES, SECURE_LEAST);
+	if (!secured) {
+		say(SAY_ERROR, "there is no memory for keys apart from all other (OpenSSL's secure heap)");
+		return -1;
+	}
+	if (secured != 1)
+		say(SAY_WARNING, "keys that sign might be swapped out to disk: their %d KiB could not be locked into memory (LimitMEMLOCK=)", SECURE_BYTES / 1024);
 	return 0;
 }

@@ -15,5 +15,5 @@ emad_emad_SOURCES = \
 	emad/sockets.c \
 	emad/tls.c
 emad_emad_CPPFLAGS = $(AM_CPPFLAGS) -DEMA_CONFIG_FILE='"$(sysconfdir)/ema/ema.conf"'
-emad_emad_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(MICROHTTPD_CFLAGS) $(GNUTLS_CFLAGS)
-emad_emad_LDADD = core/libemacore.la $(JSONC_LIBS) $(MICROHTTPD_LIBS) $(GNUTLS_LIBS)
+emad_emad_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(MICROHTTPD_CFLAGS) $(GNUTLS_CFLAGS) $(CRYPTO_CFLAGS)
+emad_emad_LDADD = core/libemacore.la $(JSONC_LIBS) $(MICROHTTPD_LIBS) $(GNUTLS_LIBS) $(CRYPTO_LIBS)

@@ -320,4 +320,23 @@ def admin(path, line):
         pass
     sys.stdout.write(rest(s).decode())
 
+def image(pid, *files):
+    """Looks for what is in the files in all memory of a process but what a core dump would leave out, and there for the last of them."""
+    needles = {name: open(name, "rb").read() for name in files}
+    found, apart, where = [], False, None
+    with open(f"/proc/{pid}/smaps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            if start := re.match(r"([0-9a-f]+)-([0-9a-f]+) (r|-)\S+ \S+ \S+ \S+\s*(.*)", line):
+                where = start
+            elif line.startswith("VmFlags:") and where[3] == "r" and not where[4].startswith("[v"):
+                memory.seek(int(where[1], 16))
+                data = memory.read(int(where[2], 16) - int(where[1], 16))
+                names = [name for name, needle in needles.items() if needle in data]
+                if "dd" in line.split():
+                    apart = apart or files[-1] in names
+                else:
+                    found += [f"{name} in {where[4] or 'memory without a name'}" for name in names]
+    expect("; ".join(found), not found)
+    expect(f"{files[-1]} is not in the memory that is left out of dumps, where it should be", apart)
+
 globals()[sys.argv[1]](*sys.argv[2:])

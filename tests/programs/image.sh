@@ -1,0 +1,71 @@
+#!/bin/bash
+# What an image of emad's memory would tell: after a redemption, no secret, no assertion, no token, and no key outside its own place.
+. "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+
+command -v python3 >/dev/null || { echo "1..0 # SKIP no python3"; exit 0; }
+command -v curl >/dev/null || { echo "1..0 # SKIP no curl"; exit 0; }
+[ -z "${SANITIZER-}" ] || { echo "1..0 # SKIP sanitizers keep what was freed"; exit 0; }
+sleep 60 & pids+=($!)
+head -c 1 "/proc/${pids[-1]}/mem" 2>&1 | grep -q "denied" && { echo "1..0 # SKIP memory of other processes cannot be read"; exit 0; }
+chmod 0755 "$work"
+unset NOTIFY_SOCKET LISTEN_FDS LISTEN_PID JOURNAL_STREAM
+wait_for() { local i; for ((i = 0; i < 600; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
+port=$(python3 "$srcdir/tests/programs/clients.py" free_port -)
+secret=canary-$RANDOM$RANDOM-secret-of-a-client
+(umask 077; echo "$secret" >"$work/secret")
+background devidp --state "$work/idp" --ports okta=0 --ready-file "$work/ready" >/dev/null
+wait_for test -s "$work/ready"
+okta=$(sed -n 's/^okta=//p' "$work/ready")
+curl -s -o /dev/null "http://127.0.0.1:$okta/oauth2/v1/keys"
+
+# keys ALGORITHM: emad with keys of that kind, a redemption, and what must not be found, each in a file.
+look() {
+	local algorithm=$1
+	cat >"$work/ema.conf" <<-EOF2
+	issuer = "https://auth.acme.example";
+	state_dir = "$work/$algorithm";
+	token = { algorithm = "$algorithm"; };
+	audit = ( { plugin = "file"; path = "$work/$algorithm.jsonl"; } );
+	listen = ( { address = "127.0.0.1:$port"; serve = ["token", "introspection"]; } );
+	providers = ( { id = "okta"; plugin = "okta_xaa"; org = "http://127.0.0.1:$okta"; insecure_http = true; authority = ["acme.example"]; } );
+	clients = ( { id = "vscode"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; } );
+	callers = ( { id = "gateway"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; services = ["github"]; } );
+	services = ( { id = "github"; resource = "https://mcp.acme.example/github"; issuer = "https://auth.acme.example/github";
+	  identity = ["okta"]; scopes = ( { name = "repo:read"; access = "read"; tools = ["get_*"]; } );
+	  grants = ( { provider = "okta"; scopes = ["repo:read"]; } ); } );
+	EOF2
+	chmod 0644 "$work/ema.conf"
+	background emad -c "$work/ema.conf" >"$work/log" 2>&1
+	wait_for grep -q "state in" "$work/log" || { echo "Bail out! emad did not start"; sed 's/^/# /' "$work/log"; exit 1; }
+	emad=$(emactl -c "$work/ema.conf" status --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+	pids+=("$emad")
+	ok "$algorithm: redeemed" wait_for redeem
+	curl -s -u "gateway:$secret" "http://127.0.0.1:$port/github/introspect" --data-urlencode "token@$work/token" >"$work/answer"
+	ok "$algorithm: the token is looked at" grep -q '"active":true' "$work/answer"
+	cut -d. -f3 <"$work/jag" | tr -d '\n' >"$work/assertion"
+	cut -d. -f3 <"$work/token" | tr -d '\n' >"$work/access"
+	printf '%s' "$secret" >"$work/plain"
+	printf 'vscode:%s' "$secret" | base64 -w0 >"$work/basic"
+	# The private key as text, and as numbers lie in memory: from either end.
+	sed -n 's/.*"d":"\([^"]*\)".*/\1/p' "$work/$algorithm"/keys/*.jwk | head -n 1 | tr -d '\n' >"$work/text"
+	python3 -c 'import base64, sys
+text = open(sys.argv[1]).read()
+raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+open(sys.argv[2], "wb").write(raw)
+open(sys.argv[3], "wb").write(raw[::-1])' "$work/text" "$work/big" "$work/little"
+	ok "$algorithm: an image of its memory has none of it" python3 "$srcdir/tests/programs/clients.py" image "$emad" \
+		"$work/plain" "$work/basic" "$work/assertion" "$work/access" "$work/text" "$work/big" "$work/little"
+	kill -TERM "$emad"
+	wait_for gone
+}
+gone() { ! kill -0 "$emad" 2>/dev/null; }
+redeem() {
+	devidp --state "$work/idp" --print-assertion alice --service https://auth.acme.example/github --client vscode --scope repo:read | tr -d '\n' >"$work/jag"
+	curl -s -u "vscode:$secret" "http://127.0.0.1:$port/github/token" -d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer \
+		--data-urlencode "assertion@$work/jag" >"$work/answer"
+	sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p' "$work/answer" | tr -d '\n' >"$work/token"
+	[ -s "$work/token" ]
+}
+look ES256
+look RS256
+plan
