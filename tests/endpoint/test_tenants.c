@@ -159,6 +159,37 @@ static void groups_stay_home(void **state)
 	desk_close(&desk);
 }
 
+/* JAG-79, MCP-30: a tenant that a service serves no more is out at the next request, with tokens that were good before, too. */
+static void a_tenant_leaves(void **state)
+{
+	struct desk desk;
+	char *tokens[2][USERS], *conf = strdup(crossed_conf), *served = NULL;
+	(void)state;
+	desk_open(&desk, NULL, NULL);
+	world_file(&desk.world, "people.conf", crossed_people);
+	load(&desk, crossed_conf);
+	assert_non_null(conf);
+	served = strstr(conf, "tenants = [\"t1\", \"t2\"];\n  audience");
+	assert_non_null(served);
+	memcpy(served, "tenants = [\"t1\"      ];", 23);
+	for (int reloaded = 0; reloaded < 2; reloaded++) {
+		for (size_t user = 0; user < USERS; user++)
+			for (int ours = 0; ours < 2; ours++) {
+				if (!reloaded)
+					tokens[ours][user] = token_of(&desk, user, ALL, ours);
+				assert_int_equal(desk_check(&desk, "all", tokens[ours][user], "tools/list", NULL, NULL, NULL),
+				                 reloaded && strcmp(users[user].tenant, "t1") ? EMA_WRONG_TENANT : EMA_OK);
+			}
+		load(&desk, conf);
+	}
+	for (size_t user = 0; user < USERS; user++) {
+		free(tokens[0][user]);
+		free(tokens[1][user]);
+	}
+	free(conf);
+	desk_close(&desk);
+}
+
 /* JAG-79: a claim that is not one of the tenants, byte for byte, is no tenant. */
 static void bent_tenants(void **state)
 {
@@ -398,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(none_crosses),
 		cmocka_unit_test(groups_stay_home),
+		cmocka_unit_test(a_tenant_leaves),
 		cmocka_unit_test(bent_tenants),
 		cmocka_unit_test(hostile_subjects),
 		cmocka_unit_test(hostile_addresses),
