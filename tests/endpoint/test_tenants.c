@@ -10,8 +10,6 @@
 #include "codes.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
-#define AT "at+jwt"
-#define JAG "oauth-id-jag+jwt"
 
 static void load(struct desk *desk, const char *text)
 {
@@ -19,11 +17,19 @@ static void load(struct desk *desk, const char *text)
 		fail_msg("%s", ema_error(desk->world.context));
 }
 
+static char *signed_token(struct desk *desk, const char *changes)
+{
+	world_refresh(&desk->world);
+	return world_sign(&desk->world, desk->world.key, "at+jwt", changes);
+}
+
 /* Our token for a service, out of an ID-JAG with these claims; NULL: there is none to be had. free() it. */
 static char *redeemed(struct desk *desk, const char *resource, const char *changes)
 {
-	char *assertion = world_sign(&desk->world, desk->world.key, JAG, changes);
-	desk_form(desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", assertion, "client_id", "app", "client_secret", SECRET, "resource", resource, NULL);
+	world_refresh(&desk->world);
+	char *assertion = world_sign(&desk->world, desk->world.key, "oauth-id-jag+jwt", changes);
+	desk_form(desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", assertion, "client_id", "app", "client_secret", SECRET,
+	          "resource", resource, NULL);
 	free(assertion);
 	return desk->status == 200 ? strdup(desk_text(desk, "/access_token")) : NULL;
 }
@@ -86,7 +92,7 @@ static char *token_of(struct desk *desk, size_t user, size_t service, int ours)
 	snprintf(resource, sizeof resource, "https://mcp.example/%s", service_id(service));
 	snprintf(claims, sizeof claims, "{\"iss\":\"%s\",\"tenant\":\"%s\",\"groups\":[\"admins\"],\"aud\":\"%s%s\"}", users[user].issuer, users[user].tenant,
 	         ours ? OURS : "api://", ours ? "" : service_id(service));
-	return ours ? redeemed(desk, resource, claims) : world_sign(&desk->world, desk->world.key, AT, claims);
+	return ours ? redeemed(desk, resource, claims) : signed_token(desk, claims);
 }
 
 /* JAG-79, JAG-80, MCP-24, MCP-25, MCP-53: of all pairs of a token and a service those alone that belong together are let in, and each
@@ -110,12 +116,13 @@ static void none_crosses(void **state)
 					char target[64];
 					int code, same = made == at && (made == user || made == ALL);
 					for (size_t target_user = 0; target_user < USERS; target_user++) {
-						snprintf(target, sizeof target, "%s:/%s/x", at == ALL ? users[target_user].provider : own_service[at], users[target_user].tenant);
-						int mine = at == ALL ? target_user == user : !strcmp(users[target_user].tenant, users[user].tenant);
+						const struct tenant_user *other = &users[target_user];
+						snprintf(target, sizeof target, "%s:/%s/x", at == ALL ? other->provider : own_service[at], other->tenant);
+						int mine = at == ALL ? target_user == user : !strcmp(other->tenant, users[user].tenant);
 						code = desk_check(&desk, service_id(at), token, "resources/read", target, NULL, NULL);
 						if (!code != (same && mine))
-							fail_msg("%s of %s for %s at %s: %s: %s", ours ? "our token" : "a token", users[user].provider, service_id(made), service_id(at), target,
-							         code_name(code));
+							fail_msg("%s of %s for %s at %s: %s: %s", ours ? "our token" : "a token", users[user].provider,
+							         service_id(made), service_id(at), target, code_name(code));
 						opened += !code;
 					}
 					code = desk_check(&desk, service_id(at), token, "tools/list", NULL, NULL, NULL);
@@ -212,7 +219,7 @@ static void bent_tenants(void **state)
 				if (token)
 					fail_msg("%s: tenant %s of %s", services[s], claims[i], issuers[n]);
 				snprintf(changes, sizeof changes, "{\"iss\":\"%s\",\"tenant\":%s,\"aud\":\"api://%s\"}", issuers[n], claims[i], services[s]);
-				token = world_sign(&desk.world, desk.world.key, AT, changes);
+				token = signed_token(&desk, changes);
 				if (!desk_check(&desk, services[s], token, "ping", NULL, NULL, NULL))
 					fail_msg("%s: tenant %s of %s", services[s], claims[i], issuers[n]);
 				free(token);
@@ -318,7 +325,7 @@ static char *hostile_token(struct desk *desk, const char *service, const char *c
 	char changes[4096], resource[64];
 	snprintf(resource, sizeof resource, "https://mcp.example/%s", service);
 	assert_true((size_t)snprintf(changes, sizeof changes, "{%s,\"aud\":\"%s%s\"}", claims, ours ? OURS : "api://", ours ? "" : service) < sizeof changes);
-	return ours ? redeemed(desk, resource, changes) : world_sign(&desk->world, desk->world.key, AT, changes);
+	return ours ? redeemed(desk, resource, changes) : signed_token(desk, changes);
 }
 
 /* MCP-53, MCP-54, MCP-55, AZN-26: the value of {subject} is a literal; one that could be more opens nothing and is refused by each deny. */
