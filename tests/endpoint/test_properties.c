@@ -137,8 +137,20 @@ static void say_rule(char *out, int deny)
 struct rules {
 	char scopes[RULE_MOST], grants[RULES_MOST][RULE_MOST], denies[RULES_MOST][RULE_MOST];
 	size_t grant_count, deny_count;
-	int shadow; /* permissions are in shadow mode */
+	int shadow;        /* permissions are in shadow mode */
+	unsigned identity; /* which of identities[] */
 };
+
+/* Who may come in at all, and for whom that is so. */
+static const struct {
+	const char *rules, *client, *tenant; /* NULL: any; of a tenant: who has one */
+} identities[] = {
+	{ "\"okta\", \"azure\"", NULL, NULL },
+	{ "{ control = \"sufficient\"; provider = \"okta\"; when = { client = [\"c1\"]; }; },"
+	  " { control = \"sufficient\"; provider = \"azure\"; when = { client = [\"c1\"]; }; }", "c1", NULL },
+	{ "\"okta\", { control = \"sufficient\"; provider = \"azure\"; when = { tenant = [\"t1\"]; }; }", NULL, "t1" },
+};
+#define IDENTITIES (sizeof identities / sizeof *identities)
 
 static void make_rules(struct rules *rules)
 {
@@ -159,6 +171,7 @@ static void make_rules(struct rules *rules)
 		say_rule(rules->denies[i], 1);
 	}
 	rules->shadow = !dice(10);
+	rules->identity = dice(4) ? 0 : dice(IDENTITIES);
 }
 
 static const char head[] =
@@ -167,12 +180,12 @@ static const char head[] =
 	"  { id = \"okta\"; plugin = \"oidc\"; issuer = \"https://okta.example\"; jwks = \"%JWKS%\"; authority = [\"acme.example\"];\n"
 	"    accepts = [\"id_jag\", \"access_token\"]; groups_claim = [\"/groups\"]; roles_claim = [\"/roles\"]; },\n"
 	"  { id = \"azure\"; plugin = \"oidc\"; issuer = \"https://azure.example\"; jwks = \"%JWKS%\"; tenant_claim = \"tenant\"; tenants = [\"t1\", \"t2\"];\n"
-	"    accepts = [\"id_jag\", \"access_token\"]; groups_claim = [\"/groups\"]; roles_claim = [\"/roles\"]; } );\n"
+	"    accepts = [\"id_jag\", \"access_token\"]; groups_claim = [\"/groups\"]; roles_claim = [\"/roles\"]; scope_rule = \"narrow\"; } );\n"
 	"directories = ( { id = \"staff\"; plugin = \"file\"; path = \"people.conf\"; }, { id = \"hr\"; plugin = \"file\"; path = \"people.conf\"; } );\n"
 	"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/audit.jsonl\"; } );\n"
 	"clients = ( { id = \"c1\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; },\n"
-	"  { id = \"c2\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; } );\n"
-	"services = ( { id = \"s\"; resource = \"https://mcp.example/s\"; identity = [\"okta\", \"azure\"]; tenants = [\"t1\", \"t2\"];\n"
+	"  { id = \"c2\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; scopes = [\"r\", \"w\"]; } );\n"
+	"services = ( { id = \"s\"; resource = \"https://mcp.example/s\"; tenants = [\"t1\", \"t2\"];\n"
 	"  audience = ( { provider = \"okta\"; is = \"api://s\"; clients = [\"c1\", \"c2\"]; scope_map = SCOPE_MAP; },\n"
 	"    { provider = \"azure\"; is = \"api://s\"; clients = [\"c1\", \"c2\"]; scope_map = SCOPE_MAP; } );\n"
 	"  directory = ( { id = \"staff\"; for = [\"okta\"]; }, { id = \"hr\"; for = [\"azure\"]; } );\n";
@@ -190,7 +203,7 @@ static void print_rules(const struct rules *rules, int64_t now, char *out, size_
 		say(&text, "%.*s%s", (int)(next - at), at, *next ? map : "");
 		next += *next ? 9 : 0;
 	}
-	say(&text, "scopes = ( %s );\ngrants = ( ", rules->scopes);
+	say(&text, "identity = ( %s );\nscopes = ( %s );\ngrants = ( ", identities[rules->identity].rules, rules->scopes);
 	for (size_t i = 0; i < rules->grant_count; i++)
 		say(&text, "%s%s", i ? ",\n" : "", rules->grants[i]);
 	say(&text, "%s", " );\ndenies = ( ");
@@ -210,7 +223,7 @@ struct person {
 	unsigned scopes; /* that the provider's token has */
 	char *token;     /* of the provider */
 	char *ours;      /* of emad, NULL if there was none to be had */
-	unsigned our_scopes;
+	unsigned asked, our_scopes; /* for it, within what provider, request and client allow; and those that it has */
 };
 
 static void make_person(struct person *person, int64_t now)
@@ -367,8 +380,11 @@ static void make_question(struct question *question)
 	            which < 9 ? (struct question){ POLICY_LIST, "tools/list", NULL, NULL } : (struct question){ POLICY_SERVER, "ping", NULL, NULL };
 }
 
-/* As a server asks that did not take the message apart. */
-static int ask_whole(struct desk *desk, const char *token, const struct question *question, ema_decision **out)
+/* The ways of asking: as a server that took the message apart, as one that did not, and as an operator who wants to know why. */
+enum way { APART, WHOLE, EXPLAINED, WAYS };
+static const char *const ways[WAYS] = { "asked apart", "asked whole", "explained" };
+
+static int ask_whole(struct desk *desk, const char *token, const struct question *question, enum way way, ema_decision **out)
 {
 	ema_request *request = ema_request_new();
 	char body[512], value[8192];
@@ -379,21 +395,26 @@ static int ask_whole(struct desk *desk, const char *token, const struct question
 	if (question->arguments)
 		say(&text, ",\"arguments\":%s", question->arguments);
 	say(&text, "%s", "}}");
-	assert_true((size_t)snprintf(value, sizeof value, "Bearer %s", token) < sizeof value);
-	assert_int_equal(ema_request_header(request, "Authorization", value), EMA_OK);
-	assert_int_equal(ema_request_header(request, "MCP-Protocol-Version", "2025-11-25"), EMA_OK);
-	assert_int_equal(ema_request_set(request, EMA_REQUEST_METHOD, "POST"), EMA_OK);
 	assert_int_equal(ema_request_body(request, body, strlen(body)), EMA_OK);
-	int code = ema_check_mcp(desk->world.context, "s", request, out);
+	if (way == EXPLAINED) {
+		assert_int_equal(ema_request_credential(request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)), EMA_OK);
+	} else {
+		assert_true((size_t)snprintf(value, sizeof value, "Bearer %s", token) < sizeof value);
+		assert_int_equal(ema_request_header(request, "Authorization", value), EMA_OK);
+		assert_int_equal(ema_request_header(request, "MCP-Protocol-Version", "2025-11-25"), EMA_OK);
+		assert_int_equal(ema_request_set(request, EMA_REQUEST_METHOD, "POST"), EMA_OK);
+	}
+	int code = way == EXPLAINED ? ema_explain(desk->world.context, "s", request, 0, out) :
+	                              ema_check_mcp(desk->world.context, "s", request, out);
 	ema_request_free(request);
 	return code;
 }
 
-static int ask(struct desk *desk, const char *token, const struct question *question, int whole, ema_decision **out)
+static int ask(struct desk *desk, const char *token, const struct question *question, enum way way, ema_decision **out)
 {
 	*out = NULL;
-	int code = whole ? ask_whole(desk, token, question, out) :
-	                   desk_check(desk, "s", token, question->method, question->target, question->arguments, out);
+	int code = way ? ask_whole(desk, token, question, way, out) :
+	                 desk_check(desk, "s", token, question->method, question->target, question->arguments, out);
 	assert_non_null(*out);
 	assert_int_equal(code, ema_decision_code(*out));
 	return code;
@@ -425,8 +446,15 @@ struct round {
 	struct conf *conf; /* what is loaded, read by the test itself */
 	struct person people[PEOPLE];
 	int64_t now;
+	unsigned identity; /* of its rules */
 	char seed[40], text[24576]; /* for messages; of ema.conf */
 };
+
+static int lets_in(const struct round *round, const struct person *person)
+{
+	const char *client = identities[round->identity].client, *tenant = identities[round->identity].tenant;
+	return (!client || !strcmp(client, person->client)) && (!tenant || !person->tenant || !strcmp(tenant, person->tenant));
+}
 
 /* Which dice, and the rules: cmocka cuts long messages. */
 static void show(const struct round *round)
@@ -438,6 +466,7 @@ static void load(struct round *round, const struct rules *rules)
 {
 	struct findings findings = { NULL, 0, 0, 0 };
 	print_rules(rules, round->now, round->text, sizeof round->text);
+	round->identity = rules->identity;
 	if (world_load(&round->desk.world, round->text)) {
 		show(round);
 		fail_msg("%s: %s", round->seed, ema_error(round->desk.world.context));
@@ -462,47 +491,74 @@ static void redeem(struct round *round, struct person *person)
 {
 	const struct question token = { POLICY_SERVER, "token", NULL, NULL };
 	struct desk *desk = &round->desk;
-	char *assertion = person_token(&desk->world, person, person->scopes, 1);
-	desk_form(desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", assertion, "client_id", person->client, "client_secret", SECRET, NULL);
+	char *assertion = person_token(&desk->world, person, person->scopes, 1), wanted[16] = "";
+	/* azure's scope_rule lets a request ask for fewer. */
+	const unsigned requested = person->tenant ? 1 + dice(7) : 7;
+	for (unsigned i = 0; i < 3; i++)
+		if (requested >> i & 1)
+			snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "%s%s", *wanted ? " " : "", scopes[i]);
+	person->asked = person->scopes & requested & (strcmp(person->client, "c2") ? 7 : 5);
+	desk_form(desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", assertion, "client_id", person->client, "client_secret", SECRET,
+	          "scope", wanted, NULL);
 	free(assertion);
 	free(person->ours);
 	person->ours = desk->status == 200 ? strdup(desk_text(desk, "/access_token")) : NULL;
 	person->our_scopes = 0;
 	if (desk->code && desk->code != EMA_NO_SCOPE && desk->code != EMA_NOT_GRANTED && desk->code != EMA_DENIED &&
-	    desk->code != EMA_WEAK_AUTHENTICATION)
+	    desk->code != EMA_WEAK_AUTHENTICATION && lets_in(round, person))
 		wrong(round, person, &token, desk->body, desk->code, EMA_OK);
 	for (unsigned i = 0; i < 3 && person->ours; i++)
 		for (const char *at = desk_text(desk, "/scope"); *at; at++)
 			person->our_scopes |= *at == *scopes[i] ? 1u << i : 0;
 	/* A token has no scope that was not asked for. */
-	assert_int_equal(person->our_scopes & ~person->scopes, 0);
+	assert_int_equal(person->our_scopes & ~person->asked, 0);
 }
 
-/* As slowly, with either token and in either form. The answers are for who compares them with others. */
 struct answers {
 	int provider, ours; /* EMA_NO_TOKEN: there is none of ours */
+	ema_decision *kept[2]; /* of both, where they are permits: for who asks again */
 };
 
+static int decide_with(struct round *round, struct person *person, const struct question *question, const char *token, unsigned bits, ema_decision **kept)
+{
+	int wanted = slowly(round->conf, person, bits, question, 0, round->now), code = EMA_OK;
+	for (enum way way = APART; way < WAYS; way++) {
+		ema_decision *decision;
+		/* One of the other ways, now and then. */
+		if (way && dice(4))
+			continue;
+		code = ask(&round->desk, token, question, way, &decision);
+		if (!lets_in(round, person)) {
+			if (code != EMA_NOT_MINE && code != EMA_NOT_GRANTED)
+				wrong(round, person, question, ways[way], code, EMA_NOT_GRANTED);
+			ema_decision_free(decision);
+			continue;
+		}
+		/* After a deny came that looks at what our token was made without, a new one must be had. */
+		if (code != wanted && !(token == person->ours && code == EMA_MISSING_CLAIM))
+			wrong(round, person, question, ways[way], code, wanted);
+		if (way == APART && !code && !*kept)
+			*kept = decision;
+		else
+			ema_decision_free(decision);
+	}
+	return code;
+}
+
+/* As slowly, with either token. The answers are for who compares them with others. */
 static struct answers decide(struct round *round, struct person *person, const struct question *question)
 {
-	ema_decision *decision;
-	struct answers answers = { 0, EMA_NO_TOKEN };
-	for (int whole = 0; whole < 1 + !dice(3); whole++) {
-		answers.provider = ask(&round->desk, person->token, question, whole, &decision);
-		int wanted = slowly(round->conf, person, person->scopes, question, 0, round->now);
-		if (answers.provider != wanted)
-			wrong(round, person, question, whole ? "the whole message" : "the provider's token", answers.provider, wanted);
-		ema_decision_free(decision);
-	}
-	if (person->ours) {
-		answers.ours = ask(&round->desk, person->ours, question, 0, &decision);
-		int wanted = slowly(round->conf, person, person->our_scopes, question, 0, round->now);
-		/* After a deny came that looks at what the token was made without, a new one must be had. */
-		if (answers.ours != wanted && answers.ours != EMA_MISSING_CLAIM)
-			wrong(round, person, question, "our token", answers.ours, wanted);
-		ema_decision_free(decision);
-	}
+	struct answers answers = { .ours = EMA_NO_TOKEN };
+	answers.provider = decide_with(round, person, question, person->token, person->scopes, &answers.kept[0]);
+	if (person->ours)
+		answers.ours = decide_with(round, person, question, person->ours, person->our_scopes, &answers.kept[1]);
 	return answers;
+}
+
+static void forget(struct answers *answers)
+{
+	ema_decision_free(answers->kept[0]);
+	ema_decision_free(answers->kept[1]);
 }
 
 /* MCP-60: of everything there is, the list has what some call could reach, and nothing else. */
@@ -529,12 +585,12 @@ static void check_list(struct round *round, struct person *person)
 		for (size_t i = 0; i < lists[l].count; i++) {
 			const struct question entry = { lists[l].kind, "", lists[l].entries[i], NULL };
 			say(&text, "%s{\"%s\":\"%s\"}", i ? "," : "", lists[l].name, lists[l].entries[i]);
-			if (slowly(round->conf, person, person->scopes, &entry, 1, round->now) == EMA_OK)
+			if (lets_in(round, person) && slowly(round->conf, person, person->scopes, &entry, 1, round->now) == EMA_OK)
 				say(&some, "%s{\"%s\":\"%s\"}", kept++ ? "," : "", lists[l].name, lists[l].entries[i]);
 		}
 		say(&text, "%s", "]}");
 		say(&some, "%s", "],\"cacheScope\":\"private\"}");
-		if (ask(&round->desk, person->token, &list, 0, &decision) == EMA_OK) {
+		if (ask(&round->desk, person->token, &list, APART, &decision) == EMA_OK) {
 			assert_int_equal(ema_filter_list(decision, all, strlen(all), &shown), EMA_OK);
 			if (strcmp(shown, wanted)) {
 				show(round);
@@ -549,19 +605,25 @@ static void check_list(struct round *round, struct person *person)
 	}
 }
 
-/* The same tokens after a reload with fewer grants, or more denies: what was closed stays closed. Verified tokens are kept, so
-   this also says that what is kept of one knows of the reload. */
+/* The same tokens after a reload with fewer grants, or more denies: what was closed stays closed, and a stream that is open learns
+   what a new request does. */
 static void check_fewer(struct round *round, const struct rules *rules, const struct question *questions,
                         const struct answers (*before)[QUESTIONS], const char *what)
 {
 	load(round, rules);
 	for (size_t i = 0; i < PEOPLE; i++)
 		for (size_t q = 0; q < QUESTIONS; q++) {
-			const struct answers now = decide(round, &round->people[i], &questions[q]);
-			if (!now.provider && before[i][q].provider)
-				wrong(round, &round->people[i], &questions[q], what, now.provider, before[i][q].provider);
-			if (!now.ours && before[i][q].ours)
-				wrong(round, &round->people[i], &questions[q], what, now.ours, before[i][q].ours);
+			struct answers now = decide(round, &round->people[i], &questions[q]);
+			const int codes[2] = { now.provider, now.ours }, were[2] = { before[i][q].provider, before[i][q].ours };
+			for (int k = 0; k < 2; k++) {
+				if (!codes[k] && were[k])
+					wrong(round, &round->people[i], &questions[q], what, codes[k], were[k]);
+				/* Whose provider's token is not taken any more, is not let in by what was taken. */
+				const int still = before[i][q].kept[k] ? ema_decision_still(before[i][q].kept[k]) : codes[k];
+				if (still != codes[k] && !(still == EMA_NOT_GRANTED && codes[k] == EMA_NOT_MINE))
+					wrong(round, &round->people[i], &questions[q], "asked again", still, codes[k]);
+			}
+			forget(&now);
 		}
 }
 
@@ -574,7 +636,7 @@ static void check_scopes(struct round *round, struct person *person, const struc
 	person->token = person_token(&round->desk.world, person, person->scopes, 0);
 	for (size_t q = 0; q < QUESTIONS; q++) {
 		ema_decision *decision;
-		int code = ask(&round->desk, person->token, &questions[q], 0, &decision);
+		int code = ask(&round->desk, person->token, &questions[q], APART, &decision);
 		if (!code && before[q].provider)
 			wrong(round, person, &questions[q], "a scope less", code, before[q].provider);
 		ema_decision_free(decision);
@@ -605,10 +667,11 @@ static void play(struct round *round, int *seen)
 		for (size_t q = 0; q < QUESTIONS; q++) {
 			before[i][q] = decide(round, person, &questions[q]);
 			seen[before[i][q].provider]++;
-			/* A token of ours opens what the provider's does with the scopes that were asked for. */
-			if (person->ours ? !before[i][q].ours != !before[i][q].provider :
-			                   person->scopes && !before[i][q].provider && questions[q].kind != POLICY_SERVER)
-				wrong(round, person, &questions[q], "the other token", before[i][q].ours, before[i][q].provider);
+			seen[before[i][q].ours]++;
+			/* A token of ours opens what the provider's would with the scopes that may be had, and there is one if that is anything. */
+			int opens = lets_in(round, person) && !slowly(round->conf, person, person->asked, &questions[q], 0, round->now);
+			if (person->ours ? (before[i][q].ours == EMA_OK) != opens : person->asked && opens && questions[q].kind != POLICY_SERVER)
+				wrong(round, person, &questions[q], "the scopes of our token", before[i][q].ours, opens ? EMA_OK : EMA_NOT_GRANTED);
 		}
 		check_list(round, person);
 		check_scopes(round, person, questions, before[i]);
@@ -618,10 +681,17 @@ static void play(struct round *round, int *seen)
 		check_fewer(round, &rules, questions, before, "a deny more");
 		rules.deny_count--;
 	}
+	if (!rules.identity) {
+		rules.identity = 1 + dice(IDENTITIES - 1);
+		check_fewer(round, &rules, questions, before, "fewer who come in");
+		rules.identity = 0;
+	}
 	size_t gone = dice((unsigned)rules.grant_count);
 	memmove(rules.grants[gone], rules.grants[--rules.grant_count], RULE_MOST);
 	check_fewer(round, &rules, questions, before, "a grant less");
 	for (size_t i = 0; i < PEOPLE; i++) {
+		for (size_t q = 0; q < QUESTIONS; q++)
+			forget(&before[i][q]);
 		free(round->people[i].token);
 		free(round->people[i].ours);
 		round->people[i] = (struct person){ 0 };

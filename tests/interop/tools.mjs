@@ -46,7 +46,7 @@ const server = http.createServer(async (request, response) => {
 			head.push(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}`)
 		const raw = await run(head.join('\r\n'), body)
 		seen.push({ method: body && JSON.parse(body).method, status: Number(raw.toString('latin1').split(' ', 2)[1]) })
-		response.socket.end(raw)
+		response.socket?.end(raw)
 	} catch (error) {
 		console.log(`# ${error.stack}`)
 		response.writeHead(500).end()
