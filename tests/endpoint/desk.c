@@ -206,6 +206,21 @@ void desk_redeem(struct desk *desk, char *assertion, const char *scope, const ch
 	free(assertion);
 }
 
+int desk_check(struct desk *desk, const char *service, const char *token, const char *method, const char *target, const char *arguments, ema_decision **out)
+{
+	ema_request *request = ema_request_new();
+	char *value = NULL;
+	assert_true(asprintf(&value, "Bearer %s", token) > 0);
+	assert_int_equal(ema_request_set(request, EMA_REQUEST_REMOTE, desk->remote), EMA_OK);
+	assert_int_equal(ema_request_header(request, "Authorization", value), EMA_OK);
+	if (arguments)
+		assert_int_equal(ema_request_body(request, arguments, strlen(arguments)), EMA_OK);
+	int code = ema_check(desk->world.context, service, request, method, target, out);
+	ema_request_free(request);
+	free(value);
+	return code;
+}
+
 const char *desk_text(const struct desk *desk, const char *pointer)
 {
 	const char *text = json_string(json_at(&desk->json, pointer));

@@ -39,6 +39,8 @@ ema_request *desk_prepare(struct desk *desk, const char *url, const char *author
 char *desk_assertion(struct desk *desk, const char *changes);
 /* Redeems the assertion (and frees it) as client "app" with a fresh client assertion; scope and resource may be NULL. */
 void desk_redeem(struct desk *desk, char *assertion, const char *scope, const char *resource);
+/* What a server of the service asks that took the message apart: the code. arguments and out may be NULL. */
+int desk_check(struct desk *desk, const char *service, const char *token, const char *method, const char *target, const char *arguments, ema_decision **out);
 /* A member of the answer that is a string; "" if it is not there. */
 const char *desk_text(const struct desk *desk, const char *pointer);
 const char *desk_header(const struct desk *desk, const char *name); /* "" if it is not there */

@@ -1,5 +1,5 @@
 # Tests of the HTTP endpoints, without a network.
-ENDPOINT_TESTS = tests/endpoint/test_authzen tests/endpoint/test_check tests/endpoint/test_decision tests/endpoint/test_once tests/endpoint/test_pages tests/endpoint/test_token \
+ENDPOINT_TESTS = tests/endpoint/test_authzen tests/endpoint/test_check tests/endpoint/test_decision tests/endpoint/test_once tests/endpoint/test_pages tests/endpoint/test_properties tests/endpoint/test_tenants tests/endpoint/test_token \
 	tests/endpoint/test_torture
 check_PROGRAMS += $(ENDPOINT_TESTS)
 TESTS += $(ENDPOINT_TESTS)
@@ -26,3 +26,9 @@ tests_endpoint_test_torture_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_once_SOURCES = tests/endpoint/test_once.c $(DESK_SOURCES)
 tests_endpoint_test_once_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_once_LDADD = $(CONTEXT_TEST_LDADD)
+tests_endpoint_test_properties_SOURCES = tests/endpoint/test_properties.c tests/policy/slow_policy.c tests/policy/slow_policy.h $(DESK_SOURCES)
+tests_endpoint_test_properties_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_endpoint_test_properties_LDADD = $(CONTEXT_TEST_LDADD)
+tests_endpoint_test_tenants_SOURCES = tests/endpoint/test_tenants.c $(DESK_SOURCES)
+tests_endpoint_test_tenants_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_endpoint_test_tenants_LDADD = $(CONTEXT_TEST_LDADD)

@@ -45,15 +45,15 @@ held = [socket.socket() for _ in range(int(sys.argv[1]))]
 for s in held: s.bind(("127.0.0.1", 0))
 print(*[s.getsockname()[1] for s in held])' "$1"
 }
-read -r port mcp_port op_port redirect_port okta_port entra_port < <(ports 6)
+read -r port mcp_port op_port redirect_port okta_port entra_port shop_port < <(ports 7)
 # up COMMAND...: waits until it succeeds, or what was started last is gone.
 up() { local i; for ((i = 0; i < 600; i++)); do "$@" >/dev/null 2>&1 && return 0; kill -0 "${pids[-1]}" 2>/dev/null || return 1; sleep 0.1; done; return 1; }
 page() { curl -sf --max-time 20 "$@"; }
-issuer=http://127.0.0.1:$port resource=http://127.0.0.1:$mcp_port/mcp
+issuer=http://127.0.0.1:$port resource=http://127.0.0.1:$mcp_port/mcp shop=http://127.0.0.1:$shop_port/shop
 
-background devidp --state "$work/idp" --ports okta=0 --ready-file "$work/ready" >"$work/devidp.log" 2>&1
+background devidp --state "$work/idp" --ports okta=0,oidc=0 --ready-file "$work/ready" >"$work/devidp.log" 2>&1
 up test -s "$work/ready" || { echo "Bail out! devidp did not start"; sed 's/^/# /' "$work/devidp.log"; exit 1; }
-idp=http://127.0.0.1:$(sed -n 's/^okta=//p' "$work/ready")
+idp=http://127.0.0.1:$(sed -n 's/^okta=//p' "$work/ready") partners=http://127.0.0.1:$(sed -n 's/^oidc=//p' "$work/ready")
 
 op=http://127.0.0.1:$op_port redirect=http://127.0.0.1:$redirect_port/callback
 # beside FILE...: copies of them stand beside the packages, as that is where node looks for these.
@@ -63,7 +63,8 @@ background env -C "$packages" "$node" idp.mjs "$op_port" "$issuer" "$redirect" >
 up page "$op/.well-known/openid-configuration" || { echo "Bail out! oidc-provider did not start"; sed 's/^/# /' "$work/op.log"; exit 1; }
 
 export EMA_ISSUER="$issuer" EMA_RESOURCE="$resource" EMA_IDP="$idp" EMA_WORK="$work" EMA_OP="$op" EMA_REDIRECT="$redirect" \
-	EMA_OKTA="http://127.0.0.1:$okta_port" EMA_ENTRA="http://127.0.0.1:$entra_port" EMA_TENANT=6babcaad-604b-40ac-a9d7-9fd97c0b779f
+	EMA_OKTA="http://127.0.0.1:$okta_port" EMA_ENTRA="http://127.0.0.1:$entra_port" EMA_TENANT=6babcaad-604b-40ac-a9d7-9fd97c0b779f \
+	EMA_PARTNERS="$partners" EMA_SHOP="$shop" EMA_SERVER="$builddir/examples/server/server"
 background env -C "$packages" "$node" vendors.mjs serve >"$work/vendors.log" 2>&1
 for url in "$EMA_OKTA" "$EMA_ENTRA"; do
 	up page "$url/.well-known/openid-configuration" || { echo "Bail out! $url did not start"; sed 's/^/# /' "$work/vendors.log"; exit 1; }
@@ -89,6 +90,7 @@ listen = ( { address = "127.0.0.1:$port"; serve = ["token", "metadata", "introsp
 rates = { address = 0; subject = 0; };
 providers = (
   { id = "devidp"; plugin = "okta_xaa"; org = "$idp"; insecure_http = true; },
+  { id = "partners"; plugin = "oidc"; issuer = "$partners"; accepts = ["id_jag"]; tenant_claim = "tenant"; tenants = ["north", "south"]; insecure_http = true; },
   { id = "op"; plugin = "oidc"; issuer = "$op"; accepts = ["id_jag"]; insecure_http = true; },
   { id = "okta"; plugin = "okta_xaa"; org = "$EMA_OKTA"; insecure_http = true; },
   { id = "entra"; plugin = "azure_ad"; tenant = "$EMA_TENANT"; login_url = "$EMA_ENTRA"; sts_url = "$EMA_ENTRA"; insecure_http = true; } );
@@ -106,7 +108,16 @@ services = (
     grants = ( { provider = "devidp"; scopes = ["files:read", "files:write"]; },
                { provider = "op"; scopes = ["files:read"]; },
                { provider = "okta"; scopes = ["files:read"]; },
-               { provider = "entra"; scopes = ["files:read"]; } ); } );
+               { provider = "entra"; scopes = ["files:read"]; } ); },
+  { id = "shop"; resource = "$shop"; issuer = "$issuer/shop"; identity = ["devidp", "partners"]; tenants = ["north", "south"];
+    default_scopes = ["goods:read", "goods:write"];
+    scopes = ( { name = "goods:read"; access = "read"; tools = ["list_*", "get_*"]; uris = ["shop://goods/**", "shop://partners/{tenant}/**"]; },
+               { name = "goods:write"; access = "write"; tools = ["put_*", "delete_*"]; },
+               { name = "till"; access = "write"; tools = ["open_till"]; } );
+    grants = ( { provider = "devidp"; scopes = ["goods:read", "goods:write", "till"]; },
+               { provider = "partners"; tenant = ["north", "south"]; scopes = ["goods:read"]; tools = ["list_*", "get_price"];
+                 uris = ["shop://partners/{tenant}/**"]; } );
+    denies = ( { tools = ["delete_all"]; } ); } );
 END
 }
 configured
@@ -168,5 +179,10 @@ ok "@modelcontextprotocol/conformance: all of its checks pass" found \
 'authorization-server-metadata SUCCESS
 authorization-server-metadata-cimd SUCCESS'
 judged mcp.mjs
+# A server in C that links libemacore, for each request anew, with the same rules and a trail of its own: whom it shows what, and
+# what of a refusal reaches the user of a client. (MCP-11, MCP-14, MCP-25, MCP-60, MCP-62)
+(umask 077; sed "s|$work/audit.jsonl|$work/server.jsonl|" "$work/ema.conf" >"$work/server.conf")
+judged tools.mjs
+ok "examples/server: its trail is whole" emactl audit verify "$work/server.jsonl"
 [ "$failures" -eq 0 ] || emad_log
 plan

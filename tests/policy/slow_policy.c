@@ -83,8 +83,9 @@ static int plain_name(const char *name)
 /* URIs are generated so that a dot segment and %61 are all that there is to normalise. */
 static int normal(const char *text, char *out)
 {
+	const char *host = strstr(text, "://");
 	char *to = out, *found = NULL;
-	if (strchr(text, '@') || !strchr(text, ':'))
+	if ((host && memchr(host + 3, '@', strcspn(host + 3, "/?#"))) || !strchr(text, ':'))
 		return 0;
 	for (const char *c = text; *c; c++) {
 		int encoded = !strncmp(c, "%61", 3);
