@@ -1,15 +1,16 @@
 #!/bin/bash
-# The settings in etc/proxies for proxies before MCP servers, in the proxies themselves: nginx, Caddy and HAProxy. Those that are not
-# there are skipped; scripts/test --interop installs them.
+# The settings in etc/proxies for proxies before MCP servers and before emad's token endpoint, in the proxies themselves: nginx, Caddy
+# and HAProxy. Those that are not there are skipped; scripts/test --interop installs them.
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
-for program in python3 jq curl; do command -v "$program" >/dev/null || { echo "1..0 # SKIP no $program"; exit 0; }; done
+for program in python3 jq curl openssl; do command -v "$program" >/dev/null || { echo "1..0 # SKIP no $program"; exit 0; }; done
 PATH=$PATH:/usr/sbin
 
-read -r port decision_port mcp_port nginx_port caddy_port haproxy_port < <(python3 -c '
+free_ports() { python3 -c '
 import socket
 held = [socket.socket() for _ in range(6)]
 for s in held: s.bind(("127.0.0.1", 0))
-print(*[s.getsockname()[1] for s in held])')
+print(*[s.getsockname()[1] for s in held])'; }
+read -r port decision_port mcp_port nginx_port caddy_port haproxy_port < <(free_ports)
 # up COMMAND...: waits until it succeeds, or what was started last is gone.
 up() { local i; for ((i = 0; i < 600; i++)); do "$@" >/dev/null 2>&1 && return 0; kill -0 "${pids[-1]}" 2>/dev/null || return 1; sleep 0.1; done; return 1; }
 
@@ -60,6 +61,12 @@ for ((i = 0; i < 100; i++)); do
 done
 token=$(jq -r .access_token "$work/answer")
 ok "there is a token" jq -e .access_token "$work/answer"
+# pseudonym URL FILE: what audit calls 127.0.0.2, from which the clients below come: there are no plain addresses in it.
+pseudonym() { curl -s -o /dev/null --max-time 60 --interface 127.0.0.2 -u app:wrong-horse-battery-staple -d a=b "$1/token"; tail -n 1 "$2" | jq -r .remote; }
+us=$(pseudonym "$issuer" "$work/audit.jsonl")
+ok "audit has a name for the clients' address" test ${#us} -gt 10
+# seen FILE: its last record has it.
+seen() { [ "$(tail -n 1 "$1" | jq -r .remote)" = "$us" ] || { tail -n 1 "$1"; return 1; }; }
 
 # ---- What every proxy must do ----
 meta='"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
@@ -69,7 +76,7 @@ message() { printf '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"nam
 called() {
 	local tool=$1 text=${said-$(message "$1")}; shift
 	: >"$work/header"; : >"$work/body"
-	curl -s --max-time 60 --path-as-is -D "$work/header" -o "$work/body" -H "Host: mcp.acme.example" -H "MCP-Protocol-Version: 2026-07-28" \
+	curl -s --max-time 60 --path-as-is --interface 127.0.0.2 -D "$work/header" -o "$work/body" -H "Host: mcp.acme.example" -H "MCP-Protocol-Version: 2026-07-28" \
 		-H "Mcp-Method: tools/call" -H "Mcp-Name: $tool" -H "Content-Type: application/json" --data-binary "$text" "$@" "$web${path-/github}"
 }
 bearer=(-H "Authorization: Bearer $token")
@@ -95,7 +102,7 @@ behaves() {
 	ok "$1: nobody is who he says he is" jq -es '.[0].headers | any(.[]; .[0] == "x-ema-subject" and (.[1] | startswith("okta/")))' "$work/body"
 	for name in authorization dpop x-ema-groups x-ema-roles x-ema-person; do ok "$1: $name is not sent on" unsent $name; done
 	ok "$1: the server has the message" test "$(jq -r .body "$work/body")" = "$(message get_a)"
-	ok "$1: audit has the client's address, not the one that it wrote" test "$(tail -n 1 "$work/audit.jsonl" | jq -r '.remote // empty' | grep -c 192.0.2.1)" = 0
+	ok "$1: audit has the client's address, not the one that it wrote" seen "$work/audit.jsonl"
 	ok "$1: without a token" answered 401 get_a
 	ok "$1: it is said where to get one" header '^www-authenticate: Bearer.*resource_metadata="https://mcp.acme.example/.well-known/oauth-protected-resource/github"'
 	ok "$1: with one that is none" answered 401 get_a -H "Authorization: Bearer a.b.c"
@@ -187,4 +194,184 @@ fi
 kill "$emad"
 wait "$emad" 2>/dev/null
 for web in "${started[@]}"; do ok "nobody comes in while emad is away" away "$web"; done
+
+# ---- The same before emad's token endpoint ----
+read -r port _ _ nginx_port caddy_port haproxy_port < <(free_ports)
+issuer=https://auth.acme.example
+mkdir "$work/state2" "$work/ssl"
+# signed NAME SUBJECT: by an authority of its own.
+signed() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=authority of $1" -addext keyUsage=keyCertSign \
+		-keyout "$work/ssl/$1-ca.key" -out "$work/ssl/$1-ca.pem"
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "$2" -keyout "$work/ssl/$1.key" -out "$work/ssl/$1.csr"
+	openssl x509 -req -in "$work/ssl/$1.csr" -CA "$work/ssl/$1-ca.pem" -CAkey "$work/ssl/$1-ca.key" -CAcreateserial -days 30 -out "$work/ssl/$1.pem"
+}
+{ signed clients /CN=bound && signed strangers /CN=bound && signed auth /CN=auth.acme.example; } >"$work/openssl.log" 2>&1 ||
+	{ echo "Bail out! no certificates"; sed 's/^/# /' "$work/openssl.log"; exit 1; }
+cp "$work/ssl/auth.key" "$work/ssl/auth.pem.key" # where HAProxy looks for it
+cat >"$work/ema.conf" <<END
+issuer = "$issuer"; state_dir = "$work/state2"; $owner
+listen = ( { address = "unix:$work/http.sock"; mode = "0666"; },
+           { address = "127.0.0.1:$port"; serve = ["token", "introspection", "health", "metrics", "decision", "authzen"]; } );
+proxies = ["unix"]; rates = { address = 0; };
+client_certificates = { header = "Client-Cert"; verified = true; };
+providers = ( { id = "okta"; plugin = "okta_xaa"; org = "$idp"; insecure_http = true; } );
+audit = ( { plugin = "file"; path = "$work/front.jsonl"; } );
+clients = ( { id = "app"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; },
+            { id = "bound"; auth = "tls_client_auth"; subject_dn = "CN=bound"; } );
+services = ( { id = "github"; resource = "https://mcp.acme.example/github"; identity = ["okta"];
+  scopes = ( { name = "read"; access = "read"; tools = ["get_*"]; } ); grants = ( { provider = "okta"; scopes = ["read"]; } ); } );
+END
+background emad -v -c "$work/ema.conf" >"$work/front.log" 2>&1
+up curl -sf "http://127.0.0.1:$port/readyz" || { echo "Bail out! emad did not start"; sed 's/^/# /' "$work/front.log"; exit 1; }
+us=$(pseudonym "http://127.0.0.1:$port" "$work/front.jsonl")
+
+# page PATH [CURL ARGUMENT...]
+page() {
+	local path=$1; shift
+	: >"$work/header"; : >"$work/body"
+	curl -s --max-time 60 --path-as-is --interface 127.0.0.2 --cacert "$work/ssl/auth-ca.pem" --connect-to "auth.acme.example:443:127.0.0.1:$web" \
+		-D "$work/header" -o "$work/body" "$@" "$issuer$path"
+}
+# says_status STATUS PATH...
+says_status() {
+	local want=$1 got; shift
+	page "$@" || { echo "curl: $?"; return 1; }
+	got=$(sed -n 's/^HTTP[^ ]* \([0-9]*\).*/\1/p' "$work/header" | tail -n 1)
+	[ "$got" = "$want" ] || { cat "$work/header" "$work/body"; return 1; }
+}
+# redeemed STATUS CLIENT [CURL ARGUMENT...]: a new assertion for that client.
+redeemed() {
+	local want=$1 client=$2 jag i; shift 2
+	jag=$(devidp --state "$work/idp" --print-assertion alice --service "$issuer" --client "$client" --scope read) || return
+	for ((i = 0; i < 100; i++)); do
+		page /token --data-urlencode "assertion=$jag" -d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer "$@" || return
+		grep -q temporarily_unavailable "$work/body" || break
+		sleep 0.2
+	done
+	grep -q "^HTTP[^ ]* $want" "$work/header" && return
+	cat "$work/header" "$work/body"
+	return 1
+}
+app=(app -u "app:$secret")
+bound=(bound -d client_id=bound)
+certificate=(--cert "$work/ssl/clients.pem" --key "$work/ssl/clients.key")
+# large BYTES: so much of headers, by a client that also listens while it speaks.
+large() {
+	python3 -c '
+import select, socket, ssl, sys
+size, port = int(sys.argv[1]), int(sys.argv[2])
+context = ssl.create_default_context(cafile=sys.argv[3])
+peer = context.wrap_socket(socket.create_connection(("127.0.0.1", port), 60), server_hostname="auth.acme.example")
+line = b"X-Long: " + b"a" * 4080 + b"\r\n"
+left = b"POST /token HTTP/1.1\r\nHost: auth.acme.example\r\nContent-Length: 0\r\n" + line * (size // len(line)) + b"\r\n"
+peer.setblocking(False)
+answer = b""
+while b"\r\n" not in answer:
+    if not select.select([peer], [peer] if left else [], [], 60)[0] and not left:
+        sys.exit("no answer")
+    try:
+        if left:
+            left = left[peer.send(left[:16384]):]
+    except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+        pass
+    except OSError:
+        left = b""
+    try:
+        piece = peer.recv(65536)
+        if not piece:
+            break
+        answer += piece
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        pass
+print(answer[:300])
+status = answer[9:12]
+sys.exit(not (answer.startswith(b"HTTP/1.1 4") and status in (b"400", b"413", b"431")))' "$1" "$web" "$work/ssl/auth-ca.pem"
+}
+# fronts NAME: what every proxy must do.
+fronts() {
+	local path
+	ok "$1: the metadata of the authorization server" says_status 200 /.well-known/oauth-authorization-server
+	ok "$1: name the public issuer" jq -es --arg issuer "$issuer" '.[0] | .issuer == $issuer and .token_endpoint == $issuer + "/token"' "$work/body"
+	ok "$1: also where OpenID has them" says_status 200 /.well-known/openid-configuration
+	ok "$1: the keys" says_status 200 /jwks
+	ok "$1: are there" jq -es '.[0].keys | length > 0' "$work/body"
+	ok "$1: the metadata of the service" says_status 200 /.well-known/oauth-protected-resource/github
+	ok "$1: name the issuer" jq -es --arg issuer "$issuer" '.[0].authorization_servers == [$issuer]' "$work/body"
+	ok "$1: an assertion becomes a token" redeemed 200 "${app[@]}" -H "X-Forwarded-For: 192.0.2.1" -H "X-Forwarded-For: 192.0.2.2, 192.0.2.3" \
+		-H "Forwarded: for=192.0.2.4" -H "X-Real-IP: 192.0.2.5"
+	ok "$1: it is one" jq -es '.[0] | .token_type == "Bearer" and .scope == "read" and (.access_token | length) > 100' "$work/body"
+	ok "$1: which nobody keeps" header '^cache-control: .*no-store'
+	ok "$1: audit has the client's address, not one that it wrote" seen "$work/front.jsonl"
+	ok "$1: also in a refusal" redeemed 401 app -u app:wrong-horse-battery-staple -H "X-Forwarded-For: 192.0.2.1"
+	ok "$1: audit has it" seen "$work/front.jsonl"
+	ok "$1: by HTTP/1.1" redeemed 200 "${app[@]}" --http1.1
+	ok "$1: with an answer to Expect" redeemed 200 "${app[@]}" --http1.1 -H "Expect: 100-continue"
+	ok "$1: a client by its certificate" redeemed 200 "${bound[@]}" "${certificate[@]}"
+	ok "$1: whatever it writes itself" redeemed 200 "${bound[@]}" "${certificate[@]}" -H "Client-Cert: $other_der" -H "X-Client-Cert: x"
+	ok "$1: none" redeemed 401 "${bound[@]}"
+	ok "$1: one that stands in a header alone" redeemed 401 "${bound[@]}" -H "Client-Cert: $der"
+	ok "$1: in the form of RFC 9440" redeemed 401 "${bound[@]}" -H "Client-Cert: :$der:" -H "client-cert: :$der:"
+	ok "$1: one of another authority" unserved redeemed 200 "${bound[@]}" --cert "$work/ssl/strangers.pem" --key "$work/ssl/strangers.key"
+	for path in /metrics /healthz /readyz /introspect /decision/github /access/v1/evaluation /.well-known/authzen-configuration; do
+		ok "$1: nobody gets at $path" says_status 404 "$path"
+	done
+	for path in /introspect /decision/github/ /access/v1/evaluation; do ok "$1: nor with POST at $path" says_status 404 "$path" -u "app:$secret" -d token=x; done
+	for path in //metrics /x/../metrics /%6detrics /token/%2e%2e/metrics '/metrics?x'; do ok "$1: nor as $path" unserved page "$path" -f; done
+	ok "$1: 1 MiB of headers" large 1048576
+	ok "$1: and as many as emad takes no more" large 24576
+	ok "$1: others are served" redeemed 200 "${app[@]}"
+	head -c 1048576 /dev/zero | tr '\0' a >"$work/long"
+	ok "$1: 1 MiB of a message" says_status 413 /token --http1.1 -H Expect: -H "Content-Type: application/x-www-form-urlencoded" --data-binary "@$work/long"
+	ok "$1: and after that" redeemed 200 "${app[@]}"
+}
+unserved() { ! "$@"; }
+der=$(openssl x509 -in "$work/ssl/clients.pem" -outform DER | base64 -w 0)
+other_der=$(openssl x509 -in "$work/ssl/strangers.pem" -outform DER | base64 -w 0)
+# snippet FILE [SED ARGUMENT...]: that of etc/proxies with places of this test, and what it offers for certificates of clients.
+snippet() { local file=$1; shift; sed -e "s|/etc/ssl/acme/|$work/ssl/|g; s|/run/ema/http.sock|$work/http.sock|" "$@" "$srcdir/etc/proxies/$file"; }
+
+# before_emad [SED ARGUMENT...]: nginx's with that.
+before_emad() {
+	[ "$(id -u)" -ne 0 ] || echo "user root;"
+	echo "daemon off; pid $work/nginx2.pid; error_log stderr; worker_processes 1; events { }"
+	echo "http { client_body_temp_path $work/n1; proxy_temp_path $work/n2; fastcgi_temp_path $work/n3; uwsgi_temp_path $work/n4; scgi_temp_path $work/n5;"
+	snippet nginx.conf -e "s|listen 443 ssl|listen 127.0.0.1:$web ssl|" "$@"
+	echo "}"
+}
+if command -v nginx >/dev/null; then
+	web=$nginx_port
+	before_emad >"$work/nginx2.conf"
+	ok "nginx takes the example as it stands" nginx -t -e stderr -p "$work" -c "$work/nginx2.conf"
+	before_emad -e "s|#\(ssl_\)|\1|" >"$work/nginx2.conf"
+	background nginx -e stderr -p "$work" -c "$work/nginx2.conf" >"$work/nginx2.log" 2>&1
+	ok "nginx runs before emad" up page /jwks
+	fronts nginx
+else
+	skip "nginx before emad" "no nginx here"
+fi
+if command -v haproxy >/dev/null; then
+	web=$haproxy_port
+	snippet haproxy.cfg -e "s|bind :443|bind 127.0.0.1:$web|" >"$work/haproxy2.cfg"
+	ok "HAProxy takes the example as it stands" haproxy -c -f "$work/haproxy2.cfg"
+	# Of two lines of "bind" the one with the authority.
+	sed -i -e "/^\tbind/d; s|#bind|bind|" "$work/haproxy2.cfg"
+	background haproxy -db -f "$work/haproxy2.cfg" >"$work/haproxy2.log" 2>&1
+	ok "HAProxy runs before emad" up page /jwks
+	fronts HAProxy
+else
+	skip "HAProxy before emad" "no haproxy here"
+fi
+if command -v caddy >/dev/null; then
+	web=$caddy_port
+	snippet Caddyfile -e "s|^{|{\n\tadmin off\n\tauto_https off\n\tstorage file_system $work/caddy|; s|^auth.acme.example {|https://auth.acme.example:$web {\n\tbind 127.0.0.1|" \
+		>"$work/Caddyfile2"
+	ok "Caddy takes the example as it stands" env HOME="$work" XDG_DATA_HOME="$work" XDG_CONFIG_HOME="$work" caddy adapt --validate --adapter caddyfile --config "$work/Caddyfile2"
+	sed -i -e "s|#tls {|tls $work/ssl/auth.pem $work/ssl/auth.key {|; s|^\t#\([t}\t]\)|\t\1|" "$work/Caddyfile2"
+	HOME=$work XDG_DATA_HOME=$work XDG_CONFIG_HOME=$work background caddy run --adapter caddyfile --config "$work/Caddyfile2" >"$work/caddy2.log" 2>&1
+	ok "Caddy runs before emad" up page /jwks
+	fronts Caddy
+else
+	skip "Caddy before emad" "no caddy here"
+fi
 plan
