@@ -1,5 +1,5 @@
 #!/bin/bash
-# emad among software that others wrote: MCP's own client, two OAuth libraries, an OpenID provider, MCP's conformance suite and
+# emad among software that others wrote: MCP's own clients, two OAuth libraries, an OpenID provider, MCP's conformance suite and
 # emulated vendors. No part of "make check", as it fetches them with npm (into the build folder, where the next run finds them);
 # scripts/test --interop runs it. It says so where they cannot be had.
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
@@ -33,8 +33,8 @@ if ! newer; then
 	node=$builddir/tests/interop/packages/node/node_modules/node-linux-$machine/bin/node
 	newer || without "the node that was fetched does not run"
 fi
-(fetched clients @modelcontextprotocol/client@2.4.0 @modelcontextprotocol/conformance@0.2.0-alpha.12 oauth4webapi@3.8.8 openid-client@6.9.0 \
-	oidc-provider@9.13.3 jose@6.2.18 emulate@0.12.2) || without "the packages could not be fetched"
+(fetched clients @modelcontextprotocol/client@2.4.0 @modelcontextprotocol/sdk@1.32.2 @modelcontextprotocol/conformance@0.2.0-alpha.12 \
+	oauth4webapi@3.8.8 openid-client@6.9.0 oidc-provider@9.13.3 jose@6.2.18 emulate@0.12.2) || without "the packages could not be fetched"
 
 # ---- The identity providers, and emad ----
 # ports COUNT: that many free ones.

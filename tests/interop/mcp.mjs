@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict'
 import http from 'node:http'
 import { Client, CrossAppAccessProvider, DpopSession, StreamableHTTPClientTransport, discoverAndRequestJwtAuthGrant } from '@modelcontextprotocol/client'
-import { idToken, idp, issuer, resource, secret, test } from './desk.mjs'
+import { Client as FormerClient } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport as FormerTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { grant, idToken, idp, issuer, jag, resource, secret, test } from './desk.mjs'
 
 const basic = `Basic ${Buffer.from(`gateway:${secret}`).toString('base64')}`
 const at = new URL(resource)
@@ -61,10 +63,10 @@ function provider(over = {}, make = CrossAppAccessProvider) {
 		clientId: 'desktop', clientSecret: secret, expectedIssuer: issuer, ...over,
 	})
 }
-async function connected(authProvider, use) {
+async function connected(authProvider, use, Kind = Client, Transport = StreamableHTTPClientTransport) {
 	Object.assign(seen, { challenges: 0, tokens: [], asked: [], context: undefined })
-	const client = new Client({ name: 'interop', version: '1' })
-	await client.connect(new StreamableHTTPClientTransport(at, { authProvider }))
+	const client = new Kind({ name: 'interop', version: '1' })
+	await client.connect(new Transport(at, { authProvider }))
 	try {
 		await use(client)
 	} finally {
@@ -115,5 +117,52 @@ test('@modelcontextprotocol/client: a wrong secret, and the issuer of somebody e
 	await assert.rejects(connected(provider({ clientSecret: 'wrong' }), (client) => client.listTools()))
 	assert.equal(seen.tokens.length, 0)
 	await assert.rejects(connected(provider({ expectedIssuer: `${issuer}/other` }), (client) => client.listTools()))
+	assert.equal(seen.tokens.length, 0)
+})
+
+// The 1.x line has no provider for EMA. Its hook for grants without a person is enough for one.
+class FormerProvider {
+	constructor(clientSecret = secret) { this.client = { client_id: 'desktop', client_secret: clientSecret } }
+	get redirectUrl() { return undefined }
+	get clientMetadata() { return { redirect_uris: [], grant_types: [grant], scope: 'files:read' } }
+	clientInformation() { return this.client }
+	tokens() { return this.kept }
+	saveTokens(tokens) { this.kept = tokens }
+	saveDiscoveryState(state) { this.found = state }
+	async prepareTokenRequest(scope) {
+		return new URLSearchParams({ grant_type: grant, scope, assertion: await jag('desktop', { service: this.found.authorizationServerUrl, scope }) })
+	}
+	redirectToAuthorization() { assert.fail('a person was asked for') }
+	saveCodeVerifier() { assert.fail('a code was asked for') }
+	codeVerifier() { assert.fail('a code was asked for') }
+}
+const former = (authProvider, use) => connected(authProvider, use, FormerClient, FormerTransport)
+
+test('@modelcontextprotocol/sdk: from 401 to tools/list and tools/call', async () => {
+	const authProvider = new FormerProvider()
+	await former(authProvider, async (client) => {
+		assert.deepEqual((await client.listTools()).tools.map((tool) => tool.name), ['list_files'])
+		assert.equal((await client.callTool({ name: 'list_files', arguments: {} })).content[0].text, 'list_files: none')
+	})
+	assert.equal(authProvider.found.authorizationServerUrl, issuer)
+	assert.equal(authProvider.found.resourceMetadata.resource, resource)
+	assert.equal(seen.challenges, 1)
+	assert.ok(seen.tokens.every((token) => token.client_id === 'desktop' && token.scope === 'files:read'))
+})
+test('@modelcontextprotocol/sdk: a token that was revoked is fetched anew', async () => {
+	const authProvider = new FormerProvider()
+	await former(authProvider, async (client) => {
+		const first = authProvider.tokens().access_token
+		const gone = await fetch(`${issuer}/revoke`, { method: 'POST', body: new URLSearchParams({ token: first }),
+			headers: { authorization: `Basic ${Buffer.from(`desktop:${secret}`).toString('base64')}` } })
+		assert.equal(gone.status, 200)
+		await client.listTools()
+		assert.notEqual(authProvider.tokens().access_token, first)
+	})
+	// One of its requests that was still under way may have been told so, too.
+	assert.ok(seen.challenges >= 2)
+})
+test('@modelcontextprotocol/sdk: a wrong secret gets nowhere', async () => {
+	await assert.rejects(former(new FormerProvider('wrong'), (client) => client.listTools()))
 	assert.equal(seen.tokens.length, 0)
 })
