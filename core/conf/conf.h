@@ -206,6 +206,7 @@ struct conf_scope {
 	const char *name;
 	int writes;                      /* access = "write" */
 	struct conf_strings tools, prompts, uris;
+	struct conf_strings includes;    /* scopes that whoever has this one has too */
 	const struct conf_node *node;
 };
 

@@ -233,9 +233,11 @@ static void scopes_read(struct reader *reader, const struct conf_node *node, str
 		for (size_t j = 0; j < i && scope->name; j++)
 			if (service->scopes[j].name && !strcmp(service->scopes[j].name, scope->name))
 				finding_node(reader->findings, "E-DUPLICATE", scope->node, "the scope \"%.64s\" stands at line %d already", scope->name, service->scopes[j].node->line);
-		if (!scope->tools.count && !scope->prompts.count && !scope->uris.count)
-			finding_node(reader->findings, "E-MISSING", scope->node, "the scope opens nothing: write tools, prompts or uris");
+		if (!scope->tools.count && !scope->prompts.count && !scope->uris.count && !scope->includes.count)
+			finding_node(reader->findings, "E-MISSING", scope->node, "the scope opens nothing: write tools, prompts, uris or includes");
 	}
+	for (size_t i = 0; i < service->scope_count; i++)
+		scopes_check(reader, service, child_or(service->scopes[i].node, "includes"), &service->scopes[i].includes);
 }
 
 static void audiences_read(struct reader *reader, const struct conf_node *node, struct conf_service *service)
@@ -372,6 +374,10 @@ void policy_lint(struct reader *reader, const struct conf_service *service)
 		for (size_t j = 0; j < service->grant_count; j++)
 			for (size_t k = 0; scope->name && k < service->grants[j].scopes.count; k++)
 				granted |= !strcmp(service->grants[j].scopes.list[k], scope->name);
+		/* It comes with the broader one, of which the same is asked. */
+		for (size_t j = 0; j < service->scope_count; j++)
+			for (size_t k = 0; scope->name && j != i && k < service->scopes[j].includes.count; k++)
+				granted |= !strcmp(service->scopes[j].includes.list[k], scope->name);
 		if (!granted && scope->name)
 			finding_node(reader->findings, "W-UNGRANTED-SCOPE", scope->node, "no grant gives the scope \"%.64s\": nobody can have it", scope->name);
 	}

@@ -258,6 +258,7 @@ static const struct conf_key scope_keys[] = {
 	{ "tools", KEY_STRINGS, FORM_ANY, 0, AT(conf_scope, tools), 0, 0, NULL, NULL, NULL, "tools that it opens, as patterns" },
 	{ "prompts", KEY_STRINGS, FORM_ANY, 0, AT(conf_scope, prompts), 0, 0, NULL, NULL, NULL, "prompts that it opens, as patterns" },
 	{ "uris", KEY_STRINGS, FORM_ANY, 0, AT(conf_scope, uris), 0, 0, NULL, NULL, NULL, "URIs of MCP resources that it opens, as patterns" },
+	{ "includes", KEY_STRINGS, FORM_SCOPE, 0, AT(conf_scope, includes), 0, 0, NULL, NULL, NULL, "narrower scopes: whoever has this one has them too" },
 };
 SECTION(scope, "scope", 0);
 

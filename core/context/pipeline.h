@@ -86,6 +86,8 @@ int pipeline_directories(struct pipeline *p);
 int pipeline_guards(struct pipeline *p);
 /* Resource and scopes of the token against those of the service. */
 int pipeline_scopes(struct pipeline *p);
+/* Puts what the scope includes into the decision's scopes, as far as it may and is not there: all of it if may is NULL. */
+void scopes_instead(struct pipeline *p, const char *scope, int (*may)(const struct pipeline *p, const struct conf_scope *narrower));
 /* The scopes of the service that a provider's own access token stands for (scope_map). */
 int pipeline_scope_map(struct pipeline *p);
 /* What is known of the winner, for the rules; the strings are the pipeline's. NULL: no memory. */

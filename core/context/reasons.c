@@ -57,6 +57,8 @@ static void tell_stand(void *data, const struct policy_stand *stand)
 	struct reasons *r = data;
 	struct buffer text = BUFFER_INIT(DESCRIBE_MOST);
 	const int counts = !stand->lacks;
+	const struct decision_list *held = &r->p->decision->scopes;
+	const char *through = stand->scope ? policy_through(r->p->service->policy, held->list, held->count, stand->scope->name) : NULL;
 	if (r->p->check->told)
 		r->p->check->told(r->p->check->told_data, stand);
 	if (counts) {
@@ -64,6 +66,8 @@ static void tell_stand(void *data, const struct policy_stand *stand)
 		describe_who(stand->rule, &text);
 		if (stand->scope)
 			buffer_printf(&text, " by the scope %.100s", stand->scope->name);
+		if (through)
+			buffer_printf(&text, " through %.100s", through);
 		buffer_char(&text, ' ');
 		describe_when(stand->rule->conditions, &text);
 	} else {

@@ -30,12 +30,9 @@ static int scope_fail(struct pipeline *p, int code, const char *text)
 	return pipeline_fail(p, code, p->service->conf->node, text);
 }
 
-/* Is the scope among those that the request asks for? A request that asks for none asks for all of the token's. */
-static int asked_for(const char *asked, const char *scope)
+static int is_in(const char *asked, const char *scope)
 {
 	size_t length = strlen(scope);
-	if (!asked || !asked[strspn(asked, " ")])
-		return 1;
 	for (const char *at = asked; *at;) {
 		at += strspn(at, " ");
 		size_t n = strcspn(at, " ");
@@ -46,20 +43,59 @@ static int asked_for(const char *asked, const char *scope)
 	return 0;
 }
 
-/* Is it a scope that the client is registered for? */
+/* Does the request ask for the scope, or for one that includes it? A request that asks for none asks for all of the token's. */
+static int asked_for(const struct pipeline *p, const char *scope)
+{
+	const struct conf_service *service = p->service->conf;
+	const char *asked = p->request->items[EMA_REQUEST_SCOPE];
+	if (!asked || !asked[strspn(asked, " ")] || is_in(asked, scope))
+		return 1;
+	for (size_t i = 0; i < service->scope_count; i++)
+		if (policy_includes(p->service->policy, service->scopes[i].name, scope) && is_in(asked, service->scopes[i].name))
+			return 1;
+	return 0;
+}
+
+/* Is it a scope that the client is registered for, or included in one? */
 static int registered(const struct pipeline *p, const char *scope)
 {
 	const struct conf_strings *list = p->redemption ? &p->redemption->client->conf->scopes : NULL;
 	for (size_t i = 0; list && i < list->count; i++)
-		if (!strcmp(list->list[i], scope))
+		if (policy_includes(p->service->policy, list->list[i], scope))
 			return 1;
 	return !list || !list->count;
 }
 
-/* JAG-72: no more than the client is registered for. */
+static int has(const struct decision_list *list, const char *text)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (!strcmp(list->list[i], text))
+			return 1;
+	return 0;
+}
+
+void scopes_instead(struct pipeline *p, const char *scope, int (*may)(const struct pipeline *p, const struct conf_scope *narrower))
+{
+	const struct conf_service *service = p->service->conf;
+	for (size_t i = 0; i < service->scope_count; i++) {
+		const struct conf_scope *narrower = &service->scopes[i];
+		if (strcmp(narrower->name, scope) && policy_includes(p->service->policy, scope, narrower->name) && !has(&p->decision->scopes, narrower->name) &&
+		    (!may || may(p, narrower)))
+			decision_add(p->decision, &p->decision->scopes, narrower->name);
+	}
+}
+
+static int may_have(const struct pipeline *p, const struct conf_scope *scope)
+{
+	return asked_for(p, scope->name) && registered(p, scope->name);
+}
+
+/* JAG-72: no more than the client is registered for; of what the scope includes, if it is more. */
 static void add_scope(struct pipeline *p, const char *scope)
 {
-	if (registered(p, scope))
+	if (!asked_for(p, scope) || !registered(p, scope))
+		scopes_instead(p, scope, may_have);
+	else if (!has(&p->decision->scopes, scope))
 		decision_add(p->decision, &p->decision->scopes, scope);
 }
 
@@ -98,7 +134,7 @@ int pipeline_grants(struct pipeline *p)
 {
 	struct decision_list *scopes = &p->decision->scopes;
 	struct policy_principal *principal;
-	size_t kept = 0;
+	size_t kept = 0, brought = scopes->count;
 	int first = EMA_OK;
 	/* A service without scopes has no permissions, and its tokens carry none. */
 	if (!p->service->conf->scope_count)
@@ -119,6 +155,9 @@ int pipeline_grants(struct pipeline *p)
 		}
 		if (!first)
 			first = pipeline_fail(p, code, result.rule ? result.rule : p->service->conf->node, text);
+		/* Of a scope that is not granted perhaps what it includes. */
+		if (i < brought)
+			scopes_instead(p, scopes->list[i], NULL);
 	}
 	policy_principal_free(principal);
 	scopes->count = kept;
@@ -126,14 +165,6 @@ int pipeline_grants(struct pipeline *p)
 	if (kept)
 		failure_clear(&p->failure);
 	return kept ? EMA_OK : first ? first : EMA_NO_SCOPE;
-}
-
-static int has(const struct decision_list *list, const char *text)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (!strcmp(list->list[i], text))
-			return 1;
-	return 0;
 }
 
 /* One line of scope_map: a string, or a list of them. */
@@ -175,7 +206,7 @@ int pipeline_scopes(struct pipeline *p)
 	const struct conf_service *service = p->service->conf;
 	const struct conf_provider *provider = p->winner->provider->conf;
 	const struct call_result *found = call_result(p->winner->call);
-	const char *parameter = p->request->items[EMA_REQUEST_RESOURCE], *asked = p->request->items[EMA_REQUEST_SCOPE];
+	const char *parameter = p->request->items[EMA_REQUEST_RESOURCE];
 	char text[FAILURE_TEXT];
 	if (p->kind != EMA_ID_JAG)
 		return EMA_OK; /* see pipeline_scope_map() */
@@ -198,18 +229,14 @@ int pipeline_scopes(struct pipeline *p)
 			         scope, provider->instance.id);
 			return scope_fail(p, EMA_UNKNOWN_SCOPE, text);
 		}
-		if (asked_for(asked, scope)) {
-			add_scope(p, scope);
-			continue;
-		}
-		if (provider->scope_rule == SCOPE_STRICT) {
+		if (!asked_for(p, scope) && provider->scope_rule == SCOPE_STRICT) {
 			snprintf(text, sizeof text, "the request asks for less than the token's scope \"%.100s\", which scope_rule = \"strict\" refuses", scope);
 			return scope_fail(p, EMA_BAD_SCOPE, text);
 		}
+		add_scope(p, scope);
 	}
 	for (size_t i = 0; !found->scopes.count && i < service->default_scopes.count; i++)
-		if (asked_for(asked, service->default_scopes.list[i]))
-			add_scope(p, service->default_scopes.list[i]);
+		add_scope(p, service->default_scopes.list[i]);
 	/* Never all of them because none was named (RFC 6749 3.3). */
 	if (service->scope_count && !p->decision->scopes.count) {
 		snprintf(text, sizeof text, found->scopes.count ? "none of the token's scopes is one that the request asks for, the client may have and service \"%s\" has"

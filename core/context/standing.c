@@ -64,10 +64,20 @@ static int writes(const struct conf_service *service, const char *name)
 	return 1;
 }
 
+static int reads(const struct pipeline *p, const struct conf_scope *scope)
+{
+	(void)p;
+	return !scope->writes;
+}
+
 int pipeline_read_only(struct pipeline *p)
 {
 	struct decision_list *scopes = &p->decision->scopes;
-	size_t kept = 0;
+	size_t kept = 0, brought = scopes->count;
+	/* What a scope that writes includes may read alone. */
+	for (size_t i = 0; i < brought; i++)
+		if (writes(p->service->conf, scopes->list[i]))
+			scopes_instead(p, scopes->list[i], reads);
 	for (size_t i = 0; i < scopes->count; i++)
 		if (!writes(p->service->conf, scopes->list[i]))
 			scopes->list[kept++] = scopes->list[i];

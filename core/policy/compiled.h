@@ -46,7 +46,7 @@ struct rule {
 	const struct conf_grant *conf;
 	const struct conf_conditions *when; /* NULL: none */
 	struct argument *args;              /* when->arg_count of them */
-	struct numbers scopes;
+	struct numbers scopes;              /* of a grant also those that they include, behind them */
 	struct numbers targets;             /* patterns of its tools, prompts and uris */
 	int deny;
 	int asks;                           /* 0: nothing, 1: of login or time, 2: of arguments too */
@@ -71,6 +71,8 @@ struct pattern_table {
 struct policy {
 	const struct conf_service *conf;
 	struct arena arena;
+	uint64_t *included;  /* for each scope a row of bits: those that whoever has it has too, itself among them; NULL: no scope includes one */
+	size_t words;        /* of a row; 0 without rows */
 	struct rule *rules;  /* grants, then denies */
 	size_t grant_count, rule_count;
 	struct policy_name *names;

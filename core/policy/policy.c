@@ -95,7 +95,124 @@ static int scopes_build(struct builder *b)
 	return 0;
 }
 
+static uint64_t *included(const struct policy *policy, size_t scope)
+{
+	return policy->included + scope * policy->words;
+}
+
+static int has_bit(const uint64_t *bits, size_t number)
+{
+	return bits[number / 64] >> number % 64 & 1;
+}
+
+static void rows_close(struct policy *policy)
+{
+	const size_t count = policy->conf->scope_count;
+	for (size_t middle = 0; middle < count; middle++)
+		for (size_t i = 0; i < count; i++)
+			for (size_t w = 0; has_bit(included(policy, i), middle) && w < policy->words; w++)
+				included(policy, i)[w] |= included(policy, middle)[w];
+}
+
+static void rows_check(struct builder *b)
+{
+	const struct conf_service *service = b->policy->conf;
+	for (size_t i = 0; i < service->scope_count; i++) {
+		const struct conf_scope *scope = &service->scopes[i];
+		const struct conf_node *node = scope->includes.count ? conf_child(scope->node, "includes") : scope->node;
+		if (has_bit(included(b->policy, i), i)) {
+			wrong(b, "E-VALUE", node, "the scope", scope->name, "would include itself, by what it includes");
+			return;
+		}
+		/* What is given while a provider is away must stay what reads alone. */
+		for (size_t k = 0; k < service->scope_count && !scope->writes; k++)
+			if (has_bit(included(b->policy, i), k) && service->scopes[k].writes) {
+				wrong(b, "E-VALUE", node, "the scope", scope->name, "has access = \"read\", and would include one that writes");
+				break;
+			}
+	}
+}
+
+/* Which scopes each stands for, found once (MCP-20). */
+static int includes_build(struct builder *b)
+{
+	struct policy *policy = b->policy;
+	const struct conf_service *service = policy->conf;
+	size_t some = 0;
+	for (size_t i = 0; i < service->scope_count; i++)
+		some += service->scopes[i].includes.count;
+	if (!some)
+		return 0;
+	policy->words = (service->scope_count + 63) / 64;
+	policy->included = arena_get(&policy->arena, service->scope_count * policy->words, sizeof *policy->included);
+	if (!policy->included)
+		return -1;
+	for (size_t i = 0; i < service->scope_count; i++) {
+		const struct conf_scope *scope = &service->scopes[i];
+		for (size_t k = 0; k < scope->includes.count; k++) {
+			const struct policy_name *name = policy_name(policy, NAME_SCOPE, scope->includes.list[k]);
+			if (name)
+				included(policy, i)[name->first / 64] |= UINT64_C(1) << name->first % 64;
+			else
+				wrong(b, "E-UNKNOWN", string_node(scope->node, "includes", k), "the scope", scope->includes.list[k], "is none of the service");
+		}
+	}
+	rows_close(policy);
+	rows_check(b);
+	for (size_t i = 0; i < service->scope_count; i++)
+		included(policy, i)[i / 64] |= UINT64_C(1) << i % 64;
+	return 0;
+}
+
+int policy_includes(const struct policy *policy, const char *broad, const char *narrow)
+{
+	if (!strcmp(broad, narrow))
+		return 1;
+	const struct policy_name *from = policy->included ? policy_name(policy, NAME_SCOPE, broad) : NULL;
+	const struct policy_name *to = from ? policy_name(policy, NAME_SCOPE, narrow) : NULL;
+	return to && has_bit(included(policy, from->first), to->first);
+}
+
+const char *policy_through(const struct policy *policy, const char *const *scopes, size_t count, const char *scope)
+{
+	const char *found = NULL;
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(scopes[i], scope))
+			return NULL;
+		if (!found && policy_includes(policy, scopes[i], scope))
+			found = scopes[i];
+	}
+	return found;
+}
+
 /* ---- Rules ---- */
+
+/* A grant gives what its scopes include; a deny is about what they open themselves. */
+static int grant_includes(struct builder *b, struct rule *rule)
+{
+	uint64_t more[POLICY_SCOPES_MOST / 64] = { 0 };
+	const struct policy *policy = b->policy;
+	struct numbers all = { NULL, 0 };
+	size_t count = rule->scopes.count;
+	for (size_t i = 0; i < rule->scopes.count; i++)
+		for (size_t w = 0; w < policy->words; w++)
+			more[w] |= included(policy, rule->scopes.list[i])[w];
+	for (size_t i = 0; i < rule->scopes.count; i++)
+		more[rule->scopes.list[i] / 64] &= ~(UINT64_C(1) << rule->scopes.list[i] % 64);
+	for (size_t w = 0; w < policy->words; w++)
+		count += (size_t)__builtin_popcountll(more[w]);
+	if (count == rule->scopes.count)
+		return 0;
+	if (numbers_room(b, &all, count))
+		return -1;
+	for (; all.count < rule->scopes.count; all.count++)
+		all.list[all.count] = rule->scopes.list[all.count];
+	for (size_t w = 0; w < policy->words; w++)
+		for (uint64_t bits = more[w]; bits; bits &= bits - 1)
+			all.list[all.count++] = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(bits));
+	rule->scopes = all;
+	return 0;
+}
 
 static int takes_claims(const struct conf_grant *conf)
 {
@@ -187,6 +304,8 @@ static int rule_build(struct builder *b, uint32_t number)
 		else
 			wrong(b, "E-UNKNOWN", string_node(conf->node, "scopes", i), "the scope", conf->scopes.list[i], "is none of the service");
 	}
+	if (!rule->deny && policy->included && grant_includes(b, rule))
+		return -1;
 	int claims = takes_claims(conf);
 	names_add(b, NAME_GROUP, &conf->groups, claims);
 	names_add(b, NAME_ROLE, &conf->roles, claims);
@@ -367,7 +486,7 @@ struct policy *policy_new(const struct conf *conf, const struct conf_service *se
 			finding_node(findings, "E-VALUE", service->node, "%zu scopes; %d is the most", service->scope_count, POLICY_SCOPES_MOST);
 		goto fail;
 	}
-	if (rooms(policy) || scopes_build(&b))
+	if (rooms(policy) || scopes_build(&b) || includes_build(&b))
 		goto fail;
 	for (size_t i = 0; i < policy->rule_count; i++)
 		if (rule_build(&b, (uint32_t)i))

@@ -3,9 +3,10 @@
  * no clock. A policy and a prepared principal never change; any thread may use them.
  *
  * What counts: a grant gives a target if the subject is one that it names, its conditions hold, and one of its scopes, which must
- * be in the token, opens the target. Denies win over grants, and what nothing gives is denied. A grant or deny that names
- * tools, prompts or uris is about these alone; a deny that names scopes is about what they open. What a condition needs and is
- * not there, or is of the wrong type, makes a grant not count and a deny count.
+ * be in the token, opens the target. Whoever has a scope, by a token or by a grant, has those that it includes. Denies win over
+ * grants, and what nothing gives is denied. A grant or deny that names tools, prompts or uris is about these alone; a deny that names
+ * scopes is about what they open themselves. What a condition needs and is not there, or is of the wrong type, makes a grant not
+ * count and a deny count.
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
@@ -28,6 +29,11 @@ struct policy;
  */
 struct policy *policy_new(const struct conf *conf, const struct conf_service *service, struct findings *findings);
 void policy_free(struct policy *policy);
+
+/* 1 if whoever has the broad scope has the narrow one too: it is the same, or included. */
+int policy_includes(const struct policy *policy, const char *broad, const char *narrow);
+/* The first of the scopes by which one is had that is none of them; NULL: it is one of them, or not had. */
+const char *policy_through(const struct policy *policy, const char *const *scopes, size_t count, const char *scope);
 
 /* ---- What the rules look at: the claims that our token must carry, and no more (design: data that is not needed) ---- */
 

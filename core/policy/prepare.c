@@ -165,6 +165,8 @@ struct policy_principal *policy_prepare(const struct policy *policy, const struc
 		const struct policy_name *scope = policy_name(policy, NAME_SCOPE, who->scopes[i]);
 		if (scope)
 			principal->scopes[scope->first / 64] |= UINT64_C(1) << scope->first % 64;
+		for (size_t w = 0; scope && w < policy->words; w++)
+			principal->scopes[w] |= policy->included[scope->first * policy->words + w];
 	}
 	rules_add(&p, NAME_ANYBODY, "");
 	rules_add(&p, NAME_PROVIDER, who->provider);

@@ -308,6 +308,8 @@ static void policy_and_lint(void **state)
 		{ OKTA_ONLY("denies = ( { mode = \"shadow\"; } );"), "E-MISSING", 6, "refuse all" },
 		{ OKTA_ONLY("scopes = ( { name = \"r\"; access = \"read\"; } );"), "E-MISSING", 6, "opens nothing" },
 		{ OKTA_ONLY("scopes = ( { name = \"r\"; access = \"reed\"; tools = \"x\"; } );"), "E-UNKNOWN", 6, "\"read\"" },
+		{ OKTA_ONLY("scopes = ( { name = \"repo:read\"; access = \"read\"; tools = \"x\"; }, { name = \"w\"; access = \"write\"; tools = \"x\";\nincludes = [\"repo:raed\"]; } );"),
+		  "E-UNKNOWN", 7, "did you mean \"repo:read\"" }, /* MCP-20 */
 		{ OKTA_ONLY("scopes = ( { name = \"r w\"; access = \"read\"; tools = \"x\"; } );"), "E-VALUE", 6, "one scope" },
 		{ OKTA_ONLY("scopes = ( { name = \"r\"; access = \"read\"; tools = \"x\"; },\n{ name = \"r\"; access = \"read\"; tools = \"x\"; } );"), "E-DUPLICATE", 7, "line 6" },
 		{ OKTA_ONLY("default_scopes = [\"q\"];"), "E-UNKNOWN", 6, "no scope \"q\"" },

@@ -32,8 +32,8 @@ static const char company[] =
 	"    guards = [\"hours\"];\n"
 	"    audience = ( { provider = \"contractors\"; is = [\"a\", \"b\"]; clients = \"c\"; scope_map = \"any\"; } );\n"
 	"    directory = ( { id = \"staff\"; for = [\"okta\"]; required = true; } );\n"
-	"    scopes = ( { name = \"r\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"w\"; access = \"write\"; tools = \"put_?\"; } );\n"
-	"    grants = ( { provider = \"okta\"; group = \"eng\"; scopes = [\"r\", \"w\"]; mode = \"shadow\"; when = { args = ( { at = \"/repo\"; like = \"x\"; } ); }; } );\n"
+	"    scopes = ( { name = \"r\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"w\"; access = \"write\"; tools = \"put_?\"; includes = [\"r\"]; } );\n"
+	"    grants = ( { provider = \"okta\"; group = \"eng\"; scopes = [\"w\"]; mode = \"shadow\"; when = { args = ( { at = \"/repo\"; like = \"x\"; } ); }; } );\n"
 	"    denies = ( { tools = [\"*_x\"]; } );\n"
 	"    deadline = \"250ms\";\n"
 	"  } );\n";
@@ -128,6 +128,7 @@ static void typed_values(void **state)
 	assert_true(service->directories[0].required);
 	assert_false(service->scopes[0].writes);
 	assert_true(service->scopes[1].writes);
+	assert_string_equal(service->scopes[1].includes.list[0], "r");
 	assert_true(service->grants[0].shadow);
 	assert_non_null(service->grants[0].when);
 	assert_string_equal(service->denies[0].tools.list[0], "*_x");

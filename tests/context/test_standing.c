@@ -33,6 +33,8 @@ static const struct clock test_clock = { test_wall, test_monotonic, NULL };
 
 static const char scopes[] =
 	"scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; } );\n";
+static const char tree[] =
+	"scopes = ( { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; includes = [\"read\"]; }, { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } );\n";
 
 static char *conf_of(const struct server *server)
 {
@@ -44,10 +46,13 @@ static char *conf_of(const struct server *server)
 		"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"]; %s"
 		"  audience = ( { provider = \"idp\"; is = [\"api://svc\"]; clients = [\"app\"]; scope_map = \"any\"; } );\n"
 		"  grants = ( { provider = \"idp\"; scopes = [\"read\", \"write\"]; } ); },\n"
+		"  { id = \"tree\"; resource = \"https://mcp.example/tree\"; identity = [\"idp\"]; %s"
+		"  audience = ( { provider = \"idp\"; is = [\"api://tree\"]; clients = [\"app\"]; scope_map = ( { from = \"read\"; to = [\"write\"]; } ); } );\n"
+		"  grants = ( { provider = \"idp\"; scopes = [\"write\"]; } ); },\n"
 		"  { id = \"shadow\"; resource = \"https://mcp.example/shadow\"; identity = [\"idp\"]; %s"
 		"  audience = ( { provider = \"idp\"; is = [\"api://shadow\"]; clients = [\"app\"]; scope_map = \"any\"; } );\n"
 		"  permissions = { mode = \"shadow\"; until = \"%s\"; }; } );\n",
-		server_origin(server), scopes, scopes, "UNTIL") > 0);
+		server_origin(server), scopes, tree, scopes, "UNTIL") > 0);
 	/* At most 30 days from now. */
 	time_t until = time(NULL) + 20 * 86400;
 	struct tm parts;
@@ -78,12 +83,14 @@ static char *token_now(struct world *world, const char *type, const char *more)
 	return world_sign(world, world->key, type, changes);
 }
 
-/* Of an ID-JAG for both scopes: the code, and which of them are left. */
-static void decides(struct world *world, int expected, const char *left, const char *trace)
+/* Of an ID-JAG for such scopes: the code, and which of them are left. */
+static void decides_for(struct world *world, const char *service, const char *scope, int expected, const char *left, const char *trace)
 {
 	ema_decision *decision = NULL;
 	char got[64] = "", traced[4096] = "";
-	int code = world_decide(world, "svc", token_now(world, "oauth-id-jag+jwt", ",\"scope\":\"read write\""), &decision);
+	char more[64];
+	snprintf(more, sizeof more, ",\"scope\":\"%s\"", scope);
+	int code = world_decide(world, service, token_now(world, "oauth-id-jag+jwt", more), &decision);
 	for (size_t i = 0; ema_decision_scope(decision, i); i++)
 		snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", i ? " " : "", ema_decision_scope(decision, i));
 	for (size_t i = 0; ema_decision_trace(decision, i); i++)
@@ -92,6 +99,11 @@ static void decides(struct world *world, int expected, const char *left, const c
 		fail_msg("%s with \"%s\", expected %s with \"%s\" and \"%s\": %s\n%s", ema_code_name(code), got, ema_code_name(expected), left, trace,
 		         ema_decision_operator_line(decision), traced);
 	ema_decision_free(decision);
+}
+
+static void decides(struct world *world, int expected, const char *left, const char *trace)
+{
+	decides_for(world, "svc", "read write", expected, left, trace);
 }
 
 /* Of an ID-JAG for both scopes at a service, by an authorization server. */
@@ -137,12 +149,12 @@ static int checks(struct world *world, const char *service, const char *method, 
 	return code;
 }
 
-/* JWT-47: assertions and the provider's own tokens, with keys that a process which begins without network has on disk. */
+/* JWT-47, MCP-20: assertions and the provider's own tokens, with keys that a process which begins without network has on disk. */
 static void away(void **state)
 {
 	struct world world;
 	struct server *server = server_start(NULL, NULL);
-	ema_decision *reading = NULL, *writing = NULL;
+	ema_decision *reading = NULL, *writing = NULL, *through = NULL;
 	(void)state;
 	if (!server)
 		skip();
@@ -167,11 +179,15 @@ static void away(void **state)
 	assert_int_equal(checks(&world, "shadow", "tools/call", "put_x", NULL), EMA_OK);
 	assert_int_not_equal(redeems(&world, "https://mcp.example/shadow"), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(checks(&world, "svc", "tools/call", "get_x", &reading), EMA_OK);
+	assert_int_equal(checks(&world, "tree", "tools/call", "get_x", &through), EMA_OK);
+	assert_int_equal(checks(&world, "tree", "tools/call", "put_x", NULL), EMA_OK);
 	assert_int_equal(ema_decision_still(writing), EMA_OK);
 	atomic_fetch_add(&moved, HOUR);
 	/* A stream that writes ends, though its token has not. */
 	assert_int_equal(ema_decision_still(writing), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(ema_decision_still(reading), EMA_OK);
+	assert_int_equal(ema_decision_still(through), EMA_OK);
+	ema_decision_free(through);
 	ema_decision_free(writing);
 	ema_decision_free(reading);
 	begin(&world, conf);
@@ -179,6 +195,10 @@ static void away(void **state)
 	assert_int_equal(checks(&world, "svc", "tools/call", "get_x", NULL), EMA_OK);
 	assert_int_equal(checks(&world, "svc", "tools/call", "put_x", NULL), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(checks(&world, "svc", "tools/list", NULL, NULL), EMA_OK);
+	/* Of a scope that writes, that part is left which reads. */
+	assert_int_equal(checks(&world, "tree", "tools/call", "get_x", NULL), EMA_OK);
+	assert_int_equal(checks(&world, "tree", "tools/call", "put_x", NULL), EMA_KEYS_UNAVAILABLE);
+	decides_for(&world, "tree", "write", EMA_OK, "read", "for what reads alone (read_only_after)");
 	/* Where rules are in shadow mode, the trust in keys is not. */
 	assert_int_equal(checks(&world, "shadow", "tools/call", "put_x", NULL), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(checks(&world, "shadow", "tools/call", "unknown", NULL), EMA_KEYS_UNAVAILABLE);

@@ -19,7 +19,8 @@
 
 static const char settings[] =
 	"SERVICES:, { id = \"other\"; resource = \"" OTHER "\"; identity = [\"idp\"];\n"
-	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\", \"put_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
+	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\", \"put_*\"]; includes = [\"less\"]; },\n"
+	"    { name = \"less\"; access = \"read\"; tools = [\"list_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
 
 static char *make(struct desk *desk, const char *audience, const char *sub)
 {
@@ -182,6 +183,7 @@ static void two_servers(void **state)
 		{ TOOL("get_a"), { 1, 0 } },
 		{ TOOL("put_a"), { 0, 0 } },
 		{ "{\"type\":\"tool\",\"id\":\"" OTHER "#put_a\"}", { 0, 1 } },
+		{ "{\"type\":\"tool\",\"id\":\"" OTHER "#list_a\"}", { 0, 1 } }, /* MCP-20: by a scope that read includes */
 		{ "{\"type\":\"tool\",\"id\":\"get_a\"}", { -1, -1 } },
 		{ "{\"type\":\"tool\",\"id\":\"https://mcp.example/sv#get_a\"}", { -1, -1 } },
 	};

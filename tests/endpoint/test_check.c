@@ -15,6 +15,7 @@
 #define VERSION "2026-07-28"
 #define SVC "https://mcp.example/svc"
 #define DEEP "https://mcp.example/deep"
+#define TREE "https://mcp.example/tree"
 #define METADATA "https://mcp.example/.well-known/oauth-protected-resource/"
 #define FOREVER 3600
 
@@ -29,6 +30,10 @@ static const char services[] =
 	"  denies = ( { tools = [\"get_secret\"]; } ); },\n"
 	"  { id = \"bound\"; resource = \"https://mcp.example/bound\"; identity = [\"idp\"]; binding = \"required\";\n"
 	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); },\n"
+	"  { id = \"tree\"; resource = \"" TREE "\"; identity = [\"idp\"];\n"
+	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; prompts = [\"explain\"]; uris = [\"file:///docs/*\"]; },\n"
+	"    { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; includes = [\"read\"]; } );\n"
+	"  grants = ( { provider = \"idp\"; scopes = [\"write\"]; } ); },\n"
 	"  { id = \"tried\"; resource = \"https://mcp.example/tried\"; identity = [\"idp\"];\n"
 	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } );\n"
 	"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; mode = \"shadow\"; } ); }";
@@ -648,6 +653,68 @@ static void changes(void **state)
 	desk_close(&desk);
 }
 
+/* MCP-20: whoever has a scope may what one that it includes opens, which is said; not the other way round. */
+static void a_scope_includes_another(void **state)
+{
+	static const char list[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"tools\":[{\"name\":\"get_issue\"},{\"name\":\"put_file\"},{\"name\":\"drop\"}]}}";
+	static const struct {
+		const char *scope, *method, *name, *params;
+		int code;
+		const char *says; /* in the trace, or in the challenge */
+	} rows[] = {
+		{ "write", "tools/call", "get_issue", "\"name\":\"get_issue\",\"arguments\":{}", EMA_OK, "permission tools/call get_issue: ok: read through write" },
+		{ "write", "prompts/get", "explain", "\"name\":\"explain\"", EMA_OK, "read through write" },
+		{ "write", "resources/read", "file:///docs/a", "\"uri\":\"file:///docs/a\"", EMA_OK, "read through write" },
+		{ "write", "tools/call", "put_file", "\"name\":\"put_file\",\"arguments\":{}", EMA_OK, "put_file: ok" },
+		{ "read", "tools/call", "get_issue", "\"name\":\"get_issue\",\"arguments\":{}", EMA_OK, "get_issue: ok" },
+		{ "read", "tools/call", "put_file", "\"name\":\"put_file\",\"arguments\":{}", EMA_INSUFFICIENT_SCOPE, "scope=\"write read\"" },
+		{ "none", "tools/call", "get_issue", "\"name\":\"get_issue\",\"arguments\":{}", EMA_INSUFFICIENT_SCOPE, "scope=\"read\"" },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *token = make(&desk, &(struct made){ .audience = TREE, .scopes = { rows[i].scope } });
+		ask_begin(&ask, NULL, token);
+		ask_message(&ask, rows[i].method, rows[i].name, rows[i].params);
+		ask_check(&ask, &desk, "tree");
+		expect(&ask, i, rows[i].code, rows[i].code ? 403 : 200);
+		int said = strstr(challenge(&ask), rows[i].says) != NULL;
+		for (size_t n = 0; ema_decision_trace(ask.decision, n); n++)
+			said |= strstr(ema_decision_trace(ask.decision, n), rows[i].says) != NULL;
+		if (!said)
+			fail_msg("row %zu: nobody says %s: %s", i, rows[i].says, challenge(&ask));
+		ask_end(&ask);
+		free(token);
+	}
+	for (int both = 0; both < 2; both++) {
+		char *token = make(&desk, &(struct made){ .audience = TREE, .scopes = { both ? "write" : "read" } }), *out = NULL;
+		ask_begin(&ask, NULL, token);
+		ask_message(&ask, "tools/list", NULL, "");
+		ask_check(&ask, &desk, "tree");
+		expect(&ask, 0, EMA_OK, 200);
+		assert_int_equal(ema_filter_list(ask.decision, list, strlen(list), &out), EMA_OK);
+		assert_true(strstr(out, "get_issue") && !strstr(out, "drop") && (strstr(out, "put_file") != NULL) == both);
+		ema_text_free(out);
+		ask_end(&ask);
+		free(token);
+	}
+	/* Whoever looks is told, too. */
+	char *token = make(&desk, &(struct made){ .audience = TREE, .scopes = { "write" } });
+	ask = (struct ask){ .request = ema_request_new() };
+	ask_tool(&ask, "get_issue", NULL);
+	assert_int_equal(ema_request_credential(ask.request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)), EMA_OK);
+	assert_int_equal(ema_explain(desk.world.context, "tree", ask.request, 0, &ask.decision), EMA_OK);
+	size_t n = 0;
+	while (ema_step_stage(ask.decision, n) && !strstr(ema_step_text(ask.decision, n), "by the scope read through write"))
+		n++;
+	assert_string_equal(ema_step_stage(ask.decision, n), "grant");
+	ask_end(&ask);
+	free(token);
+	desk_close(&desk);
+}
+
 /* MCP-60, MCP-61: lists without what their reader could not call. */
 static void lists(void **state)
 {
@@ -1084,6 +1151,7 @@ int main(void)
 		cmocka_unit_test(messages),
 		cmocka_unit_test(possession),
 		cmocka_unit_test(changes),
+		cmocka_unit_test(a_scope_includes_another),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(records),
 		cmocka_unit_test(embedder),

@@ -335,6 +335,57 @@ static void narrow(void **state)
 	desk_close(&desk);
 }
 
+/* MCP-20, JAG-72: what may not have a scope may have what it includes, be it for the grants, the client's entry or the request. */
+static void narrower(void **state)
+{
+	static const char more[] =
+		"SERVICES:, { id = \"tree\"; resource = \"https://mcp.example/tree\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"all\"; access = \"write\"; includes = [\"write\", \"logs\"]; },\n"
+		"    { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; includes = [\"read\"]; },\n"
+		"    { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"logs\"; access = \"read\"; tools = [\"log_*\"]; } );\n"
+		"  grants = ( { provider = \"idp\"; subject = \"ada\"; scopes = [\"all\"]; }, { provider = \"idp\"; subject = \"bob\"; scopes = [\"write\"]; },\n"
+		"    { provider = \"idp\"; subject = \"eve\"; scopes = [\"read\"]; } ); } PROVIDER: scope_rule = \"%s\";";
+	static const struct {
+		const char *rule, *sub, *client, *has, *asked, *got; /* got NULL: refused */
+	} rows[] = {
+		{ "strict", "ada", "app", "all", NULL, "all" },
+		{ "strict", "ada", "app", "write", NULL, "write" },
+		{ "strict", "bob", "app", "all", NULL, "write read" },
+		{ "strict", "bob", "app", "write logs", NULL, "write" },
+		{ "strict", "eve", "app", "all", NULL, "read" },
+		{ "strict", "eve", "app", "write read", NULL, "read" },
+		{ "strict", "eve", "app", "logs", NULL, NULL },
+		{ "strict", "ada", "post", "all", NULL, "read" },
+		{ "strict", "ada", "post", "logs", NULL, NULL },
+		{ "strict", "ada", "app", "write read", "write", "write read" },
+		{ "strict", "ada", "app", "write", "all", "write" },
+		{ "strict", "ada", "app", "write", "read", NULL },
+		{ "narrow", "ada", "app", "write", "read", "read" },
+		{ "narrow", "ada", "app", "all", "logs read", "read logs" },
+		{ "narrow", "ada", "app", "read", "write", "read" },
+		{ "narrow", "ada", "app", "read", "logs", NULL },
+		{ "narrow", "bob", "app", "all", "logs", NULL },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct desk desk;
+		char settings[2048], changes[256];
+		snprintf(settings, sizeof settings, more, rows[i].rule);
+		desk_open(&desk, settings, NULL);
+		snprintf(changes, sizeof changes, "{\"sub\":\"%s\",\"client_id\":\"%s\",\"scope\":\"%s\"}", rows[i].sub, rows[i].client, rows[i].has);
+		char *jag = world_token(&desk.world, changes);
+		if (!strcmp(rows[i].client, "app")) {
+			desk_redeem(&desk, jag, rows[i].asked, "https://mcp.example/tree");
+		} else {
+			desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_id", "post", "client_secret", SECRET, "resource", "https://mcp.example/tree", NULL);
+			free(jag);
+		}
+		if (desk.status != (rows[i].got ? 200 : 400) || strcmp(desk_text(&desk, "/scope"), rows[i].got ? rows[i].got : ""))
+			fail_msg("row %zu: %d %s", i, desk.status, desk.body);
+		desk_close(&desk);
+	}
+}
+
 /* JAG-09: a burst of failures ends with 429; others are not touched by it. */
 static void rates(void **state)
 {
@@ -530,6 +581,7 @@ int main(void)
 		cmocka_unit_test(clients_with_a_secret),
 		cmocka_unit_test(resources),
 		cmocka_unit_test(narrow),
+		cmocka_unit_test(narrower),
 		cmocka_unit_test(rates),
 		cmocka_unit_test(proxies),
 		cmocka_unit_test(binding_required),

@@ -229,6 +229,19 @@ static int in_time(const struct conf_conditions *when, int64_t now)
 	return !when || when_before(&when->time, &(struct when_facts){ .now = now });
 }
 
+/* ---- Scopes within scopes ---- */
+
+static int reaches(const struct conf_service *service, const char *from, const char *to)
+{
+	if (!strcmp(from, to))
+		return 1;
+	for (size_t i = 0; i < service->scope_count; i++)
+		for (size_t k = 0; !strcmp(service->scopes[i].name, from) && k < service->scopes[i].includes.count; k++)
+			if (reaches(service, service->scopes[i].includes.list[k], to))
+				return 1;
+	return 0;
+}
+
 /* ---- Rules ---- */
 
 static int is_named(const struct policy_target *target)
@@ -269,11 +282,13 @@ static int deny_counts(const struct conf_service *service, const struct conf_gra
 }
 
 /* What is lacking: 0 nothing, 1 the scope, 2 the login, 3 both, 4 it does not give it at all. */
-static int lacks(const struct conf_grant *grant, const struct conf_scope *scope, const struct policy_who *who, const struct policy_target *target,
-                 const char *name, int64_t now)
+static int lacks(const struct conf_service *service, const struct conf_grant *grant, const struct conf_scope *scope, const struct policy_who *who,
+                 const struct policy_target *target, const char *name, int64_t now)
 {
-	int narrowed = grant->tools.count || grant->prompts.count || grant->uris.count, held = 0;
-	if (!names(grant, who, 0) || !listed(&grant->scopes, scope->name))
+	int narrowed = grant->tools.count || grant->prompts.count || grant->uris.count, held = 0, given = 0;
+	for (size_t i = 0; i < grant->scopes.count; i++)
+		given |= reaches(service, grant->scopes.list[i], scope->name);
+	if (!names(grant, who, 0) || !given)
 		return 4;
 	if (is_named(target)) {
 		if (narrowed && opened(of_kind(&grant->tools, &grant->prompts, &grant->uris, target->kind), who, target, name) != YES)
@@ -286,7 +301,7 @@ static int lacks(const struct conf_grant *grant, const struct conf_scope *scope,
 	if (is_named(target) && !target->listing && arguments(grant->conditions, who, target) != YES)
 		return 4;
 	for (size_t i = 0; i < who->scope_count; i++)
-		held |= !strcmp(who->scopes[i], scope->name);
+		held |= reaches(service, who->scopes[i], scope->name);
 	return (held ? 0 : 1) | (login(grant->conditions, who, now) == YES ? 0 : 2);
 }
 
@@ -294,10 +309,9 @@ int slow_gives(const struct conf_service *service, const struct conf_grant *gran
                const struct policy_target *target, int64_t now)
 {
 	char name[4096] = "";
-	(void)service;
 	if (target->kind == POLICY_URI && !normal(target->name, name))
 		return 0;
-	return !lacks(grant, scope, who, target, target->kind == POLICY_URI ? name : target->name, now);
+	return !lacks(service, grant, scope, who, target, target->kind == POLICY_URI ? name : target->name, now);
 }
 
 void slow_decide(const struct conf_service *service, const struct policy_who *who, const struct policy_target *target, int64_t now,
@@ -319,7 +333,7 @@ void slow_decide(const struct conf_service *service, const struct policy_who *wh
 			*(service->denies[i].shadow ? &out->shadow_deny : &out->deny) = &service->denies[i];
 	for (size_t g = 0; target->kind != POLICY_TASK && g < service->grant_count; g++)
 		for (size_t s = 0; s < service->scope_count; s++) {
-			int one = lacks(&service->grants[g], &service->scopes[s], who, target, name, now);
+			int one = lacks(service, &service->grants[g], &service->scopes[s], who, target, name, now);
 			if (service->grants[g].shadow)
 				out->shadow_grant |= !one;
 			else if (one < best)

@@ -426,6 +426,106 @@ static void what_the_rules_look_at(void **state)
 	rig_close(&rig);
 }
 
+/* MCP-20: whoever has a scope has those that it includes, and never the other way round. */
+static void scopes_include_scopes(void **state)
+{
+	(void)state;
+	static const char body[] =
+		/* 1 */ "scopes = ( { name = \"admin\"; access = \"write\"; tools = \"drop_*\"; includes = [\"write\", \"logs\"]; },\n"
+		/* 2 */ "  { name = \"write\"; access = \"write\"; tools = \"put_*\"; includes = \"read\"; },\n"
+		/* 3 */ "  { name = \"read\"; access = \"read\"; tools = [\"get_*\", \"list_*\"]; prompts = \"explain\"; uris = \"repo://**\"; },\n"
+		/* 4 */ "  { name = \"logs\"; access = \"read\"; tools = \"log_*\"; }, { name = \"other\"; access = \"read\"; tools = \"other\"; } );\n"
+		/* 5 */ "grants = ( { provider = \"okta\"; group = \"admins\"; scopes = \"admin\"; },\n"
+		/* 6 */ "  { provider = \"okta\"; group = \"writers\"; scopes = \"write\"; },\n"
+		/* 7 */ "  { provider = \"okta\"; group = \"readers\"; scopes = \"read\"; },\n"
+		/* 8 */ "  { provider = \"okta\"; group = \"some\"; scopes = \"admin\"; tools = [\"get_a\", \"other\"]; } );\n"
+		/* 9 */ "denies = ( { provider = \"okta\"; group = \"blind\"; scopes = \"read\"; }, { provider = \"okta\"; group = \"harmless\"; scopes = \"write\"; } );\n";
+	static const struct question rows[] = {
+		{ "okta/-/al groups=writers scopes=write", "tool get_a", NULL, EMA_OK, 6, "read", 0 },
+		{ "okta/-/al groups=writers scopes=write", "prompt explain", NULL, EMA_OK, 6, "read", 0 },
+		{ "okta/-/al groups=writers scopes=write", "uri repo://a", NULL, EMA_OK, 6, "read", 0 },
+		{ "okta/-/al groups=writers scopes=write", "list", NULL, EMA_OK, 6, NULL, 0 },
+		{ "okta/-/al groups=writers scopes=read", "tool get_a", NULL, EMA_OK, 6, "read", 0 },
+		{ "okta/-/al groups=readers scopes=write", "tool get_a", NULL, EMA_OK, 7, "read", 0 },
+		/* Over two steps, and two of them at one. */
+		{ "okta/-/al groups=admins scopes=admin", "tool get_a", NULL, EMA_OK, 5, "read", 0 },
+		{ "okta/-/al groups=admins scopes=admin", "tool put_a", NULL, EMA_OK, 5, "write", 0 },
+		{ "okta/-/al groups=admins scopes=admin", "tool log_a", NULL, EMA_OK, 5, "logs", 0 },
+		{ "okta/-/al groups=admins scopes=write", "tool get_a", NULL, EMA_OK, 5, "read", 0 },
+		/* A grant that names tools, too. */
+		{ "okta/-/al groups=some scopes=admin", "tool get_a", NULL, EMA_OK, 8, "read", 0 },
+		{ "okta/-/al groups=some scopes=admin", "tool get_b", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=some scopes=admin,other", "tool other", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		/* Never the other way, and not across. */
+		{ "okta/-/al groups=writers scopes=read", "tool put_a", NULL, EMA_INSUFFICIENT_SCOPE, 6, "write", 0 },
+		{ "okta/-/al groups=admins scopes=write", "tool drop_a", NULL, EMA_INSUFFICIENT_SCOPE, 5, "admin", 0 },
+		{ "okta/-/al groups=admins scopes=write", "tool log_a", NULL, EMA_INSUFFICIENT_SCOPE, 5, "logs", 0 },
+		{ "okta/-/al groups=readers scopes=write", "tool put_a", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=writers scopes=admin", "tool drop_a", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=writers scopes=admin", "tool log_a", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=writers", "tool get_a", NULL, EMA_INSUFFICIENT_SCOPE, 6, "read", 0 },
+		{ "okta/-/al groups=writers scopes=logs", "tool get_a", NULL, EMA_INSUFFICIENT_SCOPE, 6, "read", 0 },
+		/* A deny is about what its scope opens itself, by whichever scope one comes. */
+		{ "okta/-/al groups=writers,blind scopes=write", "tool get_a", NULL, EMA_DENIED, 9, NULL, 0 },
+		{ "okta/-/al groups=writers,blind scopes=write", "tool put_a", NULL, EMA_OK, 6, "write", 0 },
+		{ "okta/-/al groups=admins,harmless scopes=admin", "tool put_a", NULL, EMA_DENIED, 9, NULL, 0 },
+		{ "okta/-/al groups=admins,harmless scopes=admin", "tool get_a", NULL, EMA_OK, 5, "read", 0 },
+		{ "okta/-/al groups=admins,harmless scopes=admin", "tool drop_a", NULL, EMA_OK, 5, "admin", 0 },
+	};
+	ASK(body, rows);
+	static const struct { const char *who, *scope; int code; } tokens[] = {
+		{ "okta/-/al groups=writers", "read", EMA_OK }, { "okta/-/al groups=writers", "write", EMA_OK },
+		{ "okta/-/al groups=admins", "read", EMA_OK }, { "okta/-/al groups=admins", "logs", EMA_OK },
+		{ "okta/-/al groups=readers", "write", EMA_NOT_GRANTED }, { "okta/-/al groups=writers", "admin", EMA_NOT_GRANTED },
+		{ "okta/-/al groups=writers", "logs", EMA_NOT_GRANTED },
+		{ "okta/-/al groups=writers,blind", "read", EMA_DENIED }, { "okta/-/al groups=writers,blind", "write", EMA_OK },
+		{ "okta/-/al groups=writers,harmless", "write", EMA_DENIED }, { "okta/-/al groups=writers,harmless", "read", EMA_OK },
+	};
+	struct rig rig = rig_open(body);
+	assert_non_null(rig.policy);
+	for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+		struct rig_who who;
+		struct policy_result out;
+		rig_who(&who, tokens[i].who);
+		struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+		if (policy_scope(rig.policy, principal, tokens[i].scope, RIG_NOW, &out) != tokens[i].code)
+			fail_msg("%s, %s: %s", tokens[i].who, tokens[i].scope, code_name(out.code));
+		policy_principal_free(principal);
+	}
+	static const char *const held[] = { "logs", "write", "admin" };
+	assert_true(policy_includes(rig.policy, "admin", "read") && policy_includes(rig.policy, "read", "read") && policy_includes(rig.policy, "x", "x"));
+	assert_false(policy_includes(rig.policy, "read", "admin") || policy_includes(rig.policy, "write", "logs") || policy_includes(rig.policy, "x", "read") ||
+	             policy_includes(rig.policy, "admin", "x"));
+	assert_string_equal(policy_through(rig.policy, held, 3, "read"), "write");
+	assert_null(policy_through(rig.policy, held, 3, "write"));
+	assert_null(policy_through(rig.policy, held, 1, "read"));
+	rig_close(&rig);
+}
+
+/* MCP-20 */
+static void hierarchies_that_do_not_load(void **state)
+{
+	(void)state;
+	static const struct { const char *body; int line; const char *says; } rows[] = {
+		{ "scopes = ( { name = \"a\"; access = \"write\"; tools = \"a\";\n includes = \"a\"; } );\n", 3, "\"a\" would include itself" },
+		{ "scopes = ( { name = \"a\"; access = \"write\"; includes = \"b\"; },\n{ name = \"b\"; access = \"write\"; includes = \"c\"; },\n"
+		  "{ name = \"c\"; access = \"write\"; includes = [\"d\",\n \"b\"]; }, { name = \"d\"; access = \"read\"; tools = \"x\"; } );\n", 3, "\"b\" would include itself" },
+		{ "scopes = ( { name = \"a\"; access = \"read\"; includes = \"b\"; },\n{ name = \"b\"; access = \"write\"; tools = \"c\"; } );\n", 2, "\"a\" has access = \"read\"" },
+		{ "scopes = ( { name = \"a\"; access = \"write\"; tools = \"a\";\n includes = [\"b\"]; } );\n", 3, "no scope \"b\"" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig rig = rig_open(rows[i].body);
+		int found = 0;
+		for (size_t f = 0; f < rig.findings.count; f++)
+			found |= rig.findings.list[f].line == rows[i].line && rig.findings.list[f].id[0] == 'E' && strstr(rig.findings.list[f].text, rows[i].says) != NULL;
+		if (!found || rig.policy)
+			rig_show(&rig);
+		assert_null(rig.policy);
+		assert_true(found);
+		rig_close(&rig);
+	}
+}
+
 static void mistakes_are_found_with_their_place(void **state)
 {
 	(void)state;
@@ -458,6 +558,8 @@ int main(void)
 		cmocka_unit_test(scopes_for_a_token),
 		cmocka_unit_test(listing_asks_whether_some_call_could_be),
 		cmocka_unit_test(what_the_rules_look_at),
+		cmocka_unit_test(scopes_include_scopes),
+		cmocka_unit_test(hierarchies_that_do_not_load),
 		cmocka_unit_test(mistakes_are_found_with_their_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,6 +121,9 @@ static void say_policy(char *out, size_t room)
 			SAY_LIST(&text, "prompts", prompt_patterns);
 		if (dice(2))
 			SAY_LIST(&text, "uris", uri_patterns);
+		/* Of those after it, so that it never comes back to itself. */
+		if (i < 2 && !dice(3))
+			say(&text, " includes = \"%s\";", scopes[i + 1 + dice((unsigned)(2 - i))]);
 		say(&text, "%s", " }");
 	}
 	say(&text, "%s", " );\ngrants = ( ");
@@ -284,7 +287,7 @@ static void check_explained(const struct rig *rig, const struct rig_who *who, co
 		fail_msg("%s: the rule that decided is not explained", text);
 }
 
-/* AZN-55, JAG-72 */
+/* AZN-55, JAG-72, MCP-20 */
 static void as_the_slow_one_decides(void **state)
 {
 	(void)state;
