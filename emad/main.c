@@ -40,6 +40,27 @@ static void close_to_others(void)
 		say(SAY_WARNING, "core dumps could not be turned off: %s", strerror(errno));
 }
 
+/*
+ * Not the folder itself, which everybody may open, and could hold the lock of. A file that was there may be a link to one of root's,
+ * set by who owns the folder: it is opened, never given away.
+ */
+static int open_lock(const char *path, const struct identity *identity)
+{
+	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int lock = folder < 0 ? -1 : openat(folder, "lock", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (lock >= 0 && identity->change && fchown(lock, identity->uid, identity->gid)) {
+		close(lock);
+		lock = -1;
+	} else if (folder >= 0 && lock < 0 && errno == EEXIST) {
+		lock = openat(folder, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	}
+	int why = errno;
+	if (folder >= 0)
+		close(folder);
+	errno = why;
+	return lock;
+}
+
 /* One emad for one state_dir: with a store in memory a second one would not know what the first one has redeemed. */
 static int lock_state(struct server *server)
 {
@@ -56,9 +77,9 @@ static int lock_state(struct server *server)
 		say(SAY_ERROR, "state_dir %s cannot be made: %s", path, strerror(errno));
 		return -1;
 	}
-	server->state_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	server->state_fd = open_lock(path, &server->identity);
 	if (server->state_fd < 0) {
-		say(SAY_ERROR, "state_dir %s: %s", path, strerror(errno));
+		say(SAY_ERROR, "state_dir %s: its file \"lock\" cannot be opened: %s", path, strerror(errno));
 		return -1;
 	}
 	if (!flock(server->state_fd, LOCK_EX | LOCK_NB))

@@ -343,6 +343,23 @@ else
 	skip "TLS" "no openssl, or no https in curl"
 fi
 
+# ---- Its lock ----
+held() { ! flock -n "$state" true; }
+write_conf "$plain"
+if [ "$(id -u)" = 0 ] && nobody free_port - >/dev/null 2>&1; then
+	background setpriv --reuid=65534 --regid=65534 --clear-groups flock --no-fork "$state" sleep 600
+	ok "another user locks the folder that he may read" wait_for held
+	start
+	ok "which keeps nobody from the service" clients ask "$web"
+	stop
+else
+	skip "another user's lock" "not root"
+fi
+rm "$state/lock" && ln -s "$conf" "$state/lock"
+fails 1 "a lock that is a link" emad -c "$conf"
+says 'its file "lock" cannot be opened'
+rm "$state/lock"
+
 # ---- systemd ----
 write_conf '{ address = "systemd:web"; }, { address = "systemd:local"; }'
 python3 "$srcdir/tests/programs/clients.py" notified "$work/notify" "$work/told" & pids+=($!)
