@@ -19,7 +19,7 @@ static int verify(const struct options *options, const char *path)
 		json_add(all, "report", report);
 		print_json(all);
 	} else {
-		print_plain(report);
+		print_report(report);
 	}
 	ema_text_free(report);
 	return code == EMA_OK ? STATUS_FINE : code == EMA_DENIED ? STATUS_DENY : STATUS_USAGE;
@@ -42,14 +42,31 @@ static struct json_object *request_of(struct json_object *record)
 	return request;
 }
 
+/* As wide, cut or filled up, with a blank behind it. */
+static void print_column(const char *text, size_t width)
+{
+	char cut[32];
+	size_t length = strnlen(text, width);
+	while (length && ((unsigned char)text[length] & 0xc0) == 0x80)
+		length--; /* within a character */
+	snprintf(cut, sizeof cut, "%.*s", (int)length, text);
+	print_plain(cut);
+	printf("%*s", (int)(width - length + 1), "");
+}
+
 /* One record as a row; the reason has the rest of the line. */
 static void show_row(struct json_object *record)
 {
 	const char *verdict = text_of(record, "verdict"), *code = text_of(record, "code"), *kind = text_of(record, "kind");
 	int permit = !strcmp(verdict, "permit");
-	printf("%-24.24s %s%-7.7s%s %-18.18s %-14.14s %-14.14s %-12.12s ", text_of(record, "time"),
-	       !*verdict ? "" : colour(permit ? COLOUR_GOOD : COLOUR_BAD), *verdict ? verdict : "-", colour_off(), *code ? code : kind,
-	       text_of(record, "service"), text_of(record, "provider"), text_of(record, "client"));
+	print_column(text_of(record, "time"), 24);
+	fputs(!*verdict ? "" : colour(permit ? COLOUR_GOOD : COLOUR_BAD), stdout);
+	print_column(*verdict ? verdict : "-", 7);
+	fputs(colour_off(), stdout);
+	print_column(*code ? code : kind, 18);
+	print_column(text_of(record, "service"), 14);
+	print_column(text_of(record, "provider"), 14);
+	print_column(text_of(record, "client"), 12);
 	/* Of a check, what was asked for. */
 	const char *method = text_of(record, "method"), *target = text_of(record, "target"), *reason = text_of(record, "reason");
 	struct json_object *request = request_of(record), *arguments = NULL;

@@ -50,7 +50,7 @@ static int probe_all(const struct options *options, struct json_object *list)
 		} else {
 			printf("\n%sprovider %s%s: %s%s%s\n", colour(COLOUR_BOLD), id, colour_off(), colour(code ? COLOUR_BAD : COLOUR_GOOD),
 			       code ? ema_code_name(code) : "keys fetched", colour_off());
-			print_plain(report);
+			print_report(report);
 		}
 		ema_text_free(report);
 	}

@@ -58,8 +58,10 @@ const char *colour(enum colour colour);
 const char *colour_off(void);
 /* "emactl: ..." on standard error; returns STATUS_USAGE. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Writes text for a person: control characters that a file or a token brought become '?'. */
+/* Writes text for a person, on this line: controls, and what turns lines round, that a file or a token brought become '?'. */
 void print_plain(const char *text);
+/* The same with the lines that the text has. */
+void print_report(const char *text);
 /* Prints a JSON object on one line or pretty, and frees it. STATUS_USAGE if standard output is full. */
 int print_json(struct json_object *object);
 /* Adds a string, or null if it is NULL. */

@@ -47,24 +47,32 @@ static size_t harmless(const unsigned char *c)
 			return 0;
 		point = point << 6 | (c[i] & 0x3fu);
 	}
-	if (n == 1 && (point == '\n' || point == '\t'))
-		return 1;
 	if (point < least[n] || point == 0x7f || point == 0x61c || (point >= 0x200e && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
 	    (point >= 0x2066 && point <= 0x2069) || (point >= 0xd800 && point < 0xe000) || point == 0xfeff || point > 0x10ffff)
 		return 0;
 	return n;
 }
 
-void print_plain(const char *text)
+static void print_harmless(const char *text, const char *also)
 {
 	for (const unsigned char *c = (const unsigned char *)text; *c;) {
-		size_t n = harmless(c);
+		size_t n = strchr(also, *c) ? 1 : harmless(c);
 		if (n)
 			fwrite(c, 1, n, stdout);
 		else
 			putchar('?');
 		c += n ? n : 1;
 	}
+}
+
+void print_plain(const char *text)
+{
+	print_harmless(text, "");
+}
+
+void print_report(const char *text)
+{
+	print_harmless(text, "\n\t");
 }
 
 int print_json(struct json_object *object)

@@ -191,7 +191,7 @@ static int change(const struct options *options, int count, int lift)
 	if (options->json)
 		return print_all(answer, status);
 	if (!status) {
-		print_plain(text_in(answer, "text") ? text_in(answer, "text") : "");
+		print_report(text_in(answer, "text") ? text_in(answer, "text") : "");
 		putchar('\n');
 	}
 	json_object_put(answer);

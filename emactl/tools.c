@@ -65,7 +65,7 @@ static int work(const struct options *options, const char *path, const char *ans
 			if (print_json(all))
 				status = STATUS_USAGE;
 		} else {
-			print_plain(report);
+			print_report(report);
 			if (code == EMA_DENIED)
 				printf("what waits stays closed: look at it, then `emactl tools accept %s NAME...`\n", path);
 		}

@@ -150,7 +150,8 @@ int pipeline_marks(struct pipeline *p)
 	int64_t issued = found ? found->issued : p->own.claims.issued;
 	query.issued = issued == JWT_ABSENT || issued > INT64_MAX / 1000 || issued < 0 ? MARKS_NEVER : issued * 1000;
 	/* A provider's clock may be ahead of that which the mark is by: what it issued before then would seem to be newer. */
-	if (found && query.issued != MARKS_NEVER)
+	const int providers = found || !p->own.claims.jti; /* asked again, too */
+	if (providers && query.issued != MARKS_NEVER)
 		query.issued -= winner->provider->conf->skew * 1000;
 	if (found) {
 		query.client = found->client_id;

@@ -99,11 +99,11 @@ void endpoint_metrics(struct exchange *x)
 	              "ema_config_loads_total{result=\"loaded\"} %" PRIu64 "\nema_config_loads_total{result=\"refused\"} %" PRIu64 "\n",
 	              metrics_read(&metrics->loads), metrics_read(&metrics->refused_loads));
 	if (x->context->seen) {
-		uint64_t hits, misses;
-		seen_counts(x->context->seen, &hits, &misses);
-		buffer_printf(body, "# HELP ema_signatures_total Signatures of access tokens: verified, and known as good since the token came before.\n"
+		uint64_t hits, added;
+		seen_counts(x->context->seen, &hits, &added);
+		buffer_printf(body, "# HELP ema_signatures_total Good signatures of access tokens: verified, and known as good since the token came before.\n"
 		              "# TYPE ema_signatures_total counter\nema_signatures_total{result=\"verified\"} %" PRIu64
-		              "\nema_signatures_total{result=\"known\"} %" PRIu64 "\n", misses, hits);
+		              "\nema_signatures_total{result=\"known\"} %" PRIu64 "\n", added, hits);
 	}
 	if (x->snapshot)
 		put_providers(body, x->snapshot);

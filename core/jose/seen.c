@@ -28,7 +28,7 @@ struct seen {
 	pthread_mutex_t locks[LOCKS];
 	size_t lock_count;
 	size_t place_count;
-	atomic_uint_least64_t hits, misses;
+	atomic_uint_least64_t hits, added;
 	struct place places[];
 };
 
@@ -95,7 +95,8 @@ int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST])
 	if (entry)
 		entry->used = ++place->count;
 	pthread_mutex_unlock(lock);
-	atomic_fetch_add_explicit(entry ? &seen->hits : &seen->misses, 1, memory_order_relaxed);
+	if (entry)
+		atomic_fetch_add_explicit(&seen->hits, 1, memory_order_relaxed);
 	return entry != NULL;
 }
 
@@ -117,10 +118,11 @@ void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST])
 	memcpy(entry->digest, digest, SEEN_DIGEST);
 	entry->used = ++place->count;
 	pthread_mutex_unlock(lock);
+	atomic_fetch_add_explicit(&seen->added, 1, memory_order_relaxed);
 }
 
-void seen_counts(const struct seen *seen, uint64_t *hits, uint64_t *misses)
+void seen_counts(const struct seen *seen, uint64_t *hits, uint64_t *added)
 {
 	*hits = atomic_load_explicit(&seen->hits, memory_order_relaxed);
-	*misses = atomic_load_explicit(&seen->misses, memory_order_relaxed);
+	*added = atomic_load_explicit(&seen->added, memory_order_relaxed);
 }

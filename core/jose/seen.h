@@ -25,7 +25,7 @@ int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST]);
 /* Forgets one that was not asked for lately, where there is no room. */
 void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST]);
 
-/* How many were asked for and there, and how many were asked for and not. */
-void seen_counts(const struct seen *seen, uint64_t *hits, uint64_t *misses);
+/* How many were asked for and there, and how many were added. */
+void seen_counts(const struct seen *seen, uint64_t *hits, uint64_t *added);
 
 #endif

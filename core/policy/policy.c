@@ -214,6 +214,11 @@ static int grant_includes(struct builder *b, struct rule *rule)
 	return 0;
 }
 
+static int opens_nothing(const struct conf_scope *scope)
+{
+	return !scope->tools.count && !scope->prompts.count && !scope->uris.count;
+}
+
 static int takes_claims(const struct conf_grant *conf)
 {
 	for (size_t i = 0; i < conf->from.count; i++)
@@ -303,6 +308,9 @@ static int rule_build(struct builder *b, uint32_t number)
 			rule->scopes.list[rule->scopes.count++] = scope->first;
 		else
 			wrong(b, "E-UNKNOWN", string_node(conf->node, "scopes", i), "the scope", conf->scopes.list[i], "is none of the service");
+		if (scope && rule->deny && opens_nothing(&policy->conf->scopes[scope->first]))
+			wrong(b, "E-VALUE", string_node(conf->node, "scopes", i), "the scope", conf->scopes.list[i],
+			      "opens nothing itself, so that this would deny nothing: name the scopes that it includes");
 	}
 	if (!rule->deny && policy->included && grant_includes(b, rule))
 		return -1;

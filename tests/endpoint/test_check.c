@@ -905,6 +905,22 @@ static void tokens_of_the_provider(void **state)
 		ask_end(&ask);
 		free(token);
 	}
+	/* REV-06: the provider's clock is ahead; what it issued before a revocation ends, for what is under way too. */
+	char *token = world_sign(&desk.world, desk.world.key, rows[0].type, rows[0].claims);
+	const struct ema_revocation all = { .size = sizeof all, .kind = "everything" };
+	ask_begin(&ask, NULL, token);
+	ask_tool(&ask, rows[0].tool, NULL);
+	ask_check(&ask, &desk, rows[0].service);
+	expect(&ask, 0, EMA_OK, 200);
+	assert_int_equal(ema_revoke(desk.world.context, &all, NULL), EMA_OK);
+	assert_int_equal(ema_decision_still(ask.decision), EMA_REVOKED);
+	ask_end(&ask);
+	ask_begin(&ask, NULL, token);
+	ask_tool(&ask, rows[0].tool, NULL);
+	ask_check(&ask, &desk, rows[0].service);
+	expect(&ask, 0, EMA_REVOKED, 401);
+	ask_end(&ask);
+	free(token);
 	world_close(&desk.world);
 }
 

@@ -28,12 +28,12 @@ static int verify(struct seen *seen, const char *token, size_t length, const str
 	return code;
 }
 
-static void counted(const struct seen *seen, uint64_t hits, uint64_t misses)
+static void counted(const struct seen *seen, uint64_t hits, uint64_t added)
 {
 	uint64_t got[2];
 	seen_counts(seen, &got[0], &got[1]);
 	assert_int_equal(got[0], hits);
-	assert_int_equal(got[1], misses);
+	assert_int_equal(got[1], added);
 }
 
 /* JWT-10 JWT-11 JWT-12: a token that is known spares its signature; another byte, another key or an algorithm not allowed is never taken for it. */
@@ -57,7 +57,7 @@ static void nothing_else_is_spared(void **state)
 		assert_int_equal(verify(seen, token, length, other, allowed), EMA_BAD_SIGNATURE);
 		assert_int_equal(verify(seen, token, length, other, allowed), EMA_BAD_SIGNATURE);
 		assert_int_equal(verify(seen, token, length, key, ~allowed), EMA_BAD_ALGORITHM);
-		counted(seen, 1, 3);
+		counted(seen, 1, 1);
 		for (size_t at = 0; at < length; at++)
 			for (int round = 0; round < 2; round++) {
 				char kept = token[at];
@@ -66,9 +66,7 @@ static void nothing_else_is_spared(void **state)
 				token[at] = kept;
 			}
 		assert_int_not_equal(verify(seen, token, length - 1, key, allowed), EMA_OK);
-		uint64_t hits, misses;
-		seen_counts(seen, &hits, &misses);
-		assert_int_equal(hits, 1);
+		counted(seen, 1, 1);
 		free(token);
 		jwk_free(key);
 		jwk_free(other);

@@ -512,6 +512,8 @@ static void hierarchies_that_do_not_load(void **state)
 		  "{ name = \"c\"; access = \"write\"; includes = [\"d\",\n \"b\"]; }, { name = \"d\"; access = \"read\"; tools = \"x\"; } );\n", 3, "\"b\" would include itself" },
 		{ "scopes = ( { name = \"a\"; access = \"read\"; includes = \"b\"; },\n{ name = \"b\"; access = \"write\"; tools = \"c\"; } );\n", 2, "\"a\" has access = \"read\"" },
 		{ "scopes = ( { name = \"a\"; access = \"write\"; tools = \"a\";\n includes = [\"b\"]; } );\n", 3, "no scope \"b\"" },
+		{ "scopes = ( { name = \"a\"; access = \"write\"; includes = \"b\"; }, { name = \"b\"; access = \"write\"; tools = \"c\"; } );\n"
+		  "denies = ( { group = \"g\";\n scopes = \"a\"; } );\n", 4, "\"a\" opens nothing itself" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct rig rig = rig_open(rows[i].body);

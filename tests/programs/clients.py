@@ -330,7 +330,10 @@ def image(pid, *files):
                 where = start
             elif line.startswith("VmFlags:") and where[3] == "r" and not where[4].startswith("[v"):
                 memory.seek(int(where[1], 16))
-                data = memory.read(int(where[2], 16) - int(where[1], 16))
+                try:
+                    data = memory.read(int(where[2], 16) - int(where[1], 16))
+                except OSError:
+                    continue  # it is gone since
                 names = [name for name, needle in needles.items() if needle in data]
                 if "dd" in line.split():
                     apart = apart or files[-1] in names

@@ -313,12 +313,12 @@ static void known_tokens_end_with_their_key(void **state)
 	struct keyset_settings settings = settings_of(f);
 	struct keyset *keyset = open_set(f->trust, &settings);
 	struct keyset_verdict verdict;
-	uint64_t hits, misses;
+	uint64_t hits, added;
 	char *token = sign(f->keys[0]), *later = sign(f->keys[1]);
 	seen = seen_new(SEEN_ENTRIES);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(verify_token(keyset, token, NULL, NULL, &verdict, NULL), EMA_OK);
-	seen_counts(seen, &hits, &misses);
+	seen_counts(seen, &hits, &added);
 	assert_int_equal(hits, 2);
 	publish(f, 1, 1);
 	assert_int_equal(verify_token(keyset, later, NULL, NULL, &verdict, NULL), EMA_OK);
