@@ -214,10 +214,12 @@ int jws_verify(const struct jws *jws, const struct jwk *key, unsigned allowed, s
 	if (a->type == JWK_OKP && !jws_edwards_below(signature + 32))
 		return failure_set(failure, EMA_BAD_SIGNATURE, "S of the signature is out of range");
 	unsigned char digest[SEEN_DIGEST];
-	int digested = jws->seen && seen_digest(jws->seen, key->thumbprint, jws->token, jws->length, digest);
-	if (digested && seen_has(jws->seen, digest))
-		return EMA_OK;
 	ERR_set_mark(); /* what OpenSSL thinks of a bad signature is not for the caller's queue */
+	int digested = jws->seen && seen_digest(jws->seen, key->thumbprint, jws->token, jws->length, digest);
+	if (digested && seen_has(jws->seen, digest)) {
+		ERR_pop_to_mark();
+		return EMA_OK;
+	}
 	int code = EMA_INTERNAL;
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	if (context && EVP_MD_CTX_copy_ex(context, key->verify[jws->algorithm]) == 1)

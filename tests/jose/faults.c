@@ -52,16 +52,20 @@ FAULT(BIGNUM *, BN_secure_new, (void), (), NULL)
 FAULT(int, EVP_DecodeBlock, (unsigned char *to, const unsigned char *from, int length), (to, from, length), -1)
 FAULT(int, EVP_Digest, (const void *data, size_t length, unsigned char *md, unsigned *size, const EVP_MD *type, ENGINE *engine),
       (data, length, md, size, type, engine), fault_int())
+FAULT(int, EVP_DigestFinal_ex, (EVP_MD_CTX *context, unsigned char *out, unsigned *size), (context, out, size), fault_int())
+FAULT(int, EVP_DigestInit_ex, (EVP_MD_CTX *context, const EVP_MD *type, ENGINE *engine), (context, type, engine), fault_int())
 FAULT(int, EVP_DigestSign, (EVP_MD_CTX *context, unsigned char *signature, size_t *size, const unsigned char *data, size_t length),
       (context, signature, size, data, length), fault_int())
 FAULT(int, EVP_DigestSignInit_ex, (EVP_MD_CTX *context, EVP_PKEY_CTX **inner, const char *hash, OSSL_LIB_CTX *library, const char *properties,
       EVP_PKEY *key, const OSSL_PARAM *params), (context, inner, hash, library, properties, key, params), fault_int())
+FAULT(int, EVP_DigestUpdate, (EVP_MD_CTX *context, const void *data, size_t length), (context, data, length), fault_int())
 FAULT(int, EVP_DigestVerify, (EVP_MD_CTX *context, const unsigned char *signature, size_t size, const unsigned char *data, size_t length),
       (context, signature, size, data, length), fault_int())
 FAULT(int, EVP_DigestVerifyInit_ex, (EVP_MD_CTX *context, EVP_PKEY_CTX **inner, const char *hash, OSSL_LIB_CTX *library, const char *properties,
       EVP_PKEY *key, const OSSL_PARAM *params), (context, inner, hash, library, properties, key, params), fault_int())
 FAULT(int, EVP_MD_CTX_copy_ex, (EVP_MD_CTX *to, const EVP_MD_CTX *from), (to, from), fault_int())
 FAULT(EVP_MD_CTX *, EVP_MD_CTX_new, (void), (), NULL)
+FAULT(EVP_MD *, EVP_MD_fetch, (OSSL_LIB_CTX *library, const char *name, const char *properties), (library, name, properties), NULL)
 FAULT(EVP_PKEY_CTX *, EVP_PKEY_CTX_new_from_name, (OSSL_LIB_CTX *library, const char *name, const char *properties), (library, name, properties), NULL)
 FAULT(EVP_PKEY_CTX *, EVP_PKEY_CTX_new_from_pkey, (OSSL_LIB_CTX *library, EVP_PKEY *key, const char *properties), (library, key, properties), NULL)
 FAULT(int, EVP_PKEY_CTX_set_rsa_mgf1_md_name, (EVP_PKEY_CTX *context, const char *name, const char *properties), (context, name, properties), fault_int())

@@ -247,8 +247,58 @@ static void a_call_that_fails_refuses(void **state)
 	}
 }
 
+static int verify_seen(const struct subject *s, struct seen *seen, const char *token)
+{
+	struct jws jws;
+	int code = jws_parse(token, strlen(token), &jws, NULL);
+	if (!code) {
+		jws.seen = seen;
+		code = jws_verify(&jws, s->key, JOSE_BIT(s->algorithm), NULL);
+		jws_free(&jws);
+	}
+	return code;
+}
+
+/* JWT-29: a token that is not remembered, since a call failed, is verified; a forged one is never known. */
+static void a_memory_that_fails_grants_nothing(void **state)
+{
+	(void)state;
+	struct subject s = { .algorithm = JOSE_NONE };
+	subject_make(&s, JOSE_ES256);
+	faults = (struct faults){ .at = 1 };
+	struct seen *seen = seen_new(8);
+	faults.at = 0;
+	assert_null(seen);
+	assert_non_null(faults.name);
+	for (int known = 0; known < 2; known++)
+		for (int negative = 0; negative < 2; negative++) {
+			unsigned n = 0, refused = 0;
+			do {
+				uint64_t hits, added;
+				seen = seen_new(8);
+				if (known)
+					assert_int_equal(verify_seen(&s, seen, s.token), EMA_OK);
+				faults = (struct faults){ .at = ++n, .negative = negative };
+				refused += verify_seen(&s, seen, s.token) != EMA_OK;
+				faults = (struct faults){ .at = n, .negative = negative };
+				assert_int_not_equal(verify_seen(&s, seen, s.forged), EMA_OK);
+				faults.at = 0;
+				assert_int_equal(ERR_peek_error(), 0);
+				assert_int_equal(verify_seen(&s, seen, s.forged), EMA_BAD_SIGNATURE);
+				assert_int_equal(verify_seen(&s, seen, s.token), EMA_OK);
+				seen_counts(seen, &hits, &added);
+				assert_true(added >= 1);
+				seen_free(seen);
+			} while (faults.name && n < CALLS_MOST);
+			assert_null(faults.name);
+			/* Only the signature's own calls refuse, and they are not made for one that is known. */
+			assert_int_equal(refused, known ? 0 : 3);
+		}
+	subject_free(&s);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(a_call_that_fails_refuses) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(a_call_that_fails_refuses), cmocka_unit_test(a_memory_that_fails_grants_nothing) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
