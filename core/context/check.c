@@ -154,15 +154,16 @@ static int message_fail(struct pipeline *p)
 /* What the rules see of a target is in the trace and the record, never its arguments. */
 static void trace(struct pipeline *p, const struct mcp_call *call, const struct policy_target *target, const struct policy_result *result)
 {
-	char place[300], name[160], text[300];
+	char place[300], name[160], text[220];
 	const struct decision_list *held = &p->decision->scopes;
-	const char *through = result->scope ? policy_through(p->service->policy, held->list, held->count, result->scope->name) : NULL;
-	snprintf(text, sizeof text, "%s", result->text);
-	if (through && result->code == EMA_OK)
+	const int given = result->code == EMA_OK && result->scope;
+	const char *through = given ? policy_through(p->service->policy, held->list, held->count, result->scope->name) : NULL;
+	if (through)
 		snprintf(text, sizeof text, "%.100s through %.100s", result->scope->name, through);
 	pipeline_place(result->rule, place, sizeof place);
 	snprintf(name, sizeof name, "%.40s%s%.100s", call->method, target->name ? " " : "", target->name ? target->name : "");
-	decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = "permission", .name = name, .code = result->code, .text = text });
+	decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = "permission", .name = name, .code = result->code,
+		                                                       .text = through ? text : result->text });
 }
 
 /* The worse of two answers decides: one that nothing cures, then a login, then more scope. */
