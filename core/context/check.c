@@ -214,6 +214,28 @@ static void judge_target(struct pipeline *p, const struct mcp_call *call, const 
 	}
 }
 
+/* Its entry in ema.conf, or the one for clients whose id is a URL. NULL: none, as with a client that the provider alone knows. */
+static const struct conf_client *client_entry(const struct pipeline *p)
+{
+	const struct conf *conf = p->snapshot->conf;
+	const char *id = pipeline_who(p).client;
+	for (size_t i = 0; id && i < conf->client_count; i++)
+		if (!strcmp(conf->clients[i].id, id))
+			return &conf->clients[i];
+	return id && conf->documents.node && strstr(id, "://") ? &conf->documents.client : NULL;
+}
+
+/* A client that is registered for less gets no token with what is missing: were it told to ask, it would ask without end (MCP-14). */
+static const struct conf_client *too_narrow(const struct pipeline *p)
+{
+	const struct decision_list *missing = &p->check->missing;
+	const struct conf_client *client = client_entry(p);
+	for (size_t i = 0; client && i < missing->count; i++)
+		if (!scopes_registered(p, client, missing->list[i]))
+			return client;
+	return NULL;
+}
+
 /* All or nothing: of a batch, too (MCP-70). */
 static int judge(struct pipeline *p)
 {
@@ -237,6 +259,7 @@ static int judge(struct pipeline *p)
 		pipeline_place(result->rule, p->rule, sizeof p->rule);
 		return EMA_OK;
 	}
+	const struct conf_client *narrow = code == EMA_INSUFFICIENT_SCOPE ? too_narrow(p) : NULL;
 	snprintf(text, sizeof text, "%.200s%s%.200s", check->decided->name ? check->decided->name : "", check->decided->name ? ": " : "", result->text);
 	if (code == EMA_DENIED || code == EMA_NOT_GRANTED)
 		code = EMA_FORBIDDEN;
@@ -244,6 +267,12 @@ static int judge(struct pipeline *p)
 		wrong(check, EMA_BAD_MESSAGE, 400, RPC_PARAMS, "a name or uri has a form that cannot be judged");
 		check->message_refused = 1;
 		code = EMA_BAD_MESSAGE;
+	}
+	if (narrow) {
+		snprintf(text, sizeof text, "%.200s%sthis needs the scope \"%.100s\", which the client is not registered for", check->decided->name ? check->decided->name : "",
+		         check->decided->name ? ": " : "", result->scope ? result->scope->name : "");
+		step(p, "client", EMA_FORBIDDEN, "the client's entry has not all scopes that are missing: another token would not have them");
+		return pipeline_fail(p, EMA_FORBIDDEN, narrow->node, text);
 	}
 	return pipeline_fail(p, code, result->rule ? result->rule : p->service->conf->node, text);
 }

@@ -56,10 +56,9 @@ static int asked_for(const struct pipeline *p, const char *scope)
 	return 0;
 }
 
-/* Is it a scope that the client is registered for, or included in one? */
-static int registered(const struct pipeline *p, const char *scope)
+int scopes_registered(const struct pipeline *p, const struct conf_client *client, const char *scope)
 {
-	const struct conf_strings *list = p->redemption ? &p->redemption->client->conf->scopes : NULL;
+	const struct conf_strings *list = client ? &client->scopes : NULL;
 	for (size_t i = 0; list && i < list->count; i++)
 		if (policy_includes(p->service->policy, list->list[i], scope))
 			return 1;
@@ -74,26 +73,49 @@ static int has(const struct decision_list *list, const char *text)
 	return 0;
 }
 
+/* Of those from there on, which stand for broader ones, none that one of those from `among` on includes: a token has room for so many. */
+static void drop_included(struct pipeline *p, size_t from, size_t among)
+{
+	struct decision_list *scopes = &p->decision->scopes;
+	size_t kept = from;
+	for (size_t i = from; i < scopes->count; i++) {
+		int included = 0;
+		for (size_t k = among; k < scopes->count && !included; k++)
+			included = (k < kept || k > i) && policy_includes(p->service->policy, scopes->list[k], scopes->list[i]);
+		if (!included)
+			scopes->list[kept++] = scopes->list[i];
+	}
+	scopes->count = kept;
+}
+
 void scopes_instead(struct pipeline *p, const char *scope, int (*may)(const struct pipeline *p, const struct conf_scope *narrower))
 {
 	const struct conf_service *service = p->service->conf;
+	const size_t before = p->decision->scopes.count;
 	for (size_t i = 0; i < service->scope_count; i++) {
 		const struct conf_scope *narrower = &service->scopes[i];
 		if (strcmp(narrower->name, scope) && policy_includes(p->service->policy, scope, narrower->name) && !has(&p->decision->scopes, narrower->name) &&
 		    (!may || may(p, narrower)))
 			decision_add(p->decision, &p->decision->scopes, narrower->name);
 	}
+	if (may)
+		drop_included(p, before, before);
+}
+
+static const struct conf_client *client_of(const struct pipeline *p)
+{
+	return p->redemption ? p->redemption->client->conf : NULL;
 }
 
 static int may_have(const struct pipeline *p, const struct conf_scope *scope)
 {
-	return asked_for(p, scope->name) && registered(p, scope->name);
+	return asked_for(p, scope->name) && scopes_registered(p, client_of(p), scope->name);
 }
 
 /* JAG-72: no more than the client is registered for; of what the scope includes, if it is more. */
 static void add_scope(struct pipeline *p, const char *scope)
 {
-	if (!asked_for(p, scope) || !registered(p, scope))
+	if (!asked_for(p, scope) || !scopes_registered(p, client_of(p), scope))
 		scopes_instead(p, scope, may_have);
 	else if (!has(&p->decision->scopes, scope))
 		decision_add(p->decision, &p->decision->scopes, scope);
@@ -134,7 +156,7 @@ int pipeline_grants(struct pipeline *p)
 {
 	struct decision_list *scopes = &p->decision->scopes;
 	struct policy_principal *principal;
-	size_t kept = 0, brought = scopes->count;
+	size_t kept = 0, kept_brought = 0, brought = scopes->count;
 	int first = EMA_OK;
 	/* A service without scopes has no permissions, and its tokens carry none. */
 	if (!p->service->conf->scope_count)
@@ -151,16 +173,21 @@ int pipeline_grants(struct pipeline *p)
 		decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = "permission", .name = "", .code = code, .text = text });
 		if (!code) {
 			scopes->list[kept++] = scopes->list[i];
+			kept_brought += i < brought;
 			continue;
 		}
-		if (!first)
+		/* What a login cures is said rather than what nothing does. */
+		if (!first || (code == EMA_WEAK_AUTHENTICATION && first != code)) {
+			failure_clear(&p->failure);
 			first = pipeline_fail(p, code, result.rule ? result.rule : p->service->conf->node, text);
+		}
 		/* Of a scope that is not granted perhaps what it includes. */
 		if (i < brought)
 			scopes_instead(p, scopes->list[i], NULL);
 	}
 	policy_principal_free(principal);
 	scopes->count = kept;
+	drop_included(p, kept_brought, 0);
 	/* Some are enough; the trace says which are not there, and why. */
 	if (kept)
 		failure_clear(&p->failure);
@@ -207,6 +234,7 @@ int pipeline_scopes(struct pipeline *p)
 	const struct conf_provider *provider = p->winner->provider->conf;
 	const struct call_result *found = call_result(p->winner->call);
 	const char *parameter = p->request->items[EMA_REQUEST_RESOURCE];
+	unsigned char looked_at[POLICY_SCOPES_MOST] = { 0 };
 	char text[FAILURE_TEXT];
 	if (p->kind != EMA_ID_JAG)
 		return EMA_OK; /* see pipeline_scope_map() */
@@ -221,7 +249,8 @@ int pipeline_scopes(struct pipeline *p)
 	}
 	for (size_t i = 0; i < found->scopes.count; i++) {
 		const char *scope = found->scopes.list[i];
-		if (!find_scope(service, scope)) {
+		const struct conf_scope *known = find_scope(service, scope);
+		if (!known) {
 			if (provider->drop_unknown_scopes)
 				continue;
 			snprintf(text, sizeof text,
@@ -229,6 +258,10 @@ int pipeline_scopes(struct pipeline *p)
 			         scope, provider->instance.id);
 			return scope_fail(p, EMA_UNKNOWN_SCOPE, text);
 		}
+		/* What each costs is bounded by ema.conf, not by how often a token repeats it. */
+		if (looked_at[known - service->scopes])
+			continue;
+		looked_at[known - service->scopes] = 1;
 		if (!asked_for(p, scope) && provider->scope_rule == SCOPE_STRICT) {
 			snprintf(text, sizeof text, "the request asks for less than the token's scope \"%.100s\", which scope_rule = \"strict\" refuses", scope);
 			return scope_fail(p, EMA_BAD_SCOPE, text);

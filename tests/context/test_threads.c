@@ -12,7 +12,7 @@ struct crowd {
 	struct world *world;
 	char *good, *forged; /* presented with ema_explain, which uses nothing up */
 	char *once;          /* presented by all with ema_decide */
-	atomic_int stop, granted, wrong, once_granted;
+	atomic_int stop, granted, refused, wrong, once_granted; /* refused: the last code of a good token that was refused */
 };
 
 static int ask(struct crowd *crowd, const char *token, int dry, ema_decision **out)
@@ -32,7 +32,11 @@ static void *decide(void *data)
 	while (!atomic_load(&crowd->stop)) {
 		ema_decision *decision = NULL;
 		int code = ask(crowd, crowd->good, 1, &decision);
-		atomic_fetch_add(code == EMA_OK ? &crowd->granted : &crowd->wrong, 1);
+		/* A slow machine may be beyond the service's deadline: that is an answer, too. */
+		if (code && code != EMA_TIMEOUT)
+			atomic_store(&crowd->refused, code);
+		if (!code)
+			atomic_fetch_add(&crowd->granted, 1);
 		if (!code && strcmp(ema_decision_subject(decision), "idp/-/ada"))
 			atomic_fetch_add(&crowd->wrong, 1);
 		ema_decision_free(decision);
@@ -86,6 +90,7 @@ static void decisions_stand_while_all_changes(void **state)
 	atomic_store(&crowd.stop, 1);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&crowd.refused), EMA_OK);
 	assert_int_equal(atomic_load(&crowd.wrong), 0);
 	assert_true(atomic_load(&crowd.granted) >= THREADS);
 	assert_int_equal(atomic_load(&crowd.once_granted), 1);

@@ -715,6 +715,37 @@ static void a_scope_includes_another(void **state)
 	desk_close(&desk);
 }
 
+/* MCP-14: a client whose entry lacks the scope is not sent for it, again and again. */
+static void a_narrow_client_is_not_sent_away(void **state)
+{
+	static const struct {
+		const char *client, *scope, *tool;
+		int code, sent;
+	} rows[] = {
+		{ "post", "read", "put_file", EMA_FORBIDDEN, 0 },
+		{ "post", "none", "get_issue", EMA_INSUFFICIENT_SCOPE, 1 },
+		{ "app", "read", "put_file", EMA_INSUFFICIENT_SCOPE, 1 },
+		{ "nobody", "read", "put_file", EMA_INSUFFICIENT_SCOPE, 1 },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *token = make(&desk, &(struct made){ .audience = TREE, .client = rows[i].client, .scopes = { rows[i].scope } });
+		ask_begin(&ask, NULL, token);
+		ask_tool(&ask, rows[i].tool, NULL);
+		ask_check(&ask, &desk, "tree");
+		expect(&ask, i, rows[i].code, 403);
+		assert_int_equal(strstr(challenge(&ask), "insufficient_scope") != NULL, rows[i].sent);
+		if (!rows[i].sent)
+			assert_non_null(strstr(ema_decision_operator_line(ask.decision), "needs the scope \"write\", which the client is not registered for"));
+		ask_end(&ask);
+		free(token);
+	}
+	desk_close(&desk);
+}
+
 /* MCP-60, MCP-61: lists without what their reader could not call. */
 static void lists(void **state)
 {
@@ -1168,6 +1199,7 @@ int main(void)
 		cmocka_unit_test(possession),
 		cmocka_unit_test(changes),
 		cmocka_unit_test(a_scope_includes_another),
+		cmocka_unit_test(a_narrow_client_is_not_sent_away),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(records),
 		cmocka_unit_test(embedder),

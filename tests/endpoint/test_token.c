@@ -344,14 +344,17 @@ static void narrower(void **state)
 		"    { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; includes = [\"read\"]; },\n"
 		"    { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"logs\"; access = \"read\"; tools = [\"log_*\"]; } );\n"
 		"  grants = ( { provider = \"idp\"; subject = \"ada\"; scopes = [\"all\"]; }, { provider = \"idp\"; subject = \"bob\"; scopes = [\"write\"]; },\n"
-		"    { provider = \"idp\"; subject = \"eve\"; scopes = [\"read\"]; } ); } PROVIDER: scope_rule = \"%s\";";
+		"    { provider = \"idp\"; subject = \"eve\"; scopes = [\"read\"]; },\n"
+		"    { provider = \"idp\"; subject = \"kim\"; scopes = [\"write\"]; when = { acr = [\"strong\"]; }; } ); } PROVIDER: scope_rule = \"%s\";";
 	static const struct {
-		const char *rule, *sub, *client, *has, *asked, *got; /* got NULL: refused */
+		const char *rule, *sub, *client, *has, *asked, *got; /* got NULL: refused; "!": with this error */
 	} rows[] = {
 		{ "strict", "ada", "app", "all", NULL, "all" },
 		{ "strict", "ada", "app", "write", NULL, "write" },
-		{ "strict", "bob", "app", "all", NULL, "write read" },
+		{ "strict", "bob", "app", "all", NULL, "write" },
 		{ "strict", "bob", "app", "write logs", NULL, "write" },
+		{ "strict", "bob", "app", "all all all write", NULL, "write" },
+		{ "strict", "kim", "app", "all", NULL, "!insufficient_user_authentication" }, /* of write, which a login would give */
 		{ "strict", "eve", "app", "all", NULL, "read" },
 		{ "strict", "eve", "app", "write read", NULL, "read" },
 		{ "strict", "eve", "app", "logs", NULL, NULL },
@@ -380,7 +383,8 @@ static void narrower(void **state)
 			desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_id", "post", "client_secret", SECRET, "resource", "https://mcp.example/tree", NULL);
 			free(jag);
 		}
-		if (desk.status != (rows[i].got ? 200 : 400) || strcmp(desk_text(&desk, "/scope"), rows[i].got ? rows[i].got : ""))
+		const char *error = rows[i].got && *rows[i].got == '!' ? rows[i].got + 1 : NULL, *got = rows[i].got && !error ? rows[i].got : "";
+		if (desk.status != (*got ? 200 : 400) || strcmp(desk_text(&desk, "/scope"), got) || (error && strcmp(desk_text(&desk, "/error"), error)))
 			fail_msg("row %zu: %d %s", i, desk.status, desk.body);
 		desk_close(&desk);
 	}
