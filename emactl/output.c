@@ -47,8 +47,10 @@ static size_t harmless(const unsigned char *c)
 			return 0;
 		point = point << 6 | (c[i] & 0x3fu);
 	}
-	if (point < least[n] || point == 0x7f || point == 0x61c || (point >= 0x200e && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
-	    (point >= 0x2066 && point <= 0x2069) || (point >= 0xd800 && point < 0xe000) || point == 0xfeff || point > 0x10ffff)
+	/* What turns a line, and what nobody sees: two names must not look like one. */
+	if (point < least[n] || point == 0x7f || point == 0xad || point == 0x61c || (point >= 0x200b && point <= 0x200f) ||
+	    (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x2069) || (point >= 0xd800 && point < 0xe000) || point == 0xfeff ||
+	    (point >= 0xe0000 && point <= 0xe007f) || point > 0x10ffff)
 		return 0;
 	return n;
 }

@@ -32,7 +32,7 @@ static int read_request(ema_request *request, char *body, size_t *length)
 {
 	static char line[65536];
 	char *url, *end;
-	size_t expected = BODY_MOST;
+	size_t expected = 0;
 	int code;
 
 	if (!fgets(line, sizeof line, stdin) || !(url = strchr(line, ' ')))

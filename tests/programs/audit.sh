@@ -69,11 +69,11 @@ EOF
 ok "a check in the table" emactl audit show "$work/check.jsonl"
 says 'tools/call put_file {"repo":"acme/x","deep":{"n":7}}: no grant'
 # What an attacker named a tool moves no cursor and turns no line round, and a name in another script stands as it is.
-sed 's/put_file/\\u202eelif\\u009b2J\\u001b\\u2028\\ufeff\\u061c\\n2026-10-12T12:00:00.000Z permit\\t\\u00fcber\\u540d\\ud83d\\ude00/' "$work/check.jsonl" >"$work/hostile.jsonl"
+sed 's/put_file/\\u202eelif\\u009b2J\\u001b\\u2028\\ufeff\\u061c\\u200b\\u00ad\\u2063\\udb40\\udc41\\n2026-10-12T12:00:00.000Z permit\\t\\u00fcber\\u540d\\ud83d\\ude00/' "$work/check.jsonl" >"$work/hostile.jsonl"
 rows=$(emactl audit show "$work/check.jsonl" | wc -l)
 emactl audit show "$work/hostile.jsonl" >"$work/hostile"
 ok "a check of a hostile name" emactl audit show "$work/hostile.jsonl"
-says 'tools/call ???elif??2J????'
+says 'tools/call ???elif??2J????????'
 says '?2026-10-12T12:00:00.000Z permit?über名😀 {"repo"'
 ok "and is one row" sh -c 'test "$(grep -c permit "$1")" = 1 && test "$(wc -l <"$1")" = "$2"' sh "$work/hostile" "$rows"
 if LC_ALL=C grep -q "$(printf '\302\233')\|$(printf '\342\200')\|$(printf '\033')" "$work/.out"; then ok "no control" false; else ok "no control" true; fi

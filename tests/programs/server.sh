@@ -16,7 +16,7 @@ chmod 640 "$work/ema.conf"
 body='{"jsonrpc":"2.0","id":41,"method":"tools/call","params":{"name":"get_time"}}'
 # request [HEADER...]
 request() {
-	{ printf 'POST /clock HTTP/1.1\r\nHost: evil.example\r\nMCP-Protocol-Version: 2025-11-25\r\n'; printf '%s\r\n' "$@" ''; printf %s "$body"; } |
+	{ printf 'POST /clock HTTP/1.1\r\nHost: evil.example\r\nMCP-Protocol-Version: 2025-11-25\r\nContent-Length: %s\r\n' "$(printf %s "$body" | wc -c)"; printf '%s\r\n' "$@" ''; printf %s "$body"; } |
 		"$server" "$work/ema.conf" clock
 }
 
