@@ -502,6 +502,34 @@ static void scopes_include_scopes(void **state)
 	rig_close(&rig);
 }
 
+/* MCP-20: also where the scopes do not fit one word, and through a chain of all of them, each in a place of its own. */
+static void hundreds_of_scopes_include_one_another(void **state)
+{
+	enum { SCOPES = 200 };
+	static char body[SCOPES * 120 + 400];
+	size_t at = (size_t)snprintf(body, sizeof body, "scopes = (");
+	(void)state;
+	/* 7 has no divisor with 200: 0 includes 7, that 14, and so on until 193. */
+	for (int i = 0; i < SCOPES; i++) {
+		at += (size_t)snprintf(body + at, sizeof body - at, "%s { name = \"s%d\"; access = \"write\"; tools = [\"t%d\"];", i ? "," : "", i, i);
+		at += (size_t)snprintf(body + at, sizeof body - at, i == 193 ? " }" : " includes = [\"s%d\"]; }", (i + 7) % SCOPES);
+	}
+	snprintf(body + at, sizeof body - at, " ); grants = ( { provider = \"okta\"; group = \"all\"; scopes = \"s0\"; },\n"
+	         "{ provider = \"okta\"; group = \"last\"; scopes = \"s193\"; }, { provider = \"okta\"; group = \"half\"; scopes = \"s100\"; } );");
+	static const struct question rows[] = {
+		{ "okta/-/al groups=all scopes=s0", "tool t193", NULL, EMA_OK, 1, "s193", 0 },
+		{ "okta/-/al groups=all scopes=s0", "tool t64", NULL, EMA_OK, 1, "s64", 0 },
+		{ "okta/-/al groups=all scopes=s0", "tool t199", NULL, EMA_OK, 1, "s199", 0 },
+		{ "okta/-/al groups=all scopes=s193", "tool t0", NULL, EMA_INSUFFICIENT_SCOPE, 1, "s0", 0 },
+		{ "okta/-/al groups=half scopes=s0", "tool t100", NULL, EMA_OK, 2, "s100", 0 },
+		{ "okta/-/al groups=half scopes=s0", "tool t107", NULL, EMA_OK, 2, "s107", 0 },
+		{ "okta/-/al groups=half scopes=s0", "tool t93", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al groups=last scopes=s0", "tool t193", NULL, EMA_OK, 2, "s193", 0 },
+		{ "okta/-/al groups=last scopes=s0", "tool t186", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
+	};
+	ASK(body, rows);
+}
+
 /* MCP-20 */
 static void hierarchies_that_do_not_load(void **state)
 {
@@ -561,6 +589,7 @@ int main(void)
 		cmocka_unit_test(listing_asks_whether_some_call_could_be),
 		cmocka_unit_test(what_the_rules_look_at),
 		cmocka_unit_test(scopes_include_scopes),
+		cmocka_unit_test(hundreds_of_scopes_include_one_another),
 		cmocka_unit_test(hierarchies_that_do_not_load),
 		cmocka_unit_test(mistakes_are_found_with_their_place),
 	};
