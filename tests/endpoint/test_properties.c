@@ -154,9 +154,11 @@ static const struct {
 
 static void make_rules(struct rules *rules)
 {
+	static const char *const of_w[] = { " includes = \"r\";", " includes = \"s\";", " includes = [\"s\", \"r\"];" };
 	struct text text = { rules->scopes, sizeof rules->scopes };
 	for (size_t i = 0; i < 3; i++) {
 		say(&text, "%s{ name = \"%s\"; access = \"%s\";", i ? ", " : "", scopes[i], i < 2 ? "read" : "write");
+		say(&text, "%s", i == 1 || dice(2) ? "" : i ? PICK(of_w) : " includes = \"s\";");
 		SAY_LIST(&text, "tools", tool_patterns);
 		if (dice(2))
 			SAY_LIST(&text, "prompts", prompt_patterns);
@@ -487,6 +489,18 @@ static void wrong(const struct round *round, const struct person *person, const 
 	         question->arguments ? question->arguments : "", what, code_name(got), code_name(wanted));
 }
 
+/* With what they include. */
+static unsigned in_full(const struct round *round, unsigned bits)
+{
+	const struct conf_service *service = &round->conf->services[0];
+	for (size_t again = 0; again < 2; again++)
+		for (size_t i = 0; i < service->scope_count; i++)
+			for (size_t k = 0; bits >> i & 1 && k < service->scopes[i].includes.count; k++)
+				for (unsigned to = 0; to < 3; to++)
+					bits |= strcmp(service->scopes[i].includes.list[k], scopes[to]) ? 0 : 1u << to;
+	return bits;
+}
+
 static void redeem(struct round *round, struct person *person)
 {
 	const struct question token = { POLICY_SERVER, "token", NULL, NULL };
@@ -497,7 +511,7 @@ static void redeem(struct round *round, struct person *person)
 	for (unsigned i = 0; i < 3; i++)
 		if (requested >> i & 1)
 			snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "%s%s", *wanted ? " " : "", scopes[i]);
-	person->asked = person->scopes & requested & (strcmp(person->client, "c2") ? 7 : 5);
+	person->asked = in_full(round, person->scopes) & in_full(round, requested) & in_full(round, strcmp(person->client, "c2") ? 7 : 5);
 	desk_form(desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", assertion, "client_id", person->client, "client_secret", SECRET,
 	          "scope", wanted, NULL);
 	free(assertion);
