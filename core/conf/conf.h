@@ -236,10 +236,16 @@ struct conf_grant { /* and deny; what is empty does not limit */
 	const struct conf_node *node;
 };
 
+struct conf_tool_header { /* Mcp-Param-NAME copies an argument (x-mcp-header) */
+	const char *name;
+	const char *at;                  /* a JSON pointer into the message */
+};
+
 struct conf_tool { /* of a tools_file */
 	const char *name, *digest;       /* SHA-256 of its definition, when it was imported */
 	int accepted;
 	int read_only, destructive;      /* annotations of the server: 0, 1; -1: it did not say */
+	const struct conf_tool_header *headers; size_t header_count;
 };
 
 struct conf_tools {

@@ -1,5 +1,6 @@
 #include "tools.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,36 @@ static int truth(const struct json_node *node)
 	return json_is(node, JSON_TRUE) ? 1 : json_is(node, JSON_FALSE) ? 0 : -1;
 }
 
+int tools_header_name(const char *name)
+{
+	size_t length = strlen(name);
+	return length && length <= TOOL_HEADER_MOST &&
+	       strspn(name, "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == length;
+}
+
+/* {"Region": "/region"}: names of headers, each with the argument that it copies. */
+static int parse_headers(const struct json *json, const struct json_node *node, struct arena *arena, struct conf_tool *out, struct failure *failure)
+{
+	struct conf_tool_header *list;
+	size_t count = 0;
+	if (!node)
+		return EMA_OK;
+	if (!json_is(node, JSON_OBJECT) || node->count > TOOL_HEADERS_MOST)
+		return failure_set(failure, EMA_CONFIG, "headers of the tool \"%.128s\" are no object of at most %d names", out->name, TOOL_HEADERS_MOST);
+	list = arena_get(arena, (size_t)node->count + 1, sizeof *list);
+	for (const struct json_node *at = list ? json_first(json, node) : NULL; at; at = json_next(json, at), count++) {
+		const char *pointer = json_string(at);
+		char whole[sizeof TOOL_ARGUMENTS + TOOL_POINTER_MOST];
+		if (!tools_header_name(at->name) || !pointer || *pointer != '/' || strlen(pointer) > TOOL_POINTER_MOST)
+			return failure_set(failure, EMA_CONFIG, "headers of the tool \"%.128s\" are not names of headers, each with the JSON pointer of an argument", out->name);
+		snprintf(whole, sizeof whole, TOOL_ARGUMENTS "%s", pointer);
+		list[count] = (struct conf_tool_header){ arena_copy(arena, at->name), arena_copy(arena, whole) };
+	}
+	out->headers = list;
+	out->header_count = count;
+	return list && !arena->failed ? EMA_OK : failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
+}
+
 static int parse_tool(const struct json *json, const struct json_node *node, struct arena *arena, struct conf_tool *out, struct failure *failure)
 {
 	const char *name = json_string(json_member(json, node, "name")), *digest = json_string(json_member(json, node, "sha256"));
@@ -33,12 +64,14 @@ static int parse_tool(const struct json *json, const struct json_node *node, str
 	if (!json_is(node, JSON_OBJECT) || !name || !*name || strlen(name) > TOOL_NAME_MOST || !is_digest(digest) || accepted < 0)
 		return failure_set(failure, EMA_CONFIG, "each of tools is an object with name, sha256 and accepted");
 	*out = (struct conf_tool){ arena_copy(arena, name), arena_copy(arena, digest), accepted, truth(json_member(json, node, "readOnlyHint")),
-		                   truth(json_member(json, node, "destructiveHint")) };
+		                   truth(json_member(json, node, "destructiveHint")), NULL, 0 };
 	for (member = json_first(json, node); member; member = json_next(json, member))
-		if (strcmp(member->name, "name") && strcmp(member->name, "sha256") && strcmp(member->name, "accepted") &&
+		if (strcmp(member->name, "name") && strcmp(member->name, "sha256") && strcmp(member->name, "accepted") && strcmp(member->name, "headers") &&
 		    ((strcmp(member->name, "readOnlyHint") && strcmp(member->name, "destructiveHint")) || truth(member) < 0))
-			return failure_set(failure, EMA_CONFIG, "a tool has a member that is none of name, sha256, accepted, readOnlyHint and destructiveHint, or of another type");
-	return out->name && out->digest ? EMA_OK : failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
+			return failure_set(failure, EMA_CONFIG, "a tool has a member that is none of name, sha256, accepted, headers, readOnlyHint and destructiveHint, or of another type");
+	if (!out->name || !out->digest)
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
+	return parse_headers(json, json_member(json, node, "headers"), arena, out, failure);
 }
 
 int tools_parse(const char *text, size_t length, struct arena *arena, struct conf_tools *out, struct failure *failure)

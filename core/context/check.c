@@ -57,7 +57,8 @@ static void read_request(struct pipeline *p)
 {
 	struct check *check = p->check;
 	const struct ema_request *request = p->request;
-	const struct mcp_settings settings = { .http = !check->explain, .revisions = p->service->conf->revisions };
+	const struct conf_service *service = p->service->conf;
+	const struct mcp_settings settings = { .http = !check->explain, .revisions = service->revisions, .tools = &service->tools };
 	struct mcp_header headers[REQUEST_HEADERS_MOST];
 	const char *method = request->items[EMA_REQUEST_METHOD];
 	for (size_t i = 0; i < request->header_count; i++)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <openssl/evp.h>
 
@@ -107,13 +108,67 @@ static int truth(const struct json *json, const struct json_node *tool, const ch
 	return json_is(hint, JSON_TRUE) ? 1 : json_is(hint, JSON_FALSE) ? 0 : -1;
 }
 
+/* The way to an argument, as a JSON pointer, and what its tool has of headers so far. */
+struct headers {
+	struct arena *arena;
+	struct conf_tool_header list[TOOL_HEADERS_MOST];
+	size_t count;
+	const char *wrong;
+};
+
+/* RFC 6901 3 */
+static void put_step(struct buffer *at, const char *name)
+{
+	buffer_char(at, '/');
+	for (; *name; name++)
+		buffer_text(at, *name == '~' ? "~0" : *name == '/' ? "~1" : (char[]){ *name, 0 });
+}
+
+static void take_header(struct headers *h, const struct json *json, const struct json_node *schema, const struct buffer *at)
+{
+	const char *name = json_string(json_member(json, schema, "x-mcp-header")), *type = json_string(json_member(json, schema, "type"));
+	if (!name || !tools_header_name(name))
+		h->wrong = "has an x-mcp-header that is no name of a header";
+	else if (!type || (strcmp(type, "string") && strcmp(type, "integer") && strcmp(type, "boolean") && strcmp(type, "number")))
+		h->wrong = "has an x-mcp-header at what is no string, number or boolean";
+	else if (h->count == TOOL_HEADERS_MOST)
+		h->wrong = "has too many x-mcp-header";
+	for (size_t i = 0; !h->wrong && i < h->count; i++)
+		if (!strcasecmp(h->list[i].name, name))
+			h->wrong = "has an x-mcp-header twice";
+	if (!h->wrong)
+		h->list[h->count++] = (struct conf_tool_header){ arena_copy(h->arena, name), arena_copy(h->arena, at->data) };
+}
+
+/* What stands anywhere but behind properties alone is nowhere in the arguments for certain. The reader bounds the depth. */
+static void find_headers(struct headers *h, const struct json *json, const struct json_node *schema, const struct buffer *above)
+{
+	const struct json_node *properties = json_member(json, schema, "properties");
+	for (const struct json_node *at = json_is(properties, JSON_OBJECT) ? json_first(json, properties) : NULL; at && !h->wrong; at = json_next(json, at)) {
+		struct buffer pointer = BUFFER_INIT(sizeof TOOL_ARGUMENTS + TOOL_POINTER_MOST);
+		buffer_text(&pointer, above ? above->data : TOOL_ARGUMENTS);
+		put_step(&pointer, at->name);
+		if (json_member(json, at, "x-mcp-header")) {
+			if (pointer.failed)
+				h->wrong = "has an x-mcp-header too deep within";
+			else
+				take_header(h, json, at, &pointer);
+		} else if (!pointer.failed) {
+			find_headers(h, json, at, &pointer);
+		}
+		buffer_free(&pointer);
+	}
+}
+
 static int by_tool(const void *a, const void *b)
 {
 	const struct conf_tool *x = a, *y = b;
 	return strcmp(x->name, y->name);
 }
 
-static int read_answer(const char *text, size_t length, struct arena *arena, struct conf_tools *out, struct failure *failure)
+static void say(struct buffer *report, const char *what, const char *name, const char *more);
+
+static int read_answer(const char *text, size_t length, struct arena *arena, struct conf_tools *out, struct buffer *report, struct failure *failure)
 {
 	struct json json = { .nodes = NULL };
 	struct conf_tool *list = NULL;
@@ -133,14 +188,23 @@ static int read_answer(const char *text, size_t length, struct arena *arena, str
 		code = failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
 	for (const struct json_node *at = code ? NULL : json_first(&json, tools); at && !code; at = json_next(&json, at)) {
 		const char *name = json_string(json_member(&json, at, "name"));
+		struct headers headers = { .arena = arena };
 		char digest[TOOL_DIGEST];
 		if (!name || !*name || strlen(name) > TOOL_NAME_MOST)
 			code = failure_set(failure, EMA_BAD_REQUEST, "the answer has a tool without a name of 1 to %d characters", TOOL_NAME_MOST);
 		else if (digest_of(&json, at, digest))
 			code = failure_set(failure, EMA_TOO_LARGE, "the definition of \"%.128s\" is too large", name);
-		else
-			list[count++] = (struct conf_tool){ arena_copy(arena, name), arena_copy(arena, digest), 0, truth(&json, at, "readOnlyHint"),
-				                            truth(&json, at, "destructiveHint") };
+		if (code)
+			break;
+		find_headers(&headers, &json, json_member(&json, at, "inputSchema"), NULL);
+		/* Clients leave such a tool out; what its headers copy is not known. */
+		if (headers.wrong)
+			say(report, "odd", name, headers.wrong);
+		struct conf_tool_header *copied = arena_get(arena, headers.count + 1, sizeof *copied);
+		for (size_t i = 0; copied && i < headers.count; i++)
+			copied[i] = headers.list[i];
+		list[count++] = (struct conf_tool){ arena_copy(arena, name), arena_copy(arena, digest), 0, truth(&json, at, "readOnlyHint"),
+			                            truth(&json, at, "destructiveHint"), copied, headers.wrong ? 0 : headers.count };
 	}
 	json_free(&json);
 	if (!code && arena->failed)
@@ -179,15 +243,23 @@ static void put_tool(struct buffer *out, const struct conf_tool *tool, int accep
 		buffer_printf(out, ", \"readOnlyHint\": %s", tool->read_only ? "true" : "false");
 	if (tool->destructive >= 0)
 		buffer_printf(out, ", \"destructiveHint\": %s", tool->destructive ? "true" : "false");
+	for (size_t i = 0; i < tool->header_count; i++) {
+		const char *at = tool->headers[i].at + strlen(TOOL_ARGUMENTS);
+		buffer_text(out, i ? ", " : ", \"headers\": { ");
+		buffer_json(out, tool->headers[i].name, strlen(tool->headers[i].name));
+		buffer_text(out, ": ");
+		buffer_json(out, at, strlen(at));
+		buffer_text(out, i + 1 == tool->header_count ? " }" : "");
+	}
 	buffer_printf(out, ", \"sha256\": \"%s\" }%s\n", tool->digest, last ? "" : ",");
 }
 
 /* A name of the server's in a line for a person. */
-static void say(struct buffer *report, const char *what, const char *name)
+static void say(struct buffer *report, const char *what, const char *name, const char *more)
 {
 	buffer_printf(report, "%s: ", what);
 	buffer_clean(report, name, strlen(name));
-	buffer_char(report, '\n');
+	buffer_printf(report, "%s%s\n", *more ? " " : "", more);
 }
 
 int toolset_import(const char *answer, size_t length, const char *old, size_t old_length, const char *const *accept, struct buffer *file,
@@ -198,7 +270,7 @@ int toolset_import(const char *answer, size_t length, const char *old, size_t ol
 	size_t waiting = 0;
 	int code = old ? tools_parse(old, old_length, &arena, &before, failure) : EMA_OK;
 	if (!code && answer)
-		code = read_answer(answer, length, &arena, &after, failure);
+		code = read_answer(answer, length, &arena, &after, report, failure);
 	else
 		after = before;
 	for (const char *const *name = accept; !code && name && *name; name++)
@@ -211,15 +283,15 @@ int toolset_import(const char *answer, size_t length, const char *old, size_t ol
 		const struct conf_tool *tool = &after.list[i], *was = tools_find(&before, tool->name, strlen(tool->name));
 		const int same = was && is_same(was->digest, tool->digest), kept = same && was->accepted, now = named(accept, tool->name);
 		if (!same)
-			say(report, was ? "changed" : "new", tool->name);
+			say(report, was ? "changed" : "new", tool->name, "");
 		if (!kept)
-			say(report, now ? "accepted" : "waits", tool->name);
+			say(report, now ? "accepted" : "waits", tool->name, "");
 		waiting += !kept && !now;
 		put_tool(file, tool, kept || now, i + 1 == after.count);
 	}
 	for (size_t i = 0; i < before.count; i++)
 		if (!tools_find(&after, before.list[i].name, strlen(before.list[i].name)))
-			say(report, "gone", before.list[i].name);
+			say(report, "gone", before.list[i].name, "");
 	buffer_text(file, "] }\n");
 	buffer_text(report, "");
 	if (file->failed || report->failed)

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tools.h"
+
 #define SENTINEL "=?base64?"
 #define SENTINEL_END "?="
 #define PARAM "Mcp-Param-"
@@ -130,7 +132,7 @@ const char *mcp_headers_method(const struct mcp_headers *headers, enum mcp_revis
 	return strcmp(headers->method, method) ? "Mcp-Method and the method of the body differ" : NULL;
 }
 
-static const char *param_check(const struct mcp_headers *headers, const struct mcp_param *param, const struct json_node *argument)
+static const char *param_check(const struct mcp_headers *headers, const struct conf_tool_header *param, const struct json_node *argument)
 {
 	const char *header = NULL;
 	size_t prefix = strlen(PARAM);
@@ -164,8 +166,8 @@ const char *mcp_headers_names(const struct mcp_headers *headers, enum mcp_revisi
 		return "Mcp-Name and the name or uri of the body differ";
 	if (revision != MCP_2026_07_28 || method->kind != POLICY_TOOL)
 		return NULL;
-	for (size_t i = 0; i < settings->param_count && !wrong; i++)
-		if (!strcmp(settings->params[i].tool, named->text))
-			wrong = param_check(headers, &settings->params[i], json_member(json, json_member(json, params, "arguments"), settings->params[i].argument));
+	const struct conf_tool *tool = settings->tools ? tools_find(settings->tools, named->text, named->length) : NULL;
+	for (size_t i = 0; tool && i < tool->header_count && !wrong; i++)
+		wrong = param_check(headers, &tool->headers[i], json_at(json, tool->headers[i].at));
 	return wrong;
 }

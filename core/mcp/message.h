@@ -22,16 +22,11 @@ struct mcp_header {
 	const char *name, *value; /* as HTTP had them, without the blanks around the value */
 };
 
-/* The argument that a header Mcp-Param-NAME copies, as a tool's schema says (x-mcp-header). */
-struct mcp_param {
-	const char *tool, *name, *argument;
-};
-
 struct mcp_settings {
 	unsigned revisions;       /* those that are taken; 0: MCP_REVISIONS_DEFAULT */
 	int http;                 /* 0: there are no headers (stdio), and none are asked for */
 	size_t most;              /* bytes of a body; 0: 1 MiB, which is also the most */
-	const struct mcp_param *params; size_t param_count;
+	const struct conf_tools *tools; /* whose headers copy arguments; NULL: not known */
 };
 
 struct mcp_call {

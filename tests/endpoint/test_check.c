@@ -746,6 +746,40 @@ static void a_narrow_client_is_not_sent_away(void **state)
 	desk_close(&desk);
 }
 
+/* MCP-47: a header that copies an argument, by the tools_file, says what the argument says. */
+static void headers_that_copy_arguments(void **state)
+{
+	static const char tools[] = "{\"tools\":[{\"name\":\"get_issue\",\"sha256\":\"%064d\",\"accepted\":true,\"headers\":{\"Repo\":\"/repo\"}}]}";
+	static const struct { const char *header, *arguments; int code; } rows[] = {
+		{ "acme/x", "{\"repo\":\"acme/x\"}", EMA_OK },
+		{ "acme/y", "{\"repo\":\"acme/x\"}", EMA_BAD_MESSAGE },
+		{ NULL, "{\"repo\":\"acme/x\"}", EMA_BAD_MESSAGE },
+		{ "acme/x", "{}", EMA_BAD_MESSAGE },
+		{ NULL, "{}", EMA_OK },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	char path[] = "/tmp/ema-tools-XXXXXX", service[512], params[256];
+	int file = mkstemp(path);
+	assert_true(file >= 0 && dprintf(file, tools, 0) > 0 && !close(file));
+	snprintf(service, sizeof service, "tools_file = \"%s\";", path);
+	desk_open(&desk, NULL, service);
+	unlink(path);
+	char *token = make(&desk, &(struct made){ .scopes = { "read" } });
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ask_begin(&ask, NULL, token);
+		snprintf(params, sizeof params, "\"name\":\"get_issue\",\"arguments\":%s", rows[i].arguments);
+		ask_message(&ask, "tools/call", "get_issue", params);
+		header(&ask, "Mcp-Param-Repo", rows[i].header);
+		ask_check(&ask, &desk, "svc");
+		expect(&ask, i, rows[i].code, rows[i].code ? 400 : 200);
+		ask_end(&ask);
+	}
+	free(token);
+	desk_close(&desk);
+}
+
 /* MCP-60, MCP-61: lists without what their reader could not call. */
 static void lists(void **state)
 {
@@ -1200,6 +1234,7 @@ int main(void)
 		cmocka_unit_test(changes),
 		cmocka_unit_test(a_scope_includes_another),
 		cmocka_unit_test(a_narrow_client_is_not_sent_away),
+		cmocka_unit_test(headers_that_copy_arguments),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(records),
 		cmocka_unit_test(embedder),

@@ -10,8 +10,11 @@
 #define NEW(method, rest) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":{" META rest "}}"
 #define OLD(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":{" params "}}"
 
-static const struct mcp_param params[] = { { "move", "Region", "region" }, { "move", "Count", "count" }, { "move", "Force", "force" } };
-static const struct mcp_settings http = { .http = 1, .params = params, .param_count = 3 };
+static const struct conf_tool_header copied[] = { { "Region", "/params/arguments/region" }, { "Count", "/params/arguments/count" },
+	{ "Force", "/params/arguments/force" }, { "Deep", "/params/arguments/a~1b/deep" } };
+static const struct conf_tool tool_list[] = { { "copy", NULL, 1, 0, 0, NULL, 0 }, { "move", NULL, 1, 0, 0, copied, 4 } };
+static const struct conf_tools tool_set = { tool_list, 2 };
+static const struct mcp_settings http = { .http = 1, .tools = &tool_set };
 
 /* "Name: value\nName: value" */
 static size_t headers_of(const char *text, char *room, size_t size, struct mcp_header *out)
@@ -235,6 +238,10 @@ static void arguments_in_headers(void **state)
 		{ "\nMcp-Param-Force: false", "{\"force\":true}", 0 },
 		{ "\nMcp-Param-Force: x", "{\"force\":[\"x\"]}", 0 },
 		{ "\nMcp-Param-Unknown: x", "{\"unknown\":\"y\"}", 1 },
+		{ "\nMcp-Param-Deep: x", "{\"a/b\":{\"deep\":\"x\"}}", 1 },
+		{ "\nMcp-Param-Deep: x", "{\"a/b\":{\"deep\":\"y\"}}", 0 },
+		{ "\nMcp-Param-Deep: x", "{\"deep\":\"x\"}", 0 },
+		{ "", "{\"a/b\":{\"deep\":\"x\"}}", 0 },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct mcp_message message;

@@ -74,6 +74,23 @@ ok "a deny holds for what is accepted" emactl tools accept "$work/repo.tools" '*
 ok "as before" may get_hidden false
 says "a deny refuses this"
 
+# MCP-47: which arguments headers copy, wherever the schema has them behind properties alone.
+answer '{"tools":[{"name":"get_file","inputSchema":{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"},"n":{"type":"integer"},
+   "a/b":{"type":"object","properties":{"~deep":{"type":"boolean","x-mcp-header":"Deep"}}},"list":{"type":"array","items":{"properties":{"x":{"type":"string","x-mcp-header":"No"}}}}}}},
+  {"name":"list_all","inputSchema":{"properties":{"x":{"type":"object","x-mcp-header":"X"}}}},
+  {"name":"put_a","inputSchema":{"properties":{"x":{"type":"string","x-mcp-header":"X y"}}}},
+  {"name":"put_b","inputSchema":{"properties":{"x":{"type":"string","x-mcp-header":"X"},"y":{"type":"string","x-mcp-header":"x"}}}}]}'
+ok "headers that copy arguments" import --accept
+says "odd: list_all has an x-mcp-header at what is no string, number or boolean"
+says "odd: put_a has an x-mcp-header that is no name of a header"
+says "odd: put_b has an x-mcp-header twice"
+ok "are kept" test "$(jq -c '.tools[0].headers' <"$work/repo.tools")" = '{"Region":"/region","Deep":"/a~1b/~0deep"}'
+ok "and no others" test "$(grep -c headers "$work/repo.tools")" = 1
+cp "$work/repo.tools" "$work/kept"
+ok "also when a tool is accepted" emactl tools accept "$work/repo.tools" put_a
+ok "as they were" cmp "$work/repo.tools" "$work/kept"
+ok "and load" may get_file true
+
 cp "$work/repo.tools" "$work/kept"
 same() { cmp "$work/repo.tools" "$work/kept"; }
 for bad in '' '{' '{"tools":1}' '{"tools":[{"name":""}]}' '{"tools":[{"name":"a"},{"name":"a"}]}' '{"result":{"tools":[],"nextCursor":"x"}}' '{"error":{}}' '[]'; do
@@ -85,7 +102,9 @@ ok "the file stays as it was" same
 ok "and nothing is left beside it" test "$(find "$work" -name 'repo.tools*' | wc -l)" -eq 1
 fails 2 "no file to accept in" emactl tools accept "$work/nothing" x
 for bad in '{"tools":[{"name":"x"}]}' '{"tools":[],"more":1}' '{"tools":[{"name":"x","sha256":"00","accepted":true}]}' 'x' \
-	"{\"tools\":[{\"name\":\"x\",\"sha256\":\"$(printf '%064d' 0)\",\"accepted\":true,\"acepted\":true}]}"; do
+	"{\"tools\":[{\"name\":\"x\",\"sha256\":\"$(printf '%064d' 0)\",\"accepted\":true,\"acepted\":true}]}" \
+	"{\"tools\":[{\"name\":\"x\",\"sha256\":\"$(printf '%064d' 0)\",\"accepted\":true,\"headers\":{\"A b\":\"/x\"}}]}" \
+	"{\"tools\":[{\"name\":\"x\",\"sha256\":\"$(printf '%064d' 0)\",\"accepted\":true,\"headers\":{\"A\":\"x\"}}]}"; do
 	printf '%s' "$bad" >"$work/repo.tools"
 	fails 1 "a tools_file that is none: $bad" check
 	says "E-TOOLS"
