@@ -404,6 +404,20 @@ static void sinks_read(struct reader *reader)
 		section_read(reader, memory ? &section_store_memory : &section_store, store, conf, 1);
 }
 
+/* Keys and marks go one way: who publishes them makes them. */
+static void published_read_keys(struct reader *reader)
+{
+	struct conf *conf = reader->conf;
+	const struct conf_node *by = conf_child(conf->root, "published_by");
+	if (conf->publish && conf->published.path)
+		finding_node(reader->findings, "E-VALUE", conf_child(conf->root, "published"), "publish is for emad, and published for programs that take from it: "
+		             "write one of them");
+	if (by && !conf->published.path)
+		finding_node(reader->findings, "E-VALUE", by, "published_by says whose files in the folder \"published\" count, and that is not set");
+	if (by && conf->published_by && owner_uid(conf->published_by, &conf->published.owner))
+		finding_node(reader->findings, "E-UNKNOWN", by, "published_by: there is no user \"%.64s\" on this machine", conf->published_by);
+}
+
 static void services_read(struct reader *reader)
 {
 	struct conf *conf = reader->conf;
@@ -441,6 +455,7 @@ static void values_read(struct loader *loader)
 	conf->insecure_http = insecure && insecure->kind == CONF_BOOL && insecure->integer;
 	section_read(reader, &section_top, conf->root, conf, 1);
 	token_read(reader);
+	published_read_keys(reader);
 	instances_read(reader);
 	sinks_read(reader);
 	clients_read(reader);

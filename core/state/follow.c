@@ -114,7 +114,7 @@ static int compare(struct marks *marks)
 	if (code != EMA_OK)
 		return code;
 	atomic_store(&marks->incomplete, 0);
-	return raise_again(marks);
+	return marks->one_way ? EMA_OK : raise_again(marks);
 }
 
 int marks_step(struct marks *marks, int64_t ms)
@@ -145,9 +145,9 @@ int marks_step(struct marks *marks, int64_t ms)
 	if (!marks->failing != (code == EMA_OK)) {
 		marks->failing = code != EMA_OK;
 		if (marks->failing)
-			log_printf(&marks->log, LOG_LEVEL_ERROR, "the store cannot be followed (%s): what others revoke is not heard of", code_name(code));
+			log_printf(&marks->log, LOG_LEVEL_ERROR, "%s cannot be followed (%s): what others revoke is not heard of", marks->source, code_name(code));
 		else
-			log_printf(&marks->log, LOG_LEVEL_INFO, "the store can be followed again");
+			log_printf(&marks->log, LOG_LEVEL_INFO, "%s can be followed again", marks->source);
 	}
 	return code;
 }
@@ -210,6 +210,7 @@ void marks_free(struct marks *marks)
 	mark_table_free(&marks->table);
 	EVP_MD_free(marks->sha256);
 	pthread_cond_destroy(&marks->stopped);
+	pthread_cond_destroy(&marks->changed);
 	pthread_mutex_destroy(&marks->lock);
 	free(marks);
 }

@@ -24,7 +24,8 @@ struct marks {
 	struct store *store;
 	const struct clock *clock;
 	struct log log;
-	int alone;
+	int alone, one_way;
+	const char *source;             /* of what others revoke, for messages */
 	EVP_MD *sha256;
 	_Atomic int last_known;
 	_Atomic int64_t loss_ms;
@@ -32,6 +33,8 @@ struct marks {
 	_Atomic int incomplete;         /* a mark that the store has did not fit */
 	pthread_mutex_t lock;           /* guards the table's writer, and what follows */
 	struct mark_table table;
+	uint64_t changes;               /* of the table */
+	pthread_cond_t changed;         /* it rose, or who waits for it is to end */
 	/* The follower's alone, but for stop. */
 	pthread_t thread;
 	pthread_cond_t stopped;

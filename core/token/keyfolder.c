@@ -361,7 +361,7 @@ int keyfolder_publish(const char *path, const char *text, size_t length, struct 
 	return code;
 }
 
-int keyfolder_read_public(const char *path, struct keyfolder_stamp *stamp, char **text, size_t *length, struct failure *failure)
+int keyfolder_read_public(const char *path, struct published_stamp *stamp, char **text, size_t *length, struct failure *failure)
 {
 	struct stat st, home;
 	const char *name = NULL;
@@ -378,7 +378,7 @@ int keyfolder_read_public(const char *path, struct keyfolder_stamp *stamp, char 
 		code = failure_set(failure, EMA_UNAVAILABLE, "%.300s: %s", path, strerror(errno));
 		goto end;
 	}
-	struct keyfolder_stamp is = { st.st_dev, st.st_ino, st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_size };
+	struct published_stamp is = { st.st_dev, st.st_ino, st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_size };
 	if (is.device == stamp->device && is.file == stamp->file && is.seconds == stamp->seconds && is.nanoseconds == stamp->nanoseconds && is.size == stamp->size)
 		goto end;
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 022) || (home.st_mode & 022) ||

@@ -8,6 +8,7 @@
 
 #include "failure.h"
 #include "jwk.h"
+#include "published.h"
 
 #define KEYFOLDER_NAME 64      /* "key-KID.jwk" with its NUL */
 #define KEYFOLDER_FILES_MOST 64
@@ -47,10 +48,6 @@ void keyfolder_name(const char *kid, char name[KEYFOLDER_NAME]);
 int keyfolder_publish(const char *path, const char *text, size_t length, struct failure *failure);
 /* The same read: nobody but root, our user and the owner of its folder may have written it. EMA_ABSENT, EMA_DENIED, EMA_UNAVAILABLE,
    EMA_OUT_OF_MEMORY. stamp tells one version of the file from another; *text is NULL if it is still stamp's. */
-struct keyfolder_stamp {
-	uint64_t device, file;
-	int64_t seconds, nanoseconds, size;
-};
-int keyfolder_read_public(const char *path, struct keyfolder_stamp *stamp, char **text, size_t *length, struct failure *failure);
+int keyfolder_read_public(const char *path, struct published_stamp *stamp, char **text, size_t *length, struct failure *failure);
 
 #endif

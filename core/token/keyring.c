@@ -17,7 +17,8 @@ struct keyring {
 	struct log log;
 	struct notice notice;
 	enum keyring_mode mode;
-	char *folder, *public_file;
+	char *folder, *public_file, *publish;
+	struct published published; /* its path is ours; NULL: public_file */
 	int recover;
 	pthread_mutex_t lock;   /* of set; held for a moment */
 	struct key_set *set;    /* what is served; changed with both mutexes, so that the writer may read it with its own */
@@ -25,7 +26,7 @@ struct keyring {
 	struct key_plan plan;
 	int unpublished;        /* public_file is not what set says */
 	struct keyfolder_names ignored; /* that cannot be used and were complained of */
-	struct keyfolder_stamp stamp;
+	struct published_stamp stamp;
 	char complaint[FAILURE_TEXT];
 	int64_t complained;
 };
@@ -40,6 +41,11 @@ static struct key_set *hold(struct keyring *keyring)
 	return set;
 }
 
+static int is_published(const struct keyring *keyring)
+{
+	return keyring->public_file || keyring->publish;
+}
+
 static void serve(struct keyring *keyring, struct key_set *set)
 {
 	if (key_set_same(set, keyring->set))
@@ -50,7 +56,7 @@ static void serve(struct keyring *keyring, struct key_set *set)
 	keyring->set = key_set_keep(set);
 	pthread_mutex_unlock(&keyring->lock);
 	key_set_release(old);
-	keyring->unpublished = keyring->public_file && keyring->mode == KEYRING_SERVE;
+	keyring->unpublished = is_published(keyring) && keyring->mode == KEYRING_SERVE;
 }
 
 static int no_memory(struct failure *failure)
@@ -136,7 +142,16 @@ static void tell(const struct keyring *keyring, const char *what, const struct s
 
 static int publish(const struct keyring *keyring, const struct key_set *set, struct failure *failure)
 {
-	return keyring->public_file ? keyfolder_publish(keyring->public_file, set->jwks, strlen(set->jwks), failure) : EMA_OK;
+	int code = keyring->public_file ? keyfolder_publish(keyring->public_file, set->jwks, strlen(set->jwks), failure) : EMA_OK;
+	if (code || !keyring->publish)
+		return code;
+	struct failure why = FAILURE_INIT;
+	int folder = published_make(keyring->publish, &why);
+	if (folder < 0)
+		return failure_set(failure, why.code, "%s", why.text);
+	code = published_write(folder, PUBLISHED_KEYS, set->jwks, strlen(set->jwks), 1, failure);
+	close(folder);
+	return code;
 }
 
 /* Files of keys that are not served. The void ones first: the key that says so must not go before them. */
@@ -163,7 +178,7 @@ static int remove_others(const struct keyring *keyring, int folder, const struct
 static int key_write(struct keyring *keyring, int folder, const struct signing_key *key, struct key_set *living, struct failure *failure)
 {
 	int code = EMA_OK;
-	keyring->unpublished = keyring->public_file != NULL;
+	keyring->unpublished = is_published(keyring);
 	if (!key->alone)
 		code = publish(keyring, living, failure);
 	if (!code && folder >= 0)
@@ -299,8 +314,10 @@ static int read_public(struct keyring *keyring, struct failure *failure)
 	size_t length = 0;
 	struct jwks *keys = NULL;
 	struct key_set *set = NULL;
-	struct keyfolder_stamp stamp = keyring->stamp;
-	int code = keyfolder_read_public(keyring->public_file, &stamp, &text, &length, failure);
+	struct published_stamp stamp = keyring->stamp;
+	const char *path = keyring->published.path;
+	int code = path ? published_read(&keyring->published, PUBLISHED_KEYS, KEYFOLDER_PUBLIC_MOST, &stamp, &text, &length, failure) :
+	                  keyfolder_read_public(keyring->public_file, &stamp, &text, &length, failure);
 	if (code || !text)
 		return code;
 	code = jwks_parse(text, length, &keys, failure);
@@ -321,7 +338,7 @@ static int read_public(struct keyring *keyring, struct failure *failure)
 		signing_key_release(key);
 	}
 	if (!code && !set->count)
-		code = failure_set(failure, EMA_UNAVAILABLE, "%.300s: has no key of ours", keyring->public_file);
+		code = failure_set(failure, EMA_UNAVAILABLE, "%.300s%s: has no key of ours", path ? path : keyring->public_file, path ? "/" PUBLISHED_KEYS : "");
 	if (!code && key_set_text(set))
 		code = no_memory(failure);
 	if (!code) {
@@ -387,11 +404,15 @@ int keyring_open(const struct keyring_settings *settings, struct keyring **out, 
 	keyring_configure(keyring, settings->algorithm, settings->rotate_after_ms, settings->publish_before_ms);
 	keyring->folder = settings->folder ? strdup(settings->folder) : NULL;
 	keyring->public_file = settings->public_file ? strdup(settings->public_file) : NULL;
+	keyring->publish = settings->publish ? strdup(settings->publish) : NULL;
+	if (settings->published)
+		keyring->published = (struct published){ strdup(settings->published->path), settings->published->owner };
 	keyring->set = key_set_new();
 	int code = EMA_OK;
-	if (!keyring->set || (settings->folder && !keyring->folder) || (settings->public_file && !keyring->public_file) || key_set_text(keyring->set))
+	if (!keyring->set || (settings->folder && !keyring->folder) || (settings->public_file && !keyring->public_file) ||
+	    (settings->publish && !keyring->publish) || (settings->published && !keyring->published.path) || key_set_text(keyring->set))
 		code = no_memory(&why);
-	else if ((keyring->mode == KEYRING_PUBLIC && !keyring->public_file) || (keyring->mode == KEYRING_LOOK && !keyring->folder))
+	else if ((keyring->mode == KEYRING_PUBLIC && !keyring->public_file && !keyring->published.path) || (keyring->mode == KEYRING_LOOK && !keyring->folder))
 		code = failure_set(&why, EMA_CONFIG, "there is no state_dir to read them from");
 	else
 		code = start(keyring, &why);
@@ -412,6 +433,8 @@ void keyring_close(struct keyring *keyring)
 	pthread_mutex_destroy(&keyring->writer);
 	free(keyring->folder);
 	free(keyring->public_file);
+	free(keyring->publish);
+	free((void *)(uintptr_t)keyring->published.path);
 	free(keyring);
 }
 

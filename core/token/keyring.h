@@ -34,6 +34,8 @@ struct keyring_settings {
 	enum keyring_mode mode;
 	const char *folder;        /* STATE_DIR/keys; NULL: in memory, made anew at each start */
 	const char *public_file;   /* STATE_DIR/jwks.json; NULL: none */
+	const char *publish;       /* a folder for programs of other users, where that file is, too; NULL: none. Not of KEYRING_PUBLIC */
+	const struct published *published; /* of KEYRING_PUBLIC: that folder, instead of public_file; NULL: none */
 	enum jose_algorithm algorithm; /* of new keys */
 	int64_t rotate_after_ms;   /* a key signs for so long; 0: it is replaced by keyring_rotate() alone */
 	int64_t publish_before_ms; /* a key is published for so long before it signs; at most KEYRING_AHEAD_MOST_MS */

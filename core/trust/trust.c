@@ -29,7 +29,9 @@ struct trust *trust_new(const struct trust_settings *settings, struct failure *f
 	trust->clock = settings->clock ? settings->clock : &clock_system;
 	trust->passive = settings->passive;
 	trust->log = settings->log;
-	trust->cache = (struct cache){ folder, settings->cache_owner, settings->log };
+	trust->publishes = settings->publishes;
+	trust->published = settings->published;
+	trust->cache = (struct cache){ folder, settings->cache_owner, settings->log, settings->publishes };
 	trust->notice = settings->notice;
 	pthread_mutex_init(&trust->lock, NULL);
 	pthread_condattr_init(&attributes);

@@ -1,0 +1,100 @@
+#define _GNU_SOURCE /* asprintf */
+#include "publication.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "context.h"
+#include "keyset.h"
+#include "publish.h"
+
+static const struct conf_node *node_of(const struct conf *conf, const char *key)
+{
+	const struct conf_node *node = conf_child(conf->root, key);
+	return node ? node : conf->root;
+}
+
+void publication_lint(const struct conf *conf, int server, int look, struct findings *findings)
+{
+	const struct published *from = &conf->published;
+	struct failure failure = FAILURE_INIT;
+	if (server && from->path)
+		finding_node(findings, "E-PUBLISHED", node_of(conf, "published"), "an authorization server publishes keys and revocations and takes them from nobody: "
+		             "published is for programs that decide alone");
+	if (!from->path) {
+		if (look && conf->publish)
+			finding_node(findings, "N-PUBLISHED", node_of(conf, "publish"), "emad publishes keys and revocations in %s: every user who may read there sees "
+			             "them, and nobody but the user of emad and root may write there", conf->publish);
+		return;
+	}
+	int fd = published_open(from, &failure);
+	if (fd >= 0)
+		close(fd);
+	/* Whoever could write there would say who may come in. What is not there yet is waited for. */
+	if (fd < 0 && failure.code == EMA_DENIED)
+		finding_node(findings, "E-PERMS", node_of(conf, "published"), "%s", failure.text);
+	else if (fd < 0 && look)
+		finding_node(findings, "W-PUBLISHED", node_of(conf, "published"), "%s; until emad publishes there (\"publish\" in its ema.conf), every request is "
+		             "answered with 503", failure.text);
+	if (look)
+		finding_node(findings, "N-PUBLISHED", node_of(conf, "published"), "keys and revocations are taken from %s: user %s, and root, decide who may come in here",
+		             from->path, conf->published_by);
+}
+
+char *publication_cache(const struct conf *conf, int server, struct trust_settings *settings, struct failure *failure)
+{
+	char *cache = NULL;
+	const char *publish = server ? conf->publish : NULL, *from = server ? NULL : conf->published.path;
+	const char *of = publish ? publish : from ? from : conf->state_dir;
+	int fd = publish ? published_make(publish, failure) : -1;
+	if (!of || (publish && fd < 0))
+		return NULL;
+	if (fd >= 0)
+		close(fd);
+	if (asprintf(&cache, "%s/" PUBLISHED_CACHE, of) < 0) {
+		failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
+		return NULL;
+	}
+	settings->publishes = publish != NULL;
+	settings->published = from != NULL;
+	settings->cache_owner = from ? conf->published.owner : 0;
+	return cache;
+}
+
+static int open_publisher(struct ema_context *context, const struct conf *conf, struct failure *failure)
+{
+	const struct publisher_settings settings = { context->marks, conf->publish, &context->clock, context->log };
+	int code = publisher_new(&settings, &context->publisher, failure);
+	return code == EMA_OK ? publisher_start(context->publisher, failure) : code;
+}
+
+int publication_marks(struct ema_context *context, const struct conf *conf, struct failure *failure)
+{
+	/* With a store in memory nobody else revokes. */
+	const int one_way = !context->server && conf->published.path, alone = !one_way && !strcmp(conf->store.plugin, "memory");
+	int code = EMA_OK;
+	if (one_way && !context->published)
+		code = store_published(&conf->published, &context->clock, context->log, &context->published, failure);
+	if (code != EMA_OK)
+		return code;
+	struct marks_settings settings = { .store = one_way ? context->published : context->store, .clock = &context->clock, .log = context->log,
+		                           .alone = alone, .one_way = one_way };
+	code = marks_new(&settings, &context->marks, failure);
+	if (code == EMA_OK && !alone)
+		code = marks_follow(context->marks, failure);
+	if (code == EMA_OK && context->server && conf->publish)
+		code = open_publisher(context, conf, failure);
+	return code;
+}
+
+void publication_close(struct ema_context *context)
+{
+	publisher_free(context->publisher);
+	context->publisher = NULL;
+	marks_free(context->marks); /* its thread follows the store */
+	context->marks = NULL;
+	if (context->published)
+		store_free(context->published);
+	context->published = NULL;
+}
