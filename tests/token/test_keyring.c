@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "jws.h"
+#include "keyfolder.h"
 #include "keyring.h"
 
 #define MINUTE (INT64_C(60) * 1000)
@@ -537,6 +538,52 @@ static void public_alone(void **state)
 	keyring_close(keyring);
 }
 
+/* JWT-40, JWT-50: the keys are published for other users, too, who take them from the one who publishes alone, and notice what is new. */
+static void published_for_others(void **state)
+{
+	struct fixture *f = *state;
+	char folder[96], file[128];
+	struct stat st;
+	snprintf(folder, sizeof folder, "%s/public", f->folder);
+	snprintf(file, sizeof file, "%s/" PUBLISHED_KEYS, folder);
+	const struct published from = { folder, geteuid() };
+	struct keyring_settings writes = settings_of(f, KEYRING_SERVE), reads = settings_of(f, KEYRING_PUBLIC);
+	struct keyring *reader = NULL, *keyring = NULL, *again = NULL;
+	const mode_t mask = umask(077);
+	writes.publish = folder;
+	reads.public_file = NULL;
+	reads.published = &from;
+	assert_int_equal(keyring_open(&reads, &reader, NULL), EMA_OK); /* nothing there yet */
+	assert_int_equal(keyring_open(&writes, &keyring, NULL), EMA_OK);
+	char *token = sign(keyring);
+	keyring_tick(reader);
+	assert_int_equal(verify(reader, token), EMA_OK);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	assert_int_equal(keyring_rotate(keyring, 1, NULL), EMA_OK);
+	keyring_tick(reader);
+	assert_int_equal(verify(reader, token), EMA_UNKNOWN_KEY);
+	free(token);
+	token = sign(keyring);
+	assert_int_equal(verify(reader, token), EMA_OK);
+	/* A folder that others can write to is none, though the file is right; what is known stays. */
+	assert_int_equal(chmod(folder, 0777), 0);
+	keyring_tick(reader);
+	assert_non_null(strstr(f->said, "chmod go-w"));
+	assert_int_equal(verify(reader, token), EMA_OK);
+	assert_int_equal(keyring_open(&reads, &again, NULL), EMA_DENIED);
+	assert_int_equal(chmod(folder, 0755), 0);
+	assert_int_equal(truncate(file, KEYFOLDER_PUBLIC_MOST + 1), 0);
+	keyring_tick(reader);
+	assert_int_equal(verify(reader, token), EMA_OK);
+	keyring_close(reader);
+	keyring_close(keyring);
+	umask(mask);
+	free(token);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 struct worker {
 	struct keyring *keyring;
 	atomic_int *stop;
@@ -747,6 +794,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(other_algorithm, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(in_memory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(public_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(published_for_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_replicas, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(processes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(killed, set_up, tear_down),
