@@ -19,6 +19,10 @@ void publication_lint(const struct conf *conf, int server, int look, struct find
 {
 	const struct published *from = &conf->published;
 	struct failure failure = FAILURE_INIT;
+	const struct conf_node *share = conf->store.node ? conf_child(conf->store.node, "share") : NULL;
+	if (look && share)
+		finding_node(findings, "N-SHARE", share, "all processes that use this store are one trust domain: what one of them redeems or revokes counts in all, and "
+		             "each can forget for all");
 	if (server && from->path)
 		finding_node(findings, "E-PUBLISHED", node_of(conf, "published"), "an authorization server publishes keys and revocations and takes them from nobody: "
 		             "published is for programs that decide alone");

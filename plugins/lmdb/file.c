@@ -413,3 +413,22 @@ struct file *file_get(ema_instance *self)
 	pthread_mutex_unlock(&self->lock);
 	return file;
 }
+
+/* The second byte of the file of the writers' lock: the lock ends with its process, and no child has it. */
+int file_join(ema_instance *self, struct file *file)
+{
+	if (__atomic_load_n(&file->joined, __ATOMIC_SEQ_CST))
+		return EMA_OK;
+	if (file->pid != getpid())
+		return EMA_UNAVAILABLE;
+	struct flock lock = { .l_type = (short)(self->share ? F_RDLCK : F_WRLCK), .l_whence = SEEK_SET, .l_start = 1, .l_len = 1 };
+	pthread_mutex_lock(&files_lock);
+	int code = file->joined || !fcntl(file->lock_fd, F_SETLK, &lock) ? EMA_OK : EMA_UNAVAILABLE;
+	if (code == EMA_OK)
+		__atomic_store_n(&file->joined, 1, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&files_lock);
+	if (code != EMA_OK && !__atomic_exchange_n(&self->failing, 1, __ATOMIC_SEQ_CST))
+		self->host->log(self->handle, 1, "another process uses this store, and not both have share = \"same-trust\" in their ema.conf: nothing is granted. Processes "
+		                "that share a store can each forget for all; say so in the ema.conf of each, or give each a store of its own");
+	return code;
+}
