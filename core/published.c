@@ -24,7 +24,7 @@ static int check_folder(const struct published *folder, int fd, int last, const 
 		return failure_set(failure, EMA_UNAVAILABLE, "%.300s: %s", folder->path, strerror(errno));
 	if (!is_trusted(folder, st.st_uid))
 		return failure_set(failure, EMA_DENIED, "%.300s: not used, because the folder \"%.*s\" belongs to user %lu, who is neither root nor the one that "
-		                   "\"published_by\" names", folder->path, length < 64 ? length : 64, part, (unsigned long)st.st_uid);
+		                   "publishes there (\"published_by\")", folder->path, length < 64 ? length : 64, part, (unsigned long)st.st_uid);
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) && (last || !(st.st_mode & S_ISVTX)))
 		return failure_set(failure, EMA_DENIED, "%.300s: not used, because others than its owner can write to the folder \"%.*s\": chmod go-w", folder->path,
 		                   length < 64 ? length : 64, part);
@@ -52,7 +52,7 @@ int published_open(const struct published *folder, struct failure *failure)
 		/* No links: who could change one would choose what is read. */
 		int next = openat(at, part, (last ? O_RDONLY : O_PATH) | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (next < 0) {
-			code = failure_set(failure, errno == ENOENT ? EMA_ABSENT : errno == ELOOP || errno == ENOTDIR || errno == EACCES ? EMA_DENIED : EMA_UNAVAILABLE,
+			code = failure_set(failure, errno == ENOENT ? EMA_ABSENT : errno == ELOOP || errno == ENOTDIR ? EMA_DENIED : EMA_UNAVAILABLE,
 			                   "%.300s: \"%.64s\" %s%s", folder->path, part, errno == ENOTDIR || errno == ELOOP ? "is a link, or no folder: name the path itself" :
 			                   "cannot be opened: ", errno == ENOTDIR || errno == ELOOP ? "" : strerror(errno));
 			break;
@@ -112,15 +112,15 @@ int published_read(const struct published *folder, const char *name, size_t most
 	fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	/* All of it of what was opened: a name can stand for something else by now. */
 	if (fd < 0)
-		code = failure_set(failure, errno == ENOENT ? EMA_ABSENT : errno == ELOOP || errno == EACCES ? EMA_DENIED : EMA_UNAVAILABLE, "%.300s/%.64s: %s",
+		code = failure_set(failure, errno == ENOENT ? EMA_ABSENT : errno == ELOOP ? EMA_DENIED : EMA_UNAVAILABLE, "%.300s/%.64s: %s",
 		                   folder->path, name, errno == ELOOP ? "is a symbolic link" : strerror(errno));
 	else if (fstat(fd, &st))
 		code = failure_set(failure, EMA_UNAVAILABLE, "%.300s/%.64s: %s", folder->path, name, strerror(errno));
-	else if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
-		code = failure_set(failure, EMA_DENIED, "%.300s/%.64s: not used, because it is no regular file, or has a second name", folder->path, name);
+	else if (!S_ISREG(st.st_mode))
+		code = failure_set(failure, EMA_DENIED, "%.300s/%.64s: not used, because it is no regular file", folder->path, name);
 	else if (!is_trusted(folder, st.st_uid) || (st.st_mode & (S_IWGRP | S_IWOTH)))
-		code = failure_set(failure, EMA_DENIED, "%.300s/%.64s: not used, because others than root and the user that \"published_by\" names could have "
-		                   "written it", folder->path, name);
+		code = failure_set(failure, EMA_DENIED, "%.300s/%.64s: not used, because others than root and the user that publishes there (\"published_by\") "
+		                   "could have written it", folder->path, name);
 	else if (st.st_size < 0 || (uint64_t)st.st_size > most)
 		code = failure_set(failure, EMA_TOO_LARGE, "%.300s/%.64s: not used, because it is larger than %zu bytes", folder->path, name, most);
 	else if (!is_stamp(&is, &st) || !stamp) {
@@ -140,22 +140,33 @@ int published_read(const struct published *folder, const char *name, size_t most
 
 /* ---- Writing ---- */
 
+/* Whatever the umask, it never has its name without its mode: who looks at it just then would be refused. */
+static int make_folder(const char *path, struct failure *failure)
+{
+	char aside[PATH_MAX];
+	size_t end = strlen(path);
+	int fd = -1;
+	while (end > 1 && path[end - 1] == '/')
+		end--;
+	errno = ENAMETOOLONG;
+	if (snprintf(aside, sizeof aside, "%.*s.new", (int)end, path) < (int)sizeof aside && (!mkdir(aside, 0755) || errno == EEXIST))
+		fd = open(aside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int made = fd >= 0 && !fchmod(fd, 0755) && (!rename(aside, path) || errno == EEXIST || errno == ENOTEMPTY);
+	int code = made ? EMA_OK : failure_set(failure, EMA_CONFIG, "%.300s cannot be made: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return code;
+}
+
 int published_make(const char *path, struct failure *failure)
 {
 	const struct published folder = { path, geteuid() };
-	int made = !mkdir(path, 0755);
-	if (!made && errno != EEXIST) {
-		failure_set(failure, EMA_CONFIG, "%.300s cannot be made: %s", path, strerror(errno));
-		return -1;
-	}
-	int fd = published_open(&folder, failure);
-	/* Whatever the umask; one that the operator made keeps its mode. */
-	if (fd >= 0 && made && fchmod(fd, 0755)) {
-		failure_set(failure, EMA_CONFIG, "%.300s: %s", path, strerror(errno));
-		close(fd);
-		return -1;
-	}
-	return fd;
+	struct failure why = FAILURE_INIT;
+	int fd = published_open(&folder, &why);
+	/* One that the operator made keeps its mode. */
+	if (fd >= 0 || why.code != EMA_ABSENT)
+		return fd >= 0 ? fd : (failure_set(failure, why.code, "%s", why.text), -1);
+	return make_folder(path, failure) == EMA_OK ? published_open(&folder, failure) : -1;
 }
 
 static int write_all(int fd, const char *text, size_t length)
