@@ -62,6 +62,8 @@ static inline char mark_label_byte(unsigned char byte)
 }
 /* Kind of a letter; -1: none. */
 int mark_kind_of(unsigned char letter);
+/* A store_entry_fn of struct marks: takes what is told of a mark in a store. Not under the lock. */
+int mark_take(void *data, const void *key, size_t key_length, const void *value, size_t value_length, int64_t expires);
 /* Takes what the store has. Under the lock. list: the number of the list in which it was seen. */
 int mark_apply(struct marks *marks, const struct mark_name *name, char what, int64_t value, int64_t expires, uint64_t list);
 

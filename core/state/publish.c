@@ -5,16 +5,21 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "buffer.h"
 #include "marks_inside.h"
 
-#define PUBLISH_GAP_MS INT64_C(100)      /* between two times that all is written: a storm of marks costs no more */
+/* Between two times that all is written: a storm of marks costs no more, and many marks no more than a tenth of the time that there is. */
+#define PUBLISH_GAP_MS INT64_C(100)
+#define PUBLISH_GAP_MOST INT64_C(500)    /* a revocation still reaches all within a second */
+#define PUBLISH_ALL_MS INT64_C(60000)    /* so often all is written anyway: what somebody damaged, or a clock that was wrong left out */
 #define PUBLISH_CONTACT_MS INT64_C(2000) /* so old may be what is known */
 
 struct publisher {
@@ -23,10 +28,11 @@ struct publisher {
 	const struct clock *clock;
 	struct log log;
 	int lock;            /* a descriptor that holds it */
-	int64_t sequence;    /* that was written last */
+	int64_t sequence;    /* that was used last */
 	int64_t marks_sequence;
 	uint64_t changes;    /* of marks, that are written */
 	int written;
+	int64_t all_next;    /* monotonic */
 	pthread_t thread;
 	int has_thread, stop; /* stop: under the marks' lock */
 	char complaint[FAILURE_TEXT];
@@ -34,18 +40,23 @@ struct publisher {
 
 /* ---- The files ---- */
 
-int publish_digest(const char *text, size_t length, char hex[PUBLISH_HEX + 1])
+static void to_hex(const unsigned char bytes[DIGEST_BYTES], char hex[PUBLISH_HEX + 1])
 {
 	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < DIGEST_BYTES; i++) {
+		hex[2 * i] = digits[bytes[i] >> 4];
+		hex[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	hex[PUBLISH_HEX] = 0;
+}
+
+int publish_digest(const char *text, size_t length, char hex[PUBLISH_HEX + 1])
+{
 	unsigned char hash[DIGEST_BYTES];
 	unsigned got = 0;
 	if (EVP_Digest(text, length, hash, &got, EVP_sha256(), NULL) != 1 || got != sizeof hash)
 		return -1;
-	for (size_t i = 0; i < sizeof hash; i++) {
-		hex[2 * i] = digits[hash[i] >> 4];
-		hex[2 * i + 1] = digits[hash[i] & 15];
-	}
-	hex[PUBLISH_HEX] = 0;
+	to_hex(hash, hex);
 	return 0;
 }
 
@@ -58,12 +69,14 @@ static int64_t number_of(int64_t value)
 static void put_mark(struct buffer *out, const struct mark_slot *slot, char what, int64_t value, int64_t expires)
 {
 	unsigned char digest[DIGEST_BYTES], key[MARK_KEY_MOST];
+	char hex[PUBLISH_HEX + 1], line[PUBLISH_HEX + 64];
 	mark_digest(slot, digest);
 	mark_key(slot->kind, what, digest, NULL, key);
-	buffer_printf(out, "[\"%c\",\"%c\",\"", key[MARK_PREFIX_LENGTH], what);
-	for (int i = 0; i < DIGEST_BYTES; i++)
-		buffer_printf(out, "%02x", digest[i]);
-	buffer_printf(out, "\",%" PRId64 ",%" PRId64 ",", number_of(value), number_of(expires));
+	to_hex(digest, hex);
+	/* Each is written while the marks are locked: in one go. */
+	int length = snprintf(line, sizeof line, "[\"%c\",\"%c\",\"%s\",%" PRId64 ",%" PRId64 ",", key[MARK_PREFIX_LENGTH], what, hex, number_of(value),
+	                      number_of(expires));
+	buffer_append(out, line, (size_t)length);
 	buffer_json(out, slot->label ? slot->label : "", slot->label ? strlen(slot->label) : 0);
 	buffer_text(out, "]\n");
 }
@@ -74,10 +87,13 @@ static void put_marks(struct buffer *out, struct marks *marks, int64_t sequence,
 	struct mark_slots *slots = atomic_load(&marks->table.slots);
 	buffer_printf(out, PUBLISH_MAGIC "%0*d\n{\"sequence\":%" PRId64 "}\n", PUBLISH_HEX, 0, sequence);
 	for (size_t i = 0; i < slots->count && !out->failed; i++) {
-		const struct mark_slot *slot = &slots->list[i];
+		struct mark_slot *slot = &slots->list[i];
 		if (!atomic_load(&slot->used))
 			continue;
 		int64_t epoch = atomic_load(&slot->epoch), block = atomic_load(&slot->block);
+		/* Where nobody follows a store, nobody else renews it. */
+		if (marks->alone && (block & 1) && slot->block_expires < now + MARK_RENEW_MS)
+			slot->block_expires = now + MARK_BLOCK_MS;
 		if (epoch != MARK_NONE && slot->epoch_expires > now)
 			put_mark(out, slot, 'e', epoch, slot->epoch_expires);
 		if (block && slot->block_expires > now)
@@ -90,7 +106,7 @@ static int write_marks(struct publisher *publisher, int folder, struct buffer *t
 {
 	char hex[PUBLISH_HEX + 1];
 	if (text->failed || publish_digest(text->data + PUBLISH_FIRST, text->length - PUBLISH_FIRST, hex))
-		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for all marks");
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "all that is revoked does not fit into memory, or into a file of %zu MiB", PUBLISH_MARKS_MOST >> 20);
 	memcpy(text->data + PUBLISH_MAGIC_LENGTH, hex, PUBLISH_HEX);
 	int code = published_write(folder, PUBLISH_MARKS, text->data, text->length, 0, failure);
 	if (code == EMA_OK)
@@ -106,6 +122,39 @@ static int write_alive(const struct publisher *publisher, int folder, int64_t se
 	int code = text.failed ? failure_set(failure, EMA_OUT_OF_MEMORY, "no memory") :
 	                         published_write(folder, PUBLISH_ALIVE, text.data, text.length, 0, failure);
 	buffer_free(&text);
+	return code;
+}
+
+/* ---- The lock ---- */
+
+/* Another one's sequence would go up and down with ours. A file that others cannot open: else they could keep us from it. */
+static int take_lock(struct publisher *publisher, int folder, struct failure *failure)
+{
+	publisher->lock = openat(folder, PUBLISH_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	/* One that was copied there may be open for all. */
+	if (publisher->lock < 0 || fchmod(publisher->lock, 0600))
+		return failure_set(failure, EMA_CONFIG, "%.300s/" PUBLISH_LOCK ": %s", publisher->folder, strerror(errno));
+	if (!flock(publisher->lock, LOCK_EX | LOCK_NB))
+		return EMA_OK;
+	if (errno == EWOULDBLOCK)
+		return failure_set(failure, EMA_CONFIG, "%.300s: another process publishes there: give this one a folder of its own", publisher->folder);
+	return failure_set(failure, EMA_CONFIG, "%.300s/" PUBLISH_LOCK " cannot be locked: %s", publisher->folder, strerror(errno));
+}
+
+/* The folder was made anew: the lock that is held locks nothing any more, and another process could have taken the new one. */
+static int keep_lock(struct publisher *publisher, int folder, struct failure *failure)
+{
+	struct stat held, there;
+	if (publisher->lock >= 0 && !fstat(publisher->lock, &held) && !fstatat(folder, PUBLISH_LOCK, &there, AT_SYMLINK_NOFOLLOW) &&
+	    held.st_dev == there.st_dev && held.st_ino == there.st_ino)
+		return EMA_OK;
+	if (publisher->lock >= 0)
+		close(publisher->lock);
+	int code = take_lock(publisher, folder, failure);
+	if (code != EMA_OK && publisher->lock >= 0) {
+		close(publisher->lock);
+		publisher->lock = -1;
+	}
 	return code;
 }
 
@@ -131,14 +180,22 @@ int publisher_step(struct publisher *publisher, struct failure *failure)
 	int64_t sequence = publisher->sequence + 1;
 	if ((folder = published_make(publisher->folder, &why)) < 0)
 		return failure_set(failure, why.code, "%s", why.text);
+	if ((code = keep_lock(publisher, folder, failure)) != EMA_OK) {
+		close(folder);
+		return code;
+	}
 	pthread_mutex_lock(&marks->lock);
 	const uint64_t changes = marks->changes;
-	const int known = is_known(marks), all = !publisher->written || changes != publisher->changes || faccessat(folder, PUBLISH_MARKS, F_OK, 0);
+	const int known = is_known(marks);
+	const int all = !publisher->written || changes != publisher->changes || clock_monotonic(publisher->clock) >= publisher->all_next ||
+	                faccessat(folder, PUBLISH_MARKS, F_OK, 0);
 	if (known && all)
 		put_marks(&text, marks, sequence, clock_wall(publisher->clock));
 	pthread_mutex_unlock(&marks->lock);
 	if (!known)
 		code = failure_set(failure, EMA_STORE_UNAVAILABLE, "what is revoked is not known: the store is away");
+	else
+		publisher->sequence = sequence; /* never used twice, whatever fails: who has read these marks would not read others of the same number */
 	/* All of them before what says that they are there. */
 	if (code == EMA_OK && all)
 		code = write_marks(publisher, folder, &text, sequence, failure);
@@ -147,7 +204,8 @@ int publisher_step(struct publisher *publisher, struct failure *failure)
 	if (code == EMA_OK) {
 		publisher->written = 1;
 		publisher->changes = changes;
-		publisher->sequence = sequence;
+		if (all)
+			publisher->all_next = clock_monotonic(publisher->clock) + PUBLISH_ALL_MS;
 	}
 	close(folder);
 	buffer_free(&text);
@@ -179,7 +237,10 @@ static void *publish(void *data)
 	while (!publisher->stop) {
 		struct failure why = FAILURE_INIT;
 		pthread_mutex_unlock(&marks->lock);
+		int64_t begin = clock_monotonic(&clock_system);
 		int code = publisher_step(publisher, &why);
+		int64_t gap = (clock_monotonic(&clock_system) - begin) * 10;
+		gap = gap < PUBLISH_GAP_MS ? PUBLISH_GAP_MS : gap > PUBLISH_GAP_MOST ? PUBLISH_GAP_MOST : gap;
 		if (code != EMA_OK && strcmp(why.text, publisher->complaint))
 			log_printf(&publisher->log, code == EMA_STORE_UNAVAILABLE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
 			           "revocations are not published in %s: %s; those who read there refuse everything in a while", publisher->folder, why.text);
@@ -187,7 +248,7 @@ static void *publish(void *data)
 			log_printf(&publisher->log, LOG_LEVEL_INFO, "revocations are published in %s again", publisher->folder);
 		memcpy(publisher->complaint, why.text, sizeof why.text);
 		pthread_mutex_lock(&marks->lock);
-		await_change(publisher, code == EMA_OK ? PUBLISH_GAP_MS : PUBLISH_EACH_MS, PUBLISH_EACH_MS);
+		await_change(publisher, code == EMA_OK ? gap : PUBLISH_EACH_MS, PUBLISH_EACH_MS);
 	}
 	pthread_mutex_unlock(&marks->lock);
 	return NULL;
@@ -195,30 +256,43 @@ static void *publish(void *data)
 
 /* ---- Opening ---- */
 
-/* Another one's sequence would go up and down with ours. A file that others cannot open: else they could keep us from it. */
-static int take_lock(struct publisher *publisher, int folder, struct failure *failure)
+/* 0 if it is not there, or not right. */
+static int64_t alive_sequence(const struct published *folder)
 {
-	publisher->lock = openat(folder, PUBLISH_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (publisher->lock < 0)
-		return failure_set(failure, EMA_CONFIG, "%.300s/" PUBLISH_LOCK ": %s", publisher->folder, strerror(errno));
-	if (!flock(publisher->lock, LOCK_EX | LOCK_NB))
-		return EMA_OK;
-	return failure_set(failure, EMA_CONFIG, errno == EWOULDBLOCK ? "%.300s: another process publishes there: give this one a folder of its own" :
-	                   "%.300s cannot be locked", publisher->folder);
-}
-
-/* Where the one before ended, or the clock, whichever is later: who has read that takes nothing older. */
-static int64_t first_sequence(const struct publisher *publisher)
-{
-	const struct published folder = { publisher->folder, geteuid() };
 	struct publish_alive alive = { 0 };
 	char *text = NULL;
 	size_t length = 0;
-	int64_t now = clock_wall(publisher->clock);
-	if (published_read(&folder, PUBLISH_ALIVE, PUBLISH_ALIVE_MOST, NULL, &text, &length, NULL) || publish_alive_read(text, length, &alive))
-		alive.sequence = 0;
+	int found = !published_read(folder, PUBLISH_ALIVE, PUBLISH_ALIVE_MOST, NULL, &text, &length, NULL) && !publish_alive_read(text, length, &alive);
 	free(text);
-	return alive.sequence > now ? alive.sequence : now > 0 ? now : 0;
+	return found ? alive.sequence : 0;
+}
+
+/*
+ * Where the one before ended, or the clock, whichever is later: who has read that takes nothing older. And what it had published: a
+ * store in memory forgot it, and must not say to others that it never was.
+ */
+static int go_on(struct publisher *publisher, struct failure *failure)
+{
+	const struct published folder = { publisher->folder, geteuid() };
+	struct failure why = FAILURE_INIT;
+	struct marks *marks = publisher->marks;
+	int64_t sequence = 0, alive = alive_sequence(&folder), now = clock_wall(publisher->clock);
+	char *text = NULL;
+	size_t length = 0;
+	int code = published_read(&folder, PUBLISH_MARKS, PUBLISH_MARKS_MOST, NULL, &text, &length, &why);
+	if (code == EMA_OK)
+		code = publish_marks_read(text, length, 0, &sequence, marks->alone ? mark_take : NULL, marks);
+	free(text);
+	if (code == EMA_OUT_OF_MEMORY || code == EMA_STORE_FULL)
+		return failure_set(failure, code, "no memory for what is revoked by %.300s/" PUBLISH_MARKS, publisher->folder);
+	if (code != EMA_OK && code != EMA_ABSENT)
+		log_printf(&publisher->log, marks->alone ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s/" PUBLISH_MARKS ": not used, because it is damaged, or of another "
+		           "version of EMA, or cannot be read%s%s%s", publisher->folder, why.text[0] ? ": " : "", why.text,
+		           marks->alone ? "; what was revoked before this start, and stands in it, is forgotten: revoke it again" : "");
+	publisher->sequence = sequence > alive ? sequence : alive;
+	if (publisher->sequence < now)
+		publisher->sequence = now;
+	return EMA_OK;
 }
 
 int publisher_new(const struct publisher_settings *settings, struct publisher **out, struct failure *failure)
@@ -240,11 +314,12 @@ int publisher_new(const struct publisher_settings *settings, struct publisher **
 	int code = folder < 0 ? why.code : take_lock(publisher, folder, &why);
 	if (folder >= 0)
 		close(folder);
+	if (code == EMA_OK)
+		code = go_on(publisher, &why);
 	if (code != EMA_OK) {
 		publisher_free(publisher);
 		return failure_set(failure, code, "%s", why.text);
 	}
-	publisher->sequence = first_sequence(publisher);
 	*out = publisher;
 	return EMA_OK;
 }

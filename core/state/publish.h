@@ -22,7 +22,10 @@ struct publisher_settings {
 	struct log log;
 };
 
-/* Begins where the one before ended. EMA_CONFIG: the folder cannot be used, or another one publishes there. */
+/*
+ * Begins where the one before ended; marks that nobody else writes take what that had published. EMA_CONFIG: the folder cannot be used,
+ * or another one publishes there. EMA_OUT_OF_MEMORY, EMA_STORE_FULL.
+ */
 int publisher_new(const struct publisher_settings *settings, struct publisher **out, struct failure *failure);
 void publisher_free(struct publisher *publisher);
 /* Starts the thread that publishes each change at once, until publisher_free(). */
@@ -43,7 +46,7 @@ int store_published(const struct published *folder, const struct clock *clock, s
 #define PUBLISH_MARKS "marks"
 #define PUBLISH_ALIVE "alive"
 #define PUBLISH_LOCK "lock"
-#define PUBLISH_MARKS_MOST ((size_t)128 << 20) /* of the most marks that a process has, each of the longest */
+#define PUBLISH_MARKS_MOST ((size_t)128 << 20) /* the most marks that a process has, each with an epoch, a block, and a name of 100 characters */
 #define PUBLISH_ALIVE_MOST ((size_t)512)
 #define PUBLISH_SEQUENCE_MOST (INT64_C(1) << 52)
 #define PUBLISH_NUMBER_MOST ((INT64_C(1) << 53) - 1) /* that JSON has */
@@ -60,6 +63,11 @@ struct publish_alive {
 };
 /* 0, or -1: it is not right. */
 int publish_alive_read(const char *text, size_t length, struct publish_alive *out);
+/*
+ * Tells entry (or nobody: NULL) each mark of the text of "marks", as a store would have it, unless *sequence, which is its own, is less
+ * than least. EMA_BAD_JSON: it is not right; EMA_OUT_OF_MEMORY, and what entry answered, which ends it.
+ */
+int publish_marks_read(const char *text, size_t length, int64_t least, int64_t *sequence, store_entry_fn *entry, void *data);
 /* SHA-256 in hexadecimal; -1: it failed. */
 int publish_digest(const char *text, size_t length, char hex[PUBLISH_HEX + 1]);
 

@@ -100,6 +100,32 @@ static int read_line(const char *line, size_t length, store_entry_fn *entry, voi
 	return code;
 }
 
+/* Where it ends before the last line does, the digest has told. */
+int publish_marks_read(const char *text, size_t length, int64_t least, int64_t *sequence, store_entry_fn *entry, void *data)
+{
+	char hex[PUBLISH_HEX + 1];
+	struct json json = { 0 };
+	if (length < PUBLISH_FIRST || memcmp(text, PUBLISH_MAGIC, PUBLISH_MAGIC_LENGTH) || text[PUBLISH_FIRST - 1] != '\n' ||
+	    publish_digest(text + PUBLISH_FIRST, length - PUBLISH_FIRST, hex) || memcmp(text + PUBLISH_MAGIC_LENGTH, hex, PUBLISH_HEX) || text[length - 1] != '\n')
+		return EMA_BAD_JSON;
+	const char *line = text + PUBLISH_FIRST, *end = text + length, *next = memchr(line, '\n', (size_t)(end - line));
+	if (!next)
+		return EMA_BAD_JSON;
+	int code = json_parse(line, (size_t)(next - line), &line_limits, &json, NULL);
+	if (code == EMA_OK && !is_number(&json, json_root(&json), "sequence", sequence))
+		code = EMA_BAD_JSON;
+	json_free(&json);
+	if (code == EMA_TOO_LARGE || code == EMA_DUPLICATE_MEMBER)
+		code = EMA_BAD_JSON;
+	if (!entry || (code == EMA_OK && *sequence < least))
+		return code;
+	for (line = next + 1; code == EMA_OK && line < end; line = next + 1) {
+		next = memchr(line, '\n', (size_t)(end - line));
+		code = next ? read_line(line, (size_t)(next - line), entry, data) : EMA_BAD_JSON;
+	}
+	return code;
+}
+
 static int complain(struct published_store *store, int code, const struct failure *why)
 {
 	if (why->text[0] && strcmp(why->text, store->complaint))
@@ -119,54 +145,28 @@ static int older(const struct published_store *store, const char *name, struct f
 	                   "purpose, restart this program", store->folder.path, name);
 }
 
-/* Where it ends before the last line does, the digest has told. */
-static int take_marks(struct published_store *store, const char *text, size_t length, int64_t least, store_entry_fn *entry, void *data,
-                      struct failure *why)
-{
-	char hex[PUBLISH_HEX + 1];
-	struct json json = { 0 };
-	int64_t sequence = -1;
-	if (length < PUBLISH_FIRST || memcmp(text, PUBLISH_MAGIC, PUBLISH_MAGIC_LENGTH) || text[PUBLISH_FIRST - 1] != '\n' ||
-	    publish_digest(text + PUBLISH_FIRST, length - PUBLISH_FIRST, hex) || memcmp(text + PUBLISH_MAGIC_LENGTH, hex, PUBLISH_HEX) || text[length - 1] != '\n')
-		return damaged(store, PUBLISH_MARKS, why);
-	const char *line = text + PUBLISH_FIRST, *end = text + length, *next;
-	for (int first = 1; line < end; line = next + 1, first = 0) {
-		next = memchr(line, '\n', (size_t)(end - line));
-		if (!next)
-			return damaged(store, PUBLISH_MARKS, why);
-		int code = EMA_OK;
-		if (!first) {
-			code = read_line(line, (size_t)(next - line), entry, data);
-		} else {
-			code = json_parse(line, (size_t)(next - line), &line_limits, &json, NULL);
-			if (code == EMA_OK && !is_number(&json, json_root(&json), "sequence", &sequence))
-				code = EMA_BAD_JSON;
-			json_free(&json);
-			if (code == EMA_OK && (sequence < least || sequence < store->marks))
-				return older(store, PUBLISH_MARKS, why);
-		}
-		if (code == EMA_BAD_JSON || code == EMA_TOO_LARGE || code == EMA_DUPLICATE_MEMBER)
-			return damaged(store, PUBLISH_MARKS, why);
-		if (code != EMA_OK)
-			return failure_set(why, code, "%.300s/" PUBLISH_MARKS ": what is there cannot be taken", store->folder.path);
-	}
-	if (sequence < 0)
-		return damaged(store, PUBLISH_MARKS, why);
-	store->marks = sequence;
-	return EMA_OK;
-}
-
 /* ---- Following ---- */
 
 static int look_marks(struct published_store *store, int64_t least, store_entry_fn *entry, void *data, struct failure *why)
 {
 	char *text = NULL;
 	size_t length = 0;
+	int64_t sequence = -1;
+	if (least < store->marks)
+		least = store->marks;
 	int code = published_read(&store->folder, PUBLISH_MARKS, PUBLISH_MARKS_MOST, NULL, &text, &length, why);
-	if (code == EMA_OK)
-		code = take_marks(store, text, length, least, entry, data, why);
+	if (code != EMA_OK)
+		return code;
+	code = publish_marks_read(text, length, least, &sequence, entry, data);
 	free(text);
-	return code;
+	if (code == EMA_BAD_JSON)
+		return damaged(store, PUBLISH_MARKS, why);
+	if (code != EMA_OK)
+		return failure_set(why, code, "%.300s/" PUBLISH_MARKS ": what is there cannot be taken", store->folder.path);
+	if (sequence < least)
+		return older(store, PUBLISH_MARKS, why);
+	store->marks = sequence;
+	return EMA_OK;
 }
 
 /* all: also if they were taken before. */

@@ -192,7 +192,7 @@ fails 1 "check says whom it trusts" emactl -c "$work/3.conf" check
 says "user $by, and root, decide who may come in here"
 sed -i 's/published_by = "[^"]*"; *//' "$work/3.conf"
 fails 1 "without published_by it is root's alone" emactl -c "$work/3.conf" check
-says "nor the one that \"published_by\" names"
+says "nor the one that publishes there"
 sed -i 's/^state_dir/publish = "\/tmp\/x"; state_dir/' "$work/3.conf"
 fails 1 "both at once" emactl -c "$work/3.conf" check
 says "write one of them"
