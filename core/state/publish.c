@@ -32,6 +32,7 @@ struct publisher {
 	int64_t marks_sequence;
 	uint64_t changes;    /* of marks, that are written */
 	int written;
+	struct buffer text;  /* of the last marks: its room is for the next */
 	int64_t all_next;    /* monotonic */
 	pthread_t thread;
 	int has_thread, stop; /* stop: under the marks' lock */
@@ -85,6 +86,7 @@ static void put_mark(struct buffer *out, const struct mark_slot *slot, char what
 static void put_marks(struct buffer *out, struct marks *marks, int64_t sequence, int64_t now)
 {
 	struct mark_slots *slots = atomic_load(&marks->table.slots);
+	buffer_clear(out);
 	buffer_printf(out, PUBLISH_MAGIC "%0*d\n{\"sequence\":%" PRId64 "}\n", PUBLISH_HEX, 0, sequence);
 	for (size_t i = 0; i < slots->count && !out->failed; i++) {
 		struct mark_slot *slot = &slots->list[i];
@@ -102,8 +104,9 @@ static void put_marks(struct buffer *out, struct marks *marks, int64_t sequence,
 }
 
 /* What a power failure undoes is written again by the next start: neither file waits for the disk. */
-static int write_marks(struct publisher *publisher, int folder, struct buffer *text, int64_t sequence, struct failure *failure)
+static int write_marks(struct publisher *publisher, int folder, int64_t sequence, struct failure *failure)
 {
+	struct buffer *text = &publisher->text;
 	char hex[PUBLISH_HEX + 1];
 	if (text->failed || publish_digest(text->data + PUBLISH_FIRST, text->length - PUBLISH_FIRST, hex))
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "all that is revoked does not fit into memory, or into a file of %zu MiB", PUBLISH_MARKS_MOST >> 20);
@@ -172,7 +175,6 @@ static int is_known(struct marks *marks)
 int publisher_step(struct publisher *publisher, struct failure *failure)
 {
 	struct marks *marks = publisher->marks;
-	struct buffer text = BUFFER_INIT(PUBLISH_MARKS_MOST);
 	struct failure why = FAILURE_INIT;
 	int folder = -1, code = EMA_OK;
 	if (publisher->sequence >= PUBLISH_SEQUENCE_MOST)
@@ -190,7 +192,7 @@ int publisher_step(struct publisher *publisher, struct failure *failure)
 	const int all = !publisher->written || changes != publisher->changes || clock_monotonic(publisher->clock) >= publisher->all_next ||
 	                faccessat(folder, PUBLISH_MARKS, F_OK, 0);
 	if (known && all)
-		put_marks(&text, marks, sequence, clock_wall(publisher->clock));
+		put_marks(&publisher->text, marks, sequence, clock_wall(publisher->clock));
 	pthread_mutex_unlock(&marks->lock);
 	if (!known)
 		code = failure_set(failure, EMA_STORE_UNAVAILABLE, "what is revoked is not known: the store is away");
@@ -198,7 +200,7 @@ int publisher_step(struct publisher *publisher, struct failure *failure)
 		publisher->sequence = sequence; /* never used twice, whatever fails: who has read these marks would not read others of the same number */
 	/* All of them before what says that they are there. */
 	if (code == EMA_OK && all)
-		code = write_marks(publisher, folder, &text, sequence, failure);
+		code = write_marks(publisher, folder, sequence, failure);
 	if (code == EMA_OK)
 		code = write_alive(publisher, folder, sequence, failure);
 	if (code == EMA_OK) {
@@ -208,7 +210,6 @@ int publisher_step(struct publisher *publisher, struct failure *failure)
 			publisher->all_next = clock_monotonic(publisher->clock) + PUBLISH_ALL_MS;
 	}
 	close(folder);
-	buffer_free(&text);
 	return code;
 }
 
@@ -310,6 +311,7 @@ int publisher_new(const struct publisher_settings *settings, struct publisher **
 	publisher->clock = settings->clock;
 	publisher->log = settings->log;
 	publisher->lock = -1;
+	buffer_init(&publisher->text, PUBLISH_MARKS_MOST);
 	int folder = published_make(path, &why);
 	int code = folder < 0 ? why.code : take_lock(publisher, folder, &why);
 	if (folder >= 0)
@@ -350,6 +352,7 @@ void publisher_free(struct publisher *publisher)
 	}
 	if (publisher->lock >= 0)
 		close(publisher->lock);
+	buffer_free(&publisher->text);
 	free(publisher->folder);
 	free(publisher);
 }
