@@ -176,12 +176,13 @@ static void lint_restart(const struct conf *old, const struct conf *new, struct 
 static int open_trust(struct ema_context *context, const struct conf *conf, int passive, struct trust **out, struct failure *failure)
 {
 	struct trust_settings settings = { .clock = &context->clock, .log = context->log, .notice = context->notice, .passive = passive };
-	char *cache = conf ? publication_cache(conf, context->server, &settings, failure) : NULL;
+	char *kept = NULL, *cache = conf ? publication_cache(conf, context->server, &settings, &kept, failure) : NULL;
 	if (!cache && failure->code)
 		return failure->code;
 	settings.cache_folder = cache;
 	*out = trust_new(&settings, failure);
 	free(cache);
+	free(kept);
 	return *out ? EMA_OK : failure->code;
 }
 
@@ -345,6 +346,7 @@ static int knows_keys(const struct conf *conf)
 static int open_lasting(struct ema_context *context, struct held_conf *held, struct findings *findings)
 {
 	const struct conf *conf = held->conf;
+	const struct conf_node *publish = conf_child(conf->root, "publish");
 	struct failure failure = FAILURE_INIT;
 	if (!context->audit && !context->observer) {
 		struct audit_settings settings = { .clock = &context->clock, .log = context->log, .state_dir = conf->state_dir,
@@ -356,7 +358,7 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 	}
 	const int passive = context->observer || context->operator;
 	if (!context->trust && open_trust(context, passive ? NULL : conf, passive, &context->trust, &failure))
-		return cannot(findings, "E-STATE", state_node(conf), &failure);
+		return cannot(findings, "E-STATE", publish ? publish : state_node(conf), &failure);
 	if (!context->answers && !(context->answers = answers_new(&context->clock, 0))) {
 		findings->out_of_memory = 1;
 		return -1;

@@ -2,6 +2,7 @@
 #include "publication.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,24 +47,42 @@ void publication_lint(const struct conf *conf, int server, int look, struct find
 		             from->path, conf->published_by);
 }
 
-char *publication_cache(const struct conf *conf, int server, struct trust_settings *settings, struct failure *failure)
+static int make_one(const char *path, struct failure *failure)
+{
+	int fd = published_make(path, failure);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0;
+}
+
+char *publication_cache(const struct conf *conf, int server, struct trust_settings *settings, char **kept, struct failure *failure)
 {
 	char *cache = NULL;
 	const char *publish = server ? conf->publish : NULL, *from = server ? NULL : conf->published.path;
 	const char *of = publish ? publish : from ? from : conf->state_dir;
-	int fd = publish ? published_make(publish, failure) : -1;
-	if (!of || (publish && fd < 0))
+	*kept = NULL;
+	if (!of || (publish && make_one(publish, failure)))
 		return NULL;
-	if (fd >= 0)
-		close(fd);
 	if (asprintf(&cache, "%s/" PUBLISHED_CACHE, of) < 0) {
 		failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
 		return NULL;
 	}
+	if (publish && make_one(cache, failure))
+		goto failed;
+	/* /run is emptied with each start of the machine: what is there does not help through an outage behind it. */
+	if (publish && conf->state_dir && asprintf(kept, "%s/" PUBLISHED_CACHE, conf->state_dir) < 0) {
+		*kept = NULL;
+		failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
+		goto failed;
+	}
+	settings->kept_folder = *kept;
 	settings->publishes = publish != NULL;
 	settings->published = from != NULL;
 	settings->cache_owner = from ? conf->published.owner : 0;
 	return cache;
+failed:
+	free(cache);
+	return NULL;
 }
 
 static int open_publisher(struct ema_context *context, const struct conf *conf, struct failure *failure)

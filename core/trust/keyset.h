@@ -22,6 +22,7 @@ struct trust_settings {
 	struct notice notice;
 	const char *cache_folder; /* NULL: memory alone. Files there are owner-checked; a corrupt one is set aside. */
 	int passive;              /* looks at settings alone: no thread, and so no fetch that nobody asked for */
+	const char *kept_folder;  /* with publishes: keys are kept there, too; NULL: not */
 	int publishes;            /* the folder is for all to read, and keys are fetched as often as who reads there may need */
 	int published;            /* the folder is another's, who fetches: it is read again and again, and nothing is fetched */
 	uid_t cache_owner;        /* of published: whose files count, besides root's and those of the user that we run as */

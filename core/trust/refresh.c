@@ -189,8 +189,31 @@ static void tell_fetched(struct keyset *keyset, const struct keys *keys, const c
 static void store(struct keyset *keyset, const struct cache_entry *entry)
 {
 	struct failure failure = FAILURE_INIT;
-	if (keyset->trust->cache.folder && cache_store(&keyset->trust->cache, keyset->source, entry, &failure) != EMA_OK)
-		log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "%s %s: keys not kept on disk: %s", trust_whose(&keyset->settings), keyset->settings.id, failure.text);
+	const struct cache *const caches[] = { &keyset->trust->cache, &keyset->trust->kept };
+	for (int i = 0; i < 2; i++)
+		if (caches[i]->folder && cache_store(caches[i], keyset->source, entry, &failure) != EMA_OK)
+			log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "%s %s: keys not kept on disk: %s", trust_whose(&keyset->settings), keyset->settings.id, failure.text);
+}
+
+/* What is on the disk; what is published again from what was kept. */
+static int load(struct keyset *keyset, struct cache_entry *out)
+{
+	struct trust *trust = keyset->trust;
+	struct cache_entry kept = { 0 };
+	struct failure failure = FAILURE_INIT;
+	int found = cache_load(&trust->cache, keyset->source, out);
+	if (!trust->kept.folder || !cache_load(&trust->kept, keyset->source, &kept))
+		return found;
+	if (found && out->fetched >= kept.fetched) {
+		cache_entry_free(&kept);
+		return 1;
+	}
+	if (found)
+		cache_entry_free(out);
+	*out = kept;
+	if (cache_store(&trust->cache, keyset->source, out, &failure) != EMA_OK)
+		log_printf(&trust->log, LOG_LEVEL_WARNING, "%s %s: keys not published: %s", trust_whose(&keyset->settings), keyset->settings.id, failure.text);
+	return 1;
 }
 
 static void plan(struct keyset *keyset, int64_t tick)
@@ -466,7 +489,7 @@ void refresh_load(struct keyset *keyset)
 	struct cache_entry entry = { 0 };
 	struct jwks *set = NULL;
 	/* What is published is looked at as soon as the thread runs. */
-	if (!trust->cache.folder || trust->published || !cache_load(&trust->cache, keyset->source, &entry))
+	if (!trust->cache.folder || trust->published || !load(keyset, &entry))
 		return;
 	int64_t now = clock_wall(trust->clock), tick = clock_monotonic(trust->clock), life = entry_life(&entry, now);
 	if (now - entry.fetched > life + keyset->settings.stale_ms)

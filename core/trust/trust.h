@@ -17,6 +17,7 @@ struct trust {
 	struct log log;
 	struct notice notice;
 	struct cache cache;      /* its folder is a string of ours */
+	struct cache kept;       /* of who publishes: what is published may be gone with the next start of the machine */
 	pthread_mutex_t lock;    /* list, thread, counts of key sets */
 	pthread_cond_t changed;  /* something became due, or it is over */
 	pthread_t thread;

@@ -1070,6 +1070,43 @@ static void what_is_published_is_read(void **state)
 	umask(mask);
 }
 
+/* JWT-47: keys that are published in a place which does not last are kept in one that does, and published from there. */
+static void what_is_published_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct keyset_settings settings = settings_of(f);
+	char path[400], kept[] = "/tmp/ema-kept-XXXXXX";
+	struct trust_settings with = { .clock = &test_clock, .notice = { hear, f }, .cache_folder = f->folder, .publishes = 1, .kept_folder = kept };
+	assert_non_null(mkdtemp(kept));
+	assert_int_equal(chmod(f->folder, 0755), 0);
+	/* What was there before anything was published counts, too. */
+	struct trust_settings before = { .clock = &test_clock, .notice = { hear, f }, .cache_folder = kept };
+	for (int i = 0; i < 3; i++) {
+		struct trust *trust = trust_new(i ? &with : &before, NULL);
+		assert_non_null(trust);
+		if (i == 2)
+			server_answer(f->server, KEYS, &(struct server_answer){ .status = 500 });
+		unsigned asked = server_count(f->server, KEYS);
+		struct keyset *keyset = open_set(trust, &settings);
+		assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
+		assert_int_equal(server_count(f->server, KEYS) - asked, i == 0);
+		if (i) {
+			struct trust *reads = make_publishing(f, 0);
+			struct keyset *reader = open_set(reads, &settings);
+			EVENTUALLY(verify(reader, f->keys[0], NULL) == EMA_OK);
+			keyset_close(reader);
+			trust_free(reads);
+			published_file(f, path);
+			assert_int_equal(unlink(path), 0);
+		}
+		keyset_close(keyset);
+		trust_free(trust);
+	}
+	char command[64];
+	snprintf(command, sizeof command, "rm -r %s", kept);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1097,6 +1134,7 @@ int main(void)
 		TEST(a_restart_needs_no_network),
 		TEST(the_folder_is_checked),
 		TEST(what_is_published_is_read),
+		TEST(what_is_published_is_kept),
 		TEST(threads_verify_while_keys_rotate),
 		TEST(the_end_does_not_wait),
 		TEST(probe_tells_what_it_saw),
