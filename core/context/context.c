@@ -66,6 +66,7 @@ static void close_lasting(struct ema_context *context, int served)
 {
 	stop_ticks(context);
 	/* Before audit, which they tell things. */
+	publication_stop(context);
 	cimd_free(context->documents);
 	context->documents = NULL;
 	trust_free(context->trust);

@@ -87,7 +87,7 @@ failed:
 
 static int open_publisher(struct ema_context *context, const struct conf *conf, struct failure *failure)
 {
-	const struct publisher_settings settings = { context->marks, conf->publish, &context->clock, context->log };
+	const struct publisher_settings settings = { context->marks, conf->publish, &context->clock, context->log, context->notice };
 	int code = publisher_new(&settings, &context->publisher, failure);
 	return code == EMA_OK ? publisher_start(context->publisher, failure) : code;
 }
@@ -111,10 +111,14 @@ int publication_marks(struct ema_context *context, const struct conf *conf, stru
 	return code;
 }
 
-void publication_close(struct ema_context *context)
+void publication_stop(struct ema_context *context)
 {
 	publisher_free(context->publisher);
 	context->publisher = NULL;
+}
+
+void publication_close(struct ema_context *context)
+{
 	marks_free(context->marks); /* its thread follows the store */
 	context->marks = NULL;
 	if (context->published)

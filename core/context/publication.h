@@ -13,6 +13,8 @@ void publication_lint(const struct conf *conf, int server, int look, struct find
 char *publication_cache(const struct conf *conf, int server, struct trust_settings *settings, char **kept, struct failure *failure);
 /* The marks of the context, from the store or from what is published, and where they are published. */
 int publication_marks(struct ema_context *context, const struct conf *conf, struct failure *failure);
+/* Ends publishing, which tells audit things; then the rest. */
+void publication_stop(struct ema_context *context);
 void publication_close(struct ema_context *context);
 
 #endif

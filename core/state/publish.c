@@ -35,7 +35,11 @@ struct publisher {
 	struct buffer text;  /* of the last marks: its room is for the next */
 	int64_t all_next;    /* monotonic */
 	pthread_t thread;
-	int has_thread, stop; /* stop: under the marks' lock */
+	int has_thread;
+	struct notice notice;
+	/* Under the marks' lock. */
+	int stop;
+	int64_t failing_since; /* wall; 0: it does not fail */
 	char complaint[FAILURE_TEXT];
 };
 
@@ -230,6 +234,29 @@ static void await_change(struct publisher *publisher, int64_t least, int64_t mos
 	}
 }
 
+/* The thread alone writes what it looks at here. */
+static void tell(const struct publisher *publisher, int code, const struct failure *why)
+{
+	if (code != EMA_OK && strcmp(why->text, publisher->complaint))
+		log_printf(&publisher->log, code == EMA_STORE_UNAVAILABLE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
+		           "revocations are not published in %s: %s; those who read there refuse everything in a while", publisher->folder, why->text);
+	else if (code == EMA_OK && publisher->failing_since)
+		log_printf(&publisher->log, LOG_LEVEL_INFO, "revocations are published in %s again", publisher->folder);
+	if (code != EMA_OK && !publisher->failing_since)
+		notice_tell(&publisher->notice, "publish-failed", NOTICE_ERROR, "folder", publisher->folder, "reason", why->text, NULL);
+	else if (code == EMA_OK && publisher->failing_since)
+		notice_tell(&publisher->notice, "publish-recovered", NOTICE_INFO, "folder", publisher->folder, NULL);
+}
+
+int publisher_fails(struct publisher *publisher, int64_t *since, char why[FAILURE_TEXT])
+{
+	pthread_mutex_lock(&publisher->marks->lock);
+	*since = publisher->failing_since;
+	memcpy(why, publisher->complaint, FAILURE_TEXT);
+	pthread_mutex_unlock(&publisher->marks->lock);
+	return *since != 0;
+}
+
 static void *publish(void *data)
 {
 	struct publisher *publisher = data;
@@ -242,13 +269,10 @@ static void *publish(void *data)
 		int code = publisher_step(publisher, &why);
 		int64_t gap = (clock_monotonic(&clock_system) - begin) * 10;
 		gap = gap < PUBLISH_GAP_MS ? PUBLISH_GAP_MS : gap > PUBLISH_GAP_MOST ? PUBLISH_GAP_MOST : gap;
-		if (code != EMA_OK && strcmp(why.text, publisher->complaint))
-			log_printf(&publisher->log, code == EMA_STORE_UNAVAILABLE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
-			           "revocations are not published in %s: %s; those who read there refuse everything in a while", publisher->folder, why.text);
-		else if (code == EMA_OK && publisher->complaint[0])
-			log_printf(&publisher->log, LOG_LEVEL_INFO, "revocations are published in %s again", publisher->folder);
-		memcpy(publisher->complaint, why.text, sizeof why.text);
+		tell(publisher, code, &why);
 		pthread_mutex_lock(&marks->lock);
+		memcpy(publisher->complaint, why.text, sizeof why.text);
+		publisher->failing_since = code == EMA_OK ? 0 : publisher->failing_since ? publisher->failing_since : clock_wall(publisher->clock);
 		await_change(publisher, code == EMA_OK ? gap : PUBLISH_EACH_MS, PUBLISH_EACH_MS);
 	}
 	pthread_mutex_unlock(&marks->lock);
@@ -310,6 +334,7 @@ int publisher_new(const struct publisher_settings *settings, struct publisher **
 	publisher->folder = path;
 	publisher->clock = settings->clock;
 	publisher->log = settings->log;
+	publisher->notice = settings->notice;
 	publisher->lock = -1;
 	buffer_init(&publisher->text, PUBLISH_MARKS_MOST);
 	int folder = published_make(path, &why);

@@ -10,6 +10,7 @@
 #include "failure.h"
 #include "log.h"
 #include "marks.h"
+#include "notice.h"
 #include "published.h"
 #include "store.h"
 
@@ -20,6 +21,7 @@ struct publisher_settings {
 	const char *folder;
 	const struct clock *clock;
 	struct log log;
+	struct notice notice;     /* told when it fails, and when it does no more */
 };
 
 /*
@@ -30,6 +32,8 @@ int publisher_new(const struct publisher_settings *settings, struct publisher **
 void publisher_free(struct publisher *publisher);
 /* Starts the thread that publishes each change at once, until publisher_free(). */
 int publisher_start(struct publisher *publisher, struct failure *failure);
+/* 1, and since when (wall) the thread could not publish, and why; 0: what is known is published. */
+int publisher_fails(struct publisher *publisher, int64_t *since, char why[FAILURE_TEXT]);
 /* What that thread does: publishes what is known now. EMA_STORE_UNAVAILABLE: what is revoked is not known; EMA_UNAVAILABLE, ... */
 int publisher_step(struct publisher *publisher, struct failure *failure);
 

@@ -39,6 +39,12 @@ static void hear(void *data, int level, const char *text)
 	pthread_mutex_unlock(&lock);
 }
 
+static void hear_notice(void *data, const char *kind, int severity, const struct notice_field *fields, int count)
+{
+	assert_true(count >= 1 && !strcmp(fields[0].name, "folder"));
+	hear(data, severity, kind);
+}
+
 static void pass(struct fixture *f, int64_t ms)
 {
 	__atomic_add_fetch(&f->clock.wall, ms, __ATOMIC_SEQ_CST);
@@ -61,7 +67,7 @@ static void close_reader(struct fixture *f)
 
 static void open_publisher(struct fixture *f)
 {
-	struct publisher_settings settings = { f->marks, f->folder, &f->clock.clock, { hear, f } };
+	struct publisher_settings settings = { f->marks, f->folder, &f->clock.clock, { hear, f }, { hear_notice, f } };
 	assert_int_equal(publisher_new(&settings, &f->publisher, NULL), EMA_OK);
 }
 
@@ -226,7 +232,7 @@ static void what_is_not_known_is_not_published(void **state)
 	/* A store that was never reached: nobody follows. */
 	struct marks_settings settings = { .store = f->store, .clock = &f->clock.clock };
 	assert_int_equal(marks_new(&settings, &blind, NULL), EMA_OK);
-	struct publisher_settings to = { blind, other, &f->clock.clock, { NULL, NULL } };
+	struct publisher_settings to = { blind, other, &f->clock.clock, { NULL, NULL }, { NULL, NULL } };
 	assert_int_equal(publisher_new(&to, &publisher, NULL), EMA_OK);
 	assert_int_equal(publisher_step(publisher, NULL), EMA_STORE_UNAVAILABLE);
 	publisher_free(publisher);
@@ -240,7 +246,7 @@ static void what_is_not_known_is_not_published(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600); /* nobody else can hold it */
 	assert_int_equal(unlink(path), 0);
 	/* And one alone publishes in a folder. */
-	to = (struct publisher_settings){ f->marks, f->folder, &f->clock.clock, { NULL, NULL } };
+	to = (struct publisher_settings){ f->marks, f->folder, &f->clock.clock, { NULL, NULL }, { NULL, NULL } };
 	assert_int_equal(publisher_new(&to, &publisher, NULL), EMA_CONFIG);
 }
 
@@ -380,7 +386,7 @@ static void the_lock_is_kept(void **state)
 {
 	struct fixture *f = *state;
 	struct publisher *other = NULL;
-	struct publisher_settings to = { f->marks, f->folder, &f->clock.clock, { NULL, NULL } };
+	struct publisher_settings to = { f->marks, f->folder, &f->clock.clock, { NULL, NULL }, { NULL, NULL } };
 	struct stat st;
 	char lock[128];
 	path_of(f, PUBLISH_LOCK, lock);
@@ -409,6 +415,38 @@ static int sees(struct fixture *f, int code)
 			return 1;
 	}
 	return 0;
+}
+
+static int fails(struct fixture *f, int fails)
+{
+	char why[FAILURE_TEXT];
+	int64_t since;
+	for (int i = 0; i < 6000; i++) {
+		if (publisher_fails(f->publisher, &since, why) == fails)
+			return !fails || (since == SUITE_BEGIN && strstr(why, PUBLISH_ALIVE " cannot be published"));
+		usleep(10000);
+	}
+	return 0;
+}
+
+/* The operator is told of it, while and when nobody hears of what he revokes. */
+static void a_failure_is_told(void **state)
+{
+	struct fixture *f = *state;
+	char aside[128];
+	path_of(f, PUBLISH_ALIVE ".new", aside);
+	assert_int_equal(publisher_start(f->publisher, NULL), EMA_OK);
+	while (mkdir(aside, 0755)) /* in the moment when it is being written, it is a file */
+		assert_int_equal(errno, EEXIST);
+	assert_true(fails(f, 1));
+	assert_int_equal(rmdir(aside), 0);
+	assert_true(fails(f, 0));
+	publisher_free(f->publisher);
+	f->publisher = NULL;
+	const char *failed = strstr(f->said, "publish-failed\n");
+	assert_non_null(failed);
+	assert_null(strstr(failed + 1, "publish-failed"));
+	assert_non_null(strstr(failed, "publish-recovered\n"));
 }
 
 /* REV-19: the thread tells each change, by itself, and goes on when the folder was taken away. */
@@ -622,6 +660,7 @@ int main(void)
 		TEST(no_number_is_used_twice),
 		TEST(it_is_written_by_time),
 		TEST(the_lock_is_kept),
+		TEST(a_failure_is_told),
 		TEST(a_thread_publishes),
 		TEST(what_is_not_right_is_not_believed),
 		TEST(a_second_name_is_no_harm),
