@@ -404,6 +404,31 @@ static void sinks_read(struct reader *reader)
 		section_read(reader, memory ? &section_store_memory : &section_store, store, conf, 1);
 }
 
+/* The next part of a path, and its length; 0 at its end. */
+static size_t path_part(const char **path)
+{
+	for (;;) {
+		*path += strspn(*path, "/");
+		size_t length = strcspn(*path, "/");
+		if (length != 1 || **path != '.')
+			return length;
+		*path += 1;
+	}
+}
+
+static int is_within(const char *path, const char *folder)
+{
+	size_t of, is;
+	while ((of = path_part(&folder)) > 0) {
+		is = path_part(&path);
+		if (is != of || memcmp(path, folder, of))
+			return 0;
+		path += is;
+		folder += of;
+	}
+	return 1;
+}
+
 /* Keys and marks go one way: who publishes them makes them. */
 static void published_read_keys(struct reader *reader)
 {
@@ -412,6 +437,9 @@ static void published_read_keys(struct reader *reader)
 	if (conf->publish && conf->published.path)
 		finding_node(reader->findings, "E-VALUE", conf_child(conf->root, "published"), "publish is for emad, and published for programs that take from it: "
 		             "write one of them");
+	if (conf->publish && conf->state_dir && is_within(conf->state_dir, conf->publish))
+		finding_node(reader->findings, "E-VALUE", conf_child(conf->root, "publish"), "publish is for others to read, and state_dir is in it: name a folder "
+		             "beside or below it");
 	if (by && !conf->published.path)
 		finding_node(reader->findings, "E-VALUE", by, "published_by says whose files in the folder \"published\" count, and that is not set");
 	if (by && conf->published_by && owner_uid(conf->published_by, &conf->published.owner))

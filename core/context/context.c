@@ -400,7 +400,7 @@ static int swap(struct ema_context *context, struct conf *conf, struct findings 
 	}
 	if (context->snapshot)
 		lint_restart(context->snapshot->conf, conf, findings);
-	publication_lint(conf, context->server, 0, findings);
+	publication_lint(context, conf, 0, findings);
 	if (findings->errors || open_lasting(context, held, findings))
 		goto out;
 	context_plugin_search(context, conf, &search);
@@ -486,7 +486,7 @@ int context_lint(struct ema_context *context, const char *path, struct findings 
 	snapshot = snapshot_new(held, &settings, findings);
 	sinks_lint(context, held, &search, findings);
 	conf_lint_rates(conf, findings);
-	publication_lint(conf, context->server, 1, findings);
+	publication_lint(context, conf, 1, findings);
 	if (snapshot)
 		outage_lint(snapshot, findings);
 	if (!is_memory_store(conf))

@@ -4,11 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "context.h"
 #include "keyset.h"
 #include "publish.h"
+
+static int is_memory_store(const struct conf *conf)
+{
+	return !strcmp(conf->store.plugin, "memory");
+}
 
 static const struct conf_node *node_of(const struct conf *conf, const char *key)
 {
@@ -16,9 +22,30 @@ static const struct conf_node *node_of(const struct conf *conf, const char *key)
 	return node ? node : conf->root;
 }
 
-void publication_lint(const struct conf *conf, int server, int look, struct findings *findings)
+/* What the kernel shows of users that a user namespace does not have. */
+#define OVERFLOW_USER 65534
+
+/* As the one who publishes will find it; of whom it is, the program that looks need not know. */
+static void lint_publish(const struct conf *conf, struct findings *findings)
+{
+	struct failure failure = FAILURE_INIT;
+	struct stat st;
+	struct published folder = { conf->publish, geteuid() };
+	if (!lstat(conf->publish, &st))
+		folder.owner = st.st_uid;
+	int fd = published_open(&folder, &failure);
+	if (fd >= 0)
+		close(fd);
+	if (fd < 0 && failure.code == EMA_DENIED)
+		finding_node(findings, "E-PERMS", node_of(conf, "publish"), "%s", failure.text);
+	finding_node(findings, "N-PUBLISHED", node_of(conf, "publish"), "emad publishes keys and revocations in %s: every user who may read there sees "
+	             "them, and nobody but the user of emad and root may write there", conf->publish);
+}
+
+void publication_lint(const struct ema_context *context, const struct conf *conf, int look, struct findings *findings)
 {
 	const struct published *from = &conf->published;
+	const int server = context->server;
 	struct failure failure = FAILURE_INIT;
 	const struct conf_node *share = conf->store.node ? conf_child(conf->store.node, "share") : NULL;
 	if (look && share)
@@ -29,10 +56,17 @@ void publication_lint(const struct conf *conf, int server, int look, struct find
 		             "published is for programs that decide alone");
 	if (!from->path) {
 		if (look && conf->publish)
-			finding_node(findings, "N-PUBLISHED", node_of(conf, "publish"), "emad publishes keys and revocations in %s: every user who may read there sees "
-			             "them, and nobody but the user of emad and root may write there", conf->publish);
+			lint_publish(conf, findings);
+		else if (conf->publish && !server && !context->observer && !context->operator)
+			finding_node(findings, "N-PUBLISHED", node_of(conf, "publish"), "publish is for emad: this program publishes nothing");
 		return;
 	}
+	if (!is_memory_store(conf))
+		finding_node(findings, "W-PUBLISHED", node_of(conf, "published"), "what is revoked is taken from %s alone: what others revoke in the store does not count "
+		             "here", from->path);
+	if (from->owner == OVERFLOW_USER)
+		finding_node(findings, "W-PUBLISHED", node_of(conf, "published_by"), "user %s is the one that stands for all unknown ones in a user namespace "
+		             "(PrivateUsers=, a container without root): there files of every such user would count", conf->published_by);
 	int fd = published_open(from, &failure);
 	if (fd >= 0)
 		close(fd);
@@ -95,7 +129,7 @@ static int open_publisher(struct ema_context *context, const struct conf *conf, 
 int publication_marks(struct ema_context *context, const struct conf *conf, struct failure *failure)
 {
 	/* With a store in memory nobody else revokes. */
-	const int one_way = !context->server && conf->published.path, alone = !one_way && !strcmp(conf->store.plugin, "memory");
+	const int one_way = !context->server && conf->published.path, alone = !one_way && is_memory_store(conf);
 	int code = EMA_OK;
 	if (one_way && !context->published)
 		code = store_published(&conf->published, &context->clock, context->log, &context->published, failure);

@@ -7,8 +7,8 @@
 struct ema_context;
 struct trust_settings;
 
-/* What the configuration of a context of that kind may not say, and in a look at it, what it means. */
-void publication_lint(const struct conf *conf, int server, int look, struct findings *findings);
+/* What the configuration of that context may not say, and in a look at it, what it means. */
+void publication_lint(const struct ema_context *context, const struct conf *conf, int look, struct findings *findings);
 /* The folder of key sets: a new string, *failure, or NULL without one. Says in settings what it is for; *kept is a new string, too. */
 char *publication_cache(const struct conf *conf, int server, struct trust_settings *settings, char **kept, struct failure *failure);
 /* The marks of the context, from the store or from what is published, and where they are published. */
