@@ -17,6 +17,9 @@ mkdir "$work/tokens" "$work/var"
 install -d -o "$by" -g "$(id -gn "$by")" "$work/var/emad"
 public=$work/var/emad/public
 count=10 first=50001
+# Where the machine lets it, embedders have a network of their own, in which there is nobody to fetch keys from.
+offline=(unshare --net --)
+"${offline[@]}" true 2>/dev/null || offline=()
 
 background devidp --state "$work/idp" --ports okta=0,azure=0 --ready-file "$work/ready" >/dev/null
 wait_for test -s "$work/ready"
@@ -65,7 +68,7 @@ end() { kill -TERM "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 # start N: an embedder under a user of its own.
 start() {
 	install -d -o $((first + $1)) -g $((first + $1)) -m 0700 "$work/var/$1"
-	background setpriv --reuid=$((first + $1)) --regid=$((first + $1)) --clear-groups -- \
+	background "${offline[@]}" setpriv --reuid=$((first + $1)) --regid=$((first + $1)) --clear-groups -- \
 		"$embedder" "$work/$1.conf" github "$work/tokens" "$work/var/$1/result" >"$work/$1.log" 2>&1
 	pid[$1]=${pids[-1]}
 }
@@ -74,8 +77,9 @@ declare -A pid
 says_of() { grep -qx "$2 $3" "$work/var/$1/result" 2>/dev/null; }
 all_say() { local i; for ((i = 0; i < count; i++)); do says_of "$i" "$1" "$2" || { echo "embedder $i: $(grep "^$1 " "$work/var/$i/result")"; tail -3 "$work/$i.log"; return 1; }; done; }
 
+# redeem TOKEN [USER]
 redeem() {
-	devidp --state "$work/idp" --print-assertion "$1" --service https://auth.acme.example/github --client vscode --scope repo:read | tr -d '\n' >"$work/jag"
+	devidp --state "$work/idp" --print-assertion "${2:-$1}" --service https://auth.acme.example/github --client vscode --scope repo:read | tr -d '\n' >"$work/jag"
 	curl -s -u vscode:correct-horse-battery-staple "http://127.0.0.1:$port/github/token" \
 		-d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer --data-urlencode "assertion@$work/jag" |
 		sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p' | tr -d '\n' >"$work/token"
@@ -102,7 +106,8 @@ for ((i = 0; i < count; i++)); do embedder_conf "$i" 'store_loss_after = "2s";';
 echo "# keys"
 ok "ten processes of ten users take our token" wait_for all_say alice ok
 ok "and the provider's" wait_for all_say carol ok
-ok "JWT-50: keys were fetched once, by emad" test "$before" = "$(fetches)"
+nothing_fetched() { [ -n "$before" ] && { [ ${#offline[@]} -gt 0 ] || [ "$before" = "$(fetches)" ]; }; }
+ok "JWT-50: keys were fetched once, by emad" nothing_fetched
 echo "# $before fetches of keys"
 
 echo "# a revocation"
@@ -110,14 +115,14 @@ ok "revoked at emad" emactl -c "$work/emad.conf" revoke --subject "$(member sub 
 begin=$(date +%s%N)
 ok "REV-06 REV-19: it reaches all ten" wait_for all_say alice revoked
 echo "# after $(( ($(date +%s%N) - begin) / 1000000 )) ms"
-ok "and nobody else" all_say bob ok
+ok "and nobody else" wait_for all_say bob ok
 ok "blocked at emad" emactl -c "$work/emad.conf" revoke --provider azure --block --reason drill
 ok "reaches all" wait_for all_say carol blocked
 ok "and lifted" emactl -c "$work/emad.conf" unblock --provider azure
 fresh() { direct dan dan; sleep 0.5; all_say dan ok; }
 ok "a new token of the provider is good again" wait_for fresh
-ok "what was revoked stays so" all_say alice revoked
-bare() { grep -rF -e alice -e 00u "$public"; }
+ok "what was revoked stays so" wait_for all_say alice revoked
+bare() { test -s "$public/marks" && grep -F -e alice -e 00u "$public/marks"; }
 fails 1 "no name of a person is published" bare
 
 echo "# what they cannot do"
@@ -142,8 +147,9 @@ hands() {
 	return $done
 }
 ok "none of the ten can write, rename, remove, replace or lock what another one trusts" hands
-ok "nor read the signing keys" eval '! as 50001 ls "$work/var/emad/keys"'
-ok "all go on" all_say bob ok
+closed() { as 50001 ls "$public" && ! as 50001 ls "$work/var/emad/keys"; }
+ok "nor read the signing keys" closed
+ok "all go on" wait_for all_say bob ok
 fails 2 "with an embedder's ema.conf nothing is revoked" emactl -c "$work/0.conf" revoke --everything
 says "revoke it there"
 
@@ -153,17 +159,34 @@ ok "what the old one signed is refused by all" wait_for all_say bob unknown_key
 ok "the new one signs" wait_for redeem erin
 ok "all take it" wait_for all_say erin ok
 
+echo "# what keeps emad from publishing"
+ok "status says where it publishes" emactl -c "$work/emad.conf" status
+says "$public: works"
+block() { mkdir "$public/alive.new"; } # not in the moment when it is a file
+ok "a folder is in the way" wait_for block
+told() { emactl -c "$work/emad.conf" status | grep -q "alive cannot be published"; }
+ok "status says so" wait_for told
+fails 1 "and fails" emactl -c "$work/emad.conf" status
+rmdir "$public/alive.new"
+ok "all take our token again" wait_for all_say erin ok
+ok "it is in the audit trail, too" grep -q publish-failed "$work/var/emad/audit.jsonl"
+ok "another token" redeem frank bob
+ok "good for all" wait_for all_say frank ok
+ok "and revoked" emactl -c "$work/emad.conf" revoke --subject "$(member sub <"$work/tokens/frank")" --reason drill
+ok "for all" wait_for all_say frank revoked
+
 echo "# without emad"
 end "$emad"
 ok "REV-19: nobody says any more what is revoked: refused by all, as an outage" wait_for all_say erin store_unavailable
 ok "said why" grep -q "emad does not run, or its own store is away" "$work/0.log"
 start_emad
 ok "emad is back" wait_for all_say erin ok
-ok "its memory forgot what was revoked, theirs did not" all_say alice unknown_key
+ok "REV-18: what was revoked before is so" wait_for all_say frank revoked
 end "${pid[1]}"
 embedder_conf 1 'on_store_loss = "last_known";'
 start 1
 ok "one that goes on with what it knew" wait_for says_of 1 erin ok
+ok "and that begins after the restart knows it, too" says_of 1 frank revoked
 end "$emad"
 ok "the others refuse" wait_for says_of 2 erin store_unavailable
 ok "it does not" says_of 1 erin ok
@@ -187,9 +210,15 @@ mv "$work/var/emad/true" "$public"
 chmod 0777 "$public"
 fails 1 "a folder that all can write to" refuses
 says "chmod go-w"
+fails 1 "a check of emad's own file finds it, too" emactl -c "$work/emad.conf" check
+says "chmod go-w"
 chmod 0755 "$public"
 fails 1 "check says whom it trusts" emactl -c "$work/3.conf" check
 says "user $by, and root, decide who may come in here"
+[ "$(id -u "$by")" -ne 65534 ] || says "stands for all unknown ones in a user namespace"
+sed '1i store = { plugin = "lmdb"; path = "/nowhere"; };' "$work/3.conf" >"$work/shared.conf"
+fails 1 "and what of another store does not count" emactl -c "$work/shared.conf" check
+says "what others revoke in the store does not count here"
 sed -i 's/published_by = "[^"]*"; *//' "$work/3.conf"
 fails 1 "without published_by it is root's alone" emactl -c "$work/3.conf" check
 says "nor the one that publishes there"
