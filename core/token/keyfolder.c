@@ -398,3 +398,30 @@ end:
 	close(folder);
 	return code;
 }
+
+/* ---- For programs of other users ---- */
+
+int keyfolder_show(const char *publish, const char *keys, const char *text, size_t length, struct stat *shown, struct failure *failure)
+{
+	struct failure why = FAILURE_INIT;
+	struct stat st;
+	const struct published folder = { publish, keys && !stat(keys, &st) ? st.st_uid : geteuid() };
+	int at = published_open(&folder, &why);
+	memset(shown, 0, sizeof *shown);
+	if (at < 0)
+		return why.code == EMA_ABSENT ? EMA_OK : failure_set(failure, why.code, "%s", why.text);
+	int code = published_write(at, PUBLISHED_KEYS, text, length, 1, failure);
+	if (!code && fstatat(at, PUBLISHED_KEYS, shown, AT_SYMLINK_NOFOLLOW))
+		memset(shown, 0, sizeof *shown); /* gone already: it will be written again */
+	close(at);
+	return code;
+}
+
+int keyfolder_is_shown(const char *publish, const struct stat *shown)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	return (size_t)snprintf(path, sizeof path, "%s/" PUBLISHED_KEYS, publish) < sizeof path && !lstat(path, &st) && st.st_dev == shown->st_dev &&
+	       st.st_ino == shown->st_ino && st.st_mode == shown->st_mode && st.st_uid == shown->st_uid && st.st_nlink == shown->st_nlink &&
+	       st.st_size == shown->st_size && st.st_ctim.tv_sec == shown->st_ctim.tv_sec && st.st_ctim.tv_nsec == shown->st_ctim.tv_nsec;
+}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "key_set.h"
@@ -24,7 +25,8 @@ struct keyring {
 	struct key_set *set;    /* what is served; changed with both mutexes, so that the writer may read it with its own */
 	pthread_mutex_t writer; /* of what follows, and of every change */
 	struct key_plan plan;
-	int unpublished;        /* public_file is not what set says */
+	int unpublished;        /* public_file, or the file in publish, is not what set says */
+	struct stat shown;      /* the latter as it was written */
 	struct keyfolder_names ignored; /* that cannot be used and were complained of */
 	struct published_stamp stamp;
 	char complaint[FAILURE_TEXT];
@@ -140,18 +142,12 @@ static void tell(const struct keyring *keyring, const char *what, const struct s
 	log_printf(&keyring->log, LOG_LEVEL_INFO, "keys: %s (%s, signs from %s): %s", key->kid, algorithm, when, what);
 }
 
-static int publish(const struct keyring *keyring, const struct key_set *set, struct failure *failure)
+static int publish(struct keyring *keyring, const struct key_set *set, struct failure *failure)
 {
 	int code = keyring->public_file ? keyfolder_publish(keyring->public_file, set->jwks, strlen(set->jwks), failure) : EMA_OK;
 	if (code || !keyring->publish)
 		return code;
-	struct failure why = FAILURE_INIT;
-	int folder = published_make(keyring->publish, &why);
-	if (folder < 0)
-		return failure_set(failure, why.code, "%s", why.text);
-	code = published_write(folder, PUBLISHED_KEYS, set->jwks, strlen(set->jwks), 1, failure);
-	close(folder);
-	return code;
+	return keyfolder_show(keyring->publish, keyring->folder, set->jwks, strlen(set->jwks), &keyring->shown, failure);
 }
 
 /* Files of keys that are not served. The void ones first: the key that says so must not go before them. */
@@ -381,6 +377,7 @@ int keyring_settings_from(const struct conf *conf, enum keyring_mode mode, struc
 	out->mode = mode;
 	out->folder = state && mode != KEYRING_PUBLIC ? paths->folder : NULL;
 	out->public_file = state ? paths->public_file : NULL;
+	out->publish = mode == KEYRING_SERVE ? conf->publish : NULL;
 	out->algorithm = (enum jose_algorithm)conf->token.algorithm;
 	out->rotate_after_ms = conf->token.rotate_after_ms;
 	out->publish_before_ms = conf->token.publish_before_ms;
@@ -505,6 +502,9 @@ static int change(struct keyring *keyring, int64_t now, int64_t wait_ms, enum ch
 	int due = 0, code = EMA_OK, folder = -1;
 	if (now < CLOCK_LEAST)
 		return failure_set(failure, EMA_CLOCK_WRONG, "no key is made while the clock of this machine is wrong: set it");
+	/* JWT-40: who reads there takes whatever there is, a copy from before, too. */
+	if (keyring->publish && !keyfolder_is_shown(keyring->publish, &keyring->shown))
+		keyring->unpublished = 1;
 	if (!keyring->folder) {
 		struct key_set *all = key_set_keep(keyring->set);
 		code = change_keys(keyring, -1, all, now, what, failure);

@@ -34,7 +34,7 @@ struct keyring_settings {
 	enum keyring_mode mode;
 	const char *folder;        /* STATE_DIR/keys; NULL: in memory, made anew at each start */
 	const char *public_file;   /* STATE_DIR/jwks.json; NULL: none */
-	const char *publish;       /* a folder for programs of other users, where that file is, too; NULL: none. Not of KEYRING_PUBLIC */
+	const char *publish;       /* a folder for programs of other users, where that file is, too, while it is there; NULL: none. Of KEYRING_SERVE alone */
 	const struct published *published; /* of KEYRING_PUBLIC: that folder, instead of public_file; NULL: none */
 	enum jose_algorithm algorithm; /* of new keys */
 	int64_t rotate_after_ms;   /* a key signs for so long; 0: it is replaced by keyring_rotate() alone */
@@ -43,7 +43,7 @@ struct keyring_settings {
 	int recover;               /* files that cannot be used are set aside, even if none is left: for rotate --now alone */
 };
 
-/* What a configuration says: mode, folder, file, algorithm, times. The rest of *out is the caller's. EMA_CONFIG: too long a path. */
+/* What a configuration says: mode, folder, file, publish, algorithm, times. The rest of *out is the caller's. EMA_CONFIG: too long a path. */
 struct keyring_paths {
 	char folder[4096], public_file[4096];
 };
