@@ -24,7 +24,7 @@ struct cache {
 	const char *folder; /* NULL: none */
 	uid_t owner;        /* whose files are believed, besides root's and those of the user that we run as */
 	struct log log;
-	int publishes;      /* it is for all to read */
+	int publishes;      /* it is for all to read, and we alone write there */
 };
 
 #define CACHE_AHEAD_MS (INT64_C(3600) * 1000) /* what was fetched later than that from now was fetched by a wrong clock */
@@ -38,7 +38,7 @@ int cache_load(const struct cache *cache, const char *source, struct cache_entry
  */
 int cache_look(const struct cache *cache, const char *source, struct published_stamp *stamp, int *changed, struct cache_entry *out,
                struct failure *failure);
-/* Written aside and renamed. An entry that is newer than this one stays. EMA_OK also for a folder that we may not write. */
+/* Written aside and renamed. An entry that is newer than this one stays, but for one that we publish alone. EMA_OK also for a folder that we may not write. */
 int cache_store(const struct cache *cache, const char *source, const struct cache_entry *entry, struct failure *failure);
 void cache_entry_free(struct cache_entry *entry);
 

@@ -367,9 +367,9 @@ static void note_failure(struct keyset *keyset, const struct failure *failure)
 /* Its times, as far as they can be so: what can be wrong is on the side of fetching again soon. */
 static int64_t entry_life(struct cache_entry *entry, int64_t now)
 {
+	int64_t life = entry->fresh_until > entry->fetched ? entry->fresh_until - entry->fetched : 0;
 	if (entry->fetched > now)
 		entry->fetched = now; /* a clock that was set */
-	int64_t life = entry->fresh_until > entry->fetched ? entry->fresh_until - entry->fetched : 0;
 	return life > FRESHNESS_MOST ? 0 : life;
 }
 
@@ -379,7 +379,7 @@ static int entry_keys(const struct keyset *keyset, const struct cache_entry *ent
 	const char *folder = keyset->trust->cache.folder;
 	struct jwks *set = NULL;
 	struct failure why = FAILURE_INIT;
-	if (entry->fetched < keyset->published && keyset->published <= now + CACHE_AHEAD_MS)
+	if (entry->fetched < keyset->published && keyset->published <= now)
 		return failure_set(failure, EMA_BAD_CLAIM, "%.300s: the keys there are older than those that were taken from there before", folder);
 	int code = jwks_parse(entry->keys, entry->length, &set, &why);
 	if (code != EMA_OK)

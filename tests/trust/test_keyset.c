@@ -34,6 +34,14 @@ static int64_t later_monotonic(void *data)
 }
 static const struct clock test_clock = { later_wall, later_monotonic, NULL };
 
+/* That of who publishes can be wrong. */
+static atomic_llong ahead;
+static int64_t wrong_wall(void *data)
+{
+	return later_wall(data) + atomic_load(&ahead);
+}
+static const struct clock wrong_clock = { wrong_wall, later_monotonic, NULL };
+
 struct fixture {
 	struct server *server;
 	struct trust *trust;
@@ -110,6 +118,14 @@ static void publish(struct fixture *f, size_t from, size_t count)
 	free(set);
 }
 
+/* A set that the issuer lets be fresh for an hour. */
+static void publish_for_an_hour(struct fixture *f, size_t from, size_t count)
+{
+	char *set = key_set(f, from, count);
+	server_answer(f->server, KEYS, &(struct server_answer){ .body = set, .headers = { { "Cache-Control", "max-age=3600" } } });
+	free(set);
+}
+
 static void publish_discovery(struct fixture *f, const char *issuer, const char *keys)
 {
 	char text[512];
@@ -123,6 +139,7 @@ static int setup(void **state)
 	if (!f)
 		return -1;
 	atomic_store(&moved, 0);
+	atomic_store(&ahead, 0);
 	pthread_mutex_init(&f->lock, NULL);
 	f->server = server_start(NULL, NULL);
 	assert_non_null(f->server);
@@ -969,8 +986,8 @@ static void probe_tells_what_it_saw(void **state)
 static struct trust *make_publishing(struct fixture *f, int publishes)
 {
 	struct failure failure = FAILURE_INIT;
-	struct trust_settings settings = { .clock = &test_clock, .notice = { hear, f }, .cache_folder = f->folder, .publishes = publishes,
-		                           .published = !publishes, .cache_owner = geteuid() };
+	struct trust_settings settings = { .clock = publishes ? &wrong_clock : &test_clock, .notice = { hear, f }, .cache_folder = f->folder,
+		                           .publishes = publishes, .published = !publishes, .cache_owner = geteuid() };
 	struct trust *trust = trust_new(&settings, &failure);
 	assert_non_null(trust);
 	return trust;
@@ -1017,6 +1034,7 @@ static void what_is_published_is_read(void **state)
 	assert_int_equal(verify(reader, f->keys[0], NULL), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(server_count(f->server, NULL), 0);
 	struct trust *trust = make_publishing(f, 1);
+	publish_for_an_hour(f, 0, 1);
 	struct keyset *keyset = open_set(trust, &settings);
 	assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
 	EVENTUALLY(verify(reader, f->keys[0], NULL) == EMA_OK);
@@ -1026,11 +1044,10 @@ static void what_is_published_is_read(void **state)
 	assert_int_equal(st.st_mode & 0777, 0644); /* whatever the umask */
 	assert_int_equal(verify(reader, f->keys[1], NULL), EMA_UNKNOWN_KEY);
 	assert_int_equal(server_count(f->server, NULL), before);
-	/* However long the issuer lets it be fresh, who publishes fetches it again soon; and what is new is taken at once. */
+	/* However long the issuer lets it be fresh, who publishes fetches it again soon, though nobody asks him; and what is new is taken at once. */
 	file_copy(path, older, -1);
 	publish(f, 1, 1);
 	atomic_fetch_add(&moved, 5 * MINUTE);
-	EVENTUALLY(verify(keyset, f->keys[1], NULL) == EMA_OK);
 	EVENTUALLY(verify(reader, f->keys[1], NULL) == EMA_OK);
 	assert_int_not_equal(verify(reader, f->keys[0], NULL), EMA_OK);
 	before = server_count(f->server, NULL);
@@ -1107,6 +1124,35 @@ static void what_is_published_is_kept(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* JWT-40: with the clock that was ahead put right, a withdrawn key goes as soon as ever, and none is fresh for longer than its issuer said. */
+static void a_publisher_whose_clock_was_ahead(void **state)
+{
+	struct fixture *f = *state;
+	static const int64_t by[] = { 50 * MINUTE, 20 * HOUR };
+	struct keyset_settings settings = settings_of(f);
+	struct keyset_state now;
+	assert_int_equal(chmod(f->folder, 0755), 0);
+	for (size_t i = 0; i < sizeof by / sizeof *by; i++) {
+		atomic_store(&ahead, by[i]);
+		publish_for_an_hour(f, 0, 1);
+		struct trust *trust = make_publishing(f, 1), *reads = make_publishing(f, 0);
+		struct keyset *keyset = open_set(trust, &settings), *reader = open_set(reads, &settings);
+		EVENTUALLY(verify(reader, f->keys[0], NULL) == EMA_OK);
+		keyset_state(reader, &now);
+		assert_int_equal(now.standing, KEYSET_FRESH);
+		assert_true(now.fresh_until - now.fetched <= HOUR && now.fetched <= clock_wall(&test_clock));
+		atomic_store(&ahead, 0);
+		publish(f, 1, 1);
+		atomic_fetch_add(&moved, 5 * MINUTE);
+		EVENTUALLY(verify(reader, f->keys[1], NULL) == EMA_OK);
+		assert_int_equal(verify(reader, f->keys[0], NULL), EMA_UNKNOWN_KEY);
+		keyset_close(keyset);
+		keyset_close(reader);
+		trust_free(trust);
+		trust_free(reads);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1135,6 +1181,7 @@ int main(void)
 		TEST(the_folder_is_checked),
 		TEST(what_is_published_is_read),
 		TEST(what_is_published_is_kept),
+		TEST(a_publisher_whose_clock_was_ahead),
 		TEST(threads_verify_while_keys_rotate),
 		TEST(the_end_does_not_wait),
 		TEST(probe_tells_what_it_saw),
