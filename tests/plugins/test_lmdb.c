@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -378,6 +379,7 @@ static void a_stopped_writer(void **state)
 		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
 		snprintf(path, sizeof path, "%s/store/writer.lock", folder);
 		int fd = open(path, O_RDWR);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(fd < 0 || fcntl(fd, F_SETLK, &lock) || write(ends[1], "x", 1) != 1 || pause());
 	}
 	assert_int_equal(read(ends[0], &byte, 1), 1);
@@ -428,7 +430,7 @@ static void opening(void **state)
 	folder_end();
 }
 
-/* A process that tells how it went: 'y' for each step that was as it should be. It holds the store until it is killed. */
+/* A process that tells how it went: 'y' if it was as it should be, and 's' if it said why not, else 'q'. It holds the store until it is killed. */
 static pid_t other_process(const char *more, int replay, char *said)
 {
 	int ends[2];
@@ -437,10 +439,11 @@ static pid_t other_process(const char *more, int replay, char *said)
 	if (!child) {
 		struct store_rig rig;
 		char answer[2] = "nn";
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* also where the parent's test ends early */
 		store_rig_init(&rig);
 		if (rig_open_with(&rig, more) == 0) {
 			answer[0] = put(rig.store, "a", "k", 1, LATER) == replay ? 'y' : 'n';
-			answer[1] = store_rig_says(&rig, "same-trust") ? 's' : 'q';
+			answer[1] = store_rig_says(&rig, "another process uses this store, and not both have share = \"same-trust\"") ? 's' : 'q';
 		}
 		_exit(write(ends[1], answer, 2) != 2 || pause());
 	}
@@ -469,9 +472,9 @@ static void sharing_is_asked_for(void **state)
 		struct store_rig rig;
 		folder_new();
 		pid_t first = other_process(cases[i].first, EMA_OK, said);
-		assert_int_equal(said[0], 'y');
+		assert_memory_equal(said, "yq", 2);
 		pid_t second = other_process(cases[i].second, cases[i].code, said);
-		assert_int_equal(said[0], 'y');
+		assert_memory_equal(said, cases[i].code == EMA_UNAVAILABLE ? "ys" : "yq", 2);
 		end_process(second);
 		/* Opening it is a look, which emactl takes while emad has it. */
 		store_rig_init(&rig);
@@ -481,6 +484,31 @@ static void sharing_is_asked_for(void **state)
 		/* It is free with the end of the one that had it, however that came. */
 		assert_int_equal(put(rig.store, "a", "k", 1, LATER), EMA_EXISTS);
 		store_rig_close(&rig);
+		folder_end();
+	}
+}
+
+/* JAG-55: who wants a store to himself has none that another instance of the same process shares with others. */
+static void sharing_within_a_process(void **state)
+{
+	(void)state;
+	static const struct { const char *first, *second; int code; } cases[] = {
+		{ "share = \"same-trust\";", "share = \"same-trust\";", EMA_EXISTS }, { "", "", EMA_EXISTS }, { "share = \"same-trust\";", "", EMA_UNAVAILABLE },
+		{ "", "share = \"same-trust\";", EMA_EXISTS },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct store_rig first, second;
+		folder_new();
+		store_rig_init(&first);
+		store_rig_init(&second);
+		assert_int_equal(rig_open_with(&first, cases[i].first), 0);
+		assert_int_equal(put(first.store, "a", "k", 1, LATER), EMA_OK);
+		assert_int_equal(rig_open_with(&second, cases[i].second), 0);
+		assert_int_equal(put(second.store, "a", "k", 1, LATER), cases[i].code);
+		assert_int_equal(store_rig_says(&second, "or a part of this one, uses this store"), cases[i].code == EMA_UNAVAILABLE);
+		assert_int_equal(put(first.store, "a", "k", 1, LATER), EMA_EXISTS);
+		store_rig_close(&first);
+		store_rig_close(&second);
 		folder_end();
 	}
 }
@@ -523,6 +551,7 @@ int main(void)
 		cmocka_unit_test(a_stopped_writer),
 		cmocka_unit_test(opening),
 		cmocka_unit_test(sharing_is_asked_for),
+		cmocka_unit_test(sharing_within_a_process),
 		cmocka_unit_test(marks_survive),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
