@@ -419,6 +419,8 @@ static int swap(struct ema_context *context, struct conf *conf, struct findings 
 	context->generation++;
 	if (context->marks)
 		marks_on_loss(context->marks, conf->store_last_known, conf->store_loss_ms);
+	if (context->keyring)
+		keyring_on_loss(context->keyring, conf->store_last_known, conf->store_loss_ms);
 	pthread_mutex_lock(&context->lock);
 	old = context->snapshot;
 	context->snapshot = new;

@@ -12,6 +12,7 @@
 
 #define LOCK_WAIT_MS 5000
 #define COMPLAIN_MS 60000 /* the same complaint again */
+#define UNREAD_LEAST_MS 10000 /* whose ticks are late has not lost sight of the keys */
 
 struct keyring {
 	struct clock clock;
@@ -29,6 +30,7 @@ struct keyring {
 	struct stat shown;      /* the latter as it was written */
 	struct keyfolder_names ignored; /* that cannot be used and were complained of */
 	struct published_stamp stamp;
+	int64_t looked, unread_most; /* of published: when it was read, or found unchanged; for how long its keys count without that */
 	char complaint[FAILURE_TEXT];
 	int64_t complained;
 };
@@ -395,6 +397,8 @@ int keyring_open(const struct keyring_settings *settings, struct keyring **out, 
 	keyring->notice = settings->notice;
 	keyring->mode = settings->mode;
 	keyring->recover = settings->recover;
+	keyring->unread_most = KEYRING_KEEP_MS;
+	keyring->looked = clock_monotonic(&keyring->clock);
 	keyring->plan.keep_after = settings->keep_after_ms ? settings->keep_after_ms : KEYRING_KEEP_MS;
 	pthread_mutex_init(&keyring->lock, NULL);
 	pthread_mutex_init(&keyring->writer, NULL);
@@ -441,6 +445,14 @@ void keyring_configure(struct keyring *keyring, enum jose_algorithm algorithm, i
 	keyring->plan.algorithm = algorithm;
 	keyring->plan.rotate_after = rotate_after_ms;
 	keyring->plan.publish_before = publish_before_ms > KEYRING_AHEAD_MOST_MS ? KEYRING_AHEAD_MOST_MS : publish_before_ms;
+	pthread_mutex_unlock(&keyring->writer);
+}
+
+void keyring_on_loss(struct keyring *keyring, int last_known, int64_t loss_ms)
+{
+	pthread_mutex_lock(&keyring->writer);
+	/* No token that was issued while they were known is valid for longer. */
+	keyring->unread_most = last_known ? KEYRING_KEEP_MS : loss_ms > UNREAD_LEAST_MS ? loss_ms : UNREAD_LEAST_MS;
 	pthread_mutex_unlock(&keyring->writer);
 }
 
@@ -521,6 +533,19 @@ static int change(struct keyring *keyring, int64_t now, int64_t wait_ms, enum ch
 	return code;
 }
 
+/* What another one publishes, which cannot be read (why): one of its keys may have been withdrawn since, so none counts for ever. */
+static void forget_unread(struct keyring *keyring, int64_t monotonic, const struct failure *why)
+{
+	struct key_set *none = monotonic - keyring->looked > keyring->unread_most && keyring->set->count ? key_set_new() : NULL;
+	if (none && !key_set_text(none)) {
+		log_printf(&keyring->log, LOG_LEVEL_ERROR, "keys: none of ours is used any more, since for %lld s they could not be read: %s",
+		           (long long)(monotonic - keyring->looked) / 1000, why->text);
+		serve(keyring, none);
+		keyring->stamp = (struct published_stamp){ 0 }; /* the same file is news again */
+	}
+	key_set_release(none);
+}
+
 void keyring_tick(struct keyring *keyring)
 {
 	struct failure why = FAILURE_INIT;
@@ -534,7 +559,11 @@ void keyring_tick(struct keyring *keyring)
 	}
 	int code = keyring->mode == KEYRING_PUBLIC ? read_public(keyring, &why) : change(keyring, now, 0, CHANGE_DUE, &why);
 	if (code && (again || strcmp(keyring->complaint, why.text)))
-		log_printf(&keyring->log, LOG_LEVEL_ERROR, "keys: those that are served go on, but: %s", why.text);
+		log_printf(&keyring->log, LOG_LEVEL_ERROR, "keys: %s%s", keyring->set->count ? "those that are served go on, but: " : "", why.text);
+	if (!code)
+		keyring->looked = monotonic;
+	else if (keyring->published.path)
+		forget_unread(keyring, monotonic, &why);
 	snprintf(keyring->complaint, sizeof keyring->complaint, "%s", why.text);
 	pthread_mutex_unlock(&keyring->writer);
 }
@@ -572,7 +601,7 @@ int keyring_verify(struct keyring *keyring, const struct jws *jws, struct failur
 	const struct signing_key *key = jws->kid ? key_set_find(set, jws->kid) : NULL;
 	int code;
 	if (!set->count)
-		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "there are no keys of ours yet");
+		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "there are no keys of ours");
 	else if (!key)
 		code = failure_set(failure, EMA_UNKNOWN_KEY, jws->kid ? "no key of ours has the token's kid" : "the token has no kid: ours have one");
 	else

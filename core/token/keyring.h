@@ -64,6 +64,10 @@ void keyring_close(struct keyring *keyring);
 /* After a reload; another algorithm is a rotation, done by the next ticks. */
 void keyring_configure(struct keyring *keyring, enum jose_algorithm algorithm, int64_t rotate_after_ms, int64_t publish_before_ms);
 
+/* Of a folder that another one publishes: its keys count for loss_ms, and for ten seconds at least, after it could be read last; with
+   last_known for as long as a token may live. After that verifying is EMA_KEYS_UNAVAILABLE. */
+void keyring_on_loss(struct keyring *keyring, int last_known, int64_t loss_ms);
+
 /* Once a second or so, from one thread: notices what others wrote, publishes the next key in time, removes what is gone. What
    fails is logged and tried again; the keys that are there go on serving. Never blocks for long. */
 void keyring_tick(struct keyring *keyring);

@@ -585,6 +585,52 @@ static void published_for_others(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* JWT-40: keys that cannot be read any more may have been withdrawn, so they count for a time alone; what can be read again counts again. */
+static void unread_keys_grow_old(void **state)
+{
+	struct fixture *f = *state;
+	static const struct { int last_known; int64_t loss, most; } cases[] = {
+		{ 0, MINUTE, MINUTE }, { 0, 1000, 10000 }, { 1, MINUTE, KEYRING_KEEP_MS },
+	};
+	char folder[96], file[128];
+	snprintf(folder, sizeof folder, "%s/public", f->folder);
+	snprintf(file, sizeof file, "%s/" PUBLISHED_KEYS, folder);
+	const struct published from = { folder, geteuid() };
+	struct keyring_settings writes = settings_of(f, KEYRING_SERVE), reads = settings_of(f, KEYRING_PUBLIC);
+	struct keyring *reader = NULL, *keyring = NULL;
+	writes.publish = folder;
+	reads.public_file = NULL;
+	reads.published = &from;
+	assert_int_equal(mkdir(folder, 0755), 0);
+	assert_int_equal(keyring_open(&writes, &keyring, NULL), EMA_OK);
+	assert_int_equal(keyring_open(&reads, &reader, NULL), EMA_OK);
+	char *token = sign(keyring);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		keyring_on_loss(reader, cases[i].last_known, cases[i].loss);
+		/* One that is as it was is read, however old. */
+		atomic_fetch_add(&now_ms, 3 * KEYRING_KEEP_MS);
+		keyring_tick(reader);
+		assert_int_equal(verify(reader, token), EMA_OK);
+		assert_int_equal(chmod(folder, 0777), 0);
+		atomic_fetch_add(&now_ms, cases[i].most);
+		keyring_tick(reader);
+		assert_int_equal(verify(reader, token), EMA_OK);
+		f->said[0] = 0;
+		atomic_fetch_add(&now_ms, 1);
+		keyring_tick(reader);
+		assert_int_equal(verify(reader, token), EMA_KEYS_UNAVAILABLE);
+		assert_non_null(strstr(f->said, "none of ours is used any more"));
+		assert_int_equal(chmod(folder, 0755), 0);
+		keyring_tick(reader);
+		assert_int_equal(verify(reader, token), EMA_OK);
+	}
+	free(token);
+	keyring_close(reader);
+	keyring_close(keyring);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 /* The file is whole, for all to read, and no other one than the keyring's. */
 static void is_shown(struct fixture *f, struct keyring *keyring, const char *file)
 {
@@ -925,6 +971,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(in_memory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(public_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(published_for_others, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(unread_keys_grow_old, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_published_stays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rotated_for_the_owner, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_replicas, set_up, tear_down),
