@@ -204,7 +204,8 @@ static int load(struct keyset *keyset, struct cache_entry *out)
 	int found = cache_load(&trust->cache, keyset->source, out);
 	if (!trust->kept.folder || !cache_load(&trust->kept, keyset->source, &kept))
 		return found;
-	if (found && out->fetched >= kept.fetched) {
+	/* One that was fetched later than now was fetched by a clock that was ahead, and what was published since by one that was right. */
+	if (found && (out->fetched >= kept.fetched || kept.fetched > clock_wall(trust->clock))) {
 		cache_entry_free(&kept);
 		return 1;
 	}

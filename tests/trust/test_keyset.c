@@ -1131,11 +1131,15 @@ static void a_publisher_whose_clock_was_ahead(void **state)
 	static const int64_t by[] = { 50 * MINUTE, 20 * HOUR };
 	struct keyset_settings settings = settings_of(f);
 	struct keyset_state now;
+	char kept[] = "/tmp/ema-kept-XXXXXX", command[64];
+	struct trust_settings with = { .clock = &wrong_clock, .notice = { hear, f }, .cache_folder = f->folder, .publishes = 1, .kept_folder = kept };
+	assert_non_null(mkdtemp(kept));
 	assert_int_equal(chmod(f->folder, 0755), 0);
 	for (size_t i = 0; i < sizeof by / sizeof *by; i++) {
 		atomic_store(&ahead, by[i]);
 		publish_for_an_hour(f, 0, 1);
-		struct trust *trust = make_publishing(f, 1), *reads = make_publishing(f, 0);
+		struct trust *trust = trust_new(&with, NULL), *reads = make_publishing(f, 0);
+		assert_non_null(trust);
 		struct keyset *keyset = open_set(trust, &settings), *reader = open_set(reads, &settings);
 		EVENTUALLY(verify(reader, f->keys[0], NULL) == EMA_OK);
 		keyset_state(reader, &now);
@@ -1150,7 +1154,18 @@ static void a_publisher_whose_clock_was_ahead(void **state)
 		keyset_close(reader);
 		trust_free(trust);
 		trust_free(reads);
+		/* Nor does it come back with a restart while the issuer is away. */
+		server_answer(f->server, KEYS, &(struct server_answer){ .status = 500 });
+		trust = trust_new(&with, NULL);
+		assert_non_null(trust);
+		keyset = open_set(trust, &settings);
+		assert_int_equal(verify(keyset, f->keys[1], NULL), EMA_OK);
+		assert_int_not_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
+		keyset_close(keyset);
+		trust_free(trust);
 	}
+	snprintf(command, sizeof command, "rm -r %s", kept);
+	assert_int_equal(system(command), 0);
 }
 
 int main(void)
