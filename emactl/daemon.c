@@ -225,7 +225,8 @@ static int print_providers(struct json_object *answer)
 
 static int print_state(struct json_object *answer)
 {
-	struct json_object *list = NULL, *store = member(answer, "store"), *audit = member(answer, "audit"), *rates = member(answer, "rates");
+	struct json_object *list = NULL, *store = member(answer, "store"), *audit = member(answer, "audit"), *rates = member(answer, "rates"),
+	                   *publish = member(answer, "publish");
 	char text[32];
 	int bad = 0;
 	for (size_t i = 0, n = list_of(answer, "signing_keys", &list); i < n; i++) {
@@ -239,6 +240,15 @@ static int print_state(struct json_object *answer)
 		       colour_off());
 		if (number_of(store, "remembers_since"))
 			printf(", remembers since %s", time_text(number_of(store, "remembers_since"), text));
+		putchar('\n');
+	}
+	if (publish && member(publish, "folder")) {
+		int works = is_true(publish, "works");
+		bad += !works;
+		printf("%-11s %s: %s%s%s", "publish", text_of(publish, "folder"), colour(works ? COLOUR_GOOD : COLOUR_BAD), works ? "works" : text_of(publish, "trouble"),
+		       colour_off());
+		if (!works)
+			printf(", since %s", time_text(number_of(publish, "away_since"), text));
 		putchar('\n');
 	}
 	for (size_t i = 0, n = list_of(answer, "sinks", &list); i < n; i++) {

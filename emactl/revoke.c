@@ -54,7 +54,10 @@ static ema_context *shared_store(const struct options *options)
 	ema_context *context = NULL;
 	if (!ema_daemon_read(options->config, &daemon, &findings)) {
 		const char *store = ema_daemon_text(daemon, "store");
-		if (!strcmp(store, "memory"))
+		if (ema_daemon_text(daemon, "published"))
+			complain("by this ema.conf, what is revoked is taken from an emad that publishes it in %s: revoke it there, with its ema.conf",
+			         ema_daemon_text(daemon, "published"));
+		else if (!strcmp(store, "memory"))
 			complain("emad does not run, and the store is the memory of each process: there is none that could be told. Start emad, or let processes "
 			         "share a store (lmdb, redis)");
 		else if (!is_its_user(ema_daemon_text(daemon, "state_dir")))

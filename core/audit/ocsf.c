@@ -46,6 +46,8 @@ static const struct kind {
 	{ "revoked", ENTITY, UPDATE, MEDIUM, SUCCESS, "what", "access" },
 	{ "unblocked", ENTITY, UPDATE, MEDIUM, SUCCESS, "what", "access" },
 	{ "revoke-failed", ENTITY, UPDATE, MEDIUM, FAILED, "what", "access" },
+	{ "publish-failed", BASE, OTHER, HIGH, FAILED, NULL, NULL },
+	{ "publish-recovered", BASE, OTHER, INFORMATIONAL, SUCCESS, NULL, NULL },
 	{ "refusals-merged", AUTHENTICATION, LOGON, LOW, FAILED, NULL, NULL },
 	{ "audit-gap", BASE, OTHER, CRITICAL, FAILED, NULL, NULL },
 	{ "sink-failed", BASE, OTHER, CRITICAL, FAILED, NULL, NULL },

@@ -404,6 +404,48 @@ static void sinks_read(struct reader *reader)
 		section_read(reader, memory ? &section_store_memory : &section_store, store, conf, 1);
 }
 
+/* The next part of a path, and its length; 0 at its end. */
+static size_t path_part(const char **path)
+{
+	for (;;) {
+		*path += strspn(*path, "/");
+		size_t length = strcspn(*path, "/");
+		if (length != 1 || **path != '.')
+			return length;
+		*path += 1;
+	}
+}
+
+static int is_within(const char *path, const char *folder)
+{
+	size_t of, is;
+	while ((of = path_part(&folder)) > 0) {
+		is = path_part(&path);
+		if (is != of || memcmp(path, folder, of))
+			return 0;
+		path += is;
+		folder += of;
+	}
+	return 1;
+}
+
+/* Keys and marks go one way: who publishes them makes them. */
+static void published_read_keys(struct reader *reader)
+{
+	struct conf *conf = reader->conf;
+	const struct conf_node *by = conf_child(conf->root, "published_by");
+	if (conf->publish && conf->published.path)
+		finding_node(reader->findings, "E-VALUE", conf_child(conf->root, "published"), "publish is for emad, and published for programs that take from it: "
+		             "write one of them");
+	if (conf->publish && conf->state_dir && is_within(conf->state_dir, conf->publish))
+		finding_node(reader->findings, "E-VALUE", conf_child(conf->root, "publish"), "publish is for others to read, and state_dir is in it: name a folder "
+		             "beside or below it");
+	if (by && !conf->published.path)
+		finding_node(reader->findings, "E-VALUE", by, "published_by says whose files in the folder \"published\" count, and that is not set");
+	if (by && conf->published_by && owner_uid(conf->published_by, &conf->published.owner))
+		finding_node(reader->findings, "E-UNKNOWN", by, "published_by: there is no user \"%.64s\" on this machine", conf->published_by);
+}
+
 static void services_read(struct reader *reader)
 {
 	struct conf *conf = reader->conf;
@@ -441,6 +483,7 @@ static void values_read(struct loader *loader)
 	conf->insecure_http = insecure && insecure->kind == CONF_BOOL && insecure->integer;
 	section_read(reader, &section_top, conf->root, conf, 1);
 	token_read(reader);
+	published_read_keys(reader);
 	instances_read(reader);
 	sinks_read(reader);
 	clients_read(reader);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "published.h"
 #include "tree.h"
 
 /* ---- Findings: every mistake, not the first alone ---- */
@@ -333,6 +334,9 @@ struct conf {
 	size_t nodes;                    /* how many nodes the tree has */
 	char digest[65];                 /* SHA-256 over all files, hex */
 	const char *issuer, *state_dir, *owner;
+	const char *publish;             /* for an authorization server: where it publishes; NULL: nowhere */
+	struct published published;      /* for all others: what is published; path NULL: nothing */
+	const char *published_by;
 	const char *authorization_endpoint; /* that the metadata name; none is ours */
 	int insecure_http;               /* issuers and resources of ours may be http, on loopback */
 	struct conf_fetch fetch;

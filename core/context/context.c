@@ -17,6 +17,7 @@
 #include "rates.h"
 #include "marks.h"
 #include "outage.h"
+#include "publication.h"
 #include "seen.h"
 #include "sinks.h"
 #include "status.h"
@@ -65,6 +66,7 @@ static void close_lasting(struct ema_context *context, int served)
 {
 	stop_ticks(context);
 	/* Before audit, which they tell things. */
+	publication_stop(context);
 	cimd_free(context->documents);
 	context->documents = NULL;
 	trust_free(context->trust);
@@ -84,8 +86,7 @@ static void close_lasting(struct ema_context *context, int served)
 	free(context->sinks);
 	context->sinks = NULL;
 	context->sink_count = 0;
-	marks_free(context->marks); /* its thread follows the store */
-	context->marks = NULL;
+	publication_close(context);
 	store_free(context->store);
 	context->store = NULL;
 	horizon_close(context->horizon);
@@ -149,6 +150,11 @@ void context_keep_error(struct ema_context *context, const struct findings *find
 	}
 }
 
+static const char *text_of(const char *text)
+{
+	return text ? text : "";
+}
+
 static const struct conf_node *state_node(const struct conf *conf)
 {
 	const struct conf_node *node = conf_child(conf->root, "state_dir");
@@ -158,23 +164,26 @@ static const struct conf_node *state_node(const struct conf *conf)
 /* A difference that needs a restart, since what was opened by it is the context's. */
 static void lint_restart(const struct conf *old, const struct conf *new, struct findings *findings)
 {
-	const char *was = old->state_dir ? old->state_dir : "", *is = new->state_dir ? new->state_dir : "";
-	if (strcmp(was, is))
-		finding_node(findings, "E-RESTART", state_node(new), "state_dir was \"%s\": a restart is needed to change it", was);
+	if (strcmp(text_of(old->state_dir), text_of(new->state_dir)))
+		finding_node(findings, "E-RESTART", state_node(new), "state_dir was \"%s\": a restart is needed to change it", text_of(old->state_dir));
+	if (strcmp(text_of(old->publish), text_of(new->publish)) || strcmp(text_of(old->published.path), text_of(new->published.path)) ||
+	    old->published.owner != new->published.owner)
+		finding_node(findings, "E-RESTART", new->root, "publish, published or published_by was another one: a restart is needed to change it");
 	const struct conf_node *a = conf_child(old->root, "store"), *b = conf_child(new->root, "store");
 	if (!conf_same(a, b))
 		finding_node(findings, "E-RESTART", b ? b : new->root, "the store was another one: a restart is needed to change it");
 }
 
-static int open_trust(struct ema_context *context, const char *state_dir, int passive, struct trust **out, struct failure *failure)
+static int open_trust(struct ema_context *context, const struct conf *conf, int passive, struct trust **out, struct failure *failure)
 {
-	char *cache = NULL;
-	if (state_dir && asprintf(&cache, "%s/cache", state_dir) < 0)
-		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
-	struct trust_settings settings = { .clock = &context->clock, .log = context->log, .notice = context->notice, .cache_folder = cache,
-		                           .passive = passive };
+	struct trust_settings settings = { .clock = &context->clock, .log = context->log, .notice = context->notice, .passive = passive };
+	char *kept = NULL, *cache = conf ? publication_cache(conf, context->server, &settings, &kept, failure) : NULL;
+	if (!cache && failure->code)
+		return failure->code;
+	settings.cache_folder = cache;
 	*out = trust_new(&settings, failure);
 	free(cache);
+	free(kept);
 	return *out ? EMA_OK : failure->code;
 }
 
@@ -237,7 +246,8 @@ static int open_keyring(struct ema_context *context, const struct conf *conf, st
 	if (!conf->state_dir || ((!context->server || asprintf(&folder, "%s/keys", conf->state_dir) >= 0) && asprintf(&file, "%s/jwks.json", conf->state_dir) >= 0)) {
 		struct keyring_settings settings = {
 			.clock = &context->clock, .log = context->log, .notice = context->notice, .mode = context->server ? KEYRING_SERVE : KEYRING_PUBLIC, .folder = folder,
-			.public_file = file, .algorithm = signing_algorithm(conf), .rotate_after_ms = conf->token.rotate_after_ms,
+			.public_file = file, .publish = context->server ? conf->publish : NULL,
+			.published = !context->server && conf->published.path ? &conf->published : NULL, .algorithm = signing_algorithm(conf), .rotate_after_ms = conf->token.rotate_after_ms,
 			.publish_before_ms = conf->token.publish_before_ms,
 		};
 		code = keyring_open(&settings, &context->keyring, failure);
@@ -318,22 +328,26 @@ static int open_server(struct ema_context *context, const struct conf *conf, str
 	return open_keys(context, conf, findings);
 }
 
-/* With a store in memory nobody else revokes. */
 static int open_marks(struct ema_context *context, const struct conf *conf, struct findings *findings)
 {
 	struct failure failure = FAILURE_INIT;
-	int alone = is_memory_store(conf);
-	struct marks_settings settings = { .store = context->store, .clock = &context->clock, .log = context->log, .alone = alone };
-	int code = marks_new(&settings, &context->marks, &failure);
-	if (code == EMA_OK && !alone)
-		code = marks_follow(context->marks, &failure);
-	return code == EMA_OK ? 0 : cannot(findings, "E-STORE", conf->store.node ? conf->store.node : conf->root, &failure);
+	if (publication_marks(context, conf, &failure) == EMA_OK)
+		return 0;
+	const struct conf_node *publish = conf_child(conf->root, "publish");
+	return cannot(findings, "E-STORE", publish ? publish : conf->store.node ? conf->store.node : conf->root, &failure);
+}
+
+/* Of a context that is no authorization server: without either there are none. */
+static int knows_keys(const struct conf *conf)
+{
+	return conf->state_dir || conf->published.path;
 }
 
 /* What the context keeps from one configuration to the next: opened once. */
 static int open_lasting(struct ema_context *context, struct held_conf *held, struct findings *findings)
 {
 	const struct conf *conf = held->conf;
+	const struct conf_node *publish = conf_child(conf->root, "publish");
 	struct failure failure = FAILURE_INIT;
 	if (!context->audit && !context->observer) {
 		struct audit_settings settings = { .clock = &context->clock, .log = context->log, .state_dir = conf->state_dir,
@@ -344,15 +358,15 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 		audit_notice(context->audit, &context->notice);
 	}
 	const int passive = context->observer || context->operator;
-	if (!context->trust && open_trust(context, passive ? NULL : conf->state_dir, passive, &context->trust, &failure))
-		return cannot(findings, "E-STATE", state_node(conf), &failure);
+	if (!context->trust && open_trust(context, passive ? NULL : conf, passive, &context->trust, &failure))
+		return cannot(findings, "E-STATE", publish ? publish : state_node(conf), &failure);
 	if (!context->answers && !(context->answers = answers_new(&context->clock, 0))) {
 		findings->out_of_memory = 1;
 		return -1;
 	}
 	if (context->observer) {
 		/* To know tokens of ours by; whoever may not read it can look at all else. */
-		if (conf->state_dir && !context->keyring && open_keyring(context, conf, &failure))
+		if (knows_keys(conf) && !context->keyring && open_keyring(context, conf, &failure))
 			log_printf(&context->log, LOG_LEVEL_WARNING, "tokens of ours cannot be looked at: %s", failure.text);
 		return 0;
 	}
@@ -364,8 +378,8 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 		return 0;
 	if (context->server)
 		return open_server(context, conf, findings);
-	/* The public keys alone, as the authorization server writes them: to know its tokens by. Without state_dir there are none. */
-	return conf->state_dir ? open_keys(context, conf, findings) : 0;
+	/* The public keys alone, as the authorization server writes them: to know its tokens by. */
+	return knows_keys(conf) ? open_keys(context, conf, findings) : 0;
 }
 
 static void tell_loaded(struct ema_context *context, const struct conf *conf, const char *before)
@@ -386,6 +400,7 @@ static int swap(struct ema_context *context, struct conf *conf, struct findings 
 	}
 	if (context->snapshot)
 		lint_restart(context->snapshot->conf, conf, findings);
+	publication_lint(context, conf, 0, findings);
 	if (findings->errors || open_lasting(context, held, findings))
 		goto out;
 	context_plugin_search(context, conf, &search);
@@ -404,6 +419,8 @@ static int swap(struct ema_context *context, struct conf *conf, struct findings 
 	context->generation++;
 	if (context->marks)
 		marks_on_loss(context->marks, conf->store_last_known, conf->store_loss_ms);
+	if (context->keyring)
+		keyring_on_loss(context->keyring, conf->store_last_known, conf->store_loss_ms);
 	pthread_mutex_lock(&context->lock);
 	old = context->snapshot;
 	context->snapshot = new;
@@ -471,6 +488,7 @@ int context_lint(struct ema_context *context, const char *path, struct findings 
 	snapshot = snapshot_new(held, &settings, findings);
 	sinks_lint(context, held, &search, findings);
 	conf_lint_rates(conf, findings);
+	publication_lint(context, conf, 1, findings);
 	if (snapshot)
 		outage_lint(snapshot, findings);
 	if (!is_memory_store(conf))

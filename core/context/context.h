@@ -27,6 +27,7 @@ struct dpop_proof;
 struct keyring;
 struct seen;
 struct limits;
+struct publisher;
 struct sink;
 
 struct ema_context {
@@ -46,6 +47,8 @@ struct ema_context {
 	struct store *store;
 	struct horizon *horizon; /* NULL: the store remembers by itself, or there is no state_dir */
 	struct marks *marks;          /* revocation; NULL for an observer */
+	struct store *published;      /* that marks are taken from instead; NULL: they are in the store */
+	struct publisher *publisher;  /* of a server that hands them on */
 	struct instance *store_instance;
 	struct held_conf *store_conf;
 	struct sink **sinks;

@@ -36,7 +36,7 @@ const char *daemon_text(const struct ema_daemon *daemon, const char *name)
 	const struct conf *conf = daemon->conf;
 	const struct { const char *name, *value; } rows[] = {
 		{ "user", conf->user }, { "group", conf->group }, { "state_dir", conf->state_dir }, { "admin_socket", conf->admin_socket },
-		{ "store", conf->store.plugin }, { "digest", conf->digest },
+		{ "store", conf->store.plugin }, { "digest", conf->digest }, { "published", conf->published.path },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (!strcmp(name, rows[i].name))

@@ -6,6 +6,7 @@
 
 #include "codes.h"
 #include "keyring.h"
+#include "publish.h"
 #include "standing.h"
 
 #define STATUS_MARKS MARK_KINDS
@@ -123,6 +124,19 @@ static void put_store(struct buffer *out, struct ema_context *context, const str
 	buffer_char(out, '}');
 }
 
+static void put_publish(struct buffer *out, struct ema_context *context, const struct conf *conf)
+{
+	char why[FAILURE_TEXT] = "";
+	int64_t since = 0;
+	int fails = context->publisher && publisher_fails(context->publisher, &since, why);
+	buffer_text(out, "\"publish\":{");
+	put_text(out, "folder", context->publisher ? conf->publish : NULL);
+	buffer_printf(out, ",\"works\":%s,", fails ? "false" : "true");
+	put_text(out, "trouble", fails ? why : NULL);
+	put_number(out, "away_since", since / 1000);
+	buffer_char(out, '}');
+}
+
 static void put_sinks(struct buffer *out, struct ema_context *context, const struct conf *conf)
 {
 	struct audit_state audit = { 0 };
@@ -178,6 +192,8 @@ int status_json(struct ema_context *context, struct buffer *out)
 	put_keys(out, context);
 	buffer_char(out, ',');
 	put_store(out, context, snapshot->conf);
+	buffer_char(out, ',');
+	put_publish(out, context, snapshot->conf);
 	buffer_char(out, ',');
 	put_sinks(out, context, snapshot->conf);
 	buffer_char(out, ',');

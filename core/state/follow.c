@@ -16,7 +16,7 @@
 #define FOLLOW_BATCH 64
 
 /* What was kept by a hand that does not keep to the form is no mark that could be skipped: contact counts as lost. */
-static int take(void *data, const void *key, size_t key_length, const void *value, size_t value_length, int64_t expires)
+int mark_take(void *data, const void *key, size_t key_length, const void *value, size_t value_length, int64_t expires)
 {
 	struct marks *marks = data;
 	const unsigned char *bytes = key;
@@ -110,11 +110,11 @@ static int compare(struct marks *marks)
 	pthread_mutex_lock(&marks->lock);
 	marks->list++;
 	pthread_mutex_unlock(&marks->lock);
-	int code = store_list(marks->store, MARK_PREFIX, MARK_PREFIX_LENGTH, take, marks, FOLLOW_LIST_TIME_MS);
+	int code = store_list(marks->store, MARK_PREFIX, MARK_PREFIX_LENGTH, mark_take, marks, FOLLOW_LIST_TIME_MS);
 	if (code != EMA_OK)
 		return code;
 	atomic_store(&marks->incomplete, 0);
-	return raise_again(marks);
+	return marks->one_way ? EMA_OK : raise_again(marks);
 }
 
 int marks_step(struct marks *marks, int64_t ms)
@@ -133,7 +133,7 @@ int marks_step(struct marks *marks, int64_t ms)
 		code = compare(marks);
 	/* Where changes are told from the store's opening on, what came between the list and now is among them. */
 	if (code == EMA_OK)
-		code = store_changes(marks->store, take, marks, ms);
+		code = store_changes(marks->store, mark_take, marks, ms);
 	if (code == EMA_OK) {
 		if (marks->list_due || now >= marks->list_next)
 			marks->list_next = now + FOLLOW_LIST_MS;
@@ -145,9 +145,9 @@ int marks_step(struct marks *marks, int64_t ms)
 	if (!marks->failing != (code == EMA_OK)) {
 		marks->failing = code != EMA_OK;
 		if (marks->failing)
-			log_printf(&marks->log, LOG_LEVEL_ERROR, "the store cannot be followed (%s): what others revoke is not heard of", code_name(code));
+			log_printf(&marks->log, LOG_LEVEL_ERROR, "%s cannot be followed (%s): what others revoke is not heard of", marks->source, code_name(code));
 		else
-			log_printf(&marks->log, LOG_LEVEL_INFO, "the store can be followed again");
+			log_printf(&marks->log, LOG_LEVEL_INFO, "%s can be followed again", marks->source);
 	}
 	return code;
 }
@@ -210,6 +210,7 @@ void marks_free(struct marks *marks)
 	mark_table_free(&marks->table);
 	EVP_MD_free(marks->sha256);
 	pthread_cond_destroy(&marks->stopped);
+	pthread_cond_destroy(&marks->changed);
 	pthread_mutex_destroy(&marks->lock);
 	free(marks);
 }

@@ -138,12 +138,15 @@ int marks_new(const struct marks_settings *settings, struct marks **out, struct 
 	}
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&marks->stopped, &attributes);
+	pthread_cond_init(&marks->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
 	pthread_mutex_init(&marks->lock, NULL);
 	marks->store = settings->store;
 	marks->clock = settings->clock;
 	marks->log = settings->log;
 	marks->alone = settings->alone || !settings->store;
+	marks->one_way = settings->one_way;
+	marks->source = settings->one_way ? "what emad publishes" : "the store";
 	atomic_init(&marks->contact, INT64_MIN);
 	marks_on_loss(marks, settings->last_known, settings->loss_ms);
 	marks->list_due = 1;
@@ -179,9 +182,14 @@ int mark_apply(struct marks *marks, const struct mark_name *name, char what, int
 		*(what == 'e' ? &slot->epoch_seen : &slot->block_seen) = list;
 	if (value > *of)
 		*of = value;
+	const int news = then.epoch != is.epoch || then.block != is.block;
+	if (news || expires > *ends) {
+		marks->changes++;
+		pthread_cond_broadcast(&marks->changed);
+	}
 	if (expires > *ends)
 		*ends = expires;
-	if (then.epoch != is.epoch || then.block != is.block)
+	if (news)
 		mark_table_set(&marks->table, slot, then);
 	return EMA_OK;
 }
@@ -191,6 +199,8 @@ static int mark_reserve(struct marks *marks, const struct mark_name *name, struc
 {
 	struct mark_slot *slot = NULL;
 	size_t most = marks->table.most, room = mark_is_single(name->kind) ? most - most / 4 : most;
+	if (marks->one_way)
+		return failure_set(failure, EMA_BAD_REQUEST, "nothing was revoked: this program takes what is revoked from emad and tells nobody. Revoke it there");
 	pthread_mutex_lock(&marks->lock);
 	int code = mark_table_put(&marks->table, name->words, name->kind, name->label[0] ? name->label : NULL, room, &slot);
 	if (code == EMA_STORE_FULL) {
@@ -346,7 +356,7 @@ static int check_read(struct marks *marks, int64_t *contact, struct failure *fai
 		return failure_set(failure, EMA_STORE_UNAVAILABLE, "there are more marks than this process has room for: what is revoked is not known");
 	*contact = marks->alone ? clock_monotonic(marks->clock) : atomic_load_explicit(&marks->contact, memory_order_acquire);
 	if (*contact == INT64_MIN)
-		return failure_set(failure, EMA_STORE_UNAVAILABLE, "the store was not reached yet: what is revoked is not known");
+		return failure_set(failure, EMA_STORE_UNAVAILABLE, "%s was not reached yet: what is revoked is not known", marks->source);
 	return EMA_OK;
 }
 
@@ -359,7 +369,8 @@ static int check_contact(struct marks *marks, int last_known, struct failure *fa
 	int64_t away = clock_monotonic(marks->clock) - contact;
 	if (away <= atomic_load_explicit(&marks->loss_ms, memory_order_relaxed))
 		return EMA_OK;
-	return failure_set(failure, EMA_STORE_UNAVAILABLE, "the store has not been reached for %" PRId64 " s: what was revoked since is not known", away / 1000);
+	return failure_set(failure, EMA_STORE_UNAVAILABLE, "%s has not been reached for %" PRId64 " s: what was revoked since is not known", marks->source,
+	                   away / 1000);
 }
 
 int marks_check(struct marks *marks, const struct mark_query *query, struct failure *failure)

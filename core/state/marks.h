@@ -30,6 +30,7 @@ struct marks_settings {
 	const struct clock *clock;
 	struct log log;
 	int alone;               /* nobody else writes to the store: there is nothing to follow, and no contact to lose */
+	int one_way;             /* the store is what another one publishes: it is followed and never told anything */
 	int last_known;          /* what counts when contact is lost for longer than loss_ms: what is known, instead of refusing */
 	int64_t loss_ms;         /* 0: 60 s */
 	size_t entries_most;     /* 0: 250,000 */

@@ -24,7 +24,8 @@ struct marks {
 	struct store *store;
 	const struct clock *clock;
 	struct log log;
-	int alone;
+	int alone, one_way;
+	const char *source;             /* of what others revoke, for messages */
 	EVP_MD *sha256;
 	_Atomic int last_known;
 	_Atomic int64_t loss_ms;
@@ -32,6 +33,8 @@ struct marks {
 	_Atomic int incomplete;         /* a mark that the store has did not fit */
 	pthread_mutex_t lock;           /* guards the table's writer, and what follows */
 	struct mark_table table;
+	uint64_t changes;               /* of the table */
+	pthread_cond_t changed;         /* it rose, or who waits for it is to end */
 	/* The follower's alone, but for stop. */
 	pthread_t thread;
 	pthread_cond_t stopped;
@@ -59,6 +62,8 @@ static inline char mark_label_byte(unsigned char byte)
 }
 /* Kind of a letter; -1: none. */
 int mark_kind_of(unsigned char letter);
+/* A store_entry_fn of struct marks: takes what is told of a mark in a store. Not under the lock. */
+int mark_take(void *data, const void *key, size_t key_length, const void *value, size_t value_length, int64_t expires);
 /* Takes what the store has. Under the lock. list: the number of the list in which it was seen. */
 int mark_apply(struct marks *marks, const struct mark_name *name, char what, int64_t value, int64_t expires, uint64_t list);
 

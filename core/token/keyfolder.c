@@ -361,7 +361,7 @@ int keyfolder_publish(const char *path, const char *text, size_t length, struct 
 	return code;
 }
 
-int keyfolder_read_public(const char *path, struct keyfolder_stamp *stamp, char **text, size_t *length, struct failure *failure)
+int keyfolder_read_public(const char *path, struct published_stamp *stamp, char **text, size_t *length, struct failure *failure)
 {
 	struct stat st, home;
 	const char *name = NULL;
@@ -378,7 +378,7 @@ int keyfolder_read_public(const char *path, struct keyfolder_stamp *stamp, char 
 		code = failure_set(failure, EMA_UNAVAILABLE, "%.300s: %s", path, strerror(errno));
 		goto end;
 	}
-	struct keyfolder_stamp is = { st.st_dev, st.st_ino, st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_size };
+	struct published_stamp is = { st.st_dev, st.st_ino, st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_size };
 	if (is.device == stamp->device && is.file == stamp->file && is.seconds == stamp->seconds && is.nanoseconds == stamp->nanoseconds && is.size == stamp->size)
 		goto end;
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 022) || (home.st_mode & 022) ||
@@ -397,4 +397,31 @@ end:
 		close(fd);
 	close(folder);
 	return code;
+}
+
+/* ---- For programs of other users ---- */
+
+int keyfolder_show(const char *publish, const char *keys, const char *text, size_t length, struct stat *shown, struct failure *failure)
+{
+	struct failure why = FAILURE_INIT;
+	struct stat st;
+	const struct published folder = { publish, keys && !stat(keys, &st) ? st.st_uid : geteuid() };
+	int at = published_open(&folder, &why);
+	memset(shown, 0, sizeof *shown);
+	if (at < 0)
+		return why.code == EMA_ABSENT ? EMA_OK : failure_set(failure, why.code, "%s", why.text);
+	int code = published_write(at, PUBLISHED_KEYS, text, length, 1, failure);
+	if (!code && fstatat(at, PUBLISHED_KEYS, shown, AT_SYMLINK_NOFOLLOW))
+		memset(shown, 0, sizeof *shown); /* gone already: it will be written again */
+	close(at);
+	return code;
+}
+
+int keyfolder_is_shown(const char *publish, const struct stat *shown)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	return (size_t)snprintf(path, sizeof path, "%s/" PUBLISHED_KEYS, publish) < sizeof path && !lstat(path, &st) && st.st_dev == shown->st_dev &&
+	       st.st_ino == shown->st_ino && st.st_mode == shown->st_mode && st.st_uid == shown->st_uid && st.st_nlink == shown->st_nlink &&
+	       st.st_size == shown->st_size && st.st_ctim.tv_sec == shown->st_ctim.tv_sec && st.st_ctim.tv_nsec == shown->st_ctim.tv_nsec;
 }

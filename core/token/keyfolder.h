@@ -5,9 +5,11 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "failure.h"
 #include "jwk.h"
+#include "published.h"
 
 #define KEYFOLDER_NAME 64      /* "key-KID.jwk" with its NUL */
 #define KEYFOLDER_FILES_MOST 64
@@ -47,10 +49,14 @@ void keyfolder_name(const char *kid, char name[KEYFOLDER_NAME]);
 int keyfolder_publish(const char *path, const char *text, size_t length, struct failure *failure);
 /* The same read: nobody but root, our user and the owner of its folder may have written it. EMA_ABSENT, EMA_DENIED, EMA_UNAVAILABLE,
    EMA_OUT_OF_MEMORY. stamp tells one version of the file from another; *text is NULL if it is still stamp's. */
-struct keyfolder_stamp {
-	uint64_t device, file;
-	int64_t seconds, nanoseconds, size;
-};
-int keyfolder_read_public(const char *path, struct keyfolder_stamp *stamp, char **text, size_t *length, struct failure *failure);
+int keyfolder_read_public(const char *path, struct published_stamp *stamp, char **text, size_t *length, struct failure *failure);
+
+/*
+ * The public file in the folder of published.h. That is made by who publishes all of it, not by who rotates keys while it does not
+ * run; where it is not there nobody reads, so that it is EMA_OK. keys: the folder of the keys, whose owner's it is, also for root;
+ * or NULL. *shown: the file as it is then.
+ */
+int keyfolder_show(const char *publish, const char *keys, const char *text, size_t length, struct stat *shown, struct failure *failure);
+int keyfolder_is_shown(const char *publish, const struct stat *shown);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "key_set.h"
@@ -11,21 +12,25 @@
 
 #define LOCK_WAIT_MS 5000
 #define COMPLAIN_MS 60000 /* the same complaint again */
+#define UNREAD_LEAST_MS 10000 /* whose ticks are late has not lost sight of the keys */
 
 struct keyring {
 	struct clock clock;
 	struct log log;
 	struct notice notice;
 	enum keyring_mode mode;
-	char *folder, *public_file;
+	char *folder, *public_file, *publish;
+	struct published published; /* its path is ours; NULL: public_file */
 	int recover;
 	pthread_mutex_t lock;   /* of set; held for a moment */
 	struct key_set *set;    /* what is served; changed with both mutexes, so that the writer may read it with its own */
 	pthread_mutex_t writer; /* of what follows, and of every change */
 	struct key_plan plan;
-	int unpublished;        /* public_file is not what set says */
+	int unpublished;        /* public_file, or the file in publish, is not what set says */
+	struct stat shown;      /* the latter as it was written */
 	struct keyfolder_names ignored; /* that cannot be used and were complained of */
-	struct keyfolder_stamp stamp;
+	struct published_stamp stamp;
+	int64_t looked, unread_most; /* of published: when it was read, or found unchanged; for how long its keys count without that */
 	char complaint[FAILURE_TEXT];
 	int64_t complained;
 };
@@ -40,6 +45,11 @@ static struct key_set *hold(struct keyring *keyring)
 	return set;
 }
 
+static int is_published(const struct keyring *keyring)
+{
+	return keyring->public_file || keyring->publish;
+}
+
 static void serve(struct keyring *keyring, struct key_set *set)
 {
 	if (key_set_same(set, keyring->set))
@@ -50,7 +60,7 @@ static void serve(struct keyring *keyring, struct key_set *set)
 	keyring->set = key_set_keep(set);
 	pthread_mutex_unlock(&keyring->lock);
 	key_set_release(old);
-	keyring->unpublished = keyring->public_file && keyring->mode == KEYRING_SERVE;
+	keyring->unpublished = is_published(keyring) && keyring->mode == KEYRING_SERVE;
 }
 
 static int no_memory(struct failure *failure)
@@ -134,9 +144,12 @@ static void tell(const struct keyring *keyring, const char *what, const struct s
 	log_printf(&keyring->log, LOG_LEVEL_INFO, "keys: %s (%s, signs from %s): %s", key->kid, algorithm, when, what);
 }
 
-static int publish(const struct keyring *keyring, const struct key_set *set, struct failure *failure)
+static int publish(struct keyring *keyring, const struct key_set *set, struct failure *failure)
 {
-	return keyring->public_file ? keyfolder_publish(keyring->public_file, set->jwks, strlen(set->jwks), failure) : EMA_OK;
+	int code = keyring->public_file ? keyfolder_publish(keyring->public_file, set->jwks, strlen(set->jwks), failure) : EMA_OK;
+	if (code || !keyring->publish)
+		return code;
+	return keyfolder_show(keyring->publish, keyring->folder, set->jwks, strlen(set->jwks), &keyring->shown, failure);
 }
 
 /* Files of keys that are not served. The void ones first: the key that says so must not go before them. */
@@ -163,7 +176,7 @@ static int remove_others(const struct keyring *keyring, int folder, const struct
 static int key_write(struct keyring *keyring, int folder, const struct signing_key *key, struct key_set *living, struct failure *failure)
 {
 	int code = EMA_OK;
-	keyring->unpublished = keyring->public_file != NULL;
+	keyring->unpublished = is_published(keyring);
 	if (!key->alone)
 		code = publish(keyring, living, failure);
 	if (!code && folder >= 0)
@@ -299,8 +312,10 @@ static int read_public(struct keyring *keyring, struct failure *failure)
 	size_t length = 0;
 	struct jwks *keys = NULL;
 	struct key_set *set = NULL;
-	struct keyfolder_stamp stamp = keyring->stamp;
-	int code = keyfolder_read_public(keyring->public_file, &stamp, &text, &length, failure);
+	struct published_stamp stamp = keyring->stamp;
+	const char *path = keyring->published.path;
+	int code = path ? published_read(&keyring->published, PUBLISHED_KEYS, KEYFOLDER_PUBLIC_MOST, &stamp, &text, &length, failure) :
+	                  keyfolder_read_public(keyring->public_file, &stamp, &text, &length, failure);
 	if (code || !text)
 		return code;
 	code = jwks_parse(text, length, &keys, failure);
@@ -321,7 +336,7 @@ static int read_public(struct keyring *keyring, struct failure *failure)
 		signing_key_release(key);
 	}
 	if (!code && !set->count)
-		code = failure_set(failure, EMA_UNAVAILABLE, "%.300s: has no key of ours", keyring->public_file);
+		code = failure_set(failure, EMA_UNAVAILABLE, "%.300s%s: has no key of ours", path ? path : keyring->public_file, path ? "/" PUBLISHED_KEYS : "");
 	if (!code && key_set_text(set))
 		code = no_memory(failure);
 	if (!code) {
@@ -364,6 +379,7 @@ int keyring_settings_from(const struct conf *conf, enum keyring_mode mode, struc
 	out->mode = mode;
 	out->folder = state && mode != KEYRING_PUBLIC ? paths->folder : NULL;
 	out->public_file = state ? paths->public_file : NULL;
+	out->publish = mode == KEYRING_SERVE ? conf->publish : NULL;
 	out->algorithm = (enum jose_algorithm)conf->token.algorithm;
 	out->rotate_after_ms = conf->token.rotate_after_ms;
 	out->publish_before_ms = conf->token.publish_before_ms;
@@ -381,17 +397,23 @@ int keyring_open(const struct keyring_settings *settings, struct keyring **out, 
 	keyring->notice = settings->notice;
 	keyring->mode = settings->mode;
 	keyring->recover = settings->recover;
+	keyring->unread_most = KEYRING_KEEP_MS;
+	keyring->looked = clock_monotonic(&keyring->clock);
 	keyring->plan.keep_after = settings->keep_after_ms ? settings->keep_after_ms : KEYRING_KEEP_MS;
 	pthread_mutex_init(&keyring->lock, NULL);
 	pthread_mutex_init(&keyring->writer, NULL);
 	keyring_configure(keyring, settings->algorithm, settings->rotate_after_ms, settings->publish_before_ms);
 	keyring->folder = settings->folder ? strdup(settings->folder) : NULL;
 	keyring->public_file = settings->public_file ? strdup(settings->public_file) : NULL;
+	keyring->publish = settings->publish ? strdup(settings->publish) : NULL;
+	if (settings->published)
+		keyring->published = (struct published){ strdup(settings->published->path), settings->published->owner };
 	keyring->set = key_set_new();
 	int code = EMA_OK;
-	if (!keyring->set || (settings->folder && !keyring->folder) || (settings->public_file && !keyring->public_file) || key_set_text(keyring->set))
+	if (!keyring->set || (settings->folder && !keyring->folder) || (settings->public_file && !keyring->public_file) ||
+	    (settings->publish && !keyring->publish) || (settings->published && !keyring->published.path) || key_set_text(keyring->set))
 		code = no_memory(&why);
-	else if ((keyring->mode == KEYRING_PUBLIC && !keyring->public_file) || (keyring->mode == KEYRING_LOOK && !keyring->folder))
+	else if ((keyring->mode == KEYRING_PUBLIC && !keyring->public_file && !keyring->published.path) || (keyring->mode == KEYRING_LOOK && !keyring->folder))
 		code = failure_set(&why, EMA_CONFIG, "there is no state_dir to read them from");
 	else
 		code = start(keyring, &why);
@@ -412,6 +434,8 @@ void keyring_close(struct keyring *keyring)
 	pthread_mutex_destroy(&keyring->writer);
 	free(keyring->folder);
 	free(keyring->public_file);
+	free(keyring->publish);
+	free((void *)(uintptr_t)keyring->published.path);
 	free(keyring);
 }
 
@@ -421,6 +445,14 @@ void keyring_configure(struct keyring *keyring, enum jose_algorithm algorithm, i
 	keyring->plan.algorithm = algorithm;
 	keyring->plan.rotate_after = rotate_after_ms;
 	keyring->plan.publish_before = publish_before_ms > KEYRING_AHEAD_MOST_MS ? KEYRING_AHEAD_MOST_MS : publish_before_ms;
+	pthread_mutex_unlock(&keyring->writer);
+}
+
+void keyring_on_loss(struct keyring *keyring, int last_known, int64_t loss_ms)
+{
+	pthread_mutex_lock(&keyring->writer);
+	/* No token that was issued while they were known is valid for longer. */
+	keyring->unread_most = last_known ? KEYRING_KEEP_MS : loss_ms > UNREAD_LEAST_MS ? loss_ms : UNREAD_LEAST_MS;
 	pthread_mutex_unlock(&keyring->writer);
 }
 
@@ -482,6 +514,9 @@ static int change(struct keyring *keyring, int64_t now, int64_t wait_ms, enum ch
 	int due = 0, code = EMA_OK, folder = -1;
 	if (now < CLOCK_LEAST)
 		return failure_set(failure, EMA_CLOCK_WRONG, "no key is made while the clock of this machine is wrong: set it");
+	/* JWT-40: who reads there takes whatever there is, a copy from before, too. */
+	if (keyring->publish && !keyfolder_is_shown(keyring->publish, &keyring->shown))
+		keyring->unpublished = 1;
 	if (!keyring->folder) {
 		struct key_set *all = key_set_keep(keyring->set);
 		code = change_keys(keyring, -1, all, now, what, failure);
@@ -498,6 +533,19 @@ static int change(struct keyring *keyring, int64_t now, int64_t wait_ms, enum ch
 	return code;
 }
 
+/* What another one publishes, which cannot be read (why): one of its keys may have been withdrawn since, so none counts for ever. */
+static void forget_unread(struct keyring *keyring, int64_t monotonic, const struct failure *why)
+{
+	struct key_set *none = monotonic - keyring->looked > keyring->unread_most && keyring->set->count ? key_set_new() : NULL;
+	if (none && !key_set_text(none)) {
+		log_printf(&keyring->log, LOG_LEVEL_ERROR, "keys: none of ours is used any more, since for %lld s they could not be read: %s",
+		           (long long)(monotonic - keyring->looked) / 1000, why->text);
+		serve(keyring, none);
+		keyring->stamp = (struct published_stamp){ 0 }; /* the same file is news again */
+	}
+	key_set_release(none);
+}
+
 void keyring_tick(struct keyring *keyring)
 {
 	struct failure why = FAILURE_INIT;
@@ -511,7 +559,11 @@ void keyring_tick(struct keyring *keyring)
 	}
 	int code = keyring->mode == KEYRING_PUBLIC ? read_public(keyring, &why) : change(keyring, now, 0, CHANGE_DUE, &why);
 	if (code && (again || strcmp(keyring->complaint, why.text)))
-		log_printf(&keyring->log, LOG_LEVEL_ERROR, "keys: those that are served go on, but: %s", why.text);
+		log_printf(&keyring->log, LOG_LEVEL_ERROR, "keys: %s%s", keyring->set->count ? "those that are served go on, but: " : "", why.text);
+	if (!code)
+		keyring->looked = monotonic;
+	else if (keyring->published.path)
+		forget_unread(keyring, monotonic, &why);
 	snprintf(keyring->complaint, sizeof keyring->complaint, "%s", why.text);
 	pthread_mutex_unlock(&keyring->writer);
 }
@@ -549,7 +601,7 @@ int keyring_verify(struct keyring *keyring, const struct jws *jws, struct failur
 	const struct signing_key *key = jws->kid ? key_set_find(set, jws->kid) : NULL;
 	int code;
 	if (!set->count)
-		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "there are no keys of ours yet");
+		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "there are no keys of ours");
 	else if (!key)
 		code = failure_set(failure, EMA_UNKNOWN_KEY, jws->kid ? "no key of ours has the token's kid" : "the token has no kid: ours have one");
 	else

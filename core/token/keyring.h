@@ -34,6 +34,8 @@ struct keyring_settings {
 	enum keyring_mode mode;
 	const char *folder;        /* STATE_DIR/keys; NULL: in memory, made anew at each start */
 	const char *public_file;   /* STATE_DIR/jwks.json; NULL: none */
+	const char *publish;       /* a folder for programs of other users, where that file is, too, while it is there; NULL: none. Of KEYRING_SERVE alone */
+	const struct published *published; /* of KEYRING_PUBLIC: that folder, instead of public_file; NULL: none */
 	enum jose_algorithm algorithm; /* of new keys */
 	int64_t rotate_after_ms;   /* a key signs for so long; 0: it is replaced by keyring_rotate() alone */
 	int64_t publish_before_ms; /* a key is published for so long before it signs; at most KEYRING_AHEAD_MOST_MS */
@@ -41,7 +43,7 @@ struct keyring_settings {
 	int recover;               /* files that cannot be used are set aside, even if none is left: for rotate --now alone */
 };
 
-/* What a configuration says: mode, folder, file, algorithm, times. The rest of *out is the caller's. EMA_CONFIG: too long a path. */
+/* What a configuration says: mode, folder, file, publish, algorithm, times. The rest of *out is the caller's. EMA_CONFIG: too long a path. */
 struct keyring_paths {
 	char folder[4096], public_file[4096];
 };
@@ -61,6 +63,10 @@ void keyring_close(struct keyring *keyring);
 
 /* After a reload; another algorithm is a rotation, done by the next ticks. */
 void keyring_configure(struct keyring *keyring, enum jose_algorithm algorithm, int64_t rotate_after_ms, int64_t publish_before_ms);
+
+/* Of a folder that another one publishes: its keys count for loss_ms, and for ten seconds at least, after it could be read last; with
+   last_known for as long as a token may live. After that verifying is EMA_KEYS_UNAVAILABLE. */
+void keyring_on_loss(struct keyring *keyring, int last_known, int64_t loss_ms);
 
 /* Once a second or so, from one thread: notices what others wrote, publishes the next key in time, removes what is gone. What
    fails is logged and tried again; the keys that are there go on serving. Never blocks for long. */

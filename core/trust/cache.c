@@ -59,6 +59,10 @@ static int open_folder(const struct cache *cache, int make)
 			return -1;
 		if (!mkdir(cache->folder, 0755) || errno == EEXIST)
 			fd = open(cache->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && cache->publishes && fchmod(fd, 0755)) {
+			close(fd);
+			fd = -1;
+		}
 	}
 	if (fd < 0) {
 		log_printf(&cache->log, LOG_LEVEL_WARNING, "key cache %s: %s", cache->folder, strerror(errno));
@@ -190,14 +194,36 @@ int cache_load(const struct cache *cache, const char *source, struct cache_entry
 	return found;
 }
 
-/* 1 if the file there holds something that was fetched later. */
+int cache_look(const struct cache *cache, const char *source, struct published_stamp *stamp, int *changed, struct cache_entry *out,
+               struct failure *failure)
+{
+	const struct published folder = { cache->folder, cache->owner };
+	struct published_stamp is = *stamp;
+	char name[NAME_MOST], *text = NULL;
+	size_t length = 0;
+	*changed = 0;
+	if (file_name(source, name))
+		return failure_set(failure, EMA_INTERNAL, "SHA-256 failed");
+	int code = published_read(&folder, name, FILE_MOST, &is, &text, &length, failure);
+	if (!code && text && parse(text, length, source, out))
+		code = failure_set(failure, EMA_BAD_JSON, "%.300s/%s: not used, because it is damaged", cache->folder, name);
+	else if (!code)
+		*changed = text != NULL;
+	if (!code)
+		*stamp = is;
+	free(text);
+	return code;
+}
+
+/* 1 if the file there holds something that was fetched later, and not by a clock that was wrong. */
 static int newer_is_there(const struct cache *cache, int folder, const char *name, const char *source, int64_t fetched)
 {
 	struct cache_entry there = { 0 };
 	const char *why = NULL;
 	size_t length = 0;
 	char *text = read_file(cache, folder, name, &length, &why);
-	int newer = text && !parse(text, length, source, &there) && there.fetched > fetched;
+	int newer = text && !parse(text, length, source, &there) && there.fetched > fetched &&
+	            there.fetched - fetched <= CACHE_AHEAD_MS;
 	cache_entry_free(&there);
 	free(text);
 	return newer;
@@ -240,12 +266,13 @@ int cache_store(const struct cache *cache, const char *source, const struct cach
 	}
 	if (faccessat(at, ".", W_OK, AT_EACCESS) && (errno == EACCES || errno == EROFS))
 		goto end;
-	if (newer_is_there(cache, at, name, source, entry->fetched))
+	/* Where one process alone writes, what is newer was fetched by a clock that was wrong. */
+	if (!cache->publishes && newer_is_there(cache, at, name, source, entry->fetched))
 		goto end;
 	snprintf(temporary, sizeof temporary, "%s.%ld.new", name, (long)getpid());
 	unlinkat(at, temporary, 0);
 	fd = openat(at, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 || write_all(fd, head.data, head.length) || write_all(fd, rest.data, rest.length) || fsync(fd) ||
+	if (fd < 0 || write_all(fd, head.data, head.length) || write_all(fd, rest.data, rest.length) || (cache->publishes && fchmod(fd, 0644)) || fsync(fd) ||
 	    renameat(at, temporary, at, name)) {
 		code = failure_set(failure, EMA_UNAVAILABLE, "key cache %.200s/%s: %s", cache->folder, name, strerror(errno));
 		unlinkat(at, temporary, 0);

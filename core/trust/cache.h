@@ -8,6 +8,7 @@
 
 #include "failure.h"
 #include "log.h"
+#include "published.h"
 
 #define CACHE_ETAG_MOST 256
 
@@ -23,13 +24,21 @@ struct cache {
 	const char *folder; /* NULL: none */
 	uid_t owner;        /* whose files are believed, besides root's and those of the user that we run as */
 	struct log log;
+	int publishes;      /* it is for all to read, and we alone write there */
 };
+
+#define CACHE_AHEAD_MS (INT64_C(3600) * 1000) /* what was fetched later than that from now was fetched by a wrong clock */
 
 /* source: what the keys belong to; the file is named by its digest, and holds it. */
 /* 1 and *out if there is one that can be believed; a corrupt one, or one that others may have written, is set aside. */
 int cache_load(const struct cache *cache, const char *source, struct cache_entry *out);
-/* Written aside and renamed. An entry that is newer than this one stays. EMA_OK also for a folder that somebody else publishes
-   and we may not write. */
+/*
+ * What another one publishes in the folder. EMA_OK: *changed and *out, or it is still what stamp says. EMA_ABSENT; EMA_DENIED,
+ * EMA_TOO_LARGE, EMA_BAD_JSON: not believed; EMA_UNAVAILABLE, EMA_OUT_OF_MEMORY.
+ */
+int cache_look(const struct cache *cache, const char *source, struct published_stamp *stamp, int *changed, struct cache_entry *out,
+               struct failure *failure);
+/* Written aside and renamed. An entry that is newer than this one stays, but for one that we publish alone. EMA_OK also for a folder that we may not write. */
 int cache_store(const struct cache *cache, const char *source, const struct cache_entry *entry, struct failure *failure);
 void cache_entry_free(struct cache_entry *entry);
 

@@ -9,6 +9,7 @@
 #include "settings.h"
 #include "trust.h"
 
+#define LOOK_AGAIN_MS 100
 #define COOLDOWN_MS 60000
 #define COOLDOWNS_REFUSED 2 /* a kid that was not there is not asked for again for so many cool-downs */
 #define WAITING_MOST 16     /* who wait for a forced fetch; the others are answered at once: a flood must not hold threads */
@@ -283,7 +284,8 @@ static int forced_fetch(struct keyset *keyset, const char *kid, uint64_t generat
 			again = !*late;
 		}
 	} else if (tick >= keyset->forced_from && tick < deadline) {
-		keyset->forced_from = tick + keyset->settings.cooldown_ms;
+		/* A look at a file costs no issuer anything. */
+		keyset->forced_from = tick + (keyset->trust->published ? LOOK_AGAIN_MS : keyset->settings.cooldown_ms);
 		fly_here(keyset, deadline);
 		again = 1;
 	}

@@ -22,8 +22,10 @@ struct trust_settings {
 	struct notice notice;
 	const char *cache_folder; /* NULL: memory alone. Files there are owner-checked; a corrupt one is set aside. */
 	int passive;              /* looks at settings alone: no thread, and so no fetch that nobody asked for */
-	uid_t cache_owner;        /* a user besides root and the one that we run as, whose files there are believed: emad's, who
-	                             publishes its cache to programs that may only read it */
+	const char *kept_folder;  /* with publishes: keys are kept there, too; NULL: not */
+	int publishes;            /* the folder is for all to read, and keys are fetched as often as who reads there may need */
+	int published;            /* the folder is another's, who fetches: it is read again and again, and nothing is fetched */
+	uid_t cache_owner;        /* of published: whose files count, besides root's and those of the user that we run as */
 };
 
 struct trust *trust_new(const struct trust_settings *settings, struct failure *failure);

@@ -16,6 +16,7 @@
 #define BACKOFF_MOST_MS 60000
 #define FLIGHT_MS 20000 /* of a fetch in the background, discovery with it */
 #define FAKE_CLOCK_POLL_MS 20
+#define LOOK_MS 1000 /* between two looks at what another one publishes */
 /* By then a refresh has failed, whose pauses are shorter: who did not see it, with a machine that slept or a process that began
    later, counts from the time when it was due at the latest. */
 #define LATE_MOST_MS (INT64_C(2) * 60 * 1000)
@@ -188,14 +189,40 @@ static void tell_fetched(struct keyset *keyset, const struct keys *keys, const c
 static void store(struct keyset *keyset, const struct cache_entry *entry)
 {
 	struct failure failure = FAILURE_INIT;
-	if (keyset->trust->cache.folder && cache_store(&keyset->trust->cache, keyset->source, entry, &failure) != EMA_OK)
-		log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "%s %s: keys not kept on disk: %s", trust_whose(&keyset->settings), keyset->settings.id, failure.text);
+	const struct cache *const caches[] = { &keyset->trust->cache, &keyset->trust->kept };
+	for (int i = 0; i < 2; i++)
+		if (caches[i]->folder && cache_store(caches[i], keyset->source, entry, &failure) != EMA_OK)
+			log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "%s %s: keys not kept on disk: %s", trust_whose(&keyset->settings), keyset->settings.id, failure.text);
+}
+
+/* What is on the disk; what is published again from what was kept. */
+static int load(struct keyset *keyset, struct cache_entry *out)
+{
+	struct trust *trust = keyset->trust;
+	struct cache_entry kept = { 0 };
+	struct failure failure = FAILURE_INIT;
+	int found = cache_load(&trust->cache, keyset->source, out);
+	if (!trust->kept.folder || !cache_load(&trust->kept, keyset->source, &kept))
+		return found;
+	/* One that was fetched later than now was fetched by a clock that was ahead, and what was published since by one that was right. */
+	if (found && (out->fetched >= kept.fetched || kept.fetched > clock_wall(trust->clock))) {
+		cache_entry_free(&kept);
+		return 1;
+	}
+	if (found)
+		cache_entry_free(out);
+	*out = kept;
+	if (cache_store(&trust->cache, keyset->source, out, &failure) != EMA_OK)
+		log_printf(&trust->log, LOG_LEVEL_WARNING, "%s %s: keys not published: %s", trust_whose(&keyset->settings), keyset->settings.id, failure.text);
+	return 1;
 }
 
 static void plan(struct keyset *keyset, int64_t tick)
 {
+	/* Who reads what is published cannot have it fetched for a kid that he does not know: so it is not long until it is anyway. */
+	int64_t life = keyset->trust->publishes && keyset->life > FRESHNESS_LEAST ? FRESHNESS_LEAST : keyset->life;
 	/* Ahead of need, and not all of the world at once: between 70 and 80 % of the time that the keys are fresh. */
-	keyset->due = tick + keyset->life * 8 / 10 - random_below(keyset->life / 10);
+	keyset->due = tick + life * 8 / 10 - random_below(life / 10);
 }
 
 static int adopt(struct keyset *keyset, struct landing *landing, struct failure *failure)
@@ -317,7 +344,7 @@ static void note_failure(struct keyset *keyset, const struct failure *failure)
 		keyset->failing_since = clock_wall(trust->clock);
 	keyset->failures++;
 	snprintf(keyset->last_failure, sizeof keyset->last_failure, "%s", failure->text);
-	int64_t wait = failing > 6 ? BACKOFF_MOST_MS : (int64_t)BACKOFF_FIRST_MS << (failing - 1);
+	int64_t wait = trust->published ? LOOK_MS : failing > 6 ? BACKOFF_MOST_MS : (int64_t)BACKOFF_FIRST_MS << (failing - 1);
 	keyset->due = clock_monotonic(trust->clock) + wait + random_below(wait / 4);
 	if (keyset->keys && keyset->late < 0 && overdue_of(keyset) > 0)
 		keyset->late = overdue_of(keyset) < LATE_MOST_MS ? overdue_of(keyset) : LATE_MOST_MS;
@@ -336,12 +363,112 @@ static void note_failure(struct keyset *keyset, const struct failure *failure)
 		tell_standing(keyset, standing, since, failure->text);
 }
 
+/* ---- What another one published ---- */
+
+/* Its times, as far as they can be so: what can be wrong is on the side of fetching again soon. */
+static int64_t entry_life(struct cache_entry *entry, int64_t now)
+{
+	int64_t life = entry->fresh_until > entry->fetched ? entry->fresh_until - entry->fetched : 0;
+	if (entry->fetched > now)
+		entry->fetched = now; /* a clock that was set */
+	return life > FRESHNESS_MOST ? 0 : life;
+}
+
+/* JWT-40: no older one replaces a newer one, unless that was fetched by a clock that was wrong. */
+static int entry_keys(const struct keyset *keyset, const struct cache_entry *entry, int64_t now, struct keys **out, struct failure *failure)
+{
+	const char *folder = keyset->trust->cache.folder;
+	struct jwks *set = NULL;
+	struct failure why = FAILURE_INIT;
+	if (entry->fetched < keyset->published && keyset->published <= now)
+		return failure_set(failure, EMA_BAD_CLAIM, "%.300s: the keys there are older than those that were taken from there before", folder);
+	int code = jwks_parse(entry->keys, entry->length, &set, &why);
+	if (code != EMA_OK)
+		return failure_set(failure, code, "%.200s: %.280s", folder, why.text);
+	if (set->count)
+		*out = keys_new(set);
+	if (*out)
+		return EMA_OK;
+	code = set->count ? failure_set(failure, EMA_OUT_OF_MEMORY, "no memory") : failure_set(failure, EMA_BAD_CLAIM, "%.300s: the key set has no usable key", folder);
+	jwks_free(set);
+	return code;
+}
+
+static int take_entry(struct keyset *keyset, struct cache_entry *entry, const struct published_stamp *stamp, struct failure *failure)
+{
+	struct trust *trust = keyset->trust;
+	struct keys *fresh = NULL, *old = NULL;
+	int64_t now = clock_wall(trust->clock), tick = clock_monotonic(trust->clock), said = entry->fetched;
+	int changed, code = entry_keys(keyset, entry, now, &fresh, failure);
+	if (code != EMA_OK)
+		return code;
+	pthread_mutex_lock(&keyset->lock);
+	changed = !keyset->keys || !same_keys(keyset->keys->set, fresh->set);
+	old = changed ? keyset->keys : fresh;
+	if (changed) {
+		fresh->generation = atomic_fetch_add(&trust->generation, 1) + 1;
+		keyset->keys = fresh;
+		memset(keyset->refused, 0, sizeof keyset->refused);
+	}
+	keyset->life = entry_life(entry, now);
+	keyset->fetched = entry->fetched;
+	keyset->fetched_tick = tick - (now - entry->fetched);
+	keyset->fresh_until = entry->fetched + keyset->life;
+	keyset->published = said;
+	keyset->stamp = *stamp;
+	pthread_mutex_unlock(&keyset->lock);
+	if (changed)
+		tell_fetched(keyset, keyset->keys, trust->cache.folder);
+	keys_release(old);
+	return EMA_OK;
+}
+
+/* Takes what is new there. What is not right leaves the keys as they are, which then grow old. */
+static int look(struct keyset *keyset, struct failure *failure)
+{
+	struct trust *trust = keyset->trust;
+	struct published_stamp stamp = keyset->stamp;
+	struct cache_entry entry = { 0 };
+	struct failure why = FAILURE_INIT;
+	int changed = 0, back = 0;
+	int code = cache_look(&trust->cache, keyset->source, &stamp, &changed, &entry, &why);
+	if (code == EMA_ABSENT)
+		return failure_set(failure, EMA_UNAVAILABLE, "emad has not published them: it must run, and have this issuer with the same settings (%.300s)", why.text);
+	if (code == EMA_OK && changed)
+		code = take_entry(keyset, &entry, &stamp, &why);
+	cache_entry_free(&entry);
+	if (code != EMA_OK)
+		return failure_set(failure, code, "%s", why.text);
+	pthread_mutex_lock(&keyset->lock);
+	if (overdue_of(keyset) > 0) {
+		code = EMA_UNAVAILABLE;
+	} else {
+		back = keyset->told > KEYSET_FRESH || keyset->failing;
+		keyset->failing = 0;
+		keyset->failing_since = 0;
+		keyset->late = -1;
+		keyset->told = KEYSET_FRESH;
+		keyset->last_failure[0] = 0;
+		keyset->due = clock_monotonic(trust->clock) + LOOK_MS;
+	}
+	pthread_mutex_unlock(&keyset->lock);
+	if (code != EMA_OK)
+		return failure_set(failure, code, "emad has not fetched them anew: it does not run, or the issuer does not answer it");
+	if (back)
+		notice_tell(&trust->notice, "keys-back", NOTICE_INFO, trust_whose(&keyset->settings), keyset->settings.id, "issuer", keyset->settings.issuer, NULL);
+	return EMA_OK;
+}
+
+/* ---- When ---- */
+
 void refresh_run(struct keyset *keyset, int64_t wait_ms)
 {
 	struct landing landing = { .unchanged = 0 };
 	struct failure failure = FAILURE_INIT;
-	int code = fly(keyset, clock_monotonic(&clock_system) + (wait_ms < FLIGHT_MS ? wait_ms : FLIGHT_MS), &landing, &failure);
-	if (code == EMA_OK)
+	const int published = keyset->trust->published;
+	int code = published ? look(keyset, &failure)
+	                     : fly(keyset, clock_monotonic(&clock_system) + (wait_ms < FLIGHT_MS ? wait_ms : FLIGHT_MS), &landing, &failure);
+	if (code == EMA_OK && !published)
 		code = adopt(keyset, &landing, &failure);
 	/* Cut off from outside: nothing was learnt of the issuer. */
 	if (code != EMA_OK && !atomic_load(&keyset->closing) && !atomic_load(&keyset->trust->stopping))
@@ -350,7 +477,7 @@ void refresh_run(struct keyset *keyset, int64_t wait_ms)
 	free(landing.reply.body);
 	free(landing.jwks_uri);
 	pthread_mutex_lock(&keyset->lock);
-	keyset->fetches++;
+	keyset->fetches += !published;
 	keyset->flights++;
 	keyset->in_flight = 0;
 	pthread_cond_broadcast(&keyset->landed);
@@ -362,15 +489,10 @@ void refresh_load(struct keyset *keyset)
 	struct trust *trust = keyset->trust;
 	struct cache_entry entry = { 0 };
 	struct jwks *set = NULL;
-	if (!trust->cache.folder || !cache_load(&trust->cache, keyset->source, &entry))
+	/* What is published is looked at as soon as the thread runs. */
+	if (!trust->cache.folder || trust->published || !load(keyset, &entry))
 		return;
-	int64_t now = clock_wall(trust->clock), tick = clock_monotonic(trust->clock);
-	/* A time in the future is a clock that was set: what can be wrong is on the side of fetching again soon. */
-	if (entry.fetched > now)
-		entry.fetched = now;
-	int64_t life = entry.fresh_until - entry.fetched;
-	if (life < 0 || life > FRESHNESS_MOST)
-		life = 0;
+	int64_t now = clock_wall(trust->clock), tick = clock_monotonic(trust->clock), life = entry_life(&entry, now);
 	if (now - entry.fetched > life + keyset->settings.stale_ms)
 		goto end;
 	if (jwks_parse(entry.keys, entry.length, &set, NULL) != EMA_OK || !set->count)

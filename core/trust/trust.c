@@ -18,9 +18,10 @@ struct trust *trust_new(const struct trust_settings *settings, struct failure *f
 		return NULL;
 	}
 	struct trust *trust = calloc(1, sizeof *trust);
-	char *folder = settings->cache_folder ? strdup(settings->cache_folder) : NULL;
-	if (!trust || (settings->cache_folder && !folder)) {
+	char *folder = settings->cache_folder ? strdup(settings->cache_folder) : NULL, *kept = settings->kept_folder ? strdup(settings->kept_folder) : NULL;
+	if (!trust || (settings->cache_folder && !folder) || (settings->kept_folder && !kept)) {
 		free(folder);
+		free(kept);
 		free(trust);
 		curl_global_cleanup();
 		failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
@@ -29,7 +30,10 @@ struct trust *trust_new(const struct trust_settings *settings, struct failure *f
 	trust->clock = settings->clock ? settings->clock : &clock_system;
 	trust->passive = settings->passive;
 	trust->log = settings->log;
-	trust->cache = (struct cache){ folder, settings->cache_owner, settings->log };
+	trust->publishes = settings->publishes;
+	trust->published = settings->published;
+	trust->cache = (struct cache){ folder, settings->cache_owner, settings->log, settings->publishes };
+	trust->kept = (struct cache){ .folder = kept, .log = settings->log };
 	trust->notice = settings->notice;
 	pthread_mutex_init(&trust->lock, NULL);
 	pthread_condattr_init(&attributes);
@@ -47,6 +51,7 @@ void trust_free(struct trust *trust)
 	pthread_cond_destroy(&trust->changed);
 	pthread_mutex_destroy(&trust->lock);
 	free((void *)(uintptr_t)trust->cache.folder);
+	free((void *)(uintptr_t)trust->kept.folder);
 	free(trust);
 	curl_global_cleanup();
 }

@@ -17,10 +17,11 @@ struct trust {
 	struct log log;
 	struct notice notice;
 	struct cache cache;      /* its folder is a string of ours */
+	struct cache kept;       /* of who publishes: what is published may be gone with the next start of the machine */
 	pthread_mutex_t lock;    /* list, thread, counts of key sets */
 	pthread_cond_t changed;  /* something became due, or it is over */
 	pthread_t thread;
-	int has_thread, passive;
+	int has_thread, passive, publishes, published;
 	atomic_int stopping;
 	atomic_uint_fast64_t generation; /* one row of numbers for all key sets: a reopened set never repeats one */
 	struct keyset *first;
@@ -73,11 +74,13 @@ struct keyset {
 	enum keyset_standing told; /* in the audit trail */
 	unsigned refused_at, waiting;
 	struct refused_kid refused[KEYSET_REFUSED_KIDS];
+	struct published_stamp stamp; /* of what another one published */
+	int64_t published;       /* when that was fetched, as it says; 0: nothing yet */
 	uint64_t fetches, failures;
 	char last_failure[FAILURE_TEXT];
 };
 
-/* refresh.c: what fetches. */
+/* refresh.c: what fetches, or looks at what another one fetched. */
 /* Fetches, adopts or notes the failure, plans the next one, wakes who waits. keyset->in_flight was set by the caller, under
    the lock; it holds no lock now. wait_ms: time there is. */
 void refresh_run(struct keyset *keyset, int64_t wait_ms);

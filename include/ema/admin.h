@@ -187,7 +187,7 @@ typedef struct ema_daemon ema_daemon;
    context. EMA_OK, EMA_CONFIG, EMA_OUT_OF_MEMORY; *found has what was found in each case but the last. */
 int ema_daemon_read(const char *path, ema_daemon **out, ema_findings **found);
 void ema_daemon_free(ema_daemon *daemon);
-/* "user", "group", "state_dir", "admin_socket", "store" (its plugin), and "digest" as ema_config_digest(); NULL: not set. */
+/* "user", "group", "state_dir", "admin_socket", "published", "store" (its plugin), and "digest" as ema_config_digest(); NULL: not set. */
 const char *ema_daemon_text(const ema_daemon *daemon, const char *name);
 /* "threads", the keys of limits (milliseconds, bytes), "proxies" (how many are named); 0 for another name. */
 int64_t ema_daemon_number(const ema_daemon *daemon, const char *name);

@@ -413,3 +413,40 @@ struct file *file_get(ema_instance *self)
 	pthread_mutex_unlock(&self->lock);
 	return file;
 }
+
+/* A process that has the lock of one alone may have any number of instances; one that shares it has none that asked to be alone. */
+static int joins_with(const ema_instance *self, int joined)
+{
+	return joined == JOINED_ALONE || (joined == JOINED_SHARED && self->share);
+}
+
+/* The second byte of the file of the writers' lock: the lock ends with its process, and no child has it. */
+int file_join(ema_instance *self, struct file *file)
+{
+	char text[400];
+	if (joins_with(self, __atomic_load_n(&file->joined, __ATOMIC_SEQ_CST)))
+		return EMA_OK;
+	if (file->pid != getpid())
+		return EMA_UNAVAILABLE;
+	struct flock lock = { .l_type = (short)(self->share ? F_RDLCK : F_WRLCK), .l_whence = SEEK_SET, .l_start = 1, .l_len = 1 };
+	int error = 0;
+	pthread_mutex_lock(&files_lock);
+	if (file->joined == JOINED_NOT) {
+		if (fcntl(file->lock_fd, F_SETLK, &lock))
+			error = errno;
+		else
+			__atomic_store_n(&file->joined, self->share ? JOINED_SHARED : JOINED_ALONE, __ATOMIC_SEQ_CST);
+	}
+	int code = joins_with(self, file->joined) ? EMA_OK : EMA_UNAVAILABLE;
+	pthread_mutex_unlock(&files_lock);
+	if (code == EMA_OK || __atomic_exchange_n(&self->failing, 1, __ATOMIC_SEQ_CST))
+		return code;
+	if (error && error != EACCES && error != EAGAIN)
+		snprintf(text, sizeof text, "the store's file: writer.lock cannot be locked, so that others could use the store, too, and nothing is granted: %.80s",
+		         strerror(error));
+	else
+		snprintf(text, sizeof text, "another process%s uses this store, and not both have share = \"same-trust\" in their ema.conf: nothing is granted. Processes that "
+		         "share a store can each forget for all; say so in the ema.conf of each, or give each a store of its own", error ? "" : ", or a part of this one,");
+	self->host->log(self->handle, 1, text);
+	return code;
+}

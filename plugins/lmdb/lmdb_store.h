@@ -24,6 +24,8 @@ struct totals {
 	char unsynced[40];   /* id of the boot in which a process wrote without sync; "" if none did */
 };
 
+enum joined { JOINED_NOT, JOINED_SHARED, JOINED_ALONE };
+
 /* A file as this process has it open: once, whatever number of instances there is, as LMDB demands. */
 struct file {
 	struct file *next;
@@ -37,6 +39,7 @@ struct file {
 	MDB_dbi entries, expiry, quotas, changes, about;
 	unsigned page;
 	int data_fd;
+	enum joined joined;        /* whether this process is one of those that use it, or the only one */
 	int broken;                /* LMDB met a state that it thinks impossible: not touched again */
 };
 
@@ -46,6 +49,7 @@ struct ema_instance {
 	const char *path;
 	int64_t size, entries, quota;
 	int sync;
+	int share;                 /* other processes may use it, too */
 	pthread_mutex_t lock;      /* guards file while it is NULL */
 	struct file *file;         /* NULL: not there yet; the first call makes it */
 	uint64_t told;             /* sequence of the last change that was told */
@@ -59,6 +63,8 @@ int file_there(ema_instance *self, int *there, char *why, size_t room);
 void file_close(struct file *file);
 /* The file, made now if it was not there. NULL: logged. */
 struct file *file_get(ema_instance *self);
+/* Before it is used, not looked at alone: EMA_UNAVAILABLE while another process, or instance, has it to itself, or is there and this one wants that. */
+int file_join(ema_instance *self, struct file *file);
 /* Begins a transaction within ms; a writing one under the writers' lock. EMA_OK, EMA_TIMEOUT, EMA_UNAVAILABLE. */
 int file_begin(ema_instance *self, struct file *file, int write, int64_t ms, MDB_txn **out);
 /* Ends it: commits a writing one if code is EMA_OK. Returns the code, or why it was not committed. */

@@ -367,7 +367,7 @@ static int end_work(void *argument)
 static int write_run(struct write *w, int64_t ms)
 {
 	w->file = file_get(w->self);
-	if (!w->file)
+	if (!w->file || file_join(w->self, w->file) != EMA_OK)
 		return EMA_UNAVAILABLE;
 	struct begin begin = { w->self, w->file, NULL, 1, ms };
 	int code = file_guarded(w->self, w->file, begin_work, &begin);
@@ -441,10 +441,17 @@ static int read_work(void *argument)
 	return r->act(r);
 }
 
+/* Who only looks asks for that alone, and need not be one of those that use it. */
+static int act_since(struct read *r)
+{
+	(void)r;
+	return EMA_OK; /* it is among the totals */
+}
+
 static int read_run(struct read *r, int64_t ms)
 {
 	r->file = file_get(r->self);
-	if (!r->file)
+	if (!r->file || (r->act != act_since && file_join(r->self, r->file) != EMA_OK))
 		return EMA_UNAVAILABLE;
 	r->until = monotonic_ms() + (ms > 0 ? ms : 0);
 	struct begin begin = { r->self, r->file, NULL, 0, ms };
@@ -575,12 +582,6 @@ static int lmdb_changes(ema_instance *self, ema_feed *feed, int64_t ms)
 	}
 }
 
-static int act_since(struct read *r)
-{
-	(void)r;
-	return EMA_OK; /* it is among the totals */
-}
-
 static int lmdb_since(ema_instance *self, int64_t *since)
 {
 	struct read r = { .self = self, .act = act_since };
@@ -595,6 +596,7 @@ static int lmdb_since(ema_instance *self, int64_t *since)
 static int settings_read(ema_instance *self, ema_conf *conf)
 {
 	const struct ema_host *host = self->host;
+	const char *share = NULL;
 	int code = host->conf_path(conf, "path", &self->path);
 	if (code == EMA_OK)
 		code = host->conf_size(conf, "size", &self->size);
@@ -604,8 +606,13 @@ static int settings_read(ema_instance *self, ema_conf *conf)
 		code = host->conf_int(conf, "quota", 0, 100000000, &self->quota);
 	if (code == EMA_OK)
 		code = host->conf_bool(conf, "sync", &self->sync);
+	if (code == EMA_OK)
+		code = host->conf_string(conf, "share", &share);
 	if (code != EMA_OK)
 		return code;
+	if (share && strcmp(share, "same-trust"))
+		return host->conf_fail(conf, "share", "\"same-trust\", or nothing: whoever shares a store can forget for all who do");
+	self->share = share != NULL;
 	if (!self->path)
 		return host->conf_fail(conf, "path", "the folder for the store must be named: path = \"/var/lib/ema/store\";");
 	if (self->size < 1 << 20 || self->size > INT64_C(1) << 40)

@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -146,7 +147,7 @@ static void changes_reach_another_process(void **state)
 	int64_t now;
 	folder_new();
 	store_rig_init(&rig);
-	assert_int_equal(rig_open_with(&rig, "sync = false;"), 0);
+	assert_int_equal(rig_open_with(&rig, "sync = false; share = \"same-trust\";"), 0);
 	assert_int_equal(put(rig.store, "a", "replay", 1, LATER), EMA_OK);
 	assert_int_equal(store_changes(rig.store, count_told, &told, 0), EMA_OK);
 	assert_int_equal(told, 0);
@@ -157,7 +158,7 @@ static void changes_reach_another_process(void **state)
 			struct store_rig own;
 			int well = put(rig.store, "a", "child", 1, LATER) == EMA_UNAVAILABLE && store_get(rig.store, "e", 1, &now, &(size_t){ 8 }, MS) == EMA_UNAVAILABLE;
 			store_rig_init(&own);
-			well = well && rig_open_with(&own, "sync = false;") == 0;
+			well = well && rig_open_with(&own, "sync = false; share = \"same-trust\";") == 0;
 			for (int i = 0; well && i < (round ? 5000 : 1); i++) {
 				char key[16];
 				int length = snprintf(key, sizeof key, "e%d", i % 100);
@@ -186,7 +187,7 @@ static void redeem(int out, int from)
 	struct store_rig rig;
 	int ready = -1;
 	store_rig_init(&rig);
-	if (rig_open_with(&rig, "sync = false;") || write(out, &ready, sizeof ready) != sizeof ready)
+	if (rig_open_with(&rig, "sync = false; share = \"same-trust\";") || write(out, &ready, sizeof ready) != sizeof ready)
 		_exit(1);
 	for (int i = from;; i++) {
 		int code = put(rig.store, "a", "jti", i, LATER);
@@ -378,6 +379,7 @@ static void a_stopped_writer(void **state)
 		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
 		snprintf(path, sizeof path, "%s/store/writer.lock", folder);
 		int fd = open(path, O_RDWR);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(fd < 0 || fcntl(fd, F_SETLK, &lock) || write(ends[1], "x", 1) != 1 || pause());
 	}
 	assert_int_equal(read(ends[0], &byte, 1), 1);
@@ -399,7 +401,7 @@ static void opening(void **state)
 	(void)state;
 	static const struct { const char *settings, *says; } bad[] = {
 		{ "", "the folder for the store must be named" }, { "path = \"x\"; size = \"10KiB\";", "1MiB" }, { "path = \"x\"; entries = 1;", "1000" },
-		{ "path = \"x\"; sync = 7;", "sync" }, { "path = \"x\"; seize = 7;", "size" },
+		{ "path = \"x\"; sync = 7;", "sync" }, { "path = \"x\"; share = \"all\";", "same-trust" }, { "path = \"x\"; seize = 7;", "size" },
 	};
 	struct store_rig rig, other;
 	struct stat st;
@@ -426,6 +428,89 @@ static void opening(void **state)
 	assert_int_equal(put(other.store, "a", "k", 2, LATER), EMA_OK);
 	store_rig_close(&other);
 	folder_end();
+}
+
+/* A process that tells how it went: 'y' if it was as it should be, and 's' if it said why not, else 'q'. It holds the store until it is killed. */
+static pid_t other_process(const char *more, int replay, char *said)
+{
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
+	pid_t child = fork();
+	if (!child) {
+		struct store_rig rig;
+		char answer[2] = "nn";
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* also where the parent's test ends early */
+		store_rig_init(&rig);
+		if (rig_open_with(&rig, more) == 0) {
+			answer[0] = put(rig.store, "a", "k", 1, LATER) == replay ? 'y' : 'n';
+			answer[1] = store_rig_says(&rig, "another process uses this store, and not both have share = \"same-trust\"") ? 's' : 'q';
+		}
+		_exit(write(ends[1], answer, 2) != 2 || pause());
+	}
+	close(ends[1]);
+	assert_int_equal(read(ends[0], said, 2), 2);
+	close(ends[0]);
+	return child;
+}
+
+static void end_process(pid_t child)
+{
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* JAG-55: processes that were asked to share behave as one; who was not asked has a store to himself, and looks at it all the same. */
+static void sharing_is_asked_for(void **state)
+{
+	(void)state;
+	static const struct { const char *first, *second; int code; } cases[] = {
+		{ "share = \"same-trust\";", "share = \"same-trust\";", EMA_EXISTS }, { "", "", EMA_UNAVAILABLE },
+		{ "share = \"same-trust\";", "", EMA_UNAVAILABLE }, { "", "share = \"same-trust\";", EMA_UNAVAILABLE },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char said[2];
+		struct store_rig rig;
+		folder_new();
+		pid_t first = other_process(cases[i].first, EMA_OK, said);
+		assert_memory_equal(said, "yq", 2);
+		pid_t second = other_process(cases[i].second, cases[i].code, said);
+		assert_memory_equal(said, cases[i].code == EMA_UNAVAILABLE ? "ys" : "yq", 2);
+		end_process(second);
+		/* Opening it is a look, which emactl takes while emad has it. */
+		store_rig_init(&rig);
+		assert_int_equal(rig_open_with(&rig, cases[i].second), 0);
+		assert_int_equal(put(rig.store, "a", "k", 1, LATER), cases[i].code);
+		end_process(first);
+		/* It is free with the end of the one that had it, however that came. */
+		assert_int_equal(put(rig.store, "a", "k", 1, LATER), EMA_EXISTS);
+		store_rig_close(&rig);
+		folder_end();
+	}
+}
+
+/* JAG-55: who wants a store to himself has none that another instance of the same process shares with others. */
+static void sharing_within_a_process(void **state)
+{
+	(void)state;
+	static const struct { const char *first, *second; int code; } cases[] = {
+		{ "share = \"same-trust\";", "share = \"same-trust\";", EMA_EXISTS }, { "", "", EMA_EXISTS }, { "share = \"same-trust\";", "", EMA_UNAVAILABLE },
+		{ "", "share = \"same-trust\";", EMA_EXISTS },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct store_rig first, second;
+		folder_new();
+		store_rig_init(&first);
+		store_rig_init(&second);
+		assert_int_equal(rig_open_with(&first, cases[i].first), 0);
+		assert_int_equal(put(first.store, "a", "k", 1, LATER), EMA_OK);
+		assert_int_equal(rig_open_with(&second, cases[i].second), 0);
+		assert_int_equal(put(second.store, "a", "k", 1, LATER), cases[i].code);
+		assert_int_equal(store_rig_says(&second, "or a part of this one, uses this store"), cases[i].code == EMA_UNAVAILABLE);
+		assert_int_equal(put(first.store, "a", "k", 1, LATER), EMA_EXISTS);
+		store_rig_close(&first);
+		store_rig_close(&second);
+		folder_end();
+	}
 }
 
 /* REV-16, REV-18: marks over the file: another process has them with its next step, and a new one with its first. */
@@ -465,6 +550,8 @@ int main(void)
 		cmocka_unit_test(a_full_disk),
 		cmocka_unit_test(a_stopped_writer),
 		cmocka_unit_test(opening),
+		cmocka_unit_test(sharing_is_asked_for),
+		cmocka_unit_test(sharing_within_a_process),
 		cmocka_unit_test(marks_survive),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 # Tests of programs.
 PROGRAM_TESTS = tests/programs/audit.sh tests/programs/company.sh tests/programs/devidp.sh \
-	tests/programs/emactl.sh tests/programs/emad.sh tests/programs/image.sh tests/programs/kill.sh \
+	tests/programs/emactl.sh tests/programs/emad.sh tests/programs/embedders.sh tests/programs/image.sh tests/programs/kill.sh \
 	tests/programs/policy.sh tests/programs/policy_table.sh tests/programs/revoke.sh \
 	tests/programs/server.sh tests/programs/soak.sh tests/programs/tools.sh \
 	tests/programs/who_can.sh
@@ -10,3 +10,7 @@ check_PROGRAMS += tests/programs/load
 tests_programs_load_SOURCES = tests/programs/load.c
 tests_programs_load_CPPFLAGS = $(UNIT_CPPFLAGS) $(CURL_CFLAGS)
 tests_programs_load_LDADD = core/libemacore-whole.la $(CURL_LIBS)
+check_PROGRAMS += tests/programs/embedder
+tests_programs_embedder_SOURCES = tests/programs/embedder.c
+tests_programs_embedder_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/include
+tests_programs_embedder_LDADD = core/libemacore-whole.la

@@ -89,6 +89,10 @@ pair() {
 	mkdir "$work/b" && cp -a "$work/a/keys" "$work/b/keys"
 	start b
 	ok "$1: an assertion becomes a token" wait_for redeem a alice
+	if [ "$1" = lmdb ]; then
+		fails 1 "lmdb: check says who is trusted" ctl a check
+		says "N-SHARE"
+	fi
 	cp "$work/token" "$work/alice"
 	cp "$work/jag" "$work/used"
 	ok "$1: the other emad takes the token" wait_for active b "$work/alice"
@@ -144,7 +148,7 @@ pair() {
 	stop b
 }
 
-pair lmdb "store = { plugin = \"lmdb\"; path = \"$work/store\"; };"
+pair lmdb "store = { plugin = \"lmdb\"; path = \"$work/store\"; share = \"same-trust\"; };"
 if command -v redis-server >/dev/null; then
 	redis=$(free_port)
 	mkdir "$work/redis"

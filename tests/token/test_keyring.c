@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "jws.h"
+#include "keyfolder.h"
 #include "keyring.h"
 
 #define MINUTE (INT64_C(60) * 1000)
@@ -537,6 +538,228 @@ static void public_alone(void **state)
 	keyring_close(keyring);
 }
 
+/* JWT-50: the keys are published for other users, too, who take them from the one who publishes alone, and notice what is new. */
+static void published_for_others(void **state)
+{
+	struct fixture *f = *state;
+	char folder[96], file[128];
+	struct stat st;
+	snprintf(folder, sizeof folder, "%s/public", f->folder);
+	snprintf(file, sizeof file, "%s/" PUBLISHED_KEYS, folder);
+	const struct published from = { folder, geteuid() };
+	struct keyring_settings writes = settings_of(f, KEYRING_SERVE), reads = settings_of(f, KEYRING_PUBLIC);
+	struct keyring *reader = NULL, *keyring = NULL, *again = NULL;
+	assert_int_equal(mkdir(folder, 0755), 0);
+	const mode_t mask = umask(077);
+	writes.publish = folder;
+	reads.public_file = NULL;
+	reads.published = &from;
+	assert_int_equal(keyring_open(&reads, &reader, NULL), EMA_OK); /* nothing there yet */
+	assert_int_equal(keyring_open(&writes, &keyring, NULL), EMA_OK);
+	char *token = sign(keyring);
+	keyring_tick(reader);
+	assert_int_equal(verify(reader, token), EMA_OK);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	assert_int_equal(keyring_rotate(keyring, 1, NULL), EMA_OK);
+	keyring_tick(reader);
+	assert_int_equal(verify(reader, token), EMA_UNKNOWN_KEY);
+	free(token);
+	token = sign(keyring);
+	assert_int_equal(verify(reader, token), EMA_OK);
+	/* A folder that others can write to is none, though the file is right; what is known stays. */
+	assert_int_equal(chmod(folder, 0777), 0);
+	keyring_tick(reader);
+	assert_non_null(strstr(f->said, "chmod go-w"));
+	assert_int_equal(verify(reader, token), EMA_OK);
+	assert_int_equal(keyring_open(&reads, &again, NULL), EMA_DENIED);
+	assert_int_equal(chmod(folder, 0755), 0);
+	assert_int_equal(truncate(file, KEYFOLDER_PUBLIC_MOST + 1), 0);
+	keyring_tick(reader);
+	assert_int_equal(verify(reader, token), EMA_OK);
+	keyring_close(reader);
+	keyring_close(keyring);
+	umask(mask);
+	free(token);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+/* JWT-40: keys that cannot be read any more may have been withdrawn, so they count for a time alone; what can be read again counts again. */
+static void unread_keys_grow_old(void **state)
+{
+	struct fixture *f = *state;
+	static const struct { int last_known; int64_t loss, most; } cases[] = {
+		{ 0, MINUTE, MINUTE }, { 0, 1000, 10000 }, { 1, MINUTE, KEYRING_KEEP_MS },
+	};
+	char folder[96], file[128];
+	snprintf(folder, sizeof folder, "%s/public", f->folder);
+	snprintf(file, sizeof file, "%s/" PUBLISHED_KEYS, folder);
+	const struct published from = { folder, geteuid() };
+	struct keyring_settings writes = settings_of(f, KEYRING_SERVE), reads = settings_of(f, KEYRING_PUBLIC);
+	struct keyring *reader = NULL, *keyring = NULL;
+	writes.publish = folder;
+	reads.public_file = NULL;
+	reads.published = &from;
+	assert_int_equal(mkdir(folder, 0755), 0);
+	assert_int_equal(keyring_open(&writes, &keyring, NULL), EMA_OK);
+	assert_int_equal(keyring_open(&reads, &reader, NULL), EMA_OK);
+	char *token = sign(keyring);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		keyring_on_loss(reader, cases[i].last_known, cases[i].loss);
+		/* One that is as it was is read, however old. */
+		atomic_fetch_add(&now_ms, 3 * KEYRING_KEEP_MS);
+		keyring_tick(reader);
+		assert_int_equal(verify(reader, token), EMA_OK);
+		assert_int_equal(chmod(folder, 0777), 0);
+		atomic_fetch_add(&now_ms, cases[i].most);
+		keyring_tick(reader);
+		assert_int_equal(verify(reader, token), EMA_OK);
+		f->said[0] = 0;
+		atomic_fetch_add(&now_ms, 1);
+		keyring_tick(reader);
+		assert_int_equal(verify(reader, token), EMA_KEYS_UNAVAILABLE);
+		assert_non_null(strstr(f->said, "none of ours is used any more"));
+		assert_int_equal(chmod(folder, 0755), 0);
+		keyring_tick(reader);
+		assert_int_equal(verify(reader, token), EMA_OK);
+	}
+	free(token);
+	keyring_close(reader);
+	keyring_close(keyring);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+/* The file is whole, for all to read, and no other one than the keyring's. */
+static void is_shown(struct fixture *f, struct keyring *keyring, const char *file)
+{
+	struct stat st;
+	char *jwks = keyring_jwks(keyring);
+	assert_string_equal(file_text(file), jwks);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	assert_string_equal(f->said, "");
+	free(jwks);
+}
+
+/* JWT-40: what is published is looked after: a file that went, and one from before with a key that is gone, is as it should be with the next tick. */
+static void what_is_published_stays(void **state)
+{
+	struct fixture *f = *state;
+	char folder[96], file[128], before[128];
+	struct stat st, again;
+	snprintf(folder, sizeof folder, "%s/public", f->folder);
+	snprintf(file, sizeof file, "%s/" PUBLISHED_KEYS, folder);
+	snprintf(before, sizeof before, "%s/before", f->folder);
+	const struct published from = { folder, geteuid() };
+	for (int in_memory = 0; in_memory < 2; in_memory++) {
+		struct keyring_settings writes = settings_of(f, KEYRING_SERVE), reads = settings_of(f, KEYRING_PUBLIC);
+		struct keyring *reader = NULL, *keyring = NULL;
+		writes.publish = folder;
+		if (in_memory)
+			writes.folder = writes.public_file = NULL;
+		reads.public_file = NULL;
+		reads.published = &from;
+		assert_int_equal(mkdir(folder, 0755), 0);
+		assert_int_equal(keyring_open(&writes, &keyring, NULL), EMA_OK);
+		assert_int_equal(keyring_open(&reads, &reader, NULL), EMA_OK);
+		char *stolen = sign(keyring);
+		assert_int_equal(verify(reader, stolen), EMA_OK);
+		assert_int_equal(stat(file, &st), 0);
+		keyring_tick(keyring);
+		assert_int_equal(stat(file, &again), 0);
+		assert_int_equal(again.st_ino, st.st_ino); /* nothing is written without a reason */
+		assert_int_equal(link(file, before), 0);
+		assert_int_equal(keyring_rotate(keyring, 1, NULL), EMA_OK);
+		char *token = sign(keyring);
+		assert_int_equal(rename(before, file), 0);
+		keyring_tick(reader);
+		assert_int_equal(verify(reader, stolen), EMA_OK); /* until the one who publishes looks */
+		keyring_tick(keyring);
+		is_shown(f, keyring, file);
+		keyring_tick(reader);
+		assert_int_equal(verify(reader, stolen), EMA_UNKNOWN_KEY);
+		assert_int_equal(verify(reader, token), EMA_OK);
+		assert_int_equal(chmod(file, 0600), 0);
+		keyring_tick(keyring);
+		is_shown(f, keyring, file);
+		assert_int_equal(unlink(file), 0);
+		keyring_tick(keyring);
+		is_shown(f, keyring, file);
+		assert_int_equal(unlink(file), 0);
+		assert_int_equal(rmdir(folder), 0);
+		keyring_tick(keyring);
+		assert_int_equal(mkdir(folder, 0755), 0);
+		keyring_tick(keyring);
+		is_shown(f, keyring, file);
+		keyring_close(reader);
+		keyring_close(keyring);
+		free(token);
+		free(stolen);
+		assert_int_equal(unlink(file), 0);
+		assert_int_equal(rmdir(folder), 0);
+	}
+}
+
+/*
+ * JWT-40, JWT-79: what emactl rotates while emad does not run is published, too, by root for the user of emad. The folder is emad's to make: one of
+ * root's would shut it out.
+ */
+static void rotated_for_the_owner(void **state)
+{
+	struct fixture *f = *state;
+	char folder[96], file[128];
+	struct stat st;
+	snprintf(folder, sizeof folder, "%s/public", f->folder);
+	snprintf(file, sizeof file, "%s/" PUBLISHED_KEYS, folder);
+	const struct published from = { folder, 12345 };
+	struct conf conf = { .state_dir = f->folder, .publish = folder };
+	struct keyring_paths paths;
+	struct keyring_settings writes = settings_of(f, KEYRING_SERVE), reads = settings_of(f, KEYRING_PUBLIC);
+	struct keyring *reader = NULL, *keyring = NULL;
+	conf.token.algorithm = JOSE_ES256;
+	assert_int_equal(keyring_settings_from(&conf, KEYRING_LOOK, &paths, &writes, NULL), EMA_OK);
+	assert_null(writes.publish);
+	assert_int_equal(keyring_settings_from(&conf, KEYRING_SERVE, &paths, &writes, NULL), EMA_OK);
+	assert_string_equal(writes.publish, folder);
+	reads.public_file = NULL;
+	reads.published = &from;
+	assert_int_equal(mkdir(folder, 0755), 0);
+	assert_int_equal(keyring_open(&writes, &keyring, NULL), EMA_OK); /* emad was here */
+	const int given = !geteuid() && !chown(f->keys, 12345, 12345) && !chown(folder, 12345, 12345);
+	for (int there = 1; given && there >= 0; there--) {
+		char *stolen = sign(keyring);
+		keyring_close(keyring);
+		keyring = NULL;
+		if (there) {
+			assert_int_equal(keyring_open(&reads, &reader, NULL), EMA_OK);
+			assert_int_equal(verify(reader, stolen), EMA_OK);
+		} else {
+			assert_int_equal(unlink(file), 0);
+			assert_int_equal(rmdir(folder), 0);
+		}
+		assert_int_equal(keyring_open(&writes, &keyring, NULL), EMA_OK);
+		assert_int_equal(keyring_rotate(keyring, 1, NULL), EMA_OK);
+		assert_int_equal(verify(keyring, stolen), EMA_UNKNOWN_KEY);
+		assert_int_equal(stat(folder, &st), there ? 0 : -1);
+		if (there) {
+			assert_int_equal(st.st_uid, 12345);
+			keyring_tick(reader);
+			assert_int_equal(verify(reader, stolen), EMA_UNKNOWN_KEY);
+		}
+		free(stolen);
+	}
+	assert_string_equal(f->said, "");
+	keyring_close(reader);
+	keyring_close(keyring);
+	if (!given) {
+		assert_int_equal(unlink(file), 0);
+		assert_int_equal(rmdir(folder), 0);
+		skip();
+	}
+}
+
 struct worker {
 	struct keyring *keyring;
 	atomic_int *stop;
@@ -747,6 +970,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(other_algorithm, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(in_memory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(public_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(published_for_others, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(unread_keys_grow_old, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_published_stays, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(rotated_for_the_owner, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_replicas, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(processes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(killed, set_up, tear_down),

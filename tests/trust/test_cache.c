@@ -76,6 +76,11 @@ static void older_never_replaces_newer(void **state)
 	assert_int_equal(load(&cache, "a", keys), 1);
 	assert_string_equal(keys, "three\nlines\n");
 	assert_int_equal(load(&cache, "b", keys), 0);
+	/* Who publishes is alone: a newer one is of his own clock when that was ahead, and would keep a withdrawn key for as long. */
+	struct cache published = { .folder = folder, .publishes = 1 };
+	store(&published, "a", 2500, "now");
+	assert_int_equal(load(&published, "a", keys), 1);
+	assert_string_equal(keys, "now");
 }
 
 /* JWT-50: the keys of one issuer are not those of another, though somebody renames the files. */

@@ -34,6 +34,14 @@ static int64_t later_monotonic(void *data)
 }
 static const struct clock test_clock = { later_wall, later_monotonic, NULL };
 
+/* That of who publishes can be wrong. */
+static atomic_llong ahead;
+static int64_t wrong_wall(void *data)
+{
+	return later_wall(data) + atomic_load(&ahead);
+}
+static const struct clock wrong_clock = { wrong_wall, later_monotonic, NULL };
+
 struct fixture {
 	struct server *server;
 	struct trust *trust;
@@ -110,6 +118,14 @@ static void publish(struct fixture *f, size_t from, size_t count)
 	free(set);
 }
 
+/* A set that the issuer lets be fresh for an hour. */
+static void publish_for_an_hour(struct fixture *f, size_t from, size_t count)
+{
+	char *set = key_set(f, from, count);
+	server_answer(f->server, KEYS, &(struct server_answer){ .body = set, .headers = { { "Cache-Control", "max-age=3600" } } });
+	free(set);
+}
+
 static void publish_discovery(struct fixture *f, const char *issuer, const char *keys)
 {
 	char text[512];
@@ -123,6 +139,7 @@ static int setup(void **state)
 	if (!f)
 		return -1;
 	atomic_store(&moved, 0);
+	atomic_store(&ahead, 0);
 	pthread_mutex_init(&f->lock, NULL);
 	f->server = server_start(NULL, NULL);
 	assert_non_null(f->server);
@@ -966,6 +983,191 @@ static void probe_tells_what_it_saw(void **state)
 	buffer_free(&report);
 }
 
+static struct trust *make_publishing(struct fixture *f, int publishes)
+{
+	struct failure failure = FAILURE_INIT;
+	struct trust_settings settings = { .clock = publishes ? &wrong_clock : &test_clock, .notice = { hear, f }, .cache_folder = f->folder,
+		                           .publishes = publishes, .published = !publishes, .cache_owner = geteuid() };
+	struct trust *trust = trust_new(&settings, &failure);
+	assert_non_null(trust);
+	return trust;
+}
+
+/* The only file in the folder. */
+static void published_file(const struct fixture *f, char path[400])
+{
+	DIR *folder = opendir(f->folder);
+	path[0] = 0;
+	for (const struct dirent *entry; folder && (entry = readdir(folder));)
+		if (strstr(entry->d_name, ".keys") && !strstr(entry->d_name, ".new"))
+			snprintf(path, 400, "%s/%s", f->folder, entry->d_name);
+	closedir(folder);
+	assert_true(path[0] != 0);
+}
+
+static void file_copy(const char *from, const char *to, long most)
+{
+	char text[16384];
+	FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+	assert_true(in && out);
+	size_t length = fread(text, 1, sizeof text, in);
+	assert_int_equal(fwrite(text, 1, most >= 0 && (size_t)most < length ? (size_t)most : length, out), most >= 0 && (size_t)most < length ? (size_t)most : length);
+	fclose(in);
+	fclose(out);
+}
+
+/* JWT-40, JWT-45, JWT-47, JWT-50: one fetches and publishes, the other reads and never fetches; a change is seen, nothing older or damaged is. */
+static void what_is_published_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct keyset_settings settings = settings_of(f);
+	struct keyset_state now;
+	char path[400], older[96], aside[96];
+	struct stat st;
+	snprintf(older, sizeof older, "%s/older", f->folder);
+	snprintf(aside, sizeof aside, "%s/aside", f->folder);
+	const mode_t mask = umask(077);
+	assert_int_equal(chmod(f->folder, 0755), 0);
+	struct trust *reads = make_publishing(f, 0);
+	struct keyset *reader = open_set(reads, &settings);
+	struct failure failure = FAILURE_INIT;
+	assert_int_equal(verify(reader, f->keys[0], NULL), EMA_KEYS_UNAVAILABLE);
+	assert_int_equal(server_count(f->server, NULL), 0);
+	struct trust *trust = make_publishing(f, 1);
+	publish_for_an_hour(f, 0, 1);
+	struct keyset *keyset = open_set(trust, &settings);
+	assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
+	EVENTUALLY(verify(reader, f->keys[0], NULL) == EMA_OK);
+	unsigned before = server_count(f->server, NULL);
+	published_file(f, path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644); /* whatever the umask */
+	assert_int_equal(verify(reader, f->keys[1], NULL), EMA_UNKNOWN_KEY);
+	assert_int_equal(server_count(f->server, NULL), before);
+	/* However long the issuer lets it be fresh, who publishes fetches it again soon, though nobody asks him; and what is new is taken at once. */
+	file_copy(path, older, -1);
+	publish(f, 1, 1);
+	atomic_fetch_add(&moved, 5 * MINUTE);
+	EVENTUALLY(verify(reader, f->keys[1], NULL) == EMA_OK);
+	assert_int_not_equal(verify(reader, f->keys[0], NULL), EMA_OK);
+	before = server_count(f->server, NULL);
+	/* Older: the key that left does not come back, and what is held stays. */
+	file_copy(path, aside, -1);
+	assert_int_equal(rename(older, path), 0);
+	EVENTUALLY(heard(f, "are older than those that were taken"));
+	assert_int_not_equal(verify(reader, f->keys[0], NULL), EMA_OK);
+	assert_int_equal(verify(reader, f->keys[1], NULL), EMA_OK);
+	/* Not whole. */
+	file_copy(aside, older, 300);
+	assert_int_equal(rename(older, path), 0);
+	EVENTUALLY((keyset_state(reader, &now), strstr(now.last_failure, "it is damaged")));
+	assert_int_equal(verify(reader, f->keys[1], NULL), EMA_OK);
+	assert_int_equal(access(path, F_OK), 0); /* it is not ours to set aside */
+	/* Others could have written it. */
+	assert_int_equal(rename(aside, path), 0);
+	assert_int_equal(chmod(path, 0666), 0);
+	EVENTUALLY((keyset_state(reader, &now), strstr(now.last_failure, "could have written it")));
+	assert_int_equal(chmod(path, 0644), 0);
+	EVENTUALLY((keyset_state(reader, &now), !now.last_failure[0]));
+	/* Nobody refreshes it: stale for its time, and then unavailable. Never a fetch. */
+	keyset_close(keyset);
+	trust_free(trust);
+	before = server_count(f->server, NULL);
+	atomic_fetch_add(&moved, HOUR);
+	EVENTUALLY((keyset_state(reader, &now), now.standing == KEYSET_STALE && strstr(now.last_failure, "emad has not fetched them anew")));
+	assert_int_equal(verify(reader, f->keys[1], NULL), EMA_OK);
+	assert_int_equal(verify(reader, f->keys[2], NULL), EMA_KEYS_UNAVAILABLE);
+	atomic_fetch_add(&moved, 26 * HOUR);
+	assert_int_equal(verify(reader, f->keys[1], NULL), EMA_KEYS_UNAVAILABLE);
+	assert_int_equal(server_count(f->server, NULL), before);
+	assert_int_equal(keyset_open(reads, &settings, &keyset, &failure), EMA_OK);
+	keyset_close(keyset);
+	keyset_close(reader);
+	trust_free(reads);
+	umask(mask);
+}
+
+/* JWT-47: keys that are published in a place which does not last are kept in one that does, and published from there. */
+static void what_is_published_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct keyset_settings settings = settings_of(f);
+	char path[400], kept[] = "/tmp/ema-kept-XXXXXX";
+	struct trust_settings with = { .clock = &test_clock, .notice = { hear, f }, .cache_folder = f->folder, .publishes = 1, .kept_folder = kept };
+	assert_non_null(mkdtemp(kept));
+	assert_int_equal(chmod(f->folder, 0755), 0);
+	/* What was there before anything was published counts, too. */
+	struct trust_settings before = { .clock = &test_clock, .notice = { hear, f }, .cache_folder = kept };
+	for (int i = 0; i < 3; i++) {
+		struct trust *trust = trust_new(i ? &with : &before, NULL);
+		assert_non_null(trust);
+		if (i == 2)
+			server_answer(f->server, KEYS, &(struct server_answer){ .status = 500 });
+		unsigned asked = server_count(f->server, KEYS);
+		struct keyset *keyset = open_set(trust, &settings);
+		assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
+		assert_int_equal(server_count(f->server, KEYS) - asked, i == 0);
+		if (i) {
+			struct trust *reads = make_publishing(f, 0);
+			struct keyset *reader = open_set(reads, &settings);
+			EVENTUALLY(verify(reader, f->keys[0], NULL) == EMA_OK);
+			keyset_close(reader);
+			trust_free(reads);
+			published_file(f, path);
+			assert_int_equal(unlink(path), 0);
+		}
+		keyset_close(keyset);
+		trust_free(trust);
+	}
+	char command[64];
+	snprintf(command, sizeof command, "rm -r %s", kept);
+	assert_int_equal(system(command), 0);
+}
+
+/* JWT-40: with the clock that was ahead put right, a withdrawn key goes as soon as ever, and none is fresh for longer than its issuer said. */
+static void a_publisher_whose_clock_was_ahead(void **state)
+{
+	struct fixture *f = *state;
+	static const int64_t by[] = { 50 * MINUTE, 20 * HOUR };
+	struct keyset_settings settings = settings_of(f);
+	struct keyset_state now;
+	char kept[] = "/tmp/ema-kept-XXXXXX", command[64];
+	struct trust_settings with = { .clock = &wrong_clock, .notice = { hear, f }, .cache_folder = f->folder, .publishes = 1, .kept_folder = kept };
+	assert_non_null(mkdtemp(kept));
+	assert_int_equal(chmod(f->folder, 0755), 0);
+	for (size_t i = 0; i < sizeof by / sizeof *by; i++) {
+		atomic_store(&ahead, by[i]);
+		publish_for_an_hour(f, 0, 1);
+		struct trust *trust = trust_new(&with, NULL), *reads = make_publishing(f, 0);
+		assert_non_null(trust);
+		struct keyset *keyset = open_set(trust, &settings), *reader = open_set(reads, &settings);
+		EVENTUALLY(verify(reader, f->keys[0], NULL) == EMA_OK);
+		keyset_state(reader, &now);
+		assert_int_equal(now.standing, KEYSET_FRESH);
+		assert_true(now.fresh_until - now.fetched <= HOUR && now.fetched <= clock_wall(&test_clock));
+		atomic_store(&ahead, 0);
+		publish(f, 1, 1);
+		atomic_fetch_add(&moved, 5 * MINUTE);
+		EVENTUALLY(verify(reader, f->keys[1], NULL) == EMA_OK);
+		assert_int_equal(verify(reader, f->keys[0], NULL), EMA_UNKNOWN_KEY);
+		keyset_close(keyset);
+		keyset_close(reader);
+		trust_free(trust);
+		trust_free(reads);
+		/* Nor does it come back with a restart while the issuer is away. */
+		server_answer(f->server, KEYS, &(struct server_answer){ .status = 500 });
+		trust = trust_new(&with, NULL);
+		assert_non_null(trust);
+		keyset = open_set(trust, &settings);
+		assert_int_equal(verify(keyset, f->keys[1], NULL), EMA_OK);
+		assert_int_not_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
+		keyset_close(keyset);
+		trust_free(trust);
+	}
+	snprintf(command, sizeof command, "rm -r %s", kept);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -992,6 +1194,9 @@ int main(void)
 		TEST(one_key_twice_withdraws_the_other),
 		TEST(a_restart_needs_no_network),
 		TEST(the_folder_is_checked),
+		TEST(what_is_published_is_read),
+		TEST(what_is_published_is_kept),
+		TEST(a_publisher_whose_clock_was_ahead),
 		TEST(threads_verify_while_keys_rotate),
 		TEST(the_end_does_not_wait),
 		TEST(probe_tells_what_it_saw),

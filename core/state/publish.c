@@ -1,0 +1,383 @@
+/* Who publishes marks. */
+#include "publish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "marks_inside.h"
+
+/* Between two times that all is written: a storm of marks costs no more, and many marks no more than a tenth of the time that there is. */
+#define PUBLISH_GAP_MS INT64_C(100)
+#define PUBLISH_GAP_MOST INT64_C(500)    /* a revocation still reaches all within a second */
+#define PUBLISH_ALL_MS INT64_C(60000)    /* so often all is written anyway: what somebody damaged, or a clock that was wrong left out */
+#define PUBLISH_CONTACT_MS INT64_C(2000) /* so old may be what is known */
+
+struct publisher {
+	struct marks *marks;
+	char *folder;
+	const struct clock *clock;
+	struct log log;
+	int lock;            /* a descriptor that holds it */
+	int64_t sequence;    /* that was used last */
+	int64_t marks_sequence;
+	uint64_t changes;    /* of marks, that are written */
+	int written;
+	struct buffer text;  /* of the last marks: its room is for the next */
+	int64_t all_next;    /* monotonic */
+	pthread_t thread;
+	int has_thread;
+	struct notice notice;
+	/* Under the marks' lock. */
+	int stop;
+	int64_t failing_since; /* wall; 0: it does not fail */
+	char complaint[FAILURE_TEXT];
+};
+
+/* ---- The files ---- */
+
+static void to_hex(const unsigned char bytes[DIGEST_BYTES], char hex[PUBLISH_HEX + 1])
+{
+	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < DIGEST_BYTES; i++) {
+		hex[2 * i] = digits[bytes[i] >> 4];
+		hex[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	hex[PUBLISH_HEX] = 0;
+}
+
+int publish_digest(const char *text, size_t length, char hex[PUBLISH_HEX + 1])
+{
+	unsigned char hash[DIGEST_BYTES];
+	unsigned got = 0;
+	if (EVP_Digest(text, length, hash, &got, EVP_sha256(), NULL) != 1 || got != sizeof hash)
+		return -1;
+	to_hex(hash, hex);
+	return 0;
+}
+
+/* An end that no clock reaches; the last bit of a block says that it stands. */
+static int64_t number_of(int64_t value)
+{
+	return value <= PUBLISH_NUMBER_MOST ? value : PUBLISH_NUMBER_MOST - 1 + (value & 1);
+}
+
+static void put_mark(struct buffer *out, const struct mark_slot *slot, char what, int64_t value, int64_t expires)
+{
+	unsigned char digest[DIGEST_BYTES], key[MARK_KEY_MOST];
+	char hex[PUBLISH_HEX + 1], line[PUBLISH_HEX + 64];
+	mark_digest(slot, digest);
+	mark_key(slot->kind, what, digest, NULL, key);
+	to_hex(digest, hex);
+	/* Each is written while the marks are locked: in one go. */
+	int length = snprintf(line, sizeof line, "[\"%c\",\"%c\",\"%s\",%" PRId64 ",%" PRId64 ",", key[MARK_PREFIX_LENGTH], what, hex, number_of(value),
+	                      number_of(expires));
+	buffer_append(out, line, (size_t)length);
+	buffer_json(out, slot->label ? slot->label : "", slot->label ? strlen(slot->label) : 0);
+	buffer_text(out, "]\n");
+}
+
+/* Under the lock. */
+static void put_marks(struct buffer *out, struct marks *marks, int64_t sequence, int64_t now)
+{
+	struct mark_slots *slots = atomic_load(&marks->table.slots);
+	buffer_clear(out);
+	buffer_printf(out, PUBLISH_MAGIC "%0*d\n{\"sequence\":%" PRId64 "}\n", PUBLISH_HEX, 0, sequence);
+	for (size_t i = 0; i < slots->count && !out->failed; i++) {
+		struct mark_slot *slot = &slots->list[i];
+		if (!atomic_load(&slot->used))
+			continue;
+		int64_t epoch = atomic_load(&slot->epoch), block = atomic_load(&slot->block);
+		/* Where nobody follows a store, nobody else renews it. */
+		if (marks->alone && (block & 1) && slot->block_expires < now + MARK_RENEW_MS)
+			slot->block_expires = now + MARK_BLOCK_MS;
+		if (epoch != MARK_NONE && slot->epoch_expires > now)
+			put_mark(out, slot, 'e', epoch, slot->epoch_expires);
+		if (block && slot->block_expires > now)
+			put_mark(out, slot, 'b', block, slot->block_expires);
+	}
+}
+
+/* What a power failure undoes is written again by the next start: neither file waits for the disk. */
+static int write_marks(struct publisher *publisher, int folder, int64_t sequence, struct failure *failure)
+{
+	struct buffer *text = &publisher->text;
+	char hex[PUBLISH_HEX + 1];
+	if (text->failed || publish_digest(text->data + PUBLISH_FIRST, text->length - PUBLISH_FIRST, hex))
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "all that is revoked does not fit into memory, or into a file of %zu MiB", PUBLISH_MARKS_MOST >> 20);
+	memcpy(text->data + PUBLISH_MAGIC_LENGTH, hex, PUBLISH_HEX);
+	int code = published_write(folder, PUBLISH_MARKS, text->data, text->length, 0, failure);
+	if (code == EMA_OK)
+		publisher->marks_sequence = sequence;
+	return code;
+}
+
+static int write_alive(const struct publisher *publisher, int folder, int64_t sequence, struct failure *failure)
+{
+	struct buffer text = BUFFER_INIT(PUBLISH_ALIVE_MOST);
+	buffer_printf(&text, "{\"sequence\":%" PRId64 ",\"marks\":%" PRId64 ",\"written\":%" PRId64 "}\n", sequence, publisher->marks_sequence,
+	              clock_wall(publisher->clock));
+	int code = text.failed ? failure_set(failure, EMA_OUT_OF_MEMORY, "no memory") :
+	                         published_write(folder, PUBLISH_ALIVE, text.data, text.length, 0, failure);
+	buffer_free(&text);
+	return code;
+}
+
+/* ---- The lock ---- */
+
+/* Another one's sequence would go up and down with ours. A file that others cannot open: else they could keep us from it. */
+static int take_lock(struct publisher *publisher, int folder, struct failure *failure)
+{
+	publisher->lock = openat(folder, PUBLISH_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	/* One that was copied there may be open for all. */
+	if (publisher->lock < 0 || fchmod(publisher->lock, 0600))
+		return failure_set(failure, EMA_CONFIG, "%.300s/" PUBLISH_LOCK ": %s", publisher->folder, strerror(errno));
+	if (!flock(publisher->lock, LOCK_EX | LOCK_NB))
+		return EMA_OK;
+	if (errno == EWOULDBLOCK)
+		return failure_set(failure, EMA_CONFIG, "%.300s: another process publishes there: give this one a folder of its own", publisher->folder);
+	return failure_set(failure, EMA_CONFIG, "%.300s/" PUBLISH_LOCK " cannot be locked: %s", publisher->folder, strerror(errno));
+}
+
+/* The folder was made anew: the lock that is held locks nothing any more, and another process could have taken the new one. */
+static int keep_lock(struct publisher *publisher, int folder, struct failure *failure)
+{
+	struct stat held, there;
+	if (publisher->lock >= 0 && !fstat(publisher->lock, &held) && !fstatat(folder, PUBLISH_LOCK, &there, AT_SYMLINK_NOFOLLOW) &&
+	    held.st_dev == there.st_dev && held.st_ino == there.st_ino)
+		return EMA_OK;
+	if (publisher->lock >= 0)
+		close(publisher->lock);
+	int code = take_lock(publisher, folder, failure);
+	if (code != EMA_OK && publisher->lock >= 0) {
+		close(publisher->lock);
+		publisher->lock = -1;
+	}
+	return code;
+}
+
+/* ---- Publishing ---- */
+
+/* What it does not know it must not seem to know: who reads then counts from the last time. */
+static int is_known(struct marks *marks)
+{
+	int64_t contact = atomic_load(&marks->contact);
+	if (atomic_load(&marks->incomplete))
+		return 0;
+	return marks->alone || (contact != INT64_MIN && clock_monotonic(marks->clock) - contact <= PUBLISH_CONTACT_MS);
+}
+
+int publisher_step(struct publisher *publisher, struct failure *failure)
+{
+	struct marks *marks = publisher->marks;
+	struct failure why = FAILURE_INIT;
+	int folder = -1, code = EMA_OK;
+	if (publisher->sequence >= PUBLISH_SEQUENCE_MOST)
+		return failure_set(failure, EMA_INTERNAL, "the sequence of what is published is at its end");
+	int64_t sequence = publisher->sequence + 1;
+	if ((folder = published_make(publisher->folder, &why)) < 0)
+		return failure_set(failure, why.code, "%s", why.text);
+	if ((code = keep_lock(publisher, folder, failure)) != EMA_OK) {
+		close(folder);
+		return code;
+	}
+	pthread_mutex_lock(&marks->lock);
+	const uint64_t changes = marks->changes;
+	const int known = is_known(marks);
+	const int all = !publisher->written || changes != publisher->changes || clock_monotonic(publisher->clock) >= publisher->all_next ||
+	                faccessat(folder, PUBLISH_MARKS, F_OK, 0);
+	if (known && all)
+		put_marks(&publisher->text, marks, sequence, clock_wall(publisher->clock));
+	pthread_mutex_unlock(&marks->lock);
+	if (!known)
+		code = failure_set(failure, EMA_STORE_UNAVAILABLE, "what is revoked is not known: the store is away");
+	else
+		publisher->sequence = sequence; /* never used twice, whatever fails: who has read these marks would not read others of the same number */
+	/* All of them before what says that they are there. */
+	if (code == EMA_OK && all)
+		code = write_marks(publisher, folder, sequence, failure);
+	if (code == EMA_OK)
+		code = write_alive(publisher, folder, sequence, failure);
+	if (code == EMA_OK) {
+		publisher->written = 1;
+		publisher->changes = changes;
+		if (all)
+			publisher->all_next = clock_monotonic(publisher->clock) + PUBLISH_ALL_MS;
+	}
+	close(folder);
+	return code;
+}
+
+/* Until it is over or there is a change, but not before least and no longer than most. Under the marks' lock. */
+static void await_change(struct publisher *publisher, int64_t least, int64_t most)
+{
+	struct marks *marks = publisher->marks;
+	for (int round = 0; round < 2; round++) {
+		int64_t ms = round ? most - least : least;
+		struct timespec until;
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		int64_t nanoseconds = until.tv_nsec + ms % 1000 * 1000000;
+		until.tv_sec += (time_t)(ms / 1000 + nanoseconds / 1000000000);
+		until.tv_nsec = (long)(nanoseconds % 1000000000);
+		while (!publisher->stop && !(round && marks->changes != publisher->changes) &&
+		       pthread_cond_timedwait(&marks->changed, &marks->lock, &until) != ETIMEDOUT)
+			;
+	}
+}
+
+/* The thread alone writes what it looks at here. */
+static void tell(const struct publisher *publisher, int code, const struct failure *why)
+{
+	if (code != EMA_OK && strcmp(why->text, publisher->complaint))
+		log_printf(&publisher->log, code == EMA_STORE_UNAVAILABLE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
+		           "revocations are not published in %s: %s; those who read there refuse everything in a while", publisher->folder, why->text);
+	else if (code == EMA_OK && publisher->failing_since)
+		log_printf(&publisher->log, LOG_LEVEL_INFO, "revocations are published in %s again", publisher->folder);
+	if (code != EMA_OK && !publisher->failing_since)
+		notice_tell(&publisher->notice, "publish-failed", NOTICE_ERROR, "folder", publisher->folder, "reason", why->text, NULL);
+	else if (code == EMA_OK && publisher->failing_since)
+		notice_tell(&publisher->notice, "publish-recovered", NOTICE_INFO, "folder", publisher->folder, NULL);
+}
+
+int publisher_fails(struct publisher *publisher, int64_t *since, char why[FAILURE_TEXT])
+{
+	pthread_mutex_lock(&publisher->marks->lock);
+	*since = publisher->failing_since;
+	memcpy(why, publisher->complaint, FAILURE_TEXT);
+	pthread_mutex_unlock(&publisher->marks->lock);
+	return *since != 0;
+}
+
+static void *publish(void *data)
+{
+	struct publisher *publisher = data;
+	struct marks *marks = publisher->marks;
+	pthread_mutex_lock(&marks->lock);
+	while (!publisher->stop) {
+		struct failure why = FAILURE_INIT;
+		pthread_mutex_unlock(&marks->lock);
+		int64_t begin = clock_monotonic(&clock_system);
+		int code = publisher_step(publisher, &why);
+		int64_t gap = (clock_monotonic(&clock_system) - begin) * 10;
+		gap = gap < PUBLISH_GAP_MS ? PUBLISH_GAP_MS : gap > PUBLISH_GAP_MOST ? PUBLISH_GAP_MOST : gap;
+		tell(publisher, code, &why);
+		pthread_mutex_lock(&marks->lock);
+		memcpy(publisher->complaint, why.text, sizeof why.text);
+		publisher->failing_since = code == EMA_OK ? 0 : publisher->failing_since ? publisher->failing_since : clock_wall(publisher->clock);
+		await_change(publisher, code == EMA_OK ? gap : PUBLISH_EACH_MS, PUBLISH_EACH_MS);
+	}
+	pthread_mutex_unlock(&marks->lock);
+	return NULL;
+}
+
+/* ---- Opening ---- */
+
+/* 0 if it is not there, or not right. */
+static int64_t alive_sequence(const struct published *folder)
+{
+	struct publish_alive alive = { 0 };
+	char *text = NULL;
+	size_t length = 0;
+	int found = !published_read(folder, PUBLISH_ALIVE, PUBLISH_ALIVE_MOST, NULL, &text, &length, NULL) && !publish_alive_read(text, length, &alive);
+	free(text);
+	return found ? alive.sequence : 0;
+}
+
+/*
+ * Where the one before ended, or the clock, whichever is later: who has read that takes nothing older. And what it had published: a
+ * store in memory forgot it, and must not say to others that it never was.
+ */
+static int go_on(struct publisher *publisher, struct failure *failure)
+{
+	const struct published folder = { publisher->folder, geteuid() };
+	struct failure why = FAILURE_INIT;
+	struct marks *marks = publisher->marks;
+	int64_t sequence = 0, alive = alive_sequence(&folder), now = clock_wall(publisher->clock);
+	char *text = NULL;
+	size_t length = 0;
+	int code = published_read(&folder, PUBLISH_MARKS, PUBLISH_MARKS_MOST, NULL, &text, &length, &why);
+	if (code == EMA_OK)
+		code = publish_marks_read(text, length, 0, &sequence, marks->alone ? mark_take : NULL, marks);
+	free(text);
+	if (code == EMA_OUT_OF_MEMORY || code == EMA_STORE_FULL)
+		return failure_set(failure, code, "no memory for what is revoked by %.300s/" PUBLISH_MARKS, publisher->folder);
+	if (code != EMA_OK && code != EMA_ABSENT)
+		log_printf(&publisher->log, marks->alone ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s/" PUBLISH_MARKS ": not used, because it is damaged, or of another "
+		           "version of EMA, or cannot be read%s%s%s", publisher->folder, why.text[0] ? ": " : "", why.text,
+		           marks->alone ? "; what was revoked before this start, and stands in it, is forgotten: revoke it again" : "");
+	publisher->sequence = sequence > alive ? sequence : alive;
+	if (publisher->sequence < now)
+		publisher->sequence = now;
+	return EMA_OK;
+}
+
+int publisher_new(const struct publisher_settings *settings, struct publisher **out, struct failure *failure)
+{
+	struct failure why = FAILURE_INIT;
+	struct publisher *publisher = calloc(1, sizeof *publisher);
+	char *path = strdup(settings->folder);
+	if (!publisher || !path) {
+		free(publisher);
+		free(path);
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory to publish marks");
+	}
+	publisher->marks = settings->marks;
+	publisher->folder = path;
+	publisher->clock = settings->clock;
+	publisher->log = settings->log;
+	publisher->notice = settings->notice;
+	publisher->lock = -1;
+	buffer_init(&publisher->text, PUBLISH_MARKS_MOST);
+	int folder = published_make(path, &why);
+	int code = folder < 0 ? why.code : take_lock(publisher, folder, &why);
+	if (folder >= 0)
+		close(folder);
+	if (code == EMA_OK)
+		code = go_on(publisher, &why);
+	if (code != EMA_OK) {
+		publisher_free(publisher);
+		return failure_set(failure, code, "%s", why.text);
+	}
+	*out = publisher;
+	return EMA_OK;
+}
+
+int publisher_start(struct publisher *publisher, struct failure *failure)
+{
+	sigset_t all, old;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int error = pthread_create(&publisher->thread, NULL, publish, publisher);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error)
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "the thread that publishes marks cannot be started: %s", strerror(error));
+	publisher->has_thread = 1;
+	return EMA_OK;
+}
+
+void publisher_free(struct publisher *publisher)
+{
+	if (!publisher)
+		return;
+	if (publisher->has_thread) {
+		pthread_mutex_lock(&publisher->marks->lock);
+		publisher->stop = 1;
+		pthread_cond_broadcast(&publisher->marks->changed);
+		pthread_mutex_unlock(&publisher->marks->lock);
+		pthread_join(publisher->thread, NULL);
+	}
+	if (publisher->lock >= 0)
+		close(publisher->lock);
+	buffer_free(&publisher->text);
+	free(publisher->folder);
+	free(publisher);
+}

@@ -1,0 +1,671 @@
+#include "test.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "marks.h"
+#include "publish.h"
+#include "store_suite.h"
+
+#define SECOND INT64_C(1000)
+#define LOSS (60 * SECOND)
+#define HALF_A_DAY (INT64_C(43200) * SECOND)
+
+/* Who publishes, and somebody of another process who reads. */
+struct fixture {
+	char folder[64];
+	struct suite_clock clock;
+	struct marks *marks;
+	struct publisher *publisher;
+	struct store *store;
+	struct marks *reader;
+	char said[8192];
+};
+
+static void hear(void *data, int level, const char *text)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct fixture *f = data;
+	pthread_mutex_lock(&lock);
+	size_t length = strlen(f->said);
+	(void)level;
+	snprintf(f->said + length, sizeof f->said - length, "%s\n", text);
+	pthread_mutex_unlock(&lock);
+}
+
+static void hear_notice(void *data, const char *kind, int severity, const struct notice_field *fields, int count)
+{
+	assert_true(count >= 1 && !strcmp(fields[0].name, "folder"));
+	hear(data, severity, kind);
+}
+
+static void pass(struct fixture *f, int64_t ms)
+{
+	__atomic_add_fetch(&f->clock.wall, ms, __ATOMIC_SEQ_CST);
+}
+
+static void open_reader(struct fixture *f)
+{
+	const struct published folder = { f->folder, geteuid() };
+	struct log log = { hear, f };
+	assert_int_equal(store_published(&folder, &f->clock.clock, log, &f->store, NULL), EMA_OK);
+	struct marks_settings settings = { .store = f->store, .clock = &f->clock.clock, .log = log, .one_way = 1, .loss_ms = LOSS };
+	assert_int_equal(marks_new(&settings, &f->reader, NULL), EMA_OK);
+}
+
+static void close_reader(struct fixture *f)
+{
+	marks_free(f->reader);
+	store_free(f->store);
+}
+
+static void open_publisher(struct fixture *f)
+{
+	struct publisher_settings settings = { f->marks, f->folder, &f->clock.clock, { hear, f }, { hear_notice, f } };
+	assert_int_equal(publisher_new(&settings, &f->publisher, NULL), EMA_OK);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	snprintf(f->folder, sizeof f->folder, "/tmp/ema-publish-XXXXXX");
+	if (!mkdtemp(f->folder) || chmod(f->folder, 0755))
+		return -1;
+	suite_clock_init(&f->clock);
+	struct marks_settings settings = { .clock = &f->clock.clock, .alone = 1 };
+	assert_int_equal(marks_new(&settings, &f->marks, NULL), EMA_OK);
+	open_publisher(f);
+	open_reader(f);
+	*state = f;
+	return 0;
+}
+
+static void path_of(const struct fixture *f, const char *name, char path[128])
+{
+	snprintf(path, 128, "%s/%s", f->folder, name);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	close_reader(f);
+	publisher_free(f->publisher);
+	marks_free(f->marks);
+	DIR *dir = opendir(f->folder);
+	for (const struct dirent *entry; dir && (entry = readdir(dir));)
+		if (unlinkat(dirfd(dir), entry->d_name, 0))
+			unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+	if (dir)
+		closedir(dir);
+	rmdir(f->folder);
+	free(f);
+	return 0;
+}
+
+static char *get(const struct fixture *f, const char *name, size_t *length)
+{
+	const struct published folder = { f->folder, geteuid() };
+	char *text = NULL;
+	assert_int_equal(published_read(&folder, name, PUBLISH_MARKS_MOST, NULL, &text, length, NULL), EMA_OK);
+	return text;
+}
+
+static void put(const struct fixture *f, const char *name, const char *text, size_t length)
+{
+	int folder = published_make(f->folder, NULL);
+	assert_true(folder >= 0);
+	assert_int_equal(published_write(folder, name, text, length, 0, NULL), EMA_OK);
+	close(folder);
+}
+
+static int check(struct marks *marks, const char *sub, const char *provider)
+{
+	const struct mark_query query = { .issued = SUITE_BEGIN - 60 * SECOND, .issuer = "https://idp", .sub = sub, .provider = provider };
+	return marks_check(marks, &query, NULL);
+}
+
+static const struct mark_target ann = { MARK_SUBJECT, "https://idp", NULL, "ann" }, okta = { MARK_PROVIDER, NULL, NULL, "okta" },
+                                odd = { MARK_CLIENT, NULL, NULL, "a\"b\\c\x01" };
+
+/* REV-16, REV-19: what one knows the other follows, with its blocks and their end; and nothing names a person. */
+static void what_is_published_is_followed(void **state)
+{
+	struct fixture *f = *state;
+	struct mark_entry entry;
+	size_t length;
+	assert_int_equal(check(f->reader, "ann", "okta"), EMA_STORE_UNAVAILABLE);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(check(f->reader, "ann", "okta"), EMA_OK);
+	assert_int_equal(marks_revoke(f->marks, &ann, 0, 0, 0, NULL), EMA_OK);
+	assert_int_equal(marks_revoke(f->marks, &odd, 0, 0, 0, NULL), EMA_OK);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(check(f->reader, "ann", "okta"), EMA_REVOKED);
+	assert_int_equal(check(f->reader, "bob", "okta"), EMA_OK);
+	assert_int_equal(marks_find(f->reader, &odd, &entry, NULL), EMA_OK);
+	assert_int_equal(entry.epoch, SUITE_BEGIN);
+	assert_int_equal(entry.epoch_expires, SUITE_BEGIN + MARKS_LIFE_MS);
+	assert_int_equal(marks_block(f->marks, &okta, 0, NULL), EMA_OK);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(check(f->reader, "bob", "okta"), EMA_BLOCKED);
+	assert_int_equal(marks_lift(f->marks, &okta, 0, NULL), EMA_OK);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(check(f->reader, "bob", "okta"), EMA_REVOKED);
+	char *text = get(f, PUBLISH_MARKS, &length);
+	assert_null(strstr(text, "ann"));
+	assert_null(strstr(text, "idp"));
+	assert_non_null(strstr(text, "okta"));
+	free(text);
+	/* One that begins now knows all of it. */
+	close_reader(f);
+	open_reader(f);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(check(f->reader, "ann", NULL), EMA_REVOKED);
+}
+
+/* Who only reads cannot revoke, and does not seem to. */
+static void it_goes_one_way(void **state)
+{
+	struct fixture *f = *state;
+	struct failure failure = FAILURE_INIT;
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(marks_revoke(f->reader, &ann, 0, 0, 0, &failure), EMA_BAD_REQUEST);
+	assert_non_null(strstr(failure.text, "Revoke it there"));
+	assert_int_equal(marks_block(f->reader, &okta, 0, NULL), EMA_BAD_REQUEST);
+	assert_int_equal(check(f->reader, "ann", "okta"), EMA_OK);
+	assert_int_equal(store_put_if_absent(f->store, NULL, "k", 1, "v", 1, SUITE_BEGIN + SECOND, 1, 0), EMA_UNAVAILABLE);
+}
+
+/* REV-19: nobody writes any more: what is known counts for a while, then on_store_loss says what does. */
+static void silence_is_a_loss(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(marks_revoke(f->marks, &ann, 0, 0, 0, NULL), EMA_OK);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	pass(f, PUBLISH_LATE_MS);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	pass(f, 1);
+	assert_int_not_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_non_null(strstr(f->said, "emad does not run"));
+	assert_int_equal(check(f->reader, "bob", NULL), EMA_OK);
+	pass(f, LOSS);
+	assert_int_not_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(check(f->reader, "bob", NULL), EMA_STORE_UNAVAILABLE);
+	marks_on_loss(f->reader, 1, LOSS);
+	assert_int_equal(check(f->reader, "bob", NULL), EMA_OK);
+	assert_int_equal(check(f->reader, "ann", NULL), EMA_REVOKED);
+	marks_on_loss(f->reader, 0, LOSS);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(check(f->reader, "bob", NULL), EMA_OK);
+	/* One that begins with what was left long ago waits for a sign of life, with whichever clock. */
+	for (int64_t by = -HALF_A_DAY; by <= HALF_A_DAY; by += 2 * HALF_A_DAY) {
+		close_reader(f);
+		pass(f, by);
+		open_reader(f);
+		assert_int_not_equal(marks_step(f->reader, 0), EMA_OK);
+		assert_int_equal(check(f->reader, "bob", NULL), EMA_STORE_UNAVAILABLE);
+		assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+		assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	}
+}
+
+/* Who does not know what is revoked does not say that he does. */
+static void what_is_not_known_is_not_published(void **state)
+{
+	struct fixture *f = *state;
+	struct marks *blind = NULL;
+	struct publisher *publisher = NULL;
+	char other[80];
+	snprintf(other, sizeof other, "%s/other", f->folder);
+	/* A store that was never reached: nobody follows. */
+	struct marks_settings settings = { .store = f->store, .clock = &f->clock.clock };
+	assert_int_equal(marks_new(&settings, &blind, NULL), EMA_OK);
+	struct publisher_settings to = { blind, other, &f->clock.clock, { NULL, NULL }, { NULL, NULL } };
+	assert_int_equal(publisher_new(&to, &publisher, NULL), EMA_OK);
+	assert_int_equal(publisher_step(publisher, NULL), EMA_STORE_UNAVAILABLE);
+	publisher_free(publisher);
+	marks_free(blind);
+	char path[128];
+	snprintf(path, sizeof path, "%s/" PUBLISH_ALIVE, other);
+	assert_int_equal(access(path, F_OK), -1);
+	snprintf(path, sizeof path, "%s/" PUBLISH_LOCK, other);
+	struct stat st;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600); /* nobody else can hold it */
+	assert_int_equal(unlink(path), 0);
+	/* And one alone publishes in a folder. */
+	to = (struct publisher_settings){ f->marks, f->folder, &f->clock.clock, { NULL, NULL }, { NULL, NULL } };
+	assert_int_equal(publisher_new(&to, &publisher, NULL), EMA_CONFIG);
+}
+
+/* JWT-40's rule for marks: nothing older replaces what was read, and a publisher that begins again goes on, whatever its clock. */
+static void nothing_older_is_taken(void **state)
+{
+	struct fixture *f = *state;
+	size_t marks_length, alive_length;
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	char *marks = get(f, PUBLISH_MARKS, &marks_length), *alive = get(f, PUBLISH_ALIVE, &alive_length);
+	assert_int_equal(marks_revoke(f->marks, &ann, 0, 0, 0, NULL), EMA_OK);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	put(f, PUBLISH_MARKS, marks, marks_length);
+	put(f, PUBLISH_ALIVE, alive, alive_length);
+	assert_int_not_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_non_null(strstr(f->said, "older than what was read there before"));
+	assert_int_equal(check(f->reader, "ann", NULL), EMA_REVOKED);
+	/* Old marks under a new sign of life. */
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	put(f, PUBLISH_MARKS, marks, marks_length);
+	assert_int_not_equal(marks_step(f->reader, 0), EMA_OK);
+	publisher_free(f->publisher);
+	pass(f, -HALF_A_DAY);
+	open_publisher(f);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	free(marks);
+	free(alive);
+}
+
+/* Nobody but the publisher knew it: as after a start with a store in memory. */
+static void restart(struct fixture *f)
+{
+	publisher_free(f->publisher);
+	marks_free(f->marks);
+	struct marks_settings settings = { .clock = &f->clock.clock, .alone = 1 };
+	assert_int_equal(marks_new(&settings, &f->marks, NULL), EMA_OK);
+	open_publisher(f);
+}
+
+/* REV-18, REV-19: a store in memory that forgets by a restart does not make others forget: what was published is taken back. */
+static void a_restart_forgets_nothing(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(marks_revoke(f->marks, &ann, 0, 0, 0, NULL), EMA_OK);
+	assert_int_equal(marks_block(f->marks, &okta, 0, NULL), EMA_OK);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	pass(f, -SECOND);
+	restart(f);
+	assert_int_equal(check(f->marks, "ann", NULL), EMA_REVOKED);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	struct marks *ran = f->reader;
+	struct store *store = f->store;
+	open_reader(f);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(check(f->reader, "ann", NULL), EMA_REVOKED);
+	assert_int_equal(check(f->reader, "bob", "okta"), EMA_BLOCKED);
+	close_reader(f);
+	f->reader = ran;
+	f->store = store;
+	/* A block of before can be lifted, by a clock that went back, too; and set again. */
+	assert_int_equal(marks_lift(f->marks, &okta, 0, NULL), EMA_OK);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(check(f->reader, "bob", "okta"), EMA_REVOKED);
+	restart(f);
+	assert_int_equal(marks_block(f->marks, &okta, 0, NULL), EMA_OK);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(check(f->reader, "bob", "okta"), EMA_BLOCKED);
+	assert_string_equal(f->said, "");
+	put(f, PUBLISH_MARKS, "x", 1);
+	restart(f);
+	assert_non_null(strstr(f->said, "is forgotten: revoke it again"));
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(check(f->reader, "ann", NULL), EMA_REVOKED);
+}
+
+/* REV-19: other marks never have a number that marks had before, also if the sign of life behind them could not be written. */
+static void no_number_is_used_twice(void **state)
+{
+	struct fixture *f = *state;
+	char aside[128];
+	path_of(f, PUBLISH_ALIVE ".new", aside);
+	for (int start = 0; start < 2; start++) {
+		const struct mark_target *last = start ? &ann : &okta;
+		assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+		assert_int_equal(mkdir(aside, 0755), 0);
+		assert_int_equal(marks_revoke(f->marks, &odd, __atomic_load_n(&f->clock.wall, __ATOMIC_SEQ_CST) - 9 + start, 0, 0, NULL), EMA_OK);
+		assert_int_equal(publisher_step(f->publisher, NULL), EMA_UNAVAILABLE);
+		close_reader(f);
+		open_reader(f);
+		assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+		assert_int_equal(check(f->reader, start ? "ann" : "bob", start ? NULL : "okta"), EMA_OK);
+		assert_int_equal(rmdir(aside), 0);
+		if (start) {
+			pass(f, -HALF_A_DAY);
+			restart(f);
+		}
+		assert_int_equal(marks_revoke(f->marks, last, 0, 0, 0, NULL), EMA_OK);
+		assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+		assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+		assert_int_equal(marks_any(f->reader, last->kind), 1);
+	}
+}
+
+/* Whatever was done to the files, and to blocks' ends: all is written anew by time. */
+static void it_is_written_by_time(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(marks_block(f->marks, &okta, 0, NULL), EMA_OK);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	put(f, PUBLISH_MARKS, "x", 1);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_not_equal(marks_step(f->reader, 0), EMA_OK);
+	pass(f, 60 * SECOND);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(check(f->reader, "bob", "okta"), EMA_BLOCKED);
+	/* A block that nobody lifts has no end. */
+	for (int year = 0; year < 3; year++) {
+		pass(f, 380 * 2 * HALF_A_DAY);
+		assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+		close_reader(f);
+		open_reader(f);
+		assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+		assert_int_equal(check(f->reader, "bob", "okta"), EMA_BLOCKED);
+	}
+}
+
+/* The lock is the folder's, not that of one that was there before; and nobody else can hold it. */
+static void the_lock_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct publisher *other = NULL;
+	struct publisher_settings to = { f->marks, f->folder, &f->clock.clock, { NULL, NULL }, { NULL, NULL } };
+	struct stat st;
+	char lock[128];
+	path_of(f, PUBLISH_LOCK, lock);
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(publisher_new(&to, &other, NULL), EMA_CONFIG);
+	/* Another one was faster. */
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(publisher_new(&to, &other, NULL), EMA_OK);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_CONFIG);
+	assert_int_equal(publisher_step(other, NULL), EMA_OK);
+	publisher_free(other);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	publisher_free(f->publisher);
+	assert_int_equal(chmod(lock, 0644), 0);
+	open_publisher(f);
+	assert_int_equal(stat(lock, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static int sees(struct fixture *f, int code)
+{
+	for (int i = 0; i < 60000; i++) {
+		marks_step(f->reader, 10);
+		if (check(f->reader, "ann", "okta") == code)
+			return 1;
+	}
+	return 0;
+}
+
+static int fails(struct fixture *f, int fails)
+{
+	char why[FAILURE_TEXT];
+	int64_t since;
+	for (int i = 0; i < 6000; i++) {
+		if (publisher_fails(f->publisher, &since, why) == fails)
+			return !fails || (since == SUITE_BEGIN && strstr(why, PUBLISH_ALIVE " cannot be published"));
+		usleep(10000);
+	}
+	return 0;
+}
+
+/* The operator is told of it, while and when nobody hears of what he revokes. */
+static void a_failure_is_told(void **state)
+{
+	struct fixture *f = *state;
+	char aside[128];
+	path_of(f, PUBLISH_ALIVE ".new", aside);
+	assert_int_equal(publisher_start(f->publisher, NULL), EMA_OK);
+	while (mkdir(aside, 0755)) /* in the moment when it is being written, it is a file */
+		assert_int_equal(errno, EEXIST);
+	assert_true(fails(f, 1));
+	assert_int_equal(rmdir(aside), 0);
+	assert_true(fails(f, 0));
+	publisher_free(f->publisher);
+	f->publisher = NULL;
+	const char *failed = strstr(f->said, "publish-failed\n");
+	assert_non_null(failed);
+	assert_null(strstr(failed + 1, "publish-failed"));
+	assert_non_null(strstr(failed, "publish-recovered\n"));
+}
+
+/* REV-19: the thread tells each change, by itself, and goes on when the folder was taken away. */
+static void a_thread_publishes(void **state)
+{
+	struct fixture *f = *state;
+	char file[128];
+	assert_int_equal(publisher_start(f->publisher, NULL), EMA_OK);
+	assert_true(sees(f, EMA_OK));
+	assert_int_equal(marks_revoke(f->marks, &ann, 0, 0, 0, NULL), EMA_OK);
+	assert_true(sees(f, EMA_REVOKED));
+	static const char *const names[] = { PUBLISH_MARKS, PUBLISH_ALIVE, PUBLISH_LOCK };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		path_of(f, names[i], file);
+		unlink(file);
+	}
+	rmdir(f->folder); /* fails where it was written meanwhile, which is as good */
+	assert_int_equal(marks_block(f->marks, &okta, 0, NULL), EMA_OK);
+	assert_true(sees(f, EMA_BLOCKED));
+}
+
+enum damage { CUT, FLIPPED, EMPTY, GARBAGE, TWICE, HUGE, LINK, GROUP_WRITES, FOLDER, PIPE, FOREIGN, GONE, UNREADABLE_LINE, DAMAGES };
+
+/* JWT-50's rule for marks: what is not whole, not its publisher's, or no plain file is not believed, and what was known stays. */
+static void what_is_not_right_is_not_believed(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const names[] = { PUBLISH_MARKS, PUBLISH_ALIVE };
+	assert_int_equal(marks_revoke(f->marks, &ann, 0, 0, 0, NULL), EMA_OK);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	for (int n = 0; n < 2; n++)
+		for (int damage = 0; damage < DAMAGES; damage++) {
+			char path[128], other[128], hex[PUBLISH_HEX + 1];
+			size_t length;
+			if (damage == FOREIGN && geteuid() != 0)
+				continue;
+			/* Something new, so that both are read again. */
+			pass(f, 1);
+			assert_int_equal(marks_revoke(f->marks, &okta, __atomic_load_n(&f->clock.wall, __ATOMIC_SEQ_CST), 0, 0, NULL), EMA_OK);
+			assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+			char *text = get(f, names[n], &length);
+			path_of(f, names[n], path);
+			path_of(f, "other", other);
+			if (damage == CUT)
+				put(f, names[n], text, length - 2);
+			if (damage == FLIPPED)
+				text[length / 2] = '~', put(f, names[n], text, length);
+			if (damage == EMPTY)
+				put(f, names[n], "", 0);
+			if (damage == GARBAGE)
+				put(f, names[n], "\0\xff{", 3);
+			if (damage == TWICE)
+				put(f, names[n], "{\"sequence\":9007199254740000,\"sequence\":1,\"marks\":1,\"written\":1}\n", 66);
+			if (damage == HUGE)
+				assert_int_equal(truncate(path, (off_t)PUBLISH_MARKS_MOST + 1), 0);
+			if (damage == LINK)
+				assert_true(!rename(path, other) && !symlink("other", path));
+			if (damage == GROUP_WRITES)
+				assert_int_equal(chmod(path, 0664), 0);
+			if (damage == FOLDER)
+				assert_true(!unlink(path) && !mkdir(path, 0755));
+			if (damage == PIPE)
+				assert_true(!unlink(path) && !mkfifo(path, 0644));
+			if (damage == FOREIGN && chown(path, 12345, 12345)) {
+				assert_true(errno == EINVAL || errno == EPERM); /* root, but of a user namespace that has no other user */
+				free(text);
+				continue;
+			}
+			if (damage == GONE)
+				assert_int_equal(unlink(path), 0);
+			if (damage == UNREADABLE_LINE) {
+				/* With a digest that is right: of another version, perhaps. */
+				struct buffer line = BUFFER_INIT(4096);
+				const char body[] = "{\"sequence\":9007199254740000}\n[\"s\",\"e\",\"00\",1,2,\"\"]\n";
+				assert_int_equal(publish_digest(body, sizeof body - 1, hex), 0);
+				buffer_printf(&line, PUBLISH_MAGIC "%s\n%s", hex, body);
+				put(f, names[n], line.data, line.length);
+				buffer_free(&line);
+			}
+			int code = marks_step(f->reader, 0);
+			if (code == EMA_OK)
+				fail_msg("%s with damage %d was believed", names[n], damage);
+			assert_int_equal(check(f->reader, "ann", NULL), EMA_REVOKED);
+			free(text);
+			unlink(other);
+			if (damage == FOLDER)
+				assert_int_equal(rmdir(path), 0);
+			else if (damage == PIPE)
+				assert_int_equal(unlink(path), 0);
+			/* The next that is written is good again. */
+			pass(f, 1);
+			assert_int_equal(marks_revoke(f->marks, &okta, __atomic_load_n(&f->clock.wall, __ATOMIC_SEQ_CST), 0, 0, NULL), EMA_OK);
+			assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+			code = marks_step(f->reader, 0);
+			if (code != EMA_OK)
+				fail_msg("%s after damage %d: %d, %s", names[n], damage, code, f->said);
+			f->said[0] = 0;
+		}
+}
+
+/* Whoever may write somewhere on the same file system can give a file another name, which changes nothing in it. */
+static void a_second_name_is_no_harm(void **state)
+{
+	struct fixture *f = *state;
+	char path[128], other[128];
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	path_of(f, "other", other);
+	path_of(f, PUBLISH_MARKS, path);
+	assert_int_equal(link(path, other), 0);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+	assert_int_equal(unlink(other), 0);
+	path_of(f, PUBLISH_ALIVE, path);
+	assert_int_equal(link(path, other), 0);
+	assert_int_equal(marks_step(f->reader, 0), EMA_OK);
+}
+
+/* Made for all to read at once, whatever the umask; and what cannot be read yet is waited for. */
+static void it_is_made_for_all(void **state)
+{
+	struct fixture *f = *state;
+	char inner[80], aside[96];
+	struct stat st;
+	struct failure failure = FAILURE_INIT;
+	snprintf(inner, sizeof inner, "%s/inner", f->folder);
+	snprintf(aside, sizeof aside, "%s.new", inner);
+	mode_t umask_was = umask(077);
+	/* One before was ended between its making and its naming. */
+	assert_int_equal(mkdir(aside, 0755), 0);
+	int fd = published_make(inner, NULL);
+	umask(umask_was);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(stat(inner, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(access(aside, F_OK), -1);
+	assert_int_equal(rmdir(inner), 0);
+	snprintf(aside, sizeof aside, "%s//", inner);
+	fd = published_make(aside, NULL);
+	assert_true(fd >= 0);
+	close(fd);
+	/* The operator's mode stays. */
+	assert_int_equal(chmod(inner, 0750), 0);
+	fd = published_make(inner, NULL);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(stat(inner, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0750);
+	const struct published folder = { inner, geteuid() };
+	const int root = geteuid() == 0;
+	assert_int_equal(chmod(inner, root ? 0700 : 0), 0);
+	if (root && seteuid(12345))
+		return;
+	fd = published_open(&folder, &failure);
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(fd, -1);
+	assert_int_equal(failure.code, EMA_UNAVAILABLE);
+}
+
+/* The folder, and all on the way to it, are its publisher's or root's, and no links. */
+static void the_way_there_is_checked(void **state)
+{
+	struct fixture *f = *state;
+	char inner[80], link_path[96], up[96];
+	snprintf(inner, sizeof inner, "%s/inner", f->folder);
+	snprintf(link_path, sizeof link_path, "%s/link", f->folder);
+	snprintf(up, sizeof up, "%s/inner/../inner", f->folder);
+	assert_int_equal(mkdir(inner, 0755), 0);
+	assert_int_equal(symlink("inner", link_path), 0);
+	const struct { const char *path; mode_t inner, outer; int code; } cases[] = {
+		{ inner, 0755, 0755, EMA_OK }, { inner, 0750, 0711, EMA_OK }, { inner, 0775, 0755, EMA_DENIED }, { inner, 01777, 0755, EMA_DENIED },
+		{ inner, 0755, 0777, EMA_DENIED }, { inner, 0755, 0770, EMA_DENIED }, { link_path, 0755, 0755, EMA_DENIED }, { up, 0755, 0755, EMA_DENIED },
+		{ "relative", 0755, 0755, EMA_DENIED }, { "/nowhere/at/all", 0755, 0755, EMA_ABSENT },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct published folder = { cases[i].path, geteuid() };
+		struct failure failure = FAILURE_INIT;
+		assert_int_equal(chmod(inner, cases[i].inner), 0);
+		assert_int_equal(chmod(f->folder, cases[i].outer), 0);
+		int fd = published_open(&folder, &failure);
+		if (failure.code != cases[i].code || (fd >= 0) != !cases[i].code)
+			fail_msg("case %zu: %d, %s", i, failure.code, failure.text);
+		if (fd >= 0)
+			close(fd);
+	}
+	assert_int_equal(chmod(f->folder, 0755), 0);
+	if (geteuid() == 0) {
+		/* Another user's, and the same once he is the one who publishes. */
+		const struct published of_root = { inner, 0 }, of_him = { inner, 12345 };
+		if (chown(inner, 12345, 12345))
+			return;
+		assert_int_equal(chmod(inner, 0755), 0);
+		assert_int_equal(published_open(&of_root, NULL), -1);
+		int fd = published_open(&of_him, NULL);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_published_is_followed),
+		TEST(it_goes_one_way),
+		TEST(silence_is_a_loss),
+		TEST(what_is_not_known_is_not_published),
+		TEST(nothing_older_is_taken),
+		TEST(a_restart_forgets_nothing),
+		TEST(no_number_is_used_twice),
+		TEST(it_is_written_by_time),
+		TEST(the_lock_is_kept),
+		TEST(a_failure_is_told),
+		TEST(a_thread_publishes),
+		TEST(what_is_not_right_is_not_believed),
+		TEST(a_second_name_is_no_harm),
+		TEST(it_is_made_for_all),
+		TEST(the_way_there_is_checked),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
