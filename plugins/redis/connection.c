@@ -270,7 +270,7 @@ int link_open(ema_instance *self, const char *address, const char *path)
 	const char *why = code == EMA_TIMEOUT ? "no answer in time" : errno ? strerror(errno) : "refused";
 	if (code == EMA_OK && self->tls && (code = session_open(self, self->server_name ? self->server_name : host)) != EMA_OK) {
 		long verified = SSL_get_verify_result(self->link.session);
-		why = code == EMA_TIMEOUT ? "no answer in time" : verified != X509_V_OK ? X509_verify_cert_error_string(verified) : "no TLS";
+		why = code == EMA_TIMEOUT ? "no answer in TLS in time" : verified != X509_V_OK ? X509_verify_cert_error_string(verified) : "no TLS";
 	}
 	if (code == EMA_OK)
 		code = link_begin(self);

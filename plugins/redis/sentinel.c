@@ -8,6 +8,8 @@
 
 #include "redis_store.h"
 
+#define SENTINEL_MS 1000 /* for one of them; what all say is good for longer */
+
 static int sentinel_ask(ema_instance *self, const char *sentinel, char address[ADDRESS_MOST])
 {
 	const char *const arguments[] = { "SENTINEL", "get-master-addr-by-name", self->master };
@@ -32,8 +34,8 @@ static int sentinel_ask(ema_instance *self, const char *sentinel, char address[A
 int sentinels_ask(ema_instance *self, char address[ADDRESS_MOST])
 {
 	char told[SENTINELS_MOST][ADDRESS_MOST];
-	size_t count = self->sentinel_count, most = count / 2 + 1, answers = 0, left = count;
-	int64_t until = self->until, began = monotonic_ms();
+	size_t count = self->sentinel_count, most = count / 2 + 1, answers = 0;
+	int64_t until = self->until, began = monotonic_ms(), left = (int64_t)count;
 	uint32_t mute = self->mute;
 	int code = EMA_UNAVAILABLE, failing = self->failing;
 	struct link server = self->link;
@@ -45,8 +47,8 @@ int sentinels_ask(ema_instance *self, char address[ADDRESS_MOST])
 		int64_t now = monotonic_ms();
 		if ((turn >= count) != !!(mute & bit))
 			continue;
-		self->until = now + (until > now ? (until - now) / (int64_t)left : 0);
-		left--;
+		int64_t share = until > now ? (until - now) / left-- : 0;
+		self->until = now + (share < SENTINEL_MS ? share : SENTINEL_MS);
 		self->mute |= bit;
 		if (sentinel_ask(self, self->sentinels[i], told[answers]) != EMA_OK)
 			continue;

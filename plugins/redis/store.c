@@ -157,6 +157,14 @@ static int connect_now(ema_instance *self)
 	return code == EMA_OK ? identify(self) : code;
 }
 
+/* Asked behind what is to count, too: by now there may be another master, of which the sentinels were not asked. */
+static int still_master(ema_instance *self)
+{
+	if (!self->sentinel_count || monotonic_ms() < self->asked + WORD_MS)
+		return EMA_OK;
+	return link_failed(self, "the server", "it took longer than the word of the sentinels is good for");
+}
+
 /* A connection that is known to be to a master that remembers. After a failure it is tried again later and later. */
 static int ready(ema_instance *self, int64_t ms)
 {
@@ -169,6 +177,8 @@ static int ready(ema_instance *self, int64_t ms)
 	if (now < self->next_try)
 		return EMA_UNAVAILABLE;
 	int code = connect_now(self);
+	if (code == EMA_OK)
+		code = still_master(self);
 	if (code == EMA_OK) {
 		if (self->failing)
 			self->host->log(self->handle, 3, "redis: the server answers again");
@@ -182,14 +192,6 @@ static int ready(ema_instance *self, int64_t ms)
 		self->pause = PAUSE_MOST;
 	self->next_try = monotonic_ms() + self->pause;
 	return code;
-}
-
-/* Behind what is to count: by now there may be another master, of which the sentinels were not asked. */
-static int still_master(ema_instance *self)
-{
-	if (!self->sentinel_count || monotonic_ms() < self->asked + WORD_MS)
-		return EMA_OK;
-	return link_failed(self, "the server", "it took longer than the word of the sentinels is good for");
 }
 
 /* A master that ends may take with it what no replica has. */
