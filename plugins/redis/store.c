@@ -279,9 +279,13 @@ static int redis_put_if_absent(ema_instance *self, const char *quota, const char
 	redisReply *reply = NULL;
 	if (quota && (size_t)snprintf(name, sizeof name, "+%s", quota) >= sizeof name)
 		return EMA_INTERNAL;
+	int64_t since = __atomic_load_n(&self->since, __ATOMIC_SEQ_CST);
 	int code = ready(self, ms);
 	if (code != EMA_OK)
 		return code;
+	/* What the host let pass was for the memory that is lost. */
+	if (since != INT64_MIN && since != __atomic_load_n(&self->since, __ATOMIC_SEQ_CST))
+		return EMA_UNAVAILABLE;
 	add_number(&c, 0, ends(expires));
 	add_number(&c, 1, limit);
 	add(&c, value_length ? value : "", value_length);

@@ -132,6 +132,7 @@ for ((round = 0; round < rounds; round++)); do
 	sleep 1
 	touch "$work/l/enough"
 	wait "$revoking"; wait "$running"; status=$?
+	sed 's/^/# /' "$work/revokes" | sort | uniq -c | sort -rn | head
 	sed 's/^/# /' "$work/both" | tail -n 3
 	[ "$way" = together ] || ok "$way: each answer was a token, a refusal or a 503" test "$status" -eq 0
 	ok "$way: those who were revoked are refused" "$load" denied "$work/l" "${web[a]}"
