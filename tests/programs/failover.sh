@@ -4,18 +4,19 @@
 # EMA_FAILOVERS=N: so many times.
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
 
-rounds=${EMA_FAILOVERS:-3}
+rounds=${EMA_FAILOVERS:-1}
 load=$builddir/tests/programs/load
 command -v redis-server >/dev/null || { echo "1..0 # SKIP no redis-server"; exit 0; }
 [ -e "$builddir/plugins/.libs/redis.so" ] || { echo "1..0 # SKIP built without the plugin redis"; exit 0; }
-free_port() { python3 "$srcdir/tests/programs/clients.py" free_port -; }
-free_port >/dev/null || { echo "1..0 # SKIP no python3"; exit 0; }
+ports=$(python3 -c 'import socket
+all = [socket.create_server(("127.0.0.1", 0)) for _ in range(8)]
+print(*(one.getsockname()[1] for one in all))') || { echo "1..0 # SKIP no python3"; exit 0; }
 wait_for() { local i; for ((i = 0; i < 1200; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done; return 1; }
 mkdir "$work/l"
 ok "keys" "$load" keys "$work/l"
 (umask 077; echo secret-of-the-app >"$work/secret")
 
-declare -A port pid web server # of each name
+declare -A port pid web server
 # redis NAME LINE: a server of that name.
 redis() {
 	mkdir -p "$work/$1"
@@ -24,7 +25,7 @@ redis() {
 	server[$1]=${pids[-1]}
 }
 ask() { redis-cli -p "${port[$1]}" "${@:2}"; }
-for name in one two s1 s2 s3 a b c; do port[$name]=$(free_port); done
+for name in one two s1 s2 s3 a b c; do port[$name]=${ports%% *} ports=${ports#* }; done
 # has_replica NAME: it is a master whose replica has everything.
 has_replica() { ask "$1" info replication | grep -q '^slave0:.*state=online'; }
 redis one "" && redis two "${port[one]}"
@@ -84,6 +85,7 @@ revokes() {
 		sleep 0.05
 	done
 }
+two_revoked() { [ "$(wc -l <"$work/l/denied")" -ge 2 ]; }
 named() { [ "$(ask s1 sentinel get-master-addr-by-name m | tail -n 1)" = "${port[$1]}" ]; }
 again() { "$load" again "$work/l" "${web[a]}" && "$load" again "$work/l" "${web[b]}"; }
 once() {
@@ -112,7 +114,7 @@ lost() {
 	esac
 }
 
-ways=(replaced behind together killed)
+ways=(replaced together behind killed)
 ok "an emad" start a
 ok "another" start b
 master=one other=two
@@ -123,23 +125,21 @@ for ((round = 0; round < rounds; round++)); do
 	cat "$work/l/denied" >>"$work/denied"
 	rm -f "$work/l/enough"
 	: >"$work/l/asked"; : >"$work/l/denied"
-	"$load" both "$work/l" "${web[a]}" "${web[b]}" 4 >"$work/both" 2>&1 & running=$!
+	"$load" both "$work/l" "${web[a]}" "${web[b]}" 2 >"$work/both" 2>&1 & running=$!
 	revokes & revoking=$!
-	sleep 1
+	ok "$way: two are revoked" wait_for two_revoked
 	ok "$way: the master is lost" lost "$way"
 	ok "$way: the sentinels name the other" wait_for named "$other"
 	[ "$way" != together ] || { ok "$way: an emad" start a; ok "$way: another" start b; }
 	sleep 1
 	touch "$work/l/enough"
 	wait "$revoking"; wait "$running"; status=$?
-	sed 's/^/# /' "$work/revokes" | sort | uniq -c | sort -rn | head
 	sed 's/^/# /' "$work/both" | tail -n 3
 	[ "$way" = together ] || ok "$way: each answer was a token, a refusal or a 503" test "$status" -eq 0
 	ok "$way: those who were revoked are refused" "$load" denied "$work/l" "${web[a]}"
 	ok "$way: on the other, too" "$load" denied "$work/l" "${web[b]}"
 	ok "$way: each assertion is sent once more" again
 	ok "$way: none was good twice" once
-	ok "$way: somebody was revoked" test -s "$work/l/denied"
 	case $way in
 	replaced) ask "$master" replicaof 127.0.0.1 "${port[$other]}" >/dev/null ;;
 	*) redis "$master" "${port[$other]}" ;;

@@ -216,10 +216,12 @@ static void *client(void *data)
 		if (load->other_url[0])
 			redeem(load, curl, swapped ? load->token_url : load->other_url, assertion, token, sizeof token);
 		atomic_fetch_add(got > 0 ? &load->granted : got ? &load->failed : &load->refused, 1);
-		if (got < 0 && !load->end && !load->enough[0])
+		if (got < 0 && !load->end && !load->enough[0]) {
 			atomic_store(&load->gone, 1);
-		else if (got < 0)
+		} else if (got < 0) {
 			fprintf(stderr, "load: nobody answered\n");
+			usleep(100000);
+		}
 		if (got > 0 && load->introspects)
 			introspect(load, curl, token);
 		free(assertion);
