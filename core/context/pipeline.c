@@ -107,6 +107,9 @@ static int take_replay(struct pipeline *p)
 		return failure_set(&p->failure, EMA_EXPIRED, "the token expired while it was decided on");
 	int64_t left = p->deadline - clock_monotonic(&p->context->clock);
 	code = replay_take(p->context->store, &replay, left > 0 ? left : 0, &p->failure);
+	/* It may have found out just now that it lost its memory, or be another one. */
+	if (code == EMA_OK)
+		code = check_memory(p, found->issued);
 	if (code == EMA_OK && p->context->horizon)
 		horizon_raise(p->context->horizon, found->issued);
 	step(p, "replay", code, p->failure.text);

@@ -105,7 +105,8 @@ static int raise_again(struct marks *marks)
 	return EMA_OK;
 }
 
-static int compare(struct marks *marks)
+/* *raised: whether the store took what it lacked. */
+static int compare(struct marks *marks, int *raised)
 {
 	pthread_mutex_lock(&marks->lock);
 	marks->list++;
@@ -114,13 +115,14 @@ static int compare(struct marks *marks)
 	if (code != EMA_OK)
 		return code;
 	atomic_store(&marks->incomplete, 0);
-	return marks->one_way ? EMA_OK : raise_again(marks);
+	*raised = marks->one_way ? EMA_OK : raise_again(marks);
+	return EMA_OK;
 }
 
 int marks_step(struct marks *marks, int64_t ms)
 {
 	int64_t now = clock_monotonic(marks->clock);
-	int code = EMA_OK;
+	int code = EMA_OK, raised = EMA_OK;
 	if (now >= marks->sweep_next) {
 		pthread_mutex_lock(&marks->lock);
 		mark_table_sweep(&marks->table, clock_wall(marks->clock), MARKS_LIFE_MS);
@@ -130,18 +132,23 @@ int marks_step(struct marks *marks, int64_t ms)
 	if (!marks->store)
 		return EMA_OK;
 	if (marks->list_due || now >= marks->list_next)
-		code = compare(marks);
+		code = compare(marks, &raised);
 	/* Where changes are told from the store's opening on, what came between the list and now is among them. */
 	if (code == EMA_OK)
 		code = store_changes(marks->store, mark_take, marks, ms);
 	if (code == EMA_OK) {
 		if (marks->list_due || now >= marks->list_next)
 			marks->list_next = now + FOLLOW_LIST_MS;
-		marks->list_due = 0;
+		/* A store that takes nothing tells what others revoked all the same. */
+		marks->list_due = raised != EMA_OK;
 		atomic_store_explicit(&marks->contact, clock_monotonic(marks->clock), memory_order_release);
 	} else {
 		marks->list_due = 1;
 	}
+	int unheard = code == EMA_OK && raised != EMA_OK;
+	if (unheard && !marks->unheard)
+		log_printf(&marks->log, LOG_LEVEL_ERROR, "the store lost marks and does not take them again for sure (%s): others may not hear of them", code_name(raised));
+	marks->unheard = unheard;
 	if (!marks->failing != (code == EMA_OK)) {
 		marks->failing = code != EMA_OK;
 		if (marks->failing)
@@ -149,7 +156,7 @@ int marks_step(struct marks *marks, int64_t ms)
 		else
 			log_printf(&marks->log, LOG_LEVEL_INFO, "%s can be followed again", marks->source);
 	}
-	return code;
+	return code != EMA_OK ? code : raised;
 }
 
 static void follow_pause(struct marks *marks, int64_t ms)

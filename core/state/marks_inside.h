@@ -43,6 +43,7 @@ struct marks {
 	int list_due;                   /* there was a failure: changes may have been missed */
 	int64_t list_next, sweep_next;  /* monotonic milliseconds */
 	int failing;
+	int unheard;                    /* marks that the store lost are not in it again */
 };
 
 struct mark_name {

@@ -73,7 +73,7 @@ static int wait_for(ema_instance *self, short events)
 		int64_t left = self->until - monotonic_ms();
 		if (left <= 0)
 			return EMA_TIMEOUT;
-		struct pollfd one = { self->fd, events, 0 };
+		struct pollfd one = { self->link.fd, events, 0 };
 		int n = poll(&one, 1, left > 60000 ? 60000 : (int)left);
 		if (n > 0)
 			return EMA_OK;
@@ -85,7 +85,7 @@ static int wait_for(ema_instance *self, short events)
 static int send_all(ema_instance *self, const char *bytes, size_t length)
 {
 	while (length) {
-		ssize_t sent = send(self->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t sent = send(self->link.fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (sent > 0) {
 			bytes += sent;
 			length -= (size_t)sent;
@@ -107,7 +107,7 @@ static int session_push(ema_instance *self)
 {
 	char bytes[CHUNK];
 	int code = EMA_OK, n;
-	while (code == EMA_OK && (n = BIO_read(self->out, bytes, sizeof bytes)) > 0)
+	while (code == EMA_OK && (n = BIO_read(self->link.out, bytes, sizeof bytes)) > 0)
 		code = send_all(self, bytes, (size_t)n);
 	return code;
 }
@@ -116,7 +116,7 @@ static int session_push(ema_instance *self)
 static int receive(ema_instance *self, char *bytes, size_t room, size_t *got)
 {
 	for (;;) {
-		ssize_t n = recv(self->fd, bytes, room, MSG_DONTWAIT);
+		ssize_t n = recv(self->link.fd, bytes, room, MSG_DONTWAIT);
 		if (n > 0) {
 			*got = (size_t)n;
 			return EMA_OK;
@@ -136,7 +136,7 @@ static int session_pull(ema_instance *self)
 	int code = session_push(self);
 	if (code == EMA_OK)
 		code = receive(self, bytes, sizeof bytes, &got);
-	if (code == EMA_OK && BIO_write(self->in, bytes, (int)got) != (int)got)
+	if (code == EMA_OK && BIO_write(self->link.in, bytes, (int)got) != (int)got)
 		code = EMA_OUT_OF_MEMORY;
 	return code;
 }
@@ -144,7 +144,7 @@ static int session_pull(ema_instance *self)
 static int session_write(ema_instance *self, const char *bytes, size_t length)
 {
 	/* Into memory, so it is taken whole. */
-	if (length > INT32_MAX || SSL_write(self->session, bytes, (int)length) != (int)length)
+	if (length > INT32_MAX || SSL_write(self->link.session, bytes, (int)length) != (int)length)
 		return EMA_UNAVAILABLE;
 	return session_push(self);
 }
@@ -152,12 +152,12 @@ static int session_write(ema_instance *self, const char *bytes, size_t length)
 static int session_read(ema_instance *self, char *bytes, size_t room, size_t *got)
 {
 	for (;;) {
-		int n = SSL_read(self->session, bytes, (int)room);
+		int n = SSL_read(self->link.session, bytes, (int)room);
 		if (n > 0) {
 			*got = (size_t)n;
 			return EMA_OK;
 		}
-		if (SSL_get_error(self->session, n) != SSL_ERROR_WANT_READ)
+		if (SSL_get_error(self->link.session, n) != SSL_ERROR_WANT_READ)
 			return EMA_UNAVAILABLE;
 		int code = session_pull(self);
 		if (code != EMA_OK)
@@ -168,25 +168,25 @@ static int session_read(ema_instance *self, char *bytes, size_t room, size_t *go
 static int session_open(ema_instance *self, const char *name)
 {
 	unsigned char address[16];
-	self->session = SSL_new(self->tls);
-	self->in = BIO_new(BIO_s_mem());
-	self->out = BIO_new(BIO_s_mem());
-	if (!self->session || !self->in || !self->out) {
-		BIO_free(self->in);
-		BIO_free(self->out);
+	self->link.session = SSL_new(self->tls);
+	self->link.in = BIO_new(BIO_s_mem());
+	self->link.out = BIO_new(BIO_s_mem());
+	if (!self->link.session || !self->link.in || !self->link.out) {
+		BIO_free(self->link.in);
+		BIO_free(self->link.out);
 		return EMA_OUT_OF_MEMORY;
 	}
-	SSL_set_bio(self->session, self->in, self->out);
-	SSL_set_connect_state(self->session);
+	SSL_set_bio(self->link.session, self->link.in, self->link.out);
+	SSL_set_connect_state(self->link.session);
 	int is_address = inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
-	if (is_address ? !X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(self->session), name)
-	               : !SSL_ctrl(self->session, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) || !SSL_set1_host(self->session, name))
+	if (is_address ? !X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(self->link.session), name)
+	               : !SSL_ctrl(self->link.session, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) || !SSL_set1_host(self->link.session, name))
 		return EMA_UNAVAILABLE;
 	for (;;) {
-		int n = SSL_do_handshake(self->session);
+		int n = SSL_do_handshake(self->link.session);
 		if (n == 1)
 			return session_push(self);
-		if (SSL_get_error(self->session, n) != SSL_ERROR_WANT_READ) {
+		if (SSL_get_error(self->link.session, n) != SSL_ERROR_WANT_READ) {
 			session_push(self); /* the alert */
 			return EMA_UNAVAILABLE;
 		}
@@ -200,15 +200,15 @@ static int socket_connect(ema_instance *self, int family, const struct sockaddr 
 {
 	int error = 0;
 	socklen_t size = sizeof error;
-	self->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (self->fd < 0)
+	self->link.fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (self->link.fd < 0)
 		return EMA_UNAVAILABLE;
-	if (!connect(self->fd, address, length))
+	if (!connect(self->link.fd, address, length))
 		return EMA_OK;
 	if (errno != EINPROGRESS)
 		return EMA_UNAVAILABLE;
 	int code = wait_for(self, POLLOUT);
-	if (code == EMA_OK && (getsockopt(self->fd, SOL_SOCKET, SO_ERROR, &error, &size) || error)) {
+	if (code == EMA_OK && (getsockopt(self->link.fd, SOL_SOCKET, SO_ERROR, &error, &size) || error)) {
 		errno = error;
 		return EMA_UNAVAILABLE;
 	}
@@ -236,11 +236,11 @@ static int address_split(const char *address, char host[256], char port[8])
 
 static int link_begin(ema_instance *self)
 {
-	self->reader = redisReaderCreate();
-	self->received = 0;
-	if (!self->reader)
+	self->link.reader = redisReaderCreate();
+	self->link.received = 0;
+	if (!self->link.reader)
 		return EMA_OUT_OF_MEMORY;
-	self->reader->maxbuf = 0; /* keep no buffer that is not needed */
+	self->link.reader->maxbuf = 0; /* keep no buffer that is not needed */
 	return EMA_OK;
 }
 
@@ -269,8 +269,8 @@ int link_open(ema_instance *self, const char *address, const char *path)
 	}
 	const char *why = code == EMA_TIMEOUT ? "no answer in time" : errno ? strerror(errno) : "refused";
 	if (code == EMA_OK && self->tls && (code = session_open(self, self->server_name ? self->server_name : host)) != EMA_OK) {
-		long verified = SSL_get_verify_result(self->session);
-		why = code == EMA_TIMEOUT ? "no answer in time" : verified != X509_V_OK ? X509_verify_cert_error_string(verified) : "no TLS";
+		long verified = SSL_get_verify_result(self->link.session);
+		why = code == EMA_TIMEOUT ? "no answer in TLS in time" : verified != X509_V_OK ? X509_verify_cert_error_string(verified) : "no TLS";
 	}
 	if (code == EMA_OK)
 		code = link_begin(self);
@@ -284,15 +284,15 @@ int link_open(ema_instance *self, const char *address, const char *path)
 
 void link_close(ema_instance *self)
 {
-	SSL_free(self->session); /* with both ends of it */
-	self->session = NULL;
-	self->in = self->out = NULL;
-	if (self->reader)
-		redisReaderFree(self->reader);
-	self->reader = NULL;
-	if (self->fd >= 0)
-		close(self->fd);
-	self->fd = -1;
+	SSL_free(self->link.session); /* with both ends of it */
+	self->link.session = NULL;
+	self->link.in = self->link.out = NULL;
+	if (self->link.reader)
+		redisReaderFree(self->link.reader);
+	self->link.reader = NULL;
+	if (self->link.fd >= 0)
+		close(self->link.fd);
+	self->link.fd = -1;
 }
 
 static int reply_read(ema_instance *self, redisReply **out)
@@ -301,20 +301,20 @@ static int reply_read(ema_instance *self, redisReply **out)
 	for (;;) {
 		void *reply = NULL;
 		size_t got = 0;
-		if (redisReaderGetReply(self->reader, &reply) != REDIS_OK)
-			return link_failed(self, "the server's answer", self->reader->errstr);
+		if (redisReaderGetReply(self->link.reader, &reply) != REDIS_OK)
+			return link_failed(self, "the server's answer", self->link.reader->errstr);
 		if (reply) {
 			*out = reply;
-			self->received = 0;
+			self->link.received = 0;
 			return EMA_OK;
 		}
-		int code = self->session ? session_read(self, bytes, sizeof bytes, &got) : receive(self, bytes, sizeof bytes, &got);
+		int code = self->link.session ? session_read(self, bytes, sizeof bytes, &got) : receive(self, bytes, sizeof bytes, &got);
 		if (code != EMA_OK)
 			return code;
-		self->received += got;
-		if (self->received > REPLY_MOST)
+		self->link.received += got;
+		if (self->link.received > REPLY_MOST)
 			return link_failed(self, "the server's answer", "longer than any that was asked for");
-		if (redisReaderFeed(self->reader, bytes, got) != REDIS_OK)
+		if (redisReaderFeed(self->link.reader, bytes, got) != REDIS_OK)
 			return EMA_OUT_OF_MEMORY;
 	}
 }
@@ -325,7 +325,7 @@ int link_call(ema_instance *self, int count, const char *const *arguments, const
 	int length = redisFormatCommandArgv(&command, count, (const char **)(uintptr_t)arguments, lengths);
 	if (length < 0 || !command)
 		return EMA_OUT_OF_MEMORY;
-	int code = self->session ? session_write(self, command, (size_t)length) : send_all(self, command, (size_t)length);
+	int code = self->link.session ? session_write(self, command, (size_t)length) : send_all(self, command, (size_t)length);
 	self->host->wipe(command, (size_t)length); /* it may be the password */
 	redisFreeCommand(command);
 	if (code == EMA_OK)
@@ -339,5 +339,42 @@ int link_call(ema_instance *self, int count, const char *const *arguments, const
 		link_failed(self, "the server", "no answer in time");
 	else if (code == EMA_UNAVAILABLE)
 		link_failed(self, "the server", "the connection broke");
+	return code;
+}
+
+int reply_is(const redisReply *reply, const char *text)
+{
+	return reply && (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS) && reply->len == strlen(text) &&
+	       !memcmp(reply->str, text, reply->len);
+}
+
+int reply_failed(ema_instance *self, const redisReply *reply, const char *what)
+{
+	static const char *const lasting[] = { "READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "WRONGPASS", "NOREPLICAS", "CLUSTERDOWN", "UNBLOCKED" };
+	if (reply->type != REDIS_REPLY_ERROR)
+		return link_failed(self, what, "an answer of a form that was not asked for");
+	if (!strncmp(reply->str, "OOM", 3) || strstr(reply->str, "-OOM"))
+		return EMA_STORE_FULL;
+	for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
+		if (strstr(reply->str, lasting[i])) {
+			link_close(self);
+			break;
+		}
+	if (strstr(reply->str, "WRONGTYPE"))
+		return link_failed(self, what, "something else is under one of the store's names: give EMA a prefix of its own");
+	return link_failed(self, what, reply->str);
+}
+
+int link_authenticate(ema_instance *self, const char *where, const char *user, const char *password, size_t length)
+{
+	const char *const arguments[] = { "AUTH", user ? user : password, password };
+	const size_t lengths[] = { 4, user ? strlen(user) : length, length };
+	redisReply *reply = NULL;
+	if (!password)
+		return EMA_OK;
+	int code = link_call(self, user ? 3 : 2, arguments, lengths, &reply);
+	if (code == EMA_OK && !reply_is(reply, "OK"))
+		code = reply_failed(self, reply, where);
+	freeReplyObject(reply);
 	return code;
 }

@@ -13,23 +13,34 @@
 #define KEY_MOST 255
 #define VALUE_MOST 4096
 #define IDENTITY_MOST 128
+#define ADDRESS_MOST 300
+
+#define SENTINELS_MOST 16
+
+/* A connection, and what was read of an answer that is not whole. */
+struct link {
+	int fd;                    /* -1: none */
+	SSL *session;
+	BIO *in, *out;             /* of the session: sockets are ours, for SIGPIPE and for the time limit */
+	redisReader *reader;
+	size_t received;           /* bytes since the last whole reply */
+};
 
 struct ema_instance {
 	const struct ema_host *host;
 	const ema_handle *handle;
 	/* Settings. */
-	const char *server, *socket, *master, *server_name, *user, *password, *prefix;
-	size_t password_length, prefix_length;
+	const char *server, *socket, *master, *server_name, *user, *password, *sentinel_user, *sentinel_password, *prefix;
+	size_t password_length, sentinel_password_length, prefix_length;
 	const char *const *sentinels; size_t sentinel_count;
-	int64_t quota;
+	int64_t quota, replicas;
 	SSL_CTX *tls;
 	/* The connection; calls come one at a time. */
 	pid_t pid;
-	int fd;
-	SSL *session;
-	BIO *in, *out;             /* of the session: sockets are ours, for SIGPIPE and for the time limit */
-	redisReader *reader;
-	size_t received;           /* bytes since the last whole reply */
+	struct link link;
+	char address[ADDRESS_MOST]; /* that the sentinels told */
+	int64_t asked;             /* monotonic milliseconds: before they were asked */
+	uint32_t mute;             /* bits: sentinels that gave no answer when asked last */
 	int64_t until;             /* monotonic milliseconds: of the call that runs */
 	int64_t next_try, pause;   /* after a connection that failed */
 	char identity[IDENTITY_MOST]; /* of the server that answered last; "" before the first */
@@ -48,6 +59,15 @@ void link_close(ema_instance *self);
 int link_call(ema_instance *self, int count, const char *const *arguments, const size_t *lengths, redisReply **out);
 /* Logs why, once until something works again; EMA_UNAVAILABLE. */
 int link_failed(ema_instance *self, const char *what, const char *why);
+/* An error of the server's, logged. What has to do with who it is, or who we are, ends the connection: the next may be another. */
+int reply_failed(ema_instance *self, const redisReply *reply, const char *what);
+int reply_is(const redisReply *reply, const char *text);
+/* Says who we are, if there is a password. user may be NULL. */
+int link_authenticate(ema_instance *self, const char *where, const char *user, const char *password, size_t length);
+
+/* sentinel.c. The address of the master that most sentinels name, and since when that is known: self->asked. The connection that
+   there is stays. */
+int sentinels_ask(ema_instance *self, char address[ADDRESS_MOST]);
 
 extern const struct ema_store_ops redis_ops;
 

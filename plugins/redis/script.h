@@ -93,14 +93,14 @@
 	"if #r ~= s - told + 2 then return all() end\n" \
 	"return r"
 
-/* ARGV: id, now, 1 if this process knows another id. */
+/* ARGV: id, now, 1 if this process knows another id, how many milliseconds another server may still have been written to. */
 #define SCRIPT_HELLO \
 	"local m = redis.call('HMGET', KEYS[1], 'format', 'id', 'since', 'latest')\n" \
 	"if m[1] and m[1] ~= '" FORMAT "' then return {'format'} end\n" \
 	"local now = tonumber(ARGV[2])\n" \
 	"if m[1] and m[2] == ARGV[1] and tonumber(m[3]) and ARGV[3] == '0' then return {'ok', m[3]} end\n" \
 	"if (tonumber(m[4]) or 0) > now then now = tonumber(m[4]) end\n" \
-	"local since = string.format('%.0f', now)\n" \
+	"local since = string.format('%.0f', now + tonumber(ARGV[4]))\n" \
 	"redis.call('HSET', KEYS[1], 'format', '" FORMAT "', 'id', ARGV[1], 'since', since)\n" \
 	"return {'ok', since}"
 

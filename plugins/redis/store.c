@@ -10,6 +10,9 @@
 
 #define PAUSE_LEAST 50
 #define PAUSE_MOST 2000
+#define ASK_MS 400          /* how often the sentinels are asked */
+#define WORD_MS 2000        /* how long what they said counts */
+#define REPLICATED_MS 1000  /* for replicas to take a revocation */
 #define EXPIRES_MOST INT64_C(9000000000000000) /* whole numbers end there for the server's scripts */
 #define PREFIX_MOST 64
 #define ARGUMENTS 20
@@ -52,46 +55,12 @@ static void add_key(ema_instance *self, struct command *c, int at, const char *w
 	add(c, c->keys[at], before + name + length);
 }
 
-static int reply_is(const redisReply *reply, const char *text)
-{
-	return reply && (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS) && reply->len == strlen(text) &&
-	       !memcmp(reply->str, text, reply->len);
-}
-
-/* An error of the server's. What has to do with who it is, or who we are, ends the connection: the next may be another. */
-static int reply_failed(ema_instance *self, const redisReply *reply, const char *what)
-{
-	static const char *const lasting[] = { "READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "WRONGPASS", "NOREPLICAS", "CLUSTERDOWN", "UNBLOCKED" };
-	if (reply->type != REDIS_REPLY_ERROR)
-		return link_failed(self, what, "an answer of a form that was not asked for");
-	if (!strncmp(reply->str, "OOM", 3) || strstr(reply->str, "-OOM"))
-		return EMA_STORE_FULL;
-	for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
-		if (strstr(reply->str, lasting[i])) {
-			link_close(self);
-			break;
-		}
-	if (strstr(reply->str, "WRONGTYPE"))
-		return link_failed(self, what, "something else is under one of the store's names: give EMA a prefix of its own");
-	return link_failed(self, what, reply->str);
-}
-
 static int call(ema_instance *self, const struct command *c, redisReply **out)
 {
 	return link_call(self, c->count, c->arguments, c->lengths, out);
 }
 
 /* ---- Who is there ---- */
-
-static int simple(ema_instance *self, const char *what, struct command *c)
-{
-	redisReply *reply = NULL;
-	int code = call(self, c, &reply);
-	if (code == EMA_OK && !reply_is(reply, "OK"))
-		code = reply_failed(self, reply, what);
-	freeReplyObject(reply);
-	return code;
-}
 
 /* The value of a line "name:value" of INFO. */
 static int info_value(const char *info, const char *name, char *out, size_t room)
@@ -121,6 +90,7 @@ static int hello(ema_instance *self, const char *identity)
 	add_text(&c, identity);
 	add_number(&c, 0, self->host->now(self->handle));
 	add_text(&c, other ? "1" : "0");
+	add_number(&c, 1, self->sentinel_count ? WORD_MS : 0);
 	int code = call(self, &c, &reply);
 	if (code == EMA_OK && (reply->type != REDIS_REPLY_ARRAY || !reply->elements))
 		code = reply_failed(self, reply, "hello");
@@ -149,18 +119,11 @@ static int identify(ema_instance *self)
 	char role[16], run[48], line[48], policy[32], most[32], identity[IDENTITY_MOST];
 	struct command c = { 0 };
 	redisReply *reply = NULL;
-	if (self->password) {
-		add_text(&c, "AUTH");
-		if (self->user)
-			add_text(&c, self->user);
-		add(&c, self->password, self->password_length);
-		int code = simple(self, "AUTH", &c);
-		if (code != EMA_OK)
-			return code;
-	}
-	c.count = 0;
+	int code = link_authenticate(self, "the server", self->user, self->password, self->password_length);
+	if (code != EMA_OK)
+		return code;
 	add_text(&c, "INFO");
-	int code = call(self, &c, &reply);
+	code = call(self, &c, &reply);
 	if (code != EMA_OK)
 		return code;
 	if (reply->type != REDIS_REPLY_STRING)
@@ -180,46 +143,26 @@ static int identify(ema_instance *self)
 	return hello(self, identity);
 }
 
-/* Where the sentinels say that the master is. */
-static int ask_sentinel(ema_instance *self, const char *sentinel, char address[300])
-{
-	struct command c = { 0 };
-	redisReply *reply = NULL;
-	int code = link_open(self, sentinel, NULL);
-	if (code != EMA_OK)
-		return code;
-	add_text(&c, "SENTINEL");
-	add_text(&c, "get-master-addr-by-name");
-	add_text(&c, self->master);
-	code = call(self, &c, &reply);
-	if (code != EMA_OK)
-		return code;
-	if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && reply->element[0]->type == REDIS_REPLY_STRING &&
-	    reply->element[1]->type == REDIS_REPLY_STRING && reply->element[0]->len < 256 && reply->element[1]->len < 8)
-		snprintf(address, 300, strchr(reply->element[0]->str, ':') ? "[%s]:%s" : "%s:%s", reply->element[0]->str, reply->element[1]->str);
-	else
-		code = reply->type == REDIS_REPLY_ERROR ? reply_failed(self, reply, "the sentinel") : link_failed(self, sentinel, "this sentinel does not know the master");
-	freeReplyObject(reply);
-	link_close(self);
-	return code;
-}
-
 static int connect_now(ema_instance *self)
 {
-	char address[300];
-	int code = EMA_UNAVAILABLE;
-	if (!self->sentinel_count) {
-		code = link_open(self, self->server, self->socket);
-		return code == EMA_OK ? identify(self) : code;
+	char address[ADDRESS_MOST];
+	int code = self->sentinel_count ? sentinels_ask(self, address) : EMA_OK;
+	if (code == EMA_OK && self->sentinel_count) {
+		if (self->link.fd >= 0 && !strcmp(address, self->address))
+			return EMA_OK;
+		memcpy(self->address, address, sizeof address);
 	}
-	for (size_t i = 0; i < self->sentinel_count && code != EMA_OK; i++) {
-		code = ask_sentinel(self, self->sentinels[i], address);
-		if (code == EMA_OK)
-			code = link_open(self, address, NULL);
-		if (code == EMA_OK)
-			code = identify(self);
-	}
-	return code;
+	if (code == EMA_OK)
+		code = link_open(self, self->sentinel_count ? self->address : self->server, self->socket);
+	return code == EMA_OK ? identify(self) : code;
+}
+
+/* Asked behind what is to count, too: by now there may be another master, of which the sentinels were not asked. */
+static int still_master(ema_instance *self)
+{
+	if (!self->sentinel_count || monotonic_ms() < self->asked + WORD_MS)
+		return EMA_OK;
+	return link_failed(self, "the server", "it took longer than the word of the sentinels is good for");
 }
 
 /* A connection that is known to be to a master that remembers. After a failure it is tried again later and later. */
@@ -229,11 +172,13 @@ static int ready(ema_instance *self, int64_t ms)
 	self->until = now + (ms > 0 ? ms : 0);
 	if (self->pid != getpid())
 		return EMA_UNAVAILABLE; /* the connection is the parent's */
-	if (self->fd >= 0)
+	if (self->link.fd >= 0 && (!self->sentinel_count || now < self->asked + ASK_MS))
 		return EMA_OK;
 	if (now < self->next_try)
 		return EMA_UNAVAILABLE;
 	int code = connect_now(self);
+	if (code == EMA_OK)
+		code = still_master(self);
 	if (code == EMA_OK) {
 		if (self->failing)
 			self->host->log(self->handle, 3, "redis: the server answers again");
@@ -246,6 +191,28 @@ static int ready(ema_instance *self, int64_t ms)
 	if (self->pause > PAUSE_MOST)
 		self->pause = PAUSE_MOST;
 	self->next_try = monotonic_ms() + self->pause;
+	return code;
+}
+
+/* A master that ends may take with it what no replica has. */
+static int replicated(ema_instance *self)
+{
+	struct command c = { 0 };
+	redisReply *reply = NULL;
+	int64_t left = self->until - monotonic_ms(), wait = left / 2 < REPLICATED_MS ? left / 2 : REPLICATED_MS;
+	if (!self->replicas)
+		return EMA_OK;
+	if (wait <= 0)
+		return EMA_TIMEOUT; /* to the server, 0 is for ever */
+	add_text(&c, "WAIT");
+	add_number(&c, 0, self->replicas);
+	add_number(&c, 1, wait);
+	int code = call(self, &c, &reply);
+	if (code == EMA_OK && reply->type != REDIS_REPLY_INTEGER)
+		code = reply_failed(self, reply, "WAIT");
+	else if (code == EMA_OK && reply->integer < self->replicas)
+		code = link_failed(self, "the replicas", "fewer than \"replicas\" have taken what was revoked: it counts, but a change of master could undo it");
+	freeReplyObject(reply);
 	return code;
 }
 
@@ -312,15 +279,21 @@ static int redis_put_if_absent(ema_instance *self, const char *quota, const char
 	redisReply *reply = NULL;
 	if (quota && (size_t)snprintf(name, sizeof name, "+%s", quota) >= sizeof name)
 		return EMA_INTERNAL;
+	int64_t since = __atomic_load_n(&self->since, __ATOMIC_SEQ_CST);
 	int code = ready(self, ms);
 	if (code != EMA_OK)
 		return code;
+	/* What the host let pass was for the memory that is lost. */
+	if (since != INT64_MIN && since != __atomic_load_n(&self->since, __ATOMIC_SEQ_CST))
+		return EMA_UNAVAILABLE;
 	add_number(&c, 0, ends(expires));
 	add_number(&c, 1, limit);
 	add(&c, value_length ? value : "", value_length);
 	add_text(&c, name);
 	add_number(&c, 2, self->quota);
 	code = run(self, SCRIPT_PUT, &c, key, key_length, &reply);
+	if (code == EMA_OK)
+		code = still_master(self);
 	freeReplyObject(reply);
 	return code;
 }
@@ -354,6 +327,10 @@ static int redis_raise(ema_instance *self, const char *key, size_t key_length, i
 	code = run(self, SCRIPT_RAISE, &c, key, key_length, &reply);
 	if (code == EMA_OK && (reply->elements != 2 || mark_read(reply->element[1], &kept)))
 		code = link_failed(self, "an epoch", "it is not as this version makes them");
+	if (code == EMA_OK)
+		code = replicated(self);
+	if (code == EMA_OK)
+		code = still_master(self);
 	if (code == EMA_OK)
 		*now = kept;
 	freeReplyObject(reply);
@@ -558,6 +535,12 @@ static int settings_read(ema_instance *self, ema_conf *conf)
 	if (code == EMA_OK)
 		code = host->conf_secret(conf, "password", &self->password, &self->password_length);
 	if (code == EMA_OK)
+		code = host->conf_string(conf, "sentinel_user", &self->sentinel_user);
+	if (code == EMA_OK)
+		code = host->conf_secret(conf, "sentinel_password", &self->sentinel_password, &self->sentinel_password_length);
+	if (code == EMA_OK)
+		code = host->conf_int(conf, "replicas", 0, 16, &self->replicas);
+	if (code == EMA_OK)
 		code = host->conf_string(conf, "prefix", &self->prefix);
 	if (code == EMA_OK)
 		code = host->conf_int(conf, "quota", 1, 100000000, &self->quota);
@@ -569,8 +552,16 @@ static int settings_read(ema_instance *self, ema_conf *conf)
 		return host->conf_fail(conf, NULL, "exactly one of server, socket and sentinels says where Redis is");
 	if (!self->sentinel_count != !self->master)
 		return host->conf_fail(conf, "master", "sentinels and master, the name of what they watch, come together");
+	if (self->sentinel_count > SENTINELS_MOST)
+		return host->conf_fail(conf, "sentinels", "at most 16");
 	if (self->user && !self->password)
 		return host->conf_fail(conf, "user", "a user has a password");
+	if (self->sentinel_user && !self->sentinel_password)
+		return host->conf_fail(conf, "sentinel_user", "a user has a password");
+	if (self->sentinel_password && !self->sentinel_count)
+		return host->conf_fail(conf, "sentinel_password", "there are no sentinels");
+	if (self->replicas < 0)
+		self->replicas = self->sentinel_count > 0;
 	if (self->socket && self->tls)
 		return host->conf_fail(conf, "tls", "tls is for a server or sentinels");
 	self->prefix_length = strlen(self->prefix);
@@ -593,7 +584,7 @@ static int redis_open(const struct ema_host *host, const ema_handle *handle, ema
 	if (!self)
 		return EMA_OUT_OF_MEMORY;
 	/* What was there before is told, too, with the first changes: by then it may be more than at open. */
-	*self = (ema_instance){ .host = host, .handle = handle, .prefix = "ema:", .quota = 250000, .fd = -1, .pid = getpid(), .since = INT64_MIN, .told = -1 };
+	*self = (ema_instance){ .host = host, .handle = handle, .prefix = "ema:", .quota = 250000, .replicas = -1, .link = { .fd = -1 }, .pid = getpid(), .since = INT64_MIN, .told = -1 };
 	int code = settings_read(self, conf);
 	if (code != EMA_OK) {
 		redis_close(self);

@@ -32,10 +32,14 @@ endif
 tests_plugins_test_lmdb_SOURCES = tests/plugins/test_lmdb.c $(STORE_RIG)
 tests_plugins_test_lmdb_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_plugins_test_lmdb_LDADD = $(UNIT_LDADD)
+REDIS_RIG = tests/plugins/redis_server.c tests/plugins/redis_server.h $(STORE_RIG)
 if REDIS
-check_PROGRAMS += tests/plugins/test_redis
-TESTS += tests/plugins/test_redis
+check_PROGRAMS += tests/plugins/test_redis tests/plugins/test_redis_links
+TESTS += tests/plugins/test_redis tests/plugins/test_redis_links
 endif
-tests_plugins_test_redis_SOURCES = tests/plugins/test_redis.c $(STORE_RIG)
+tests_plugins_test_redis_SOURCES = tests/plugins/test_redis.c $(REDIS_RIG)
 tests_plugins_test_redis_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_plugins_test_redis_LDADD = $(UNIT_LDADD)
+tests_plugins_test_redis_links_SOURCES = tests/plugins/test_redis_links.c $(REDIS_RIG)
+tests_plugins_test_redis_links_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_plugins_test_redis_links_LDADD = $(UNIT_LDADD)

@@ -5,6 +5,10 @@
  *   load run FOLDER ORIGIN SECONDS THREADS  redeems; each token is introspected too. Status 1 if a valid request failed.
  *   load until FOLDER ORIGIN THREADS        redeems until the server is gone
  *   load again FOLDER ORIGIN                redeems once more each assertion that was sent; what is granted counts as given
+ *   load both FOLDER ORIGIN OTHER THREADS   redeems each assertion at both, whatever the first says, until there is FOLDER/enough.
+ *                                           Status 1 if an answer was neither a token nor a refusal nor a 503.
+ *   load denied FOLDER ORIGIN               redeems for each person in FOLDER/denied, once somebody else is let in. Status 1 if
+ *                                           one of them was.
  *
  * FOLDER/asked holds the assertions, written before they are sent; FOLDER/given a line "ASSERTION_ID TOKEN_ID" for each token.
  */
@@ -35,13 +39,14 @@
 #define LIFETIME 20 /* seconds of an assertion: the store forgets while the load goes on */
 
 struct load {
-	char token_url[256], introspect_url[256];
+	char token_url[256], other_url[256], introspect_url[256]; /* other_url "": none */
 	struct jwk *key;
 	FILE *asked, *given;
+	char enough[256]; /* "": it is never */
 	pthread_mutex_t lock;
 	time_t end;
 	int introspects;
-	atomic_long serial, granted, refused, active, failed;
+	atomic_long serial, granted, refused, active, failed, odd;
 	atomic_int gone;
 };
 
@@ -142,19 +147,21 @@ static int token_id(const char *token, char *out, size_t size)
 }
 
 /* Sends the assertion; what is granted is kept. 1 if a token was given, 0 if not, -1 if nobody answered. */
-static int redeem(struct load *load, CURL *curl, const char *assertion, char *token, size_t size)
+static int redeem(struct load *load, CURL *curl, const char *url, const char *assertion, char *token, size_t size)
 {
 	struct buffer body = BUFFER_INIT(65536), answer = BUFFER_INIT(ANSWER_MOST);
 	char given[128] = "", asked[128] = "";
 	buffer_printf(&body, "grant_type=" JWT_BEARER "&assertion=%s", assertion);
-	long status = post(curl, load->token_url, "app:secret-of-the-app", body.data, &answer);
+	long status = post(curl, url, "app:secret-of-the-app", body.data, &answer);
 	const char *text = answer.length ? answer.data : "";
 	int got = status == 200 && member(text, answer.length, "access_token", token, size) && token_id(token, given, sizeof given) &&
 	          token_id(assertion, asked, sizeof asked);
 	pthread_mutex_lock(&load->lock);
 	if (got)
 		fprintf(load->given, "%s %s\n", asked, given);
-	else if (load->introspects && status)
+	else if (status != 400 && status != 503 && status)
+		atomic_fetch_add(&load->odd, 1);
+	if (!got && status && (load->introspects || (status != 400 && status != 503)))
 		fprintf(stderr, "load: a redemption was answered with %ld: %.300s\n", status, text);
 	pthread_mutex_unlock(&load->lock);
 	buffer_free(&body);
@@ -177,31 +184,44 @@ static void introspect(struct load *load, CURL *curl, const char *token)
 	buffer_free(&answer);
 }
 
+static char *assertion_make(struct load *load, const char *person, long serial)
+{
+	char claims[512], *assertion = NULL;
+	long long now = (long long)time(NULL);
+	snprintf(claims, sizeof claims,
+	         "{\"iss\":\"" ISSUER "\",\"sub\":\"%s\",\"aud\":\"" OURS "\",\"client_id\":\"app\",\"jti\":\"%ld-%ld\",\"iat\":%lld,"
+	         "\"exp\":%lld,\"scope\":\"read\"}",
+	         person, (long)getpid(), serial, now, now + LIFETIME);
+	if (jws_sign(load->key, JOSE_ES256, "oauth-id-jag+jwt", "", claims, strlen(claims), &assertion, NULL))
+		die("cannot sign", "an assertion");
+	return assertion;
+}
+
 static void *client(void *data)
 {
 	struct load *load = data;
 	CURL *curl = curl_easy_init();
 	char token[8192];
-	while (curl && !atomic_load(&load->gone) && (!load->end || time(NULL) < load->end)) {
-		char claims[512], *assertion = NULL;
-		long long now = (long long)time(NULL);
+	while (curl && !atomic_load(&load->gone) && (!load->end || time(NULL) < load->end) && (!load->enough[0] || access(load->enough, F_OK))) {
+		char person[32];
 		long serial = atomic_fetch_add(&load->serial, 1);
-		snprintf(claims, sizeof claims,
-		         "{\"iss\":\"" ISSUER "\",\"sub\":\"person-%ld\",\"aud\":\"" OURS "\",\"client_id\":\"app\",\"jti\":\"%ld-%ld\",\"iat\":%lld,"
-		         "\"exp\":%lld,\"scope\":\"read\"}",
-		         serial % 200, (long)getpid(), serial, now, now + LIFETIME);
-		if (jws_sign(load->key, JOSE_ES256, "oauth-id-jag+jwt", "", claims, strlen(claims), &assertion, NULL))
-			die("cannot sign", "an assertion");
+		snprintf(person, sizeof person, "person-%ld", serial % 200);
+		char *assertion = assertion_make(load, person, serial);
 		pthread_mutex_lock(&load->lock);
 		fprintf(load->asked, "%s\n", assertion);
 		fflush(load->asked);
 		pthread_mutex_unlock(&load->lock);
-		int got = redeem(load, curl, assertion, token, sizeof token);
+		int swapped = load->other_url[0] && serial % 2;
+		int got = redeem(load, curl, swapped ? load->other_url : load->token_url, assertion, token, sizeof token);
+		if (load->other_url[0])
+			redeem(load, curl, swapped ? load->token_url : load->other_url, assertion, token, sizeof token);
 		atomic_fetch_add(got > 0 ? &load->granted : got ? &load->failed : &load->refused, 1);
-		if (got < 0 && !load->end)
+		if (got < 0 && !load->end && !load->enough[0]) {
 			atomic_store(&load->gone, 1);
-		else if (got < 0)
+		} else if (got < 0) {
 			fprintf(stderr, "load: nobody answered\n");
+			usleep(100000);
+		}
 		if (got > 0 && load->introspects)
 			introspect(load, curl, token);
 		free(assertion);
@@ -222,6 +242,8 @@ static int run(struct load *load, int threads)
 		pthread_join(thread[i], NULL);
 	printf("granted %ld, refused %ld, active %ld, failed %ld\n", atomic_load(&load->granted), atomic_load(&load->refused),
 	       atomic_load(&load->active), atomic_load(&load->failed));
+	if (load->other_url[0])
+		return atomic_load(&load->odd) || atomic_load(&load->failed) || !atomic_load(&load->granted);
 	return load->introspects ? atomic_load(&load->failed) || atomic_load(&load->refused) || !atomic_load(&load->granted) : 0;
 }
 
@@ -233,12 +255,46 @@ static int again(struct load *load)
 	rewind(load->asked);
 	while (curl && fgets(line, sizeof line, load->asked)) {
 		line[strcspn(line, "\n")] = 0;
-		int got = redeem(load, curl, line, token, sizeof token);
+		int got = redeem(load, curl, load->token_url, line, token, sizeof token);
 		*(got > 0 ? &granted : got ? &unanswered : &refused) += 1;
 	}
 	curl_easy_cleanup(curl);
 	printf("granted %ld, refused %ld, unanswered %ld\n", granted, refused, unanswered);
 	return unanswered != 0;
+}
+
+static int redeem_for(struct load *load, CURL *curl, const char *person)
+{
+	char token[8192], *assertion = assertion_make(load, person, atomic_fetch_add(&load->serial, 1));
+	int got = redeem(load, curl, load->token_url, assertion, token, sizeof token);
+	free(assertion);
+	return got;
+}
+
+static int denied(struct load *load, const char *folder)
+{
+	char line[64];
+	long granted = 0, refused = 0, unanswered = 0;
+	FILE *file = open_in(folder, "denied", "re");
+	CURL *curl = curl_easy_init();
+	/* Refusals say something where not all are refused. */
+	int works = 0;
+	for (int i = 0; curl && i < 600 && !works; i++) {
+		works = redeem_for(load, curl, "somebody-else") > 0;
+		if (!works)
+			usleep(100000);
+	}
+	while (works && fgets(line, sizeof line, file)) {
+		line[strcspn(line, "\n")] = 0;
+		int got = redeem_for(load, curl, line);
+		if (got > 0)
+			fprintf(stderr, "load: %s was let in\n", line);
+		*(got > 0 ? &granted : got ? &unanswered : &refused) += 1;
+	}
+	curl_easy_cleanup(curl);
+	fclose(file);
+	printf("%sgranted %ld, refused %ld, unanswered %ld\n", works ? "" : "nobody is let in; ", granted, refused, unanswered);
+	return !works || granted || unanswered;
 }
 
 int main(int count, char **words)
@@ -250,7 +306,8 @@ int main(int count, char **words)
 		return 0;
 	}
 	if (count < 4) {
-		fputs("usage: load keys FOLDER | run FOLDER ORIGIN SECONDS THREADS | until FOLDER ORIGIN THREADS | again FOLDER ORIGIN\n", stderr);
+		fputs("usage: load keys FOLDER | run FOLDER ORIGIN SECONDS THREADS | until FOLDER ORIGIN THREADS | again FOLDER ORIGIN | "
+		      "both FOLDER ORIGIN OTHER THREADS | denied FOLDER ORIGIN\n", stderr);
 		return 2;
 	}
 	snprintf(load.token_url, sizeof load.token_url, "%s/token", words[3]);
@@ -267,6 +324,12 @@ int main(int count, char **words)
 		status = run(&load, atoi(words[4]));
 	} else if (count == 4 && !strcmp(words[1], "again")) {
 		status = again(&load);
+	} else if (count == 4 && !strcmp(words[1], "denied")) {
+		status = denied(&load, words[2]);
+	} else if (count == 6 && !strcmp(words[1], "both")) {
+		snprintf(load.other_url, sizeof load.other_url, "%s/token", words[4]);
+		snprintf(load.enough, sizeof load.enough, "%s/enough", words[2]);
+		status = run(&load, atoi(words[5]));
 	}
 	fclose(load.asked);
 	fclose(load.given);

@@ -1,6 +1,7 @@
 # Tests of programs.
 PROGRAM_TESTS = tests/programs/audit.sh tests/programs/company.sh tests/programs/devidp.sh \
-	tests/programs/emactl.sh tests/programs/emad.sh tests/programs/embedders.sh tests/programs/image.sh tests/programs/kill.sh \
+	tests/programs/emactl.sh tests/programs/emad.sh tests/programs/embedders.sh tests/programs/failover.sh tests/programs/faults.sh \
+	tests/programs/image.sh tests/programs/kill.sh \
 	tests/programs/policy.sh tests/programs/policy_table.sh tests/programs/revoke.sh \
 	tests/programs/server.sh tests/programs/soak.sh tests/programs/tools.sh \
 	tests/programs/who_can.sh

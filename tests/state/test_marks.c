@@ -22,7 +22,7 @@ static void set_clock(struct suite_clock *clock, int64_t wall)
 struct shared {
 	struct store store;
 	struct store *memory;
-	int down, deaf;
+	int down, deaf, full;
 	int raised;
 };
 
@@ -30,7 +30,7 @@ static int shared_raise(struct store *store, const void *key, size_t key_length,
 {
 	struct shared *shared = (struct shared *)store;
 	shared->raised++;
-	return shared->down ? EMA_UNAVAILABLE : store_raise(shared->memory, key, key_length, mark, expires, now, ms);
+	return shared->down || shared->full ? EMA_UNAVAILABLE : store_raise(shared->memory, key, key_length, mark, expires, now, ms);
 }
 
 static int shared_list(struct store *store, const void *prefix, size_t prefix_length, store_entry_fn *entry, void *data, int64_t ms)
@@ -393,6 +393,34 @@ static void what_the_store_lost_is_raised_again(void **state)
 	store_free(shared.memory);
 }
 
+/* REV-18: a store that lost marks and takes none tells of others' all the same, and is given the lost ones as soon as it takes them. */
+static void a_store_that_takes_nothing_is_followed(void **state)
+{
+	(void)state;
+	struct suite_clock clock;
+	struct shared shared;
+	shared_init(&shared, &clock);
+	struct marks *here = marks_of(&shared, &clock, 0), *there = marks_of(&shared, &clock, 0);
+	assert_int_equal(marks_block(here, &kinds[4].target, MS, NULL), EMA_OK);
+	store_free(shared.memory);
+	shared.memory = memory_open(&clock);
+	shared.full = 1;
+	for (int i = 0; i < 3; i++) {
+		set_clock(&clock, clock.wall + 59000);
+		assert_int_equal(marks_step(here, 0), EMA_UNAVAILABLE);
+		assert_int_equal(marks_known(here, NULL), EMA_OK);
+	}
+	assert_int_equal(marks_step(there, 0), EMA_OK);
+	assert_int_equal(check(there, SUITE_BEGIN), EMA_OK);
+	shared.full = 0;
+	assert_int_equal(marks_step(here, 0), EMA_OK);
+	assert_int_equal(marks_step(there, 0), EMA_OK);
+	assert_int_equal(check(there, SUITE_BEGIN), EMA_BLOCKED);
+	marks_free(here);
+	marks_free(there);
+	store_free(shared.memory);
+}
+
 static void what_is_not_of_its_form_is_no_contact(void **state)
 {
 	(void)state;
@@ -622,6 +650,7 @@ int main(void)
 		cmocka_unit_test(a_flood_is_refused),
 		cmocka_unit_test(contact_that_is_lost),
 		cmocka_unit_test(what_the_store_lost_is_raised_again),
+		cmocka_unit_test(a_store_that_takes_nothing_is_followed),
 		cmocka_unit_test(what_is_not_of_its_form_is_no_contact),
 		cmocka_unit_test(bad_requests),
 		cmocka_unit_test(keys_tell_nobody),

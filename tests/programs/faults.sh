@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# emad loses what it stands on while it redeems and revokes, in another way each round: no assertion is good for two tokens, no
+# revocation that was acknowledged is forgotten, no token is without its record. EMA_FAULTS=N: so many rounds.
+. "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+
+rounds=${EMA_FAULTS:-3}
+load=$builddir/tests/programs/load
+ports=$(python3 -c 'import socket
+all = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+print(*(one.getsockname()[1] for one in all))') || { echo "1..0 # SKIP no python3"; exit 0; }
+read -r port redis liar <<<"$ports"
+web=http://127.0.0.1:$port
+wait_for() { local i; for ((i = 0; i < 1200; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done; return 1; }
+mkdir "$work/l"
+ok "keys" "$load" keys "$work/l"
+(umask 077; echo secret-of-the-app >"$work/secret")
+
+# write_conf STORE: a configuration with it.
+write_conf() {
+	cat >"$work/ema.conf" <<-EOF
+	issuer = "https://auth.example";
+	state_dir = "$work/state";
+	audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
+	listen = ( { address = "127.0.0.1:$port"; serve = ["token", "health"]; } );
+	rates = { address = 0; subject = 0; };
+	store = { $1 };
+	providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; $here accepts = ["id_jag"]; } );
+	clients = ( { id = "app"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; } );
+	services = ( { id = "svc"; resource = "https://mcp.example/svc"; identity = ["idp"];
+	  scopes = ( { name = "read"; access = "read"; tools = ["get_*"]; } );
+	  grants = ( { provider = "idp"; scopes = ["read"]; } ); } );
+	EOF
+}
+here="jwks = \"$(sed 's/["\\]/\\&/g' "$work/l/issuer.jwks")\";"
+lmdb="plugin = \"lmdb\"; path = \"$work/store\"; size = \"16MiB\";"
+ctl() { emactl -c "$work/ema.conf" "$@"; }
+is_ready() { curl -sf -o /dev/null "$web/readyz"; }
+start() {
+	background emad -c "$work/ema.conf" >>"$work/log" 2>&1
+	wait_for is_ready || { tail -n 20 "$work/log"; return 1; }
+	pid=$(ctl status --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+	[ -n "$pid" ] && pids+=("$pid")
+}
+gone() { ! kill -0 "$1" 2>/dev/null; }
+stop() { kill "-$1" "$pid" && wait_for gone "$pid"; }
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+redis_start() {
+	background redis-server --port "$redis" --bind 127.0.0.1 --dir "$work" --save '' --appendonly no >/dev/null
+	server=${pids[-1]}
+	wait_for listens "$redis"
+}
+redis_end() { kill -9 "$server"; wait_for gone "$server"; }
+# Stands between emad and Redis, and does as the file "mode" says with what Redis answers.
+liar_start() {
+	cat >"$work/relay.py" <<-'EOF'
+	import socket, sys, threading, time
+	def answers(near, far):
+	    try:
+	        while data := far.recv(65536):
+	            mode = open(sys.argv[3]).read().strip()
+	            if mode == "late":
+	                time.sleep(6)
+	            if mode == "garbage":
+	                data = bytes(255 - byte for byte in data)
+	            if mode == "cut":
+	                data = data[:len(data) // 2]
+	            near.sendall(data)
+	            if mode == "cut":
+	                break
+	    except OSError:
+	        pass
+	    near.close()
+	def asks(near, far):
+	    try:
+	        while data := near.recv(65536):
+	            far.sendall(data)
+	    except OSError:
+	        pass
+	    far.close()
+	server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+	while True:
+	    near = server.accept()[0]
+	    far = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+	    for what in answers, asks:
+	        threading.Thread(target=what, args=(near, far), daemon=True).start()
+	EOF
+	background python3 "$work/relay.py" "$liar" "$redis" "$work/mode"
+	relay=${pids[-1]}
+	wait_for listens "$liar"
+}
+once() {
+	local twice
+	twice=$(cut -d" " -f1 "$work/l/given" | sort | uniq -d)
+	[ -z "$twice" ] || { echo "given twice:"; echo "$twice" | head; return 1; }
+}
+recorded() {
+	local missing
+	missing=$(comm -23 <(cut -d" " -f2 "$work/l/given" | sort) <(grep -o '"token_id":"[^"]*"' "$work/audit.jsonl" | cut -d'"' -f4 | sort -u))
+	[ -z "$missing" ] || { echo "without a record:"; echo "$missing" | head; return 1; }
+}
+revoke() { ctl revoke --subject "idp/-/left" --block && echo left >"$work/l/denied"; }
+some_given() { [ "$(wc -l <"$work/l/asked")" -ge 20 ]; }
+
+# Before the load: what the way stands on.
+before() {
+	case $way in
+	emad|truncated) write_conf "$lmdb" ;;
+	redis) redis_start; write_conf "plugin = \"redis\"; server = \"127.0.0.1:$redis\";" ;;
+	late|garbage|cut) echo plain >"$work/mode"; redis_start; liar_start; write_conf "plugin = \"redis\"; server = \"127.0.0.1:$liar\";" ;;
+	esac
+}
+# In the middle of it.
+fault() {
+	case $way in
+	emad|truncated) stop KILL ;;
+	redis) redis_end && redis_start ;;
+	late|garbage|cut) echo "$way" >"$work/mode"; sleep 1; echo plain >"$work/mode" ;;
+	esac
+}
+refuses_and_says() { ! timeout 60 emad -c "$work/ema.conf" >"$work/said" 2>&1 && grep -F "move its folder away" "$work/said"; }
+# Behind it: what an operator would do.
+recover() {
+	case $way in
+	emad) start ;;
+	truncated)
+		truncate -s 12288 "$work/store/data.mdb"
+		refuses_and_says || return 1
+		mv "$work/store" "$work/store.away" && mkdir -m 0700 "$work/store"
+		# A new file knows of no revocation, as the message says.
+		start && revoke
+		;;
+	esac
+}
+after() {
+	case $way in
+	redis) redis_end ;;
+	late|garbage|cut) redis_end; kill "$relay"; wait_for gone "$relay" ;;
+	esac
+}
+
+command -v redis-server >/dev/null && [ -e "$builddir/plugins/.libs/redis.so" ] && has_redis=1 || has_redis=
+[ -e "$builddir/plugins/.libs/lmdb.so" ] && has_lmdb=1 || has_lmdb=
+ways=()
+[ ! "$has_redis" ] || ways+=(redis)
+[ ! "$has_lmdb" ] || ways+=(truncated)
+[ ! "$has_redis" ] || ways+=(garbage cut late)
+[ ! "$has_lmdb" ] || ways+=(emad)
+[ ${#ways[@]} -gt 0 ] || { echo "1..0 # SKIP built with neither lmdb nor redis"; exit 0; }
+tokens=0
+for ((round = 0; round < rounds; round++)); do
+	way=${ways[round % ${#ways[@]}]}
+	rm -rf "$work/state" "$work/store" "$work/store.away" "$work/audit.jsonl" "$work/l/enough" "$work/log"
+	mkdir -m 0700 "$work/store"
+	: >"$work/l/asked"; : >"$work/l/given"; : >"$work/l/denied"
+	before
+	ok "$way: emad" start
+	ok "$way: there is access" "$load" denied "$work/l" "$web"
+	ok "$way: revoked" revoke
+	"$load" both "$work/l" "$web" "$web" 2 >"$work/both" 2>&1 & running=$!
+	wait_for some_given
+	sleep "0.$((RANDOM % 90 + 10))"
+	ok "$way: the fault" fault
+	ok "$way: what follows" recover
+	touch "$work/l/enough"
+	wait "$running"
+	ok "$way: no answer but a token, a refusal or a 503" sh -c '! grep "answered with" "$1"' sh "$work/both"
+	ok "$way: who was revoked is refused" "$load" denied "$work/l" "$web"
+	ok "$way: each assertion is sent once more" "$load" again "$work/l" "$web"
+	ok "$way: none was good twice" once
+	ok "$way: emad ends" stop TERM
+	ok "$way: no token without its record" recorded
+	ok "$way: the records are whole" emactl audit verify --state "$work/state" "$work/audit.jsonl"
+	tokens=$((tokens + $(wc -l <"$work/l/given")))
+	after
+done
+ok "tokens were given" test "$tokens" -gt 0
+plan
