@@ -74,11 +74,10 @@ static size_t again_collect(struct marks *marks, struct mark_slots **of, size_t 
 		if (epoch != MARK_NONE && slot->epoch_expires > now && slot->epoch_seen != marks->list)
 			again_add(&batch[count++], slot, 'e', epoch, slot->epoch_expires);
 		slot->epoch_seen = marks->list;
+		/* The slot's own end moves with the next list: only then the store has it for sure. */
 		int renew = (block & 1) && slot->block_expires < now + MARK_RENEW_MS;
-		if (renew)
-			slot->block_expires = now + MARK_BLOCK_MS;
 		if (block && (renew || (slot->block_expires > now && slot->block_seen != marks->list)))
-			again_add(&batch[count++], slot, 'b', block, slot->block_expires);
+			again_add(&batch[count++], slot, 'b', block, renew ? now + MARK_BLOCK_MS : slot->block_expires);
 		slot->block_seen = marks->list;
 	}
 	pthread_mutex_unlock(&marks->lock);
