@@ -25,7 +25,6 @@ short='limits = { header_timeout = "1s"; body_timeout = "1s"; idle_timeout = "1s
 plain="{ address = \"$web\"; }"
 patient='proxies = ["127.0.0.1"]; limits = { header_timeout = "5m"; body_timeout = "5m"; idle_timeout = "5m"; connections = '
 
-wait_for() { local i; for ((i = 0; i < 1200; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
 # start [COMMAND...]: emad, until it answers.
 start() {
 	: >"$work/log"

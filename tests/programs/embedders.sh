@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # MCP servers that have libemacore in their own processes, under users of their own, beside emad: it publishes, they read.
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+takes_long
 
 [ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP not root: there are no other users"; exit 0; }
 for tool in python3 curl setpriv; do command -v $tool >/dev/null || { echo "1..0 # SKIP no $tool"; exit 0; }; done
@@ -10,7 +11,6 @@ embedder=$builddir/tests/programs/embedder
 as() { setpriv --reuid="$1" --regid="$1" --clear-groups -- "${@:2}"; }
 as 50000 test -r "$EMA_PLUGIN_PATH/okta_xaa.so" -a -x "$embedder" || { echo "1..0 # SKIP other users cannot read what was built"; exit 0; }
 free_port() { python3 "$srcdir/tests/programs/clients.py" free_port -; }
-wait_for() { local i; for ((i = 0; i < 600; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
 unset NOTIFY_SOCKET LISTEN_FDS LISTEN_PID JOURNAL_STREAM
 chmod 0755 "$work"
 mkdir "$work/tokens" "$work/var"

@@ -3,6 +3,7 @@
 # for two tokens, no revocation that was acknowledged is forgotten, and what is answered meanwhile is a refusal or a 503.
 # EMA_FAILOVERS=N: so many times.
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+takes_long
 
 rounds=${EMA_FAILOVERS:-1}
 load=$builddir/tests/programs/load
@@ -11,7 +12,6 @@ command -v redis-server >/dev/null || { echo "1..0 # SKIP no redis-server"; exit
 ports=$(python3 -c 'import socket
 all = [socket.create_server(("127.0.0.1", 0)) for _ in range(8)]
 print(*(one.getsockname()[1] for one in all))') || { echo "1..0 # SKIP no python3"; exit 0; }
-wait_for() { local i; for ((i = 0; i < 1200; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done; return 1; }
 mkdir "$work/l"
 ok "keys" "$load" keys "$work/l"
 (umask 077; echo secret-of-the-app >"$work/secret")

@@ -2,6 +2,7 @@
 # emad loses what it stands on while it redeems and revokes, in another way each round: no assertion is good for two tokens, no
 # revocation that was acknowledged is forgotten, no token is without its record. EMA_FAULTS=N: so many rounds.
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+takes_long
 
 rounds=${EMA_FAULTS:-3}
 load=$builddir/tests/programs/load
@@ -10,7 +11,6 @@ all = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
 print(*(one.getsockname()[1] for one in all))') || { echo "1..0 # SKIP no python3"; exit 0; }
 read -r port redis liar <<<"$ports"
 web=http://127.0.0.1:$port
-wait_for() { local i; for ((i = 0; i < 1200; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done; return 1; }
 mkdir "$work/l"
 ok "keys" "$load" keys "$work/l"
 (umask 077; echo secret-of-the-app >"$work/secret")

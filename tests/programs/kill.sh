@@ -2,6 +2,7 @@
 # emad is killed while it redeems, again and again. Whatever the moment: no assertion is good for two tokens, and there is no
 # token without its audit record. EMA_KILLS=N: so many times.
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+takes_long
 
 kills=${EMA_KILLS-4}
 load=$builddir/tests/programs/load

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Revoking as an operator does it: on one emad, for all that share its store.
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+takes_long
 
 command -v python3 >/dev/null || { echo "1..0 # SKIP no python3"; exit 0; }
 command -v curl >/dev/null || { echo "1..0 # SKIP no curl"; exit 0; }
@@ -13,7 +14,6 @@ cat >"$work/people.conf" <<-EOF2
 EOF2
 chmod 0644 "$work/people.conf"
 
-wait_for() { local i; for ((i = 0; i < 600; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
 background devidp --state "$work/idp" --ports okta=0 --ready-file "$work/ready" >/dev/null
 idp=${pids[-1]}
 wait_for test -s "$work/ready"

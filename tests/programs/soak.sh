@@ -2,6 +2,7 @@
 # emad under load while its operator reloads each second and rotates keys: no valid request fails, its memory stays what it was.
 # EMA_SOAK=N: for N seconds.
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+takes_long
 
 seconds=${EMA_SOAK:-4}
 load=$builddir/tests/programs/load
