@@ -1,15 +1,24 @@
 #!/usr/bin/env bash
 # emad loses what it stands on while it redeems and revokes, in another way each round: no assertion is good for two tokens, no
 # revocation that was acknowledged is forgotten, no token is without its record. EMA_FAULTS=N: so many rounds.
+# A disk that is full is a small one of our own, where mounts of our own are permitted; they end with the script.
+if [ -z "${EMA_MOUNTS-}" ]; then
+	for own in "unshare -m" "unshare -rm"; do
+		$own true 2>/dev/null && EMA_MOUNTS=1 exec $own bash "$0"
+	done
+	EMA_MOUNTS=0
+fi
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
 takes_long
 
+disk=$work/disk
+mkdir "$disk"
 rounds=${EMA_FAULTS:-3}
 load=$builddir/tests/programs/load
 ports=$(python3 -c 'import socket
-all = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+all = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
 print(*(one.getsockname()[1] for one in all))') || { echo "1..0 # SKIP no python3"; exit 0; }
-read -r port redis liar <<<"$ports"
+read -r port redis liar keys <<<"$ports"
 web=http://127.0.0.1:$port
 mkdir "$work/l"
 ok "keys" "$load" keys "$work/l"
@@ -19,8 +28,8 @@ ok "keys" "$load" keys "$work/l"
 write_conf() {
 	cat >"$work/ema.conf" <<-EOF
 	issuer = "https://auth.example";
-	state_dir = "$work/state";
-	audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
+	state_dir = "$disk/state";
+	audit = ( { plugin = "file"; path = "$disk/audit.jsonl"; } );
 	listen = ( { address = "127.0.0.1:$port"; serve = ["token", "health"]; } );
 	rates = { address = 0; subject = 0; };
 	store = { $1 };
@@ -32,7 +41,7 @@ write_conf() {
 	EOF
 }
 here="jwks = \"$(sed 's/["\\]/\\&/g' "$work/l/issuer.jwks")\";"
-lmdb="plugin = \"lmdb\"; path = \"$work/store\"; size = \"16MiB\";"
+lmdb="plugin = \"lmdb\"; path = \"$disk/store\"; size = \"16MiB\";"
 ctl() { emactl -c "$work/ema.conf" "$@"; }
 is_ready() { curl -sf -o /dev/null "$web/readyz"; }
 start() {
@@ -95,7 +104,7 @@ once() {
 }
 recorded() {
 	local missing
-	missing=$(comm -23 <(cut -d" " -f2 "$work/l/given" | sort) <(grep -o '"token_id":"[^"]*"' "$work/audit.jsonl" | cut -d'"' -f4 | sort -u))
+	missing=$(comm -23 <(cut -d" " -f2 "$work/l/given" | sort) <(grep -o '"token_id":"[^"]*"' "$disk/audit.jsonl" | cut -d'"' -f4 | sort -u))
 	[ -z "$missing" ] || { echo "without a record:"; echo "$missing" | head; return 1; }
 }
 revoke() { ctl revoke --subject "idp/-/left" --block && echo left >"$work/l/denied"; }
@@ -105,6 +114,16 @@ some_given() { [ "$(wc -l <"$work/l/asked")" -ge 20 ]; }
 before() {
 	case $way in
 	emad|truncated) write_conf "$lmdb" ;;
+	disk) mount -t tmpfs -o size=64m,mode=0755 none "$disk" && mkdir -m 0700 "$disk/store"; write_conf "$lmdb" ;;
+	cache)
+		# Where a name ends so is what the media type says.
+		mkdir -p "$work/served" && cp "$work/l/issuer.jwks" "$work/served/keys.json"
+		(cd "$work/served" && exec python3 -m http.server --bind 127.0.0.1 "$keys" >/dev/null 2>&1) & server=$!
+		pids+=("$server")
+		wait_for listens "$keys"
+		local here="jwks_url = \"http://127.0.0.1:$keys/keys.json\"; insecure_http = true;"
+		write_conf "$lmdb"
+		;;
 	redis) redis_start; write_conf "plugin = \"redis\"; server = \"127.0.0.1:$redis\";" ;;
 	late|garbage|cut) echo plain >"$work/mode"; redis_start; liar_start; write_conf "plugin = \"redis\"; server = \"127.0.0.1:$liar\";" ;;
 	esac
@@ -112,7 +131,8 @@ before() {
 # In the middle of it.
 fault() {
 	case $way in
-	emad|truncated) stop KILL ;;
+	emad|truncated|cache) stop KILL ;;
+	disk) ! dd if=/dev/zero of="$disk/fill" bs=64K 2>"$work/said" && sleep 1; rm "$disk/fill" && grep "No space" "$work/said" ;;
 	redis) redis_end && redis_start ;;
 	late|garbage|cut) echo "$way" >"$work/mode"; sleep 1; echo plain >"$work/mode" ;;
 	esac
@@ -122,10 +142,14 @@ refuses_and_says() { ! timeout 60 emad -c "$work/ema.conf" >"$work/said" 2>&1 &&
 recover() {
 	case $way in
 	emad) start ;;
+	cache)
+		for file in "$disk"/state/cache/*.keys; do echo garbage >"$file"; done
+		start && grep -F "set aside" "$work/log"
+		;;
 	truncated)
-		truncate -s 12288 "$work/store/data.mdb"
+		truncate -s 12288 "$disk/store/data.mdb"
 		refuses_and_says || return 1
-		mv "$work/store" "$work/store.away" && mkdir -m 0700 "$work/store"
+		mv "$disk/store" "$disk/store.away" && mkdir -m 0700 "$disk/store"
 		# A new file knows of no revocation, as the message says.
 		start && revoke
 		;;
@@ -134,6 +158,8 @@ recover() {
 after() {
 	case $way in
 	redis) redis_end ;;
+	disk) umount "$disk" ;;
+	cache) kill "$server"; wait_for gone "$server" ;;
 	late|garbage|cut) redis_end; kill "$relay"; wait_for gone "$relay" ;;
 	esac
 }
@@ -143,14 +169,15 @@ command -v redis-server >/dev/null && [ -e "$builddir/plugins/.libs/redis.so" ] 
 ways=()
 [ ! "$has_redis" ] || ways+=(redis)
 [ ! "$has_lmdb" ] || ways+=(truncated)
+[ ! "$has_lmdb" ] || [ "$EMA_MOUNTS" = 0 ] || ways+=(disk)
 [ ! "$has_redis" ] || ways+=(garbage cut late)
-[ ! "$has_lmdb" ] || ways+=(emad)
+[ ! "$has_lmdb" ] || ways+=(cache emad)
 [ ${#ways[@]} -gt 0 ] || { echo "1..0 # SKIP built with neither lmdb nor redis"; exit 0; }
 tokens=0
 for ((round = 0; round < rounds; round++)); do
 	way=${ways[round % ${#ways[@]}]}
-	rm -rf "$work/state" "$work/store" "$work/store.away" "$work/audit.jsonl" "$work/l/enough" "$work/log"
-	mkdir -m 0700 "$work/store"
+	rm -rf "$disk/state" "$disk/store" "$disk/store.away" "$disk/audit.jsonl" "$work/l/enough" "$work/log"
+	mkdir -m 0700 "$disk/store"
 	: >"$work/l/asked"; : >"$work/l/given"; : >"$work/l/denied"
 	before
 	ok "$way: emad" start
@@ -169,7 +196,7 @@ for ((round = 0; round < rounds; round++)); do
 	ok "$way: none was good twice" once
 	ok "$way: emad ends" stop TERM
 	ok "$way: no token without its record" recorded
-	ok "$way: the records are whole" emactl audit verify --state "$work/state" "$work/audit.jsonl"
+	ok "$way: the records are whole" emactl audit verify --state "$disk/state" "$disk/audit.jsonl"
 	tokens=$((tokens + $(wc -l <"$work/l/given")))
 	after
 done
