@@ -433,6 +433,7 @@ static int is_within(const char *path, const char *folder)
 static void published_read_keys(struct reader *reader)
 {
 	struct conf *conf = reader->conf;
+	static const char *const inner[] = { "keys", "cache", "spool" };
 	const struct conf_node *by = conf_child(conf->root, "published_by");
 	if (conf->publish && conf->published.path)
 		finding_node(reader->findings, "E-VALUE", conf_child(conf->root, "published"), "publish is for emad, and published for programs that take from it: "
@@ -440,6 +441,12 @@ static void published_read_keys(struct reader *reader)
 	if (conf->publish && conf->state_dir && is_within(conf->state_dir, conf->publish))
 		finding_node(reader->findings, "E-VALUE", conf_child(conf->root, "publish"), "publish is for others to read, and state_dir is in it: name a folder "
 		             "beside or below it");
+	for (size_t i = 0; conf->publish && conf->state_dir && i < sizeof inner / sizeof *inner; i++) {
+		char path[PATH_MAX];
+		int n = snprintf(path, sizeof path, "%s/%s", conf->state_dir, inner[i]);
+		if (n > 0 && (size_t)n < sizeof path && is_within(conf->publish, path))
+			finding_node(reader->findings, "E-VALUE", conf_child(conf->root, "publish"), "publish is state_dir's own folder \"%s\": name another one", inner[i]);
+	}
 	if (by && !conf->published.path)
 		finding_node(reader->findings, "E-VALUE", by, "published_by says whose files in the folder \"published\" count, and that is not set");
 	if (by && conf->published_by && owner_uid(conf->published_by, &conf->published.owner))

@@ -107,7 +107,7 @@ static void put_marks(struct buffer *out, struct marks *marks, int64_t sequence,
 	}
 }
 
-/* What a power failure undoes is written again by the next start: neither file waits for the disk. */
+/* A store that outlives us writes it again at the next start; else the file is all there is, and waits for the disk. */
 static int write_marks(struct publisher *publisher, int folder, int64_t sequence, struct failure *failure)
 {
 	struct buffer *text = &publisher->text;
@@ -115,7 +115,7 @@ static int write_marks(struct publisher *publisher, int folder, int64_t sequence
 	if (text->failed || publish_digest(text->data + PUBLISH_FIRST, text->length - PUBLISH_FIRST, hex))
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "all that is revoked does not fit into memory, or into a file of %zu MiB", PUBLISH_MARKS_MOST >> 20);
 	memcpy(text->data + PUBLISH_MAGIC_LENGTH, hex, PUBLISH_HEX);
-	int code = published_write(folder, PUBLISH_MARKS, text->data, text->length, 0, failure);
+	int code = published_write(folder, PUBLISH_MARKS, text->data, text->length, publisher->marks->alone, failure);
 	if (code == EMA_OK)
 		publisher->marks_sequence = sequence;
 	return code;
@@ -294,7 +294,7 @@ static int64_t alive_sequence(const struct published *folder)
 
 /*
  * Where the one before ended, or the clock, whichever is later: who has read that takes nothing older. And what it had published: a
- * store in memory forgot it, and must not say to others that it never was.
+ * store in memory forgot it, another one may have lost it, and must not say to others that it never was.
  */
 static int go_on(struct publisher *publisher, struct failure *failure)
 {
@@ -306,14 +306,16 @@ static int go_on(struct publisher *publisher, struct failure *failure)
 	size_t length = 0;
 	int code = published_read(&folder, PUBLISH_MARKS, PUBLISH_MARKS_MOST, NULL, &text, &length, &why);
 	if (code == EMA_OK)
-		code = publish_marks_read(text, length, 0, &sequence, marks->alone ? mark_take : NULL, marks);
+		code = publish_marks_read(text, length, 0, &sequence, mark_take, marks);
 	free(text);
 	if (code == EMA_OUT_OF_MEMORY || code == EMA_STORE_FULL)
 		return failure_set(failure, code, "no memory for what is revoked by %.300s/" PUBLISH_MARKS, publisher->folder);
+	if (code != EMA_OK && code != EMA_ABSENT && marks->alone)
+		return failure_set(failure, EMA_CONFIG, "%.200s/" PUBLISH_MARKS " has what was revoked, and cannot be used: %.200s. Set that right, or move the file "
+		                   "away to begin with nothing revoked", publisher->folder, why.text[0] ? why.text : "it is damaged, or of another version of EMA");
 	if (code != EMA_OK && code != EMA_ABSENT)
-		log_printf(&publisher->log, marks->alone ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s/" PUBLISH_MARKS ": not used, because it is damaged, or of another "
-		           "version of EMA, or cannot be read%s%s%s", publisher->folder, why.text[0] ? ": " : "", why.text,
-		           marks->alone ? "; what was revoked before this start, and stands in it, is forgotten: revoke it again" : "");
+		log_printf(&publisher->log, LOG_LEVEL_WARNING, "%s/" PUBLISH_MARKS ": not used, because it is damaged, or of another version of EMA, or cannot be "
+		           "read%s%s", publisher->folder, why.text[0] ? ": " : "", why.text);
 	publisher->sequence = sequence > alive ? sequence : alive;
 	if (publisher->sequence < now)
 		publisher->sequence = now;
@@ -374,6 +376,14 @@ void publisher_free(struct publisher *publisher)
 		pthread_cond_broadcast(&publisher->marks->changed);
 		pthread_mutex_unlock(&publisher->marks->lock);
 		pthread_join(publisher->thread, NULL);
+		/* What was revoked last was acknowledged, too. */
+		pthread_mutex_lock(&publisher->marks->lock);
+		const int behind = publisher->marks->changes != publisher->changes;
+		pthread_mutex_unlock(&publisher->marks->lock);
+		if (behind) {
+			struct failure why = FAILURE_INIT;
+			tell(publisher, publisher_step(publisher, &why), &why);
+		}
 	}
 	if (publisher->lock >= 0)
 		close(publisher->lock);

@@ -282,7 +282,8 @@ int store_published(const struct published *folder, const struct clock *clock, s
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for what is published");
 	}
 	store->store.kind = &published_kind;
-	store->folder = (struct published){ path, folder->owner };
+	store->folder.path = path;
+	store->folder.owner = folder->owner;
 	store->clock = clock;
 	store->log = log;
 	store->sequence = store->marks = -1;

@@ -239,6 +239,12 @@ static int work(struct keyring *keyring, int folder, const struct key_set *all, 
 		serve(keyring, living);
 		if (keyring->unpublished && !(code = publish(keyring, living, failure)))
 			keyring->unpublished = 0;
+		/* A stolen key is put out of use whether or not others hear of it at once. */
+		if (code && keyring->recover) {
+			log_printf(&keyring->log, LOG_LEVEL_ERROR, "keys: not published: %s", failure->text);
+			failure_clear(failure);
+			code = EMA_OK;
+		}
 		if (!code)
 			code = remove_others(keyring, folder, all, failure);
 	}

@@ -215,15 +215,14 @@ int cache_look(const struct cache *cache, const char *source, struct published_s
 	return code;
 }
 
-/* 1 if the file there holds something that was fetched later, and not by a clock that was wrong. */
-static int newer_is_there(const struct cache *cache, int folder, const char *name, const char *source, int64_t fetched)
+/* 1 if the file there holds something that was fetched later, but not later than now: that a clock did which was ahead. */
+static int newer_is_there(const struct cache *cache, int folder, const char *name, const char *source, int64_t fetched, int64_t now)
 {
 	struct cache_entry there = { 0 };
 	const char *why = NULL;
 	size_t length = 0;
 	char *text = read_file(cache, folder, name, &length, &why);
-	int newer = text && !parse(text, length, source, &there) && there.fetched > fetched &&
-	            there.fetched - fetched <= CACHE_AHEAD_MS;
+	int newer = text && !parse(text, length, source, &there) && there.fetched > fetched && there.fetched <= now;
 	cache_entry_free(&there);
 	free(text);
 	return newer;
@@ -242,7 +241,7 @@ static int write_all(int fd, const char *text, size_t length)
 	return 0;
 }
 
-int cache_store(const struct cache *cache, const char *source, const struct cache_entry *entry, struct failure *failure)
+int cache_store(const struct cache *cache, const char *source, const struct cache_entry *entry, int64_t now, struct failure *failure)
 {
 	struct buffer rest = BUFFER_INIT(FILE_MOST), head = BUFFER_INIT(128);
 	char name[NAME_MOST], temporary[NAME_MOST + 32], hex[DIGEST + 1];
@@ -264,10 +263,10 @@ int cache_store(const struct cache *cache, const char *source, const struct cach
 		code = failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
 		goto end;
 	}
-	if (faccessat(at, ".", W_OK, AT_EACCESS) && (errno == EACCES || errno == EROFS))
+	if (!cache->publishes && faccessat(at, ".", W_OK, AT_EACCESS) && (errno == EACCES || errno == EROFS))
 		goto end;
 	/* Where one process alone writes, what is newer was fetched by a clock that was wrong. */
-	if (!cache->publishes && newer_is_there(cache, at, name, source, entry->fetched))
+	if (!cache->publishes && newer_is_there(cache, at, name, source, entry->fetched, now))
 		goto end;
 	snprintf(temporary, sizeof temporary, "%s.%ld.new", name, (long)getpid());
 	unlinkat(at, temporary, 0);

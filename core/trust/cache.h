@@ -27,7 +27,6 @@ struct cache {
 	int publishes;      /* it is for all to read, and we alone write there */
 };
 
-#define CACHE_AHEAD_MS (INT64_C(3600) * 1000) /* what was fetched later than that from now was fetched by a wrong clock */
 
 /* source: what the keys belong to; the file is named by its digest, and holds it. */
 /* 1 and *out if there is one that can be believed; a corrupt one, or one that others may have written, is set aside. */
@@ -38,8 +37,11 @@ int cache_load(const struct cache *cache, const char *source, struct cache_entry
  */
 int cache_look(const struct cache *cache, const char *source, struct published_stamp *stamp, int *changed, struct cache_entry *out,
                struct failure *failure);
-/* Written aside and renamed. An entry that is newer than this one stays, but for one that we publish alone. EMA_OK also for a folder that we may not write. */
-int cache_store(const struct cache *cache, const char *source, const struct cache_entry *entry, struct failure *failure);
+/*
+ * Written aside and renamed. An entry that is newer than this one, and not than now, stays, but for one that we publish alone. EMA_OK
+ * also for a folder that we may not write, unless we publish there.
+ */
+int cache_store(const struct cache *cache, const char *source, const struct cache_entry *entry, int64_t now, struct failure *failure);
 void cache_entry_free(struct cache_entry *entry);
 
 #endif

@@ -191,7 +191,7 @@ static void store(struct keyset *keyset, const struct cache_entry *entry)
 	struct failure failure = FAILURE_INIT;
 	const struct cache *const caches[] = { &keyset->trust->cache, &keyset->trust->kept };
 	for (int i = 0; i < 2; i++)
-		if (caches[i]->folder && cache_store(caches[i], keyset->source, entry, &failure) != EMA_OK)
+		if (caches[i]->folder && cache_store(caches[i], keyset->source, entry, clock_wall(keyset->trust->clock), &failure) != EMA_OK)
 			log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "%s %s: keys not kept on disk: %s", trust_whose(&keyset->settings), keyset->settings.id, failure.text);
 }
 
@@ -212,7 +212,7 @@ static int load(struct keyset *keyset, struct cache_entry *out)
 	if (found)
 		cache_entry_free(out);
 	*out = kept;
-	if (cache_store(&trust->cache, keyset->source, out, &failure) != EMA_OK)
+	if (cache_store(&trust->cache, keyset->source, out, clock_wall(trust->clock), &failure) != EMA_OK)
 		log_printf(&trust->log, LOG_LEVEL_WARNING, "%s %s: keys not published: %s", trust_whose(&keyset->settings), keyset->settings.id, failure.text);
 	return 1;
 }

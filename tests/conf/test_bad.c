@@ -120,6 +120,8 @@ static void keys_and_values(void **state)
 		{ "issuer = 5;", "E-TYPE", 1, "a string is wanted" },
 		{ "issuer = \"http://a.example\";", "E-VALUE", 1, "plain http" },
 		{ "insecure_http = true; issuer = \"http://a.example\";", "E-VALUE", 1, "loopback alone" },
+		{ "state_dir = \"/s\";\npublish = \"/s/keys/x\";", "E-VALUE", 2, "state_dir's own folder \"keys\"" },
+		{ "state_dir = \"/s\";\npublish = \"/s/spool\";", "E-VALUE", 2, "state_dir's own folder \"spool\"" },
 		{ "issuer = \"https://a.example/?x\";", "E-VALUE", 1, "query" },
 		{ "issuer = \"https://a.example/#x\";", "E-VALUE", 1, "fragment" },
 		{ "issuer = \"https://u:p@a.example/\";", "E-VALUE", 1, "user name" },

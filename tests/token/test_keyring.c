@@ -751,6 +751,27 @@ static void rotated_for_the_owner(void **state)
 		free(stolen);
 	}
 	assert_string_equal(f->said, "");
+	/* A stolen key is out of use also where the folder cannot be written, which is said. */
+	struct failure failure = FAILURE_INIT;
+	char *stolen = sign(keyring);
+	keyring_close(keyring);
+	keyring = NULL;
+	snprintf(folder, sizeof folder, "%s/public", f->folder);
+	rmdir(folder);
+	FILE *in_its_place = fopen(folder, "we");
+	if (in_its_place) {
+		fclose(in_its_place);
+		writes.recover = 1;
+		assert_int_equal(keyring_open(&writes, &keyring, &failure), EMA_OK);
+		assert_int_not_equal(keyring_rotate(keyring, 1, &failure), EMA_OK);
+		assert_non_null(strstr(failure.text, "public"));
+		keyring_close(keyring);
+		writes.publish = NULL;
+		assert_int_equal(keyring_open(&writes, &keyring, NULL), EMA_OK);
+		assert_int_equal(verify(keyring, stolen), EMA_UNKNOWN_KEY);
+		unlink(folder);
+	}
+	free(stolen);
 	keyring_close(reader);
 	keyring_close(keyring);
 	if (!given) {

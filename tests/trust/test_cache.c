@@ -41,12 +41,14 @@ static int teardown(void **state)
 	return rmdir(folder);
 }
 
+static int64_t now = 4000;
+
 static void store(const struct cache *cache, const char *source, int64_t fetched, const char *keys)
 {
 	char uri[] = "https://a.example/\"k", text[64];
 	snprintf(text, sizeof text, "%s", keys);
 	struct cache_entry entry = { .fetched = fetched, .fresh_until = fetched + 1000, .jwks_uri = uri, .etag = "\"e\"", .keys = text, .length = strlen(text) };
-	assert_int_equal(cache_store(cache, source, &entry, NULL), EMA_OK);
+	assert_int_equal(cache_store(cache, source, &entry, now, NULL), EMA_OK);
 }
 
 static int load(const struct cache *cache, const char *source, char keys[64])
@@ -81,6 +83,12 @@ static void older_never_replaces_newer(void **state)
 	store(&published, "a", 2500, "now");
 	assert_int_equal(load(&published, "a", keys), 1);
 	assert_string_equal(keys, "now");
+	/* Who is not alone knows it by the time: nothing was fetched later than now. */
+	now = 2400;
+	store(&cache, "a", 2300, "then");
+	assert_int_equal(load(&cache, "a", keys), 1);
+	assert_string_equal(keys, "then");
+	now = 4000;
 }
 
 /* JWT-50: the keys of one issuer are not those of another, though somebody renames the files. */
