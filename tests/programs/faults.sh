@@ -4,7 +4,7 @@
 # A disk that is full is a small one of our own, where mounts of our own are permitted; they end with the script.
 if [ -z "${EMA_MOUNTS-}" ]; then
 	for own in "unshare -m" "unshare -rm"; do
-		$own true 2>/dev/null && EMA_MOUNTS=1 exec $own bash "$0"
+		$own mount -t tmpfs none /mnt 2>/dev/null && EMA_MOUNTS=1 exec $own bash "$0"
 	done
 	EMA_MOUNTS=0
 fi
@@ -132,7 +132,7 @@ before() {
 fault() {
 	case $way in
 	emad|truncated|cache) stop KILL ;;
-	disk) ! dd if=/dev/zero of="$disk/fill" bs=64K 2>"$work/said" && sleep 1; rm "$disk/fill" && grep "No space" "$work/said" ;;
+	disk) ! dd if=/dev/zero of="$disk/fill" bs=64K count=2048 2>"$work/said" && sleep 1; rm "$disk/fill" && grep "No space" "$work/said" ;;
 	redis) redis_end && redis_start ;;
 	late|garbage|cut) echo "$way" >"$work/mode"; sleep 1; echo plain >"$work/mode" ;;
 	esac
