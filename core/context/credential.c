@@ -117,8 +117,8 @@ static int check_proof(struct pipeline *p, struct dpop_proof *proof)
 {
 	const char *proofs[PROOFS_MOST], *method = p->request->items[EMA_REQUEST_METHOD];
 	size_t count = 0;
-	int64_t since = INT64_MIN, left = p->deadline - clock_monotonic(&p->context->clock);
-	if (!p->context->store || store_since(p->context->store, &since))
+	int64_t forgets_before = 0, left = p->deadline - clock_monotonic(&p->context->clock);
+	if (!p->context->store || store_forgets_before(p->context->store, &forgets_before))
 		return failure_set(&p->failure, EMA_STORE_UNAVAILABLE, "the store was not reached yet");
 	while (count < PROOFS_MOST && (proofs[count] = request_header(p->request, "DPoP", count)))
 		count++;
@@ -130,7 +130,7 @@ static int check_proof(struct pipeline *p, struct dpop_proof *proof)
 		.token = p->credential, .token_length = p->credential_length,
 		.store = p->context->store,
 		.now = p->now, .skew = SKEW,
-		.forgets_before = since == INT64_MIN ? 0 : since / 1000,
+		.forgets_before = forgets_before,
 		.store_ms = left <= 0 ? 0 : left < STORE_MS ? left : STORE_MS,
 	};
 	return dpop_check(&request, proof, &p->failure);

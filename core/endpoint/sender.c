@@ -86,13 +86,10 @@ static int admit(struct exchange *x, const char *kind)
 		exchange_refuse(x, EMA_CONFIG, NULL);
 		return x->code;
 	}
-	int64_t since = INT64_MIN;
-	if (store_since(x->context->store, &since)) {
+	if (store_forgets_before(x->context->store, &x->forgets_before)) {
 		sender_refuse(x, kind, NULL, EMA_STORE_UNAVAILABLE, "the store was not reached yet");
 		return x->code;
 	}
-	/* In the second of the beginning too. */
-	x->forgets_before = since == INT64_MIN ? 0 : since / 1000 + (since % 1000 != 0);
 	rate_name(x->remote, name);
 	int64_t wait = limits_take(x->context->limits, name, x->snapshot->conf->rates.address, 1);
 	if (wait) {

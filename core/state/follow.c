@@ -118,6 +118,12 @@ static int compare(struct marks *marks, int *raised)
 	return EMA_OK;
 }
 
+static int64_t since_of(struct marks *marks)
+{
+	int64_t since = INT64_MIN;
+	return store_since(marks->store, &since) == EMA_OK ? since : INT64_MIN;
+}
+
 int marks_step(struct marks *marks, int64_t ms)
 {
 	int64_t now = clock_monotonic(marks->clock);
@@ -130,16 +136,21 @@ int marks_step(struct marks *marks, int64_t ms)
 	}
 	if (!marks->store)
 		return EMA_OK;
-	if (marks->list_due || now >= marks->list_next)
+	if (marks->list_due || now >= marks->list_next) {
+		marks->list_since = since_of(marks);
 		code = compare(marks, &raised);
+	}
 	/* Where changes are told from the store's opening on, what came between the list and now is among them. */
 	if (code == EMA_OK)
 		code = store_changes(marks->store, mark_take, marks, ms);
 	if (code == EMA_OK) {
 		if (marks->list_due || now >= marks->list_next)
 			marks->list_next = now + FOLLOW_LIST_MS;
-		/* A store that takes nothing tells what others revoked all the same. */
-		marks->list_due = raised != EMA_OK;
+		/*
+		 * A store that takes nothing tells what others revoked all the same. One that lost its memory, or is another, may answer
+		 * without one failure: it lacks what it does not know of, and no change tells that.
+		 */
+		marks->list_due = raised != EMA_OK || since_of(marks) != marks->list_since;
 		atomic_store_explicit(&marks->contact, clock_monotonic(marks->clock), memory_order_release);
 	} else {
 		marks->list_due = 1;

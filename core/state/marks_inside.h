@@ -40,7 +40,8 @@ struct marks {
 	pthread_cond_t stopped;
 	int has_thread, stop;
 	uint64_t list;                  /* number of the last list */
-	int list_due;                   /* there was a failure: changes may have been missed */
+	int64_t list_since;             /* since when the store remembered before the last list; INT64_MIN: always, or not known */
+	int list_due;                   /* there was a failure, or the store forgot: changes may have been missed, or lost */
 	int64_t list_next, sweep_next;  /* monotonic milliseconds */
 	int failing;
 	int unheard;                    /* marks that the store lost are not in it again */

@@ -50,3 +50,12 @@ int store_since(struct store *store, int64_t *since)
 {
 	return store->kind->since(store, since);
 }
+
+int store_forgets_before(struct store *store, int64_t *seconds)
+{
+	int64_t since = INT64_MIN;
+	int code = store_since(store, &since);
+	if (code == EMA_OK)
+		*seconds = since == INT64_MIN ? 0 : since / 1000 + (since % 1000 != 0);
+	return code;
+}

@@ -43,6 +43,11 @@ int store_changes(struct store *store, store_entry_fn *entry, void *data, int64_
 
 /* Since when it has forgotten nothing, in milliseconds since 1970; INT64_MIN: it never did. Asks nobody. */
 int store_since(struct store *store, int64_t *since);
+/*
+ * What was issued before that time (seconds since 1970) may have been used, and the use forgotten; in the second of the beginning
+ * too. 0: it never forgot. To be asked once more behind a put: that, or another thread's, may have found out that the memory is a new one.
+ */
+int store_forgets_before(struct store *store, int64_t *seconds);
 
 /* The value of an epoch as get, list and changes give it: 8 bytes, the highest first. */
 #define STORE_MARK 8

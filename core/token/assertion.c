@@ -113,7 +113,13 @@ static int assertion_audience(struct attempt *attempt, const struct json *claims
 	return REFUSED(attempt, "client assertion: aud is not the issuer, %.200s, byte for byte", request->issuer);
 }
 
-static int assertion_times(struct attempt *attempt, const struct json *claims, int64_t *expires)
+static int assertion_remembered(struct attempt *attempt, int64_t issued, int64_t forgets_before)
+{
+	return issued < forgets_before ? REFUSED(attempt, "client assertion: issued before the store began to remember: it may have been used then") : EMA_OK;
+}
+
+/* *issue: JWT_ABSENT where the store forgets nothing, and it says none. */
+static int assertion_times(struct attempt *attempt, const struct json *claims, int64_t *expires, int64_t *issue)
 {
 	const struct client_request *request = attempt->request;
 	const struct json_node *root = json_root(claims), *issued = json_member(claims, root, "iat"), *before = json_member(claims, root, "nbf");
@@ -129,14 +135,13 @@ static int assertion_times(struct attempt *attempt, const struct json *claims, i
 		return refused(attempt, code, &why);
 	if (times.expires - request->now > ASSERTION_LIFE_MOST + request->skew)
 		return REFUSED(attempt, "client assertion: exp is over %d s ahead", ASSERTION_LIFE_MOST);
-	if (request->forgets_before && times.issued < request->forgets_before)
-		return REFUSED(attempt, "client assertion: issued before this process began, whose store in memory cannot know whether it was used");
 	*expires = times.expires;
-	return EMA_OK;
+	*issue = times.issued;
+	return request->forgets_before ? assertion_remembered(attempt, times.issued, request->forgets_before) : EMA_OK;
 }
 
 /* Once for a client, at whatever endpoint. */
-static int assertion_take(struct attempt *attempt, const char *jti, int64_t expires)
+static int assertion_take(struct attempt *attempt, const char *jti, int64_t expires, int64_t issued)
 {
 	const struct client_request *request = attempt->request;
 	const char *id = attempt->found->claimed;
@@ -155,10 +160,14 @@ static int assertion_take(struct attempt *attempt, const char *jti, int64_t expi
 		return failure_set(attempt->failure, EMA_INTERNAL, "SHA-256 failed for a client assertion");
 	memcpy(key, ASSERTION_PREFIX, sizeof ASSERTION_PREFIX - 1);
 	/* A second more than it could be taken. */
-	int64_t until = (expires + request->skew + 1) * 1000;
+	int64_t until = (expires + request->skew + 1) * 1000, forgets_before = 0;
 	switch (store_put_if_absent(request->store, quota, key, sizeof key, "1", 1, until, 1, request->store_ms)) {
 	case EMA_OK:
-		return EMA_OK;
+		if (!request->forgets_before)
+			return EMA_OK;
+		if (store_forgets_before(request->store, &forgets_before))
+			return failure_set(attempt->failure, EMA_STORE_UNAVAILABLE, "the store does not know since when it remembers client assertions");
+		return assertion_remembered(attempt, issued, forgets_before);
 	case EMA_EXISTS:
 		return failure_set(attempt->failure, EMA_CLIENT_REPLAYED, "client assertion: used before (jti)");
 	case EMA_STORE_FULL:
@@ -172,18 +181,18 @@ static int assertion_take(struct attempt *attempt, const char *jti, int64_t expi
 
 static int assertion_check(struct attempt *attempt, const struct jws *jws, const struct json *claims)
 {
-	int64_t expires = 0;
+	int64_t expires = 0, issued = 0;
 	const char *jti = json_string(json_member(claims, json_root(claims), "jti"));
 	int code = assertion_claim(attempt, jws, claims);
 	if (code || (code = attempt_find(attempt)))
 		return code;
 	if ((attempt->client ? attempt->client->conf->auth : attempt->document->auth) != AUTH_PRIVATE_KEY_JWT)
 		return failure_set(attempt->failure, EMA_CLIENT_METHOD, "the client came with private_key_jwt; it is registered for another auth");
-	if ((code = assertion_verify(attempt, jws)) || (code = assertion_audience(attempt, claims)) || (code = assertion_times(attempt, claims, &expires)))
+	if ((code = assertion_verify(attempt, jws)) || (code = assertion_audience(attempt, claims)) || (code = assertion_times(attempt, claims, &expires, &issued)))
 		return code;
 	if (!jti || !*jti || strlen(jti) > ASSERTION_JTI_MOST)
 		return REFUSED(attempt, "client assertion: jti is absent, or not 1 to %d bytes", ASSERTION_JTI_MOST);
-	return assertion_take(attempt, jti, expires);
+	return assertion_take(attempt, jti, expires, issued);
 }
 
 int attempt_assertion(struct attempt *attempt, const char *assertion)

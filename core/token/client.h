@@ -53,7 +53,7 @@ struct client_request {
 	struct store *store;
 	int64_t now;               /* seconds since 1970 */
 	int64_t skew;
-	int64_t forgets_before;    /* what was issued before it may have been used before (a store in memory); 0: the store knows */
+	int64_t forgets_before;    /* of the store, as it is now; 0: it never forgets */
 	int64_t deadline;          /* monotonic milliseconds of the clock, for keys and documents */
 	int64_t store_ms;          /* time for the store */
 };

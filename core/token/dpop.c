@@ -228,6 +228,11 @@ static int proof_token(struct dpop_checking *c)
 	return EMA_OK;
 }
 
+static int proof_remembered(struct dpop_checking *c, int64_t forgets_before)
+{
+	return c->issued < forgets_before ? WRONG(c, "DPoP proof: made before the store began to remember: it may have been used then") : EMA_OK;
+}
+
 static int proof_times(struct dpop_checking *c)
 {
 	const struct dpop_request *request = c->request;
@@ -242,10 +247,8 @@ static int proof_times(struct dpop_checking *c)
 	int code = jwt_check_times(&times, &why);
 	if (code)
 		return failure_set(c->failure, code == EMA_CLOCK_WRONG ? code : EMA_BAD_PROOF, "DPoP proof: %.400s", why.text);
-	if (request->forgets_before && times.issued < request->forgets_before)
-		return WRONG(c, "DPoP proof: made before this process began, whose store in memory cannot know whether it was used");
 	c->issued = times.issued;
-	return EMA_OK;
+	return proof_remembered(c, request->forgets_before);
 }
 
 static int proof_nonce(struct dpop_checking *c)
@@ -272,12 +275,15 @@ static int proof_fresh(struct dpop_checking *c)
 	EVP_MD_CTX_free(digest);
 	if (!done)
 		return failure_set(c->failure, EMA_INTERNAL, "SHA-256 failed for a DPoP proof");
+	int64_t forgets_before = 0;
 	memcpy(key, DPOP_PREFIX, sizeof DPOP_PREFIX - 1);
 	/* A second more than it could be taken. */
 	int64_t expires = (c->issued + DPOP_WINDOW + request->skew + 1) * 1000;
 	switch (store_put_if_absent(request->store, request->stranger ? DPOP_QUOTA_STRANGERS : DPOP_QUOTA, key, sizeof key, "1", 1, expires, 1, request->store_ms)) {
 	case EMA_OK:
-		return EMA_OK;
+		if (request->forgets_before && store_forgets_before(request->store, &forgets_before))
+			return failure_set(c->failure, EMA_STORE_UNAVAILABLE, "the store does not know since when it remembers DPoP proofs");
+		return proof_remembered(c, forgets_before);
 	case EMA_EXISTS:
 		return WRONG(c, "DPoP proof: used before (jti)");
 	case EMA_STORE_FULL:

@@ -36,7 +36,7 @@ struct dpop_request {
 	const struct dpop_nonces *nonces; /* NULL: no nonce is demanded, and one that is there does not count */
 	struct store *store;
 	int64_t now, skew;           /* seconds */
-	int64_t forgets_before;      /* as in client_request; 0: the store knows */
+	int64_t forgets_before;      /* of the store, as it is now; 0: it never forgets */
 	int64_t store_ms;
 	int stranger;                /* whoever sends it has proven nothing else: it takes from the part of the store that is for such */
 };

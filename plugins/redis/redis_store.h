@@ -40,13 +40,14 @@ struct ema_instance {
 	struct link link;
 	char address[ADDRESS_MOST]; /* that the sentinels told */
 	int64_t asked;             /* monotonic milliseconds: before they were asked */
-	uint32_t mute;             /* bits: sentinels that gave no answer when asked last */
+	int64_t ask_next;          /* the same: before it what they said is good enough */
+	uint32_t mute;             /* bits: sentinels that gave no answer when asked last, or a late one */
 	int64_t until;             /* monotonic milliseconds: of the call that runs */
 	int64_t next_try, pause;   /* after a connection that failed */
 	char identity[IDENTITY_MOST]; /* of the server that answered last; "" before the first */
 	int64_t since;             /* atomically; INT64_MIN: not reached yet */
 	int64_t told;              /* sequence of the last change that was told; -1: tell all */
-	int failing;
+	int failing, behind;       /* logged: that it fails; that too few replicas follow */
 };
 
 int64_t monotonic_ms(void);
@@ -65,9 +66,9 @@ int reply_is(const redisReply *reply, const char *text);
 /* Says who we are, if there is a password. user may be NULL. */
 int link_authenticate(ema_instance *self, const char *where, const char *user, const char *password, size_t length);
 
-/* sentinel.c. The address of the master that most sentinels name, and since when that is known: self->asked. The connection that
-   there is stays. */
-int sentinels_ask(ema_instance *self, char address[ADDRESS_MOST]);
+/* sentinel.c. The master that most sentinels name: self->address, and since when that is known: self->asked. The connection that
+   there is stays, if it is to that one. */
+int sentinels_ask(ema_instance *self);
 
 extern const struct ema_store_ops redis_ops;
 

@@ -50,7 +50,10 @@
 	"if ARGV[7] == '-' then tell(redis.call('HGET', KEYS[2], 'x')) end\n" \
 	"return {'ok'}"
 
-/* ARGV: id, now, key, expires, mark. */
+/*
+ * ARGV: id, now, key, expires, mark. It always writes: WAIT asks the replicas for what this connection wrote last, and of one that
+ * wrote nothing for nothing.
+ */
 #define SCRIPT_RAISE SCRIPT_ADDS SCRIPT_BEGIN \
 	"local function less(a, b) local p, q = tonumber(string.sub(a, 1, 8), 16), tonumber(string.sub(b, 1, 8), 16)\n" \
 	"  if p ~= q then return p < q end\n" \
@@ -67,6 +70,7 @@
 	"  if tonumber(ARGV[4]) <= latest then return {'late'} end\n" \
 	"  redis.call('HSET', KEYS[2], 't', 'm', 'n', 1, 'v', kept); ends(ARGV[4]); tell(ARGV[4])\n" \
 	"end\n" \
+	"redis.call('HSET', KEYS[1], 'latest', string.format('%.0f', latest))\n" \
 	"return {'ok', kept}"
 
 /* ARGV: id, now, key. */

@@ -9,6 +9,7 @@
 #include "redis_store.h"
 
 #define SENTINEL_MS 1000 /* for one of them; what all say is good for longer */
+#define LATE_MS 200      /* who takes longer comes last, too */
 
 static int sentinel_ask(ema_instance *self, const char *sentinel, char address[ADDRESS_MOST])
 {
@@ -31,17 +32,18 @@ static int sentinel_ask(ema_instance *self, const char *sentinel, char address[A
 	return code;
 }
 
-int sentinels_ask(ema_instance *self, char address[ADDRESS_MOST])
+int sentinels_ask(ema_instance *self)
 {
 	char told[SENTINELS_MOST][ADDRESS_MOST];
 	size_t count = self->sentinel_count, most = count / 2 + 1, answers = 0;
 	int64_t until = self->until, began = monotonic_ms(), left = (int64_t)count;
 	uint32_t mute = self->mute;
-	int code = EMA_UNAVAILABLE, failing = self->failing;
+	int failing = self->failing;
+	const char *named = NULL;
 	struct link server = self->link;
 	self->link = (struct link){ .fd = -1 };
-	/* Who gave no answer the last time comes last: it could cost each call its time. */
-	for (size_t turn = 0; turn < 2 * count && code != EMA_OK; turn++) {
+	/* Who gave no answer in good time when asked last comes last: it could cost each call its time. */
+	for (size_t turn = 0; turn < 2 * count && !named; turn++) {
 		size_t i = turn % count, same = 1;
 		uint32_t bit = UINT32_C(1) << i;
 		int64_t now = monotonic_ms();
@@ -52,23 +54,25 @@ int sentinels_ask(ema_instance *self, char address[ADDRESS_MOST])
 		self->mute |= bit;
 		if (sentinel_ask(self, self->sentinels[i], told[answers]) != EMA_OK)
 			continue;
-		self->mute &= ~bit;
+		if (monotonic_ms() < now + LATE_MS)
+			self->mute &= ~bit;
 		for (size_t k = 0; k < answers; k++)
 			same += !strcmp(told[k], told[answers]);
-		if (same >= most) {
-			snprintf(address, ADDRESS_MOST, "%s", told[answers]);
-			code = EMA_OK;
-		}
+		if (same >= most)
+			named = told[answers];
 		answers++;
 	}
 	link_close(self);
 	self->link = server;
 	self->until = until;
 	self->failing = failing;
-	if (code == EMA_OK)
-		self->asked = began;
-	else
-		link_failed(self, "the sentinels", answers >= most ? "they do not agree on the master: it changes" :
-		            "most of them must say who the master is, and too few answer");
-	return code;
+	if (!named)
+		return link_failed(self, "the sentinels", answers >= most ? "they do not agree on the master: it changes" :
+		                   "most of them must say who the master is, and too few answer");
+	self->asked = began;
+	if (strcmp(self->address, named)) {
+		link_close(self);
+		snprintf(self->address, sizeof self->address, "%s", named);
+	}
+	return EMA_OK;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "redis_store.h"
@@ -11,6 +12,7 @@
 #define PAUSE_LEAST 50
 #define PAUSE_MOST 2000
 #define ASK_MS 400          /* how often the sentinels are asked */
+#define ASK_LEAST 100       /* who has less time left does not ask them */
 #define WORD_MS 2000        /* how long what they said counts */
 #define REPLICATED_MS 1000  /* for replicas to take a revocation */
 #define EXPIRES_MOST INT64_C(9000000000000000) /* whole numbers end there for the server's scripts */
@@ -143,20 +145,6 @@ static int identify(ema_instance *self)
 	return hello(self, identity);
 }
 
-static int connect_now(ema_instance *self)
-{
-	char address[ADDRESS_MOST];
-	int code = self->sentinel_count ? sentinels_ask(self, address) : EMA_OK;
-	if (code == EMA_OK && self->sentinel_count) {
-		if (self->link.fd >= 0 && !strcmp(address, self->address))
-			return EMA_OK;
-		memcpy(self->address, address, sizeof address);
-	}
-	if (code == EMA_OK)
-		code = link_open(self, self->sentinel_count ? self->address : self->server, self->socket);
-	return code == EMA_OK ? identify(self) : code;
-}
-
 /* Asked behind what is to count, too: by now there may be another master, of which the sentinels were not asked. */
 static int still_master(ema_instance *self)
 {
@@ -165,18 +153,40 @@ static int still_master(ema_instance *self)
 	return link_failed(self, "the server", "it took longer than the word of the sentinels is good for");
 }
 
-/* A connection that is known to be to a master that remembers. After a failure it is tried again later and later. */
+/*
+ * A connection that is known to be to a master that remembers. After a failure it is tried again later and later; but that the
+ * sentinels cannot be asked now costs nobody the connection, as long as what they said before is good.
+ */
 static int ready(ema_instance *self, int64_t ms)
 {
-	int64_t now = monotonic_ms();
+	int64_t now = monotonic_ms(), word = self->asked + WORD_MS;
+	int asks = self->sentinel_count > 0, holds = self->link.fd >= 0 && (!asks || now < word), code = EMA_OK;
 	self->until = now + (ms > 0 ? ms : 0);
 	if (self->pid != getpid())
 		return EMA_UNAVAILABLE; /* the connection is the parent's */
-	if (self->link.fd >= 0 && (!self->sentinel_count || now < self->asked + ASK_MS))
+	if (ms <= 0)
+		return EMA_TIMEOUT; /* an answer that nobody waits for would cost the connection */
+	if (holds && (!asks || now < self->ask_next || ms < ASK_LEAST))
 		return EMA_OK;
 	if (now < self->next_try)
 		return EMA_UNAVAILABLE;
-	int code = connect_now(self);
+	if (asks && ms < ASK_LEAST)
+		return EMA_TIMEOUT;
+	if (asks) {
+		/* The call itself needs its time, too, and the word may be asked for once more. */
+		if (holds)
+			self->until = now + (ms < word - now ? ms : word - now) / 2;
+		code = sentinels_ask(self);
+		self->until = now + ms;
+		self->ask_next = monotonic_ms() + ASK_MS;
+		if (code != EMA_OK && holds && monotonic_ms() < word)
+			return EMA_OK;
+	}
+	if (code == EMA_OK && self->link.fd < 0) {
+		code = link_open(self, asks ? self->address : self->server, self->socket);
+		if (code == EMA_OK)
+			code = identify(self);
+	}
 	if (code == EMA_OK)
 		code = still_master(self);
 	if (code == EMA_OK) {
@@ -192,6 +202,17 @@ static int ready(ema_instance *self, int64_t ms)
 		self->pause = PAUSE_MOST;
 	self->next_try = monotonic_ms() + self->pause;
 	return code;
+}
+
+/* Logged once until it is over: the server itself is well. */
+static int replicas_behind(ema_instance *self, int behind)
+{
+	if (behind && !self->behind)
+		self->host->log(self->handle, 1, "redis: fewer than \"replicas\" have taken what was revoked: it counts, but a change of master could undo it");
+	if (!behind && self->behind)
+		self->host->log(self->handle, 3, "redis: enough replicas take what is revoked again");
+	self->behind = behind;
+	return behind ? EMA_UNAVAILABLE : EMA_OK;
 }
 
 /* A master that ends may take with it what no replica has. */
@@ -211,7 +232,9 @@ static int replicated(ema_instance *self)
 	if (code == EMA_OK && reply->type != REDIS_REPLY_INTEGER)
 		code = reply_failed(self, reply, "WAIT");
 	else if (code == EMA_OK && reply->integer < self->replicas)
-		code = link_failed(self, "the replicas", "fewer than \"replicas\" have taken what was revoked: it counts, but a change of master could undo it");
+		code = replicas_behind(self, 1);
+	else if (code == EMA_OK)
+		replicas_behind(self, 0);
 	freeReplyObject(reply);
 	return code;
 }
@@ -554,6 +577,11 @@ static int settings_read(ema_instance *self, ema_conf *conf)
 		return host->conf_fail(conf, "master", "sentinels and master, the name of what they watch, come together");
 	if (self->sentinel_count > SENTINELS_MOST)
 		return host->conf_fail(conf, "sentinels", "at most 16");
+	/* One of them alone must never be most of them. */
+	for (size_t i = 1; i < self->sentinel_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (!strcasecmp(self->sentinels[i], self->sentinels[k]))
+				return host->conf_fail(conf, "sentinels", "the same one twice");
 	if (self->user && !self->password)
 		return host->conf_fail(conf, "user", "a user has a password");
 	if (self->sentinel_user && !self->sentinel_password)

@@ -200,6 +200,57 @@ static void a_server_that_stops(void **state)
 	server_end(&server);
 }
 
+/* A revocation that the replicas lack is not acknowledged; and what else is wrong with the server is said all the same. */
+static void too_few_replicas(void **state)
+{
+	struct server server = { .port = 0 };
+	struct store_rig rig;
+	int64_t now;
+	NEED_REDIS;
+	server_new(&server, "");
+	store_rig_init(&rig);
+	assert_int_equal(rig_open_with(&rig, &server, "replicas = 1;"), 0);
+	assert_int_equal(store_raise(rig.store, "e", 1, 4, LATER, &now, MS), EMA_UNAVAILABLE);
+	assert_true(store_rig_says(&rig, "replicas"));
+	server_tell(&server, "HSET ema:e:k-1 other 1");
+	assert_int_equal(put(rig.store, "a", "k", 1, LATER), EMA_UNAVAILABLE);
+	assert_true(store_rig_says(&rig, "not as this version"));
+	store_rig_close(&rig);
+	server_end(&server);
+}
+
+static long changes_of(const struct server *server)
+{
+	char line[200], number[32] = "";
+	snprintf(line, sizeof line, "redis-cli -s %s/redis.sock INFO persistence | sed -n 's/^rdb_changes_since_last_save://p'", server->folder);
+	FILE *file = popen(line, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(number, sizeof number, file));
+	pclose(file);
+	return atol(number);
+}
+
+/* Each raise writes, or WAIT would ask the replicas for nothing where an earlier one that was not acknowledged has set the value. */
+static void a_raise_always_writes(void **state)
+{
+	struct server server = { .port = 0 };
+	struct store_rig rig;
+	int64_t now;
+	NEED_REDIS;
+	server_new(&server, "");
+	store_rig_init(&rig);
+	assert_int_equal(rig_open_with(&rig, &server, ""), 0);
+	assert_int_equal(store_raise(rig.store, "e", 1, 4, LATER, &now, MS), EMA_OK);
+	for (int mark = 4; mark > 2; mark--) {
+		long before = changes_of(&server);
+		assert_int_equal(store_raise(rig.store, "e", 1, mark, LATER, &now, MS), EMA_OK);
+		assert_true(now == 4);
+		assert_true(changes_of(&server) > before);
+	}
+	store_rig_close(&rig);
+	server_end(&server);
+}
+
 /* Wrong types, other versions, odd values: said, and never trusted. */
 static void what_others_wrote(void **state)
 {
@@ -302,6 +353,8 @@ int main(void)
 		cmocka_unit_test(changes_are_told),
 		cmocka_unit_test(a_server_that_comes_back_empty),
 		cmocka_unit_test(a_server_that_stops),
+		cmocka_unit_test(too_few_replicas),
+		cmocka_unit_test(a_raise_always_writes),
 		cmocka_unit_test(what_others_wrote),
 		cmocka_unit_test(doors),
 		cmocka_unit_test(settings_that_are_wrong),

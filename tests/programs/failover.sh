@@ -7,7 +7,9 @@ takes_long
 
 rounds=${EMA_FAILOVERS:-1}
 load=$builddir/tests/programs/load
-command -v redis-server >/dev/null || { echo "1..0 # SKIP no redis-server"; exit 0; }
+for program in redis-server redis-cli curl; do
+	command -v "$program" >/dev/null || { echo "1..0 # SKIP no $program"; exit 0; }
+done
 [ -e "$builddir/plugins/.libs/redis.so" ] || { echo "1..0 # SKIP built without the plugin redis"; exit 0; }
 ports=$(python3 -c 'import socket
 all = [socket.create_server(("127.0.0.1", 0)) for _ in range(8)]
@@ -38,8 +40,8 @@ for name in s1 s2 s3; do
 	dir $work/$name
 	logfile $work/$name/log
 	sentinel monitor m 127.0.0.1 ${port[one]} 2
-	sentinel down-after-milliseconds m 700
-	sentinel failover-timeout m 1500
+	sentinel down-after-milliseconds m 3000
+	sentinel failover-timeout m 10000
 	EOF
 	background redis-server "$work/$name/conf" --sentinel
 done
@@ -57,7 +59,7 @@ for name in a b c; do
 	listen = ( { address = "127.0.0.1:${port[$name]}"; serve = ["token", "health"]; } );
 	rates = { address = 0; subject = 0; };
 	store = { plugin = "redis"; master = "m"; sentinels = ["127.0.0.1:${port[s1]}", "127.0.0.1:${port[s2]}", "127.0.0.1:${port[s3]}"]; };
-	providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; jwks = "$(sed 's/["\\]/\\&/g' "$work/l/issuer.jwks")"; accepts = ["id_jag"]; } );
+	providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; max_lifetime = "600s"; jwks = "$(sed 's/["\\]/\\&/g' "$work/l/issuer.jwks")"; accepts = ["id_jag"]; } );
 	clients = ( { id = "app"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; } );
 	services = ( { id = "svc"; resource = "https://mcp.example/svc"; identity = ["idp"];
 	  scopes = ( { name = "read"; access = "read"; tools = ["get_*"]; } );
@@ -101,8 +103,11 @@ recorded() {
 emads_killed() { kill -9 "${pid[a]}" "${pid[b]}"; wait_for gone "${pid[a]}" && wait_for gone "${pid[b]}"; }
 failover_begins() { ask s1 sentinel failover m | grep -q OK; }
 
-# lost WAY: the master goes.
+# A machine that is slow enough has made the sentinels change it by themselves.
+who_is_master() { if named two; then master=two other=one; else master=one other=two; fi; }
+# lost WAY: the master goes, once the other has everything.
 lost() {
+	who_is_master
 	case $1 in
 	killed) kill -9 "${server[$master]}" ;;
 	# What was written last is with it alone.
@@ -128,6 +133,7 @@ for ((round = 0; round < rounds; round++)); do
 	"$load" both "$work/l" "${web[a]}" "${web[b]}" 2 >"$work/both" 2>&1 & running=$!
 	revokes & revoking=$!
 	ok "$way: two are revoked" wait_for two_revoked
+	ok "$way: the sentinels see master and replica" wait_for all_see
 	ok "$way: the master is lost" lost "$way"
 	ok "$way: the sentinels name the other" wait_for named "$other"
 	[ "$way" != together ] || { ok "$way: an emad" start a; ok "$way: another" start b; }
@@ -146,7 +152,6 @@ for ((round = 0; round < rounds; round++)); do
 	esac
 	ok "$way: the old master follows the new one" wait_for has_replica "$other"
 	ok "$way: which the sentinels see" wait_for all_see
-	set -- "$other" "$master"; master=$1 other=$2
 done
 # One that knows nothing by itself.
 cat "$work/denied" >>"$work/l/denied"

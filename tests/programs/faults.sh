@@ -14,6 +14,7 @@ takes_long
 disk=$work/disk
 mkdir "$disk"
 rounds=${EMA_FAULTS:-3}
+command -v curl >/dev/null || { echo "1..0 # SKIP no curl"; exit 0; }
 load=$builddir/tests/programs/load
 ports=$(python3 -c 'import socket
 all = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
@@ -33,7 +34,7 @@ write_conf() {
 	listen = ( { address = "127.0.0.1:$port"; serve = ["token", "health"]; } );
 	rates = { address = 0; subject = 0; };
 	store = { $1 };
-	providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; $here accepts = ["id_jag"]; } );
+	providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; $here max_lifetime = "600s"; accepts = ["id_jag"]; } );
 	clients = ( { id = "app"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; } );
 	services = ( { id = "svc"; resource = "https://mcp.example/svc"; identity = ["idp"];
 	  scopes = ( { name = "read"; access = "read"; tools = ["get_*"]; } );
@@ -141,6 +142,8 @@ refuses_and_says() { ! timeout 60 emad -c "$work/ema.conf" >"$work/said" 2>&1 &&
 # Behind it: what an operator would do.
 recover() {
 	case $way in
+	# One that knows of the revocation what Redis knows, once it has it again.
+	redis) wait_for grep -F "raised again" "$work/log" && stop TERM && start ;;
 	emad) start ;;
 	cache)
 		for file in "$disk"/state/cache/*.keys; do echo garbage >"$file"; done

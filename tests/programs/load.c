@@ -5,10 +5,11 @@
  *   load run FOLDER ORIGIN SECONDS THREADS  redeems; each token is introspected too. Status 1 if a valid request failed.
  *   load until FOLDER ORIGIN THREADS        redeems until the server is gone
  *   load again FOLDER ORIGIN                redeems once more each assertion that was sent; what is granted counts as given
- *   load both FOLDER ORIGIN OTHER THREADS   redeems each assertion at both, whatever the first says, until there is FOLDER/enough.
- *                                           Status 1 if an answer was neither a token nor a refusal nor a 503.
+ *   load both FOLDER ORIGIN OTHER THREADS   redeems each assertion at both, whatever the first says, until there is FOLDER/enough;
+ *                                           of a life that outlasts the fault. Status 1 if an answer was neither a token nor a
+ *                                           refusal nor a 503.
  *   load denied FOLDER ORIGIN               redeems for each person in FOLDER/denied, once somebody else is let in. Status 1 if
- *                                           one of them was.
+ *                                           one of them was not refused.
  *
  * FOLDER/asked holds the assertions, written before they are sent; FOLDER/given a line "ASSERTION_ID TOKEN_ID" for each token.
  */
@@ -36,7 +37,8 @@
 #define OURS "https://auth.example"
 #define JWT_BEARER "urn:ietf:params:oauth:grant-type:jwt-bearer"
 #define ANSWER_MOST 65536
-#define LIFETIME 20 /* seconds of an assertion: the store forgets while the load goes on */
+#define LIFETIME 20       /* seconds of an assertion: the store forgets while the load goes on */
+#define LIFETIME_BOTH 600 /* of one that is sent again behind a fault: it must not be refused for its age */
 
 struct load {
 	char token_url[256], other_url[256], introspect_url[256]; /* other_url "": none */
@@ -45,7 +47,7 @@ struct load {
 	char enough[256]; /* "": it is never */
 	pthread_mutex_t lock;
 	time_t end;
-	int introspects;
+	int introspects, lifetime;
 	atomic_long serial, granted, refused, active, failed, odd;
 	atomic_int gone;
 };
@@ -146,7 +148,7 @@ static int token_id(const char *token, char *out, size_t size)
 	return length > 0 && member(payload, (size_t)length, "jti", out, size);
 }
 
-/* Sends the assertion; what is granted is kept. 1 if a token was given, 0 if not, -1 if nobody answered. */
+/* Sends the assertion; what is granted is kept. 1 if a token was given, 0 if it was refused, -1 if nobody answered, -2: 503. */
 static int redeem(struct load *load, CURL *curl, const char *url, const char *assertion, char *token, size_t size)
 {
 	struct buffer body = BUFFER_INIT(65536), answer = BUFFER_INIT(ANSWER_MOST);
@@ -166,7 +168,7 @@ static int redeem(struct load *load, CURL *curl, const char *url, const char *as
 	pthread_mutex_unlock(&load->lock);
 	buffer_free(&body);
 	buffer_free(&answer);
-	return got ? 1 : status ? 0 : -1;
+	return got ? 1 : status == 503 ? -2 : status ? 0 : -1;
 }
 
 static void introspect(struct load *load, CURL *curl, const char *token)
@@ -191,7 +193,7 @@ static char *assertion_make(struct load *load, const char *person, long serial)
 	snprintf(claims, sizeof claims,
 	         "{\"iss\":\"" ISSUER "\",\"sub\":\"%s\",\"aud\":\"" OURS "\",\"client_id\":\"app\",\"jti\":\"%ld-%ld\",\"iat\":%lld,"
 	         "\"exp\":%lld,\"scope\":\"read\"}",
-	         person, (long)getpid(), serial, now, now + LIFETIME);
+	         person, (long)getpid(), serial, now, now + load->lifetime);
 	if (jws_sign(load->key, JOSE_ES256, "oauth-id-jag+jwt", "", claims, strlen(claims), &assertion, NULL))
 		die("cannot sign", "an assertion");
 	return assertion;
@@ -215,10 +217,10 @@ static void *client(void *data)
 		int got = redeem(load, curl, swapped ? load->other_url : load->token_url, assertion, token, sizeof token);
 		if (load->other_url[0])
 			redeem(load, curl, swapped ? load->token_url : load->other_url, assertion, token, sizeof token);
-		atomic_fetch_add(got > 0 ? &load->granted : got ? &load->failed : &load->refused, 1);
-		if (got < 0 && !load->end && !load->enough[0]) {
+		atomic_fetch_add(got > 0 ? &load->granted : got == -1 ? &load->failed : &load->refused, 1);
+		if (got == -1 && !load->end && !load->enough[0]) {
 			atomic_store(&load->gone, 1);
-		} else if (got < 0) {
+		} else if (got == -1) {
 			fprintf(stderr, "load: nobody answered\n");
 			usleep(100000);
 		}
@@ -255,7 +257,12 @@ static int again(struct load *load)
 	rewind(load->asked);
 	while (curl && fgets(line, sizeof line, load->asked)) {
 		line[strcspn(line, "\n")] = 0;
-		int got = redeem(load, curl, load->token_url, line, token, sizeof token);
+		int got = -2;
+		for (int i = 0; i < 600 && got == -2; i++) {
+			if (i)
+				usleep(100000);
+			got = redeem(load, curl, load->token_url, line, token, sizeof token);
+		}
 		*(got > 0 ? &granted : got ? &unanswered : &refused) += 1;
 	}
 	curl_easy_cleanup(curl);
@@ -263,11 +270,18 @@ static int again(struct load *load)
 	return unanswered != 0;
 }
 
+/* As redeem(); a 503, and nobody there, is no answer to the question and is asked again for a minute. */
 static int redeem_for(struct load *load, CURL *curl, const char *person)
 {
-	char token[8192], *assertion = assertion_make(load, person, atomic_fetch_add(&load->serial, 1));
-	int got = redeem(load, curl, load->token_url, assertion, token, sizeof token);
-	free(assertion);
+	char token[8192];
+	int got = -1;
+	for (int i = 0; i < 600 && got < 0; i++) {
+		char *assertion = assertion_make(load, person, atomic_fetch_add(&load->serial, 1));
+		got = redeem(load, curl, load->token_url, assertion, token, sizeof token);
+		free(assertion);
+		if (got < 0)
+			usleep(100000);
+	}
 	return got;
 }
 
@@ -279,10 +293,11 @@ static int denied(struct load *load, const char *folder)
 	CURL *curl = curl_easy_init();
 	/* Refusals say something where not all are refused. */
 	int works = 0;
-	for (int i = 0; curl && i < 600 && !works; i++) {
-		works = redeem_for(load, curl, "somebody-else") > 0;
-		if (!works)
+	for (int i = 0, got = 0; curl && i < 600 && got == 0; i++) {
+		if (i)
 			usleep(100000);
+		got = redeem_for(load, curl, "somebody-else");
+		works = got > 0;
 	}
 	while (works && fgets(line, sizeof line, file)) {
 		line[strcspn(line, "\n")] = 0;
@@ -299,7 +314,7 @@ static int denied(struct load *load, const char *folder)
 
 int main(int count, char **words)
 {
-	struct load load = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct load load = { .lock = PTHREAD_MUTEX_INITIALIZER, .lifetime = LIFETIME };
 	int status = 2;
 	if (count == 3 && !strcmp(words[1], "keys")) {
 		make_keys(words[2]);
@@ -329,6 +344,7 @@ int main(int count, char **words)
 	} else if (count == 6 && !strcmp(words[1], "both")) {
 		snprintf(load.other_url, sizeof load.other_url, "%s/token", words[4]);
 		snprintf(load.enough, sizeof load.enough, "%s/enough", words[2]);
+		load.lifetime = LIFETIME_BOTH;
 		status = run(&load, atoi(words[5]));
 	}
 	fclose(load.asked);

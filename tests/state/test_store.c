@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "feed.h"
+#include "store_kind.h"
 #include "store_suite.h"
 
 #define LATER (SUITE_BEGIN + 60000)
@@ -22,6 +23,42 @@ static int put(struct store *store, const char *quota, int number, int64_t expir
 	char key[32];
 	snprintf(key, sizeof key, "%s-%d", quota ? quota : "", number);
 	return store_put_if_absent(store, quota, key, strlen(key), "v", 1, expires, 1, 0);
+}
+
+/* A store of which nothing is asked but its beginning; 0: it was not reached yet. */
+struct begun {
+	struct store store;
+	int64_t since;
+};
+
+static int begun_since(struct store *store, int64_t *since)
+{
+	struct begun *begun = (struct begun *)store;
+	if (!begun->since)
+		return EMA_UNAVAILABLE;
+	*since = begun->since;
+	return EMA_OK;
+}
+
+static const struct store_kind begun_kind = { .since = begun_since };
+
+/* JAG-58: what was issued in the second of the beginning may have been used before it. */
+static void the_second_of_the_beginning_is_forgotten(void **state)
+{
+	static const struct { int64_t since, before; } rows[] = {
+		{ INT64_MIN, 0 }, { 1800000000000, 1800000000 }, { 1800000000001, 1800000001 }, { 1800000000999, 1800000001 }, { 1800000001000, 1800000001 },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct begun store = { { &begun_kind }, rows[i].since };
+		int64_t before = -1;
+		assert_int_equal(store_forgets_before(&store.store, &before), EMA_OK);
+		assert_true(before == rows[i].before);
+	}
+	struct begun never = { { &begun_kind }, 0 };
+	int64_t before = -1;
+	assert_int_equal(store_forgets_before(&never.store, &before), EMA_UNAVAILABLE);
+	assert_true(before == -1);
 }
 
 /* A plugin that is the memory store, seen through the plugin's table. */
@@ -290,6 +327,7 @@ int main(void)
 		cmocka_unit_test(a_quota_limits_its_provider_alone),
 		cmocka_unit_test(a_full_store_refuses),
 		cmocka_unit_test(expiry_is_in_order),
+		cmocka_unit_test(the_second_of_the_beginning_is_forgotten),
 		cmocka_unit_test(changes_tell_marks_and_removals),
 		cmocka_unit_test(changes_wake_up),
 		cmocka_unit_test(plugins_are_not_believed_blindly),

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "issue.h"
 #include "jws.h"
+#include "store_kind.h"
 
 #define NOW INT64_C(1800000000) /* 2027-01-15T08:00:00Z */
 #define ISSUER "https://auth.acme.example"
@@ -412,6 +413,28 @@ static void assertions(void **state)
 	assert_int_equal(authenticate(rig->callers, rig, NULL, body, NULL, &found, NULL), EMA_CLIENT_REPLAYED);
 }
 
+/* A store that finds out within a put that its memory is a new one. */
+struct forgetful {
+	struct store store;
+	int64_t since;
+};
+
+static int forgetful_put(struct store *store, const char *quota, const void *key, size_t key_length, const void *value, size_t value_length,
+                         int64_t expires, int64_t limit, int64_t ms)
+{
+	(void)quota, (void)key, (void)key_length, (void)value, (void)value_length, (void)expires, (void)limit, (void)ms;
+	((struct forgetful *)store)->since += 10001;
+	return EMA_OK;
+}
+
+static int forgetful_since(struct store *store, int64_t *since)
+{
+	*since = ((struct forgetful *)store)->since;
+	return EMA_OK;
+}
+
+static const struct store_kind forgetful_kind = { .put_if_absent = forgetful_put, .since = forgetful_since };
+
 /* JAG-15, JAG-18: what is no assertion, and signatures of others. */
 static void assertions_of_others(void **state)
 {
@@ -446,7 +469,13 @@ static void assertions_of_others(void **state)
 	struct client_request restarted = { .forgets_before = NOW - 99 };
 	assert_int_equal(authenticate(rig->clients, rig, NULL, body, &restarted, &found, NULL), EMA_CLIENT_REFUSED);
 	restarted.forgets_before = NOW - 100;
+	struct forgetful forgetful = { { &forgetful_kind }, (NOW - 110) * 1000 };
+	struct store *store = rig->store;
+	rig->store = &forgetful.store;
+	assert_int_equal(authenticate(rig->clients, rig, NULL, body, &restarted, &found, NULL), EMA_CLIENT_REFUSED);
+	forgetful.since = (NOW - 120) * 1000;
 	assert_int_equal(authenticate(rig->clients, rig, NULL, body, &restarted, &found, NULL), EMA_OK);
+	rig->store = store;
 	post_assertion(body, rig->key, JOSE_ES256, NULL, GOOD("no-iat"), "");
 	assert_int_equal(authenticate(rig->clients, rig, NULL, body, &restarted, &found, NULL), EMA_CLIENT_REFUSED);
 }
