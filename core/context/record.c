@@ -147,18 +147,20 @@ static void put_argument(struct asked *asked, const struct policy_target *target
 		add_argument(asked, at, strlen(at), node);
 }
 
-static void put_conditions(struct asked *asked, const struct policy_target *target, const struct conf_grant *rules, size_t count)
+static void put_arguments(struct asked *asked, const struct policy_target *target, const struct policy *policy)
 {
-	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; rules[i].conditions && k < rules[i].conditions->arg_count; k++)
-			put_argument(asked, target, rules[i].conditions->args[k].at);
+	size_t count;
+	const char *const *pointers = policy_pointers(policy, &count);
+	if (!pointers)
+		asked->unrepeatable = "the arguments at which rules look are too many or too long for a record";
+	for (size_t i = 0; pointers && i < count; i++)
+		put_argument(asked, target, pointers[i]);
 }
 
 static void collect(const struct pipeline *p, struct asked *asked)
 {
 	const struct mcp_message *message = p->check->message;
 	const struct policy_target *decided = p->check->decided;
-	const struct conf_service *conf = p->service ? p->service->conf : NULL;
 	struct buffer clean = BUFFER_INIT(4096);
 	size_t targets = 0;
 	asked->target_count = asked->argument_count = 0;
@@ -172,10 +174,8 @@ static void collect(const struct pipeline *p, struct asked *asked)
 	if ((decided && decided->unseen) || p->check->unseen)
 		asked->unrepeatable = "the arguments, or all of the message, were not seen";
 	/* AUD-11: of the arguments those alone that a rule of the service looks at. */
-	if (conf && decided && decided->arguments) {
-		put_conditions(asked, decided, conf->grants, conf->grant_count);
-		put_conditions(asked, decided, conf->denies, conf->deny_count);
-	}
+	if (p->service && decided && decided->arguments)
+		put_arguments(asked, decided, p->service->policy);
 	if (decided && decided->name) {
 		buffer_clean(&clean, decided->name, decided->length);
 		if (clean.failed || clean.length != decided->length || memcmp(clean.data, decided->name, decided->length))

@@ -85,6 +85,8 @@ struct policy {
 	size_t pattern_count;
 	/* Of each kind: all by their whole text; those that are more than a literal by what they begin or, if that is longer, end with. */
 	struct pattern_table whole[POLICY_KINDS], heads[POLICY_KINDS], tails[POLICY_KINDS];
+	const char *pointers[POLICY_POINTERS_MOST];
+	size_t pointer_count; /* one more than that: there are more */
 	unsigned wants, deny_wants;
 	char deny_view[17];
 };

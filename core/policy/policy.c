@@ -260,6 +260,17 @@ static size_t name_count(const struct conf_grant *conf)
 	return conf->groups.count + conf->roles.count + conf->subjects.count + conf->clients.count + 1;
 }
 
+static void add_pointer(struct policy *policy, const char *at)
+{
+	size_t i = 0;
+	if (policy->pointer_count > POLICY_POINTERS_MOST)
+		return;
+	while (i < policy->pointer_count && strcmp(policy->pointers[i], at))
+		i++;
+	if (i == policy->pointer_count && policy->pointer_count++ < POLICY_POINTERS_MOST)
+		policy->pointers[i] = at;
+}
+
 static int arguments_build(struct builder *b, struct rule *rule)
 {
 	if (!rule->when || !rule->when->arg_count)
@@ -268,6 +279,7 @@ static int arguments_build(struct builder *b, struct rule *rule)
 	for (size_t i = 0; rule->args && i < rule->when->arg_count; i++) {
 		const struct conf_argument *conf = &rule->when->args[i];
 		const char *why = argument_compile(b->policy, conf, &rule->args[i]);
+		add_pointer(b->policy, conf->at);
 		if (why)
 			wrong(b, "E-PATTERN", conf->value, "the pattern", conf->value->string, why);
 	}
@@ -431,6 +443,12 @@ static void wants_build(struct policy *policy, const struct conf *conf)
 		policy->deny_wants |= wants;
 	}
 	view_build(policy);
+}
+
+const char *const *policy_pointers(const struct policy *policy, size_t *count)
+{
+	*count = policy->pointer_count;
+	return *count > POLICY_POINTERS_MOST ? NULL : policy->pointers;
 }
 
 unsigned policy_wants(const struct policy *policy, int denies)

@@ -19,6 +19,7 @@
 #include "principal.h"
 
 #define POLICY_SCOPES_MOST 1024   /* of a service */
+#define POLICY_POINTERS_MOST 256  /* different arguments that rules look at, of which policy_pointers() knows */
 #define POLICY_MATCHES_MOST 512   /* patterns that match one name; more are refused */
 
 struct policy;
@@ -55,6 +56,8 @@ unsigned policy_wants(const struct policy *policy, int denies);
 const char *policy_deny_view(const struct policy *policy);
 /* 1 if a rule looks at the group (or role) of this name when it comes from the provider's claims. */
 int policy_wants_name(const struct policy *policy, int role, const char *name);
+/* The JSON pointers of the arguments that rules look at, each once, in the order of the rules. NULL: more than POLICY_POINTERS_MOST. */
+const char *const *policy_pointers(const struct policy *policy, size_t *count);
 
 /* ---- A principal as numbers ---- */
 
