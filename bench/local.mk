@@ -1,10 +1,14 @@
 # Files of bench/.
-# "make bench/policy && bench/policy"; not part of "make" or "make check".
-EXTRA_PROGRAMS = bench/jose_verify bench/policy
-CLEANFILES += bench/jose_verify bench/policy
-bench_jose_verify_SOURCES = bench/jose_verify.c
+# bench/run builds and runs them; not part of "make" or "make check".
+EXTRA_DIST += bench/run
+EXTRA_PROGRAMS = bench/check bench/jose_verify bench/policy
+CLEANFILES += bench/check bench/jose_verify bench/policy
+bench_check_SOURCES = bench/check.c bench/race.h
+bench_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+bench_check_LDADD = $(CONTEXT_TEST_LDADD)
+bench_jose_verify_SOURCES = bench/jose_verify.c bench/race.h
 bench_jose_verify_CPPFLAGS = $(JOSE_CPPFLAGS)
 bench_jose_verify_LDADD = core/libemacore-internal.la
-bench_policy_SOURCES = bench/policy.c
+bench_policy_SOURCES = bench/policy.c bench/race.h
 bench_policy_CPPFLAGS = $(POLICY_CPPFLAGS)
 bench_policy_LDADD = core/libemacore-internal.la

@@ -1,0 +1,234 @@
+/* What a check at an MCP server costs, and a redemption, beside what cannot be spared in it. A line for bench/run each. */
+#define _GNU_SOURCE
+#include "race.h"
+
+#include <string.h>
+
+/* json-c has an enumeration of this name, and so has our reader. */
+#define json_type json_c_type
+#include <json-c/json.h>
+#undef json_type
+#include <openssl/evp.h>
+
+#include "../tests/endpoint/desk.h"
+#include "buffer.h"
+#include "jws.h"
+
+#define GRANTS 10000
+#define TOOLS 200
+#define REDEMPTIONS 40
+
+struct bench {
+	struct desk desk;
+	char *token, *list;
+	ema_request *named, *message;
+	ema_decision *decision;
+	EVP_MD_CTX *digest;
+	char **assertions;
+	size_t next;
+	struct jwk *key;
+	char *proof; /* that the client is who it is, by its key: signed as often as redeemed */
+};
+
+/* ---- What is compared with ---- */
+
+static int sha256(void *data, int times)
+{
+	struct bench *b = data;
+	const size_t length = strlen(b->token);
+	unsigned char out[EVP_MAX_MD_SIZE];
+	int good = 1;
+	for (int i = 0; i < times; i++)
+		good &= EVP_DigestInit_ex2(b->digest, NULL, NULL) && EVP_DigestUpdate(b->digest, b->token, length) && EVP_DigestFinal_ex(b->digest, out, NULL);
+	return !good;
+}
+
+static int json_round(void *data, int times)
+{
+	struct bench *b = data;
+	int good = 1;
+	for (int i = 0; i < times; i++) {
+		struct json_object *list = json_tokener_parse(b->list);
+		good &= list && json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN);
+		json_object_put(list);
+	}
+	return !good;
+}
+
+/* What a redemption has of signatures: the assertion's and the client's are verified, the token is signed. */
+static int signatures(void *data, int times)
+{
+	struct bench *b = data;
+	int good = 1;
+	for (int i = 0; i < times; i++) {
+		struct jws jws;
+		char *out = NULL;
+		for (int k = 0; k < 2; k++) {
+			good &= !jws_parse(b->proof, strlen(b->proof), &jws, NULL) && !jws_verify(&jws, b->key, JOSE_DEFAULT_SET, NULL);
+			jws_free(&jws);
+		}
+		good &= !jws_sign(b->key, JOSE_ES256, "at+jwt", "", "{}", 2, &out, NULL);
+		free(out);
+	}
+	return !good;
+}
+
+/* ---- What is asked ---- */
+
+static int check(void *data, int times)
+{
+	struct bench *b = data;
+	int good = 1;
+	for (int i = 0; i < times; i++)
+		good &= ema_check(b->desk.world.context, "many", b->named, "tools/call", "get_issue", NULL) == EMA_OK;
+	return !good;
+}
+
+static int check_mcp(void *data, int times)
+{
+	struct bench *b = data;
+	int good = 1;
+	for (int i = 0; i < times; i++)
+		good &= ema_check_mcp(b->desk.world.context, "many", b->message, NULL) == EMA_OK;
+	return !good;
+}
+
+static int filter(void *data, int times)
+{
+	struct bench *b = data;
+	int good = 1;
+	for (int i = 0; i < times; i++) {
+		char *out = NULL;
+		good &= ema_filter_list(b->decision, b->list, strlen(b->list), &out) == EMA_OK;
+		ema_text_free(out);
+	}
+	return !good;
+}
+
+static int redeem(void *data, int times)
+{
+	struct bench *b = data;
+	int good = 1;
+	for (int i = 0; i < times; i++) {
+		char *proof = b->assertions[b->next++], *assertion = b->assertions[b->next++];
+		desk_form(&b->desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", assertion, "client_assertion_type", CLIENT_ASSERTION,
+		          "client_assertion", proof, "resource", "https://mcp.example/svc", NULL);
+		good &= b->desk.status == 200;
+		if (!good)
+			fprintf(stderr, "%s\n", b->desk.body);
+	}
+	return !good;
+}
+
+/* ---- What they are asked about ---- */
+
+static char *many_grants(void)
+{
+	struct buffer text = BUFFER_INIT(4 << 20);
+	buffer_text(&text, "rates = { address = 0; subject = 0; }; SERVICES:, { id = \"many\"; resource = \"https://mcp.example/many\"; identity = [\"idp\"];\n"
+	                   "  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\", \"list_*\"]; },"
+	                   "    { name = \"write\"; access = \"write\"; tools = [\"put_*\", \"tool_*\"]; } );\n"
+	                   "  grants = ( { provider = \"idp\"; scopes = [\"read\"]; }");
+	for (int i = 1; i < GRANTS; i++)
+		buffer_printf(&text, i % 3 ? ", { provider = \"idp\"; group = \"other-%d\"; scopes = [\"read\", \"write\"]; }\n" :
+		                             ", { provider = \"idp\"; group = \"group-%d\"; scopes = [\"write\"]; }\n", i);
+	buffer_text(&text, " ); denies = ( { tools = [\"delete_*\"]; } ); }");
+	return buffer_take(&text);
+}
+
+static char *many_tools(void)
+{
+	struct buffer text = BUFFER_INIT(1 << 20);
+	buffer_text(&text, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[");
+	for (int i = 0; i < TOOLS; i++)
+		buffer_printf(&text, "%s{\"name\":\"%s_%d\",\"description\":\"Does what it is for, and says so in a sentence or two of ordinary length.\","
+		                     "\"inputSchema\":{\"type\":\"object\",\"properties\":{\"repo\":{\"type\":\"string\",\"description\":\"Which one\"},"
+		                     "\"number\":{\"type\":\"integer\"}},\"required\":[\"repo\"]},\"annotations\":{\"readOnlyHint\":true}}", i ? "," : "",
+		              i % 2 ? "get" : "put", i);
+	buffer_text(&text, "]}}");
+	return buffer_take(&text);
+}
+
+static ema_request *request_with(const struct bench *b)
+{
+	ema_request *request = ema_request_new();
+	char *value = NULL;
+	assert_true(asprintf(&value, "Bearer %s", b->token) > 0);
+	assert_int_equal(ema_request_header(request, "Authorization", value), EMA_OK);
+	free(value);
+	return request;
+}
+
+static void prepare(struct bench *b)
+{
+	char *extra = many_grants(), groups[2048] = "{\"aud\":\"" OURS "\",\"scope\":\"read\",\"groups\":[", body[600];
+	assert_non_null(extra);
+	desk_open(&b->desk, extra, NULL);
+	free(extra);
+	/* About 1.1 KB of claims. */
+	for (int i = 0; i < 20; i++)
+		snprintf(groups + strlen(groups), sizeof groups - strlen(groups), "%s\"engineering-and-more-%d\"", i ? "," : "", i);
+	strcat(groups, "]}");
+	world_next_second();
+	world_refresh(&b->desk.world);
+	desk_redeem(&b->desk, world_token(&b->desk.world, groups), NULL, "https://mcp.example/many");
+	b->token = strdup(desk_text(&b->desk, "/access_token"));
+	assert_int_equal(b->desk.status, 200);
+	b->digest = EVP_MD_CTX_new();
+	assert_true(b->digest && EVP_DigestInit_ex2(b->digest, EVP_sha256(), NULL));
+	b->list = many_tools();
+	b->named = request_with(b);
+	b->message = request_with(b);
+	int n = snprintf(body, sizeof body, "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"get_issue\",\"arguments\":{\"repo\":\"acme/web\",\"text\":\"%0300d\"},"
+	                 "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\"io.modelcontextprotocol/clientCapabilities\":{}}}}", 0);
+	assert_int_equal(ema_request_body(b->message, body, (size_t)n), EMA_OK);
+	assert_int_equal(ema_request_set(b->message, EMA_REQUEST_METHOD, "POST"), EMA_OK);
+	assert_int_equal(ema_request_header(b->message, "MCP-Protocol-Version", "2026-07-28"), EMA_OK);
+	assert_int_equal(ema_request_header(b->message, "Mcp-Method", "tools/call"), EMA_OK);
+	assert_int_equal(ema_request_header(b->message, "Mcp-Name", "get_issue"), EMA_OK);
+	assert_int_equal(desk_check(&b->desk, "many", b->token, "tools/list", NULL, NULL, &b->decision), EMA_OK);
+	const size_t all = (size_t)REDEMPTIONS * (RACE_LAPS + 1);
+	b->assertions = calloc(2 * all, sizeof *b->assertions);
+	for (size_t i = 0; i < all; i++) {
+		b->assertions[2 * i] = desk_assertion(&b->desk, "");
+		b->assertions[2 * i + 1] = world_token(&b->desk.world, "{}");
+	}
+	assert_int_equal(jwk_generate(JOSE_ES256, &b->key, NULL), EMA_OK);
+	assert_int_equal(jws_sign(b->key, JOSE_ES256, "jwt", "", "{\"sub\":\"x\"}", 11, &b->proof, NULL), EMA_OK);
+}
+
+/* As a test, so that what the desk expects can fail; lines for bench/run have tabs. */
+static void run_all(void **state)
+{
+	struct bench b = { .next = 0 };
+	(void)state;
+	prepare(&b);
+	const struct race races[] = {
+		{ "a check of a token seen before, 10,000 grants, with its record", "SHA-256 of the token", check, sha256, &b, &b, 2000, 20000, 2 },
+		{ "a check of a 500-byte message", "the same by its name", check_mcp, check, &b, &b, 2000, 2000, 2 },
+		{ "a list of 200 tools filtered", "json-c reads and prints it", filter, json_round, &b, &b, 50, 50, 2 },
+		{ "a redemption by private_key_jwt", "its signatures, read and made", redeem, signatures, &b, &b, REDEMPTIONS, REDEMPTIONS, 1.15 },
+	};
+	int bad = 0;
+	for (size_t i = 0; i < sizeof races / sizeof *races; i++)
+		bad |= race_print(&races[i]);
+	ema_decision_free(b.decision);
+	ema_request_free(b.named);
+	ema_request_free(b.message);
+	for (size_t i = 0; i < 2 * (size_t)REDEMPTIONS * (RACE_LAPS + 1); i++)
+		free(b.assertions[i]);
+	free(b.assertions);
+	free(b.token);
+	free(b.list);
+	free(b.proof);
+	jwk_free(b.key);
+	EVP_MD_CTX_free(b.digest);
+	desk_close(&b.desk);
+	assert_int_equal(bad, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest all[] = { cmocka_unit_test(run_all) };
+	return cmocka_run_group_tests(all, NULL, NULL);
+}
