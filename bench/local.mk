@@ -3,10 +3,10 @@
 EXTRA_DIST += bench/run
 EXTRA_PROGRAMS = bench/check bench/jose_verify bench/policy
 CLEANFILES += bench/check bench/jose_verify bench/policy
-bench_check_SOURCES = bench/check.c bench/race.h
+bench_check_SOURCES = bench/check.c bench/digest.h bench/race.h
 bench_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 bench_check_LDADD = $(CONTEXT_TEST_LDADD)
-bench_jose_verify_SOURCES = bench/jose_verify.c bench/race.h
+bench_jose_verify_SOURCES = bench/jose_verify.c bench/digest.h bench/race.h
 bench_jose_verify_CPPFLAGS = $(JOSE_CPPFLAGS)
 bench_jose_verify_LDADD = core/libemacore-internal.la
 bench_policy_SOURCES = bench/policy.c bench/race.h
