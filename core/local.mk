@@ -22,6 +22,7 @@ core_libtop_la_SOURCES = \
 	core/buffer.c core/buffer.h \
 	core/clock.c core/clock.h \
 	core/codes.c core/codes.h \
+	core/descriptor.c core/descriptor.h \
 	core/failure.c core/failure.h \
 	core/log.c core/log.h \
 	core/notice.c core/notice.h \

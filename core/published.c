@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "descriptor.h"
+
 /* Whom the program runs as could change what it believes anyway. */
 static int is_trusted(const struct published *folder, uid_t user)
 {
@@ -88,7 +90,7 @@ static char *read_whole(int fd, size_t size)
 	return text;
 }
 
-static int is_stamp(struct published_stamp *stamp, const struct stat *st)
+int published_stamp_take(struct published_stamp *stamp, const struct stat *st)
 {
 	const struct published_stamp is = { st->st_dev, st->st_ino, st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_size };
 	int same = stamp->device == is.device && stamp->file == is.file && stamp->seconds == is.seconds && stamp->nanoseconds == is.nanoseconds &&
@@ -123,7 +125,7 @@ int published_read(const struct published *folder, const char *name, size_t most
 		                   "could have written it", folder->path, name);
 	else if (st.st_size < 0 || (uint64_t)st.st_size > most)
 		code = failure_set(failure, EMA_TOO_LARGE, "%.300s/%.64s: not used, because it is larger than %zu bytes", folder->path, name, most);
-	else if (!is_stamp(&is, &st) || !stamp) {
+	else if (!published_stamp_take(&is, &st) || !stamp) {
 		*text = read_whole(fd, (size_t)st.st_size);
 		if (!*text)
 			code = failure_set(failure, errno == ENOMEM ? EMA_OUT_OF_MEMORY : EMA_UNAVAILABLE, "%.300s/%.64s: cannot be read: %s", folder->path, name,
@@ -169,19 +171,6 @@ int published_make(const char *path, struct failure *failure)
 	return make_folder(path, failure) == EMA_OK ? published_open(&folder, failure) : -1;
 }
 
-static int write_all(int fd, const char *text, size_t length)
-{
-	for (size_t at = 0; at < length;) {
-		ssize_t n = write(fd, text + at, length - at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		at += (size_t)n;
-	}
-	return 0;
-}
-
 int published_write(int folder, const char *name, const char *text, size_t length, int durable, struct failure *failure)
 {
 	char aside[NAME_MAX + 1];
@@ -190,7 +179,7 @@ int published_write(int folder, const char *name, const char *text, size_t lengt
 		return failure_set(failure, EMA_CONFIG, "%.100s: is too long a name", name);
 	unlinkat(folder, aside, 0);
 	int fd = openat(folder, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 || write_all(fd, text, length) || fchmod(fd, 0644) || (durable && fsync(fd)) || renameat(folder, aside, folder, name)) {
+	if (fd < 0 || descriptor_write(fd, text, length) || fchmod(fd, 0644) || (durable && fsync(fd)) || renameat(folder, aside, folder, name)) {
 		code = failure_set(failure, EMA_UNAVAILABLE, "%.100s cannot be published: %s", name, strerror(errno));
 		unlinkat(folder, aside, 0);
 	}

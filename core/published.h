@@ -25,6 +25,10 @@ struct published_stamp {
 	int64_t seconds, nanoseconds, size;
 };
 
+struct stat;
+/* Makes it the version of that file. 1 if it was that already. */
+int published_stamp_take(struct published_stamp *stamp, const struct stat *st);
+
 /*
  * The folder's descriptor, or -1: EMA_ABSENT; EMA_DENIED (it, or one on the way, is somebody else's, or can be written by others,
  * or is a link); EMA_UNAVAILABLE. Looked at anew each time, since it may have been made anew.

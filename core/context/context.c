@@ -234,29 +234,12 @@ static int open_store(struct ema_context *context, struct held_conf *held, struc
 	return context->store ? 0 : cannot(findings, "E-STORE", conf->store.node ? conf->store.node : conf->root, &failure);
 }
 
-static enum jose_algorithm signing_algorithm(const struct conf *conf)
-{
-	return (enum jose_algorithm)conf->token.algorithm;
-}
-
 static int open_keyring(struct ema_context *context, const struct conf *conf, struct failure *failure)
 {
-	char *folder = NULL, *file = NULL;
-	int code = EMA_OUT_OF_MEMORY;
-	if (!conf->state_dir || ((!context->server || asprintf(&folder, "%s/keys", conf->state_dir) >= 0) && asprintf(&file, "%s/jwks.json", conf->state_dir) >= 0)) {
-		struct keyring_settings settings = {
-			.clock = &context->clock, .log = context->log, .notice = context->notice, .mode = context->server ? KEYRING_SERVE : KEYRING_PUBLIC, .folder = folder,
-			.public_file = file, .publish = context->server ? conf->publish : NULL,
-			.published = !context->server && conf->published.path ? &conf->published : NULL, .algorithm = signing_algorithm(conf), .rotate_after_ms = conf->token.rotate_after_ms,
-			.publish_before_ms = conf->token.publish_before_ms,
-		};
-		code = keyring_open(&settings, &context->keyring, failure);
-	} else {
-		failure_set(failure, code, "no memory");
-	}
-	free(folder);
-	free(file);
-	return code;
+	struct keyring_paths paths;
+	struct keyring_settings settings = { .clock = &context->clock, .log = context->log, .notice = context->notice };
+	int code = keyring_settings_from(conf, context->server ? KEYRING_SERVE : KEYRING_PUBLIC, &paths, &settings, failure);
+	return code == EMA_OK ? keyring_open(&settings, &context->keyring, failure) : code;
 }
 
 /* Keys change with time alone: somebody has to look at the clock. */
@@ -415,7 +398,7 @@ static int swap(struct ema_context *context, struct conf *conf, struct findings 
 		goto out;
 	}
 	if (context->keyring && context->server)
-		keyring_configure(context->keyring, signing_algorithm(conf), conf->token.rotate_after_ms, conf->token.publish_before_ms);
+		keyring_configure(context->keyring, (enum jose_algorithm)conf->token.algorithm, conf->token.rotate_after_ms, conf->token.publish_before_ms);
 	context->generation++;
 	if (context->marks)
 		marks_on_loss(context->marks, conf->store_last_known, conf->store_loss_ms);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "descriptor.h"
 #include "secret.h"
 
 #define KEY_FILE_MOST 16384
@@ -257,19 +258,6 @@ int keyfolder_read(int folder, const char *name, struct signing_key **out, struc
 	return code;
 }
 
-static int write_all(int fd, const char *text, size_t length)
-{
-	for (size_t at = 0; at < length;) {
-		ssize_t n = write(fd, text + at, length - at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		at += (size_t)n;
-	}
-	return 0;
-}
-
 /* Whole or not at all, also if the power fails. Writers hold the lock, so one name aside is enough, and what a dead one left goes. */
 static int put(int folder, const char *name, const char *text, size_t length, mode_t mode, struct failure *failure)
 {
@@ -279,7 +267,7 @@ static int put(int folder, const char *name, const char *text, size_t length, mo
 		return failure_set(failure, EMA_CONFIG, "%.100s: is too long a name", name);
 	unlinkat(folder, aside, 0);
 	int fd = openat(folder, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 || write_all(fd, text, length) || fchmod(fd, mode) || give_to_owner(folder, fd) || fsync(fd) || renameat(folder, aside, folder, name)) {
+	if (fd < 0 || descriptor_write(fd, text, length) || fchmod(fd, mode) || give_to_owner(folder, fd) || fsync(fd) || renameat(folder, aside, folder, name)) {
 		code = failure_set(failure, EMA_UNAVAILABLE, "%.100s: cannot be written: %s", name, strerror(errno));
 		unlinkat(folder, aside, 0);
 	}
@@ -378,8 +366,8 @@ int keyfolder_read_public(const char *path, struct published_stamp *stamp, char 
 		code = failure_set(failure, EMA_UNAVAILABLE, "%.300s: %s", path, strerror(errno));
 		goto end;
 	}
-	struct published_stamp is = { st.st_dev, st.st_ino, st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_size };
-	if (is.device == stamp->device && is.file == stamp->file && is.seconds == stamp->seconds && is.nanoseconds == stamp->nanoseconds && is.size == stamp->size)
+	struct published_stamp is = *stamp;
+	if (published_stamp_take(&is, &st))
 		goto end;
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 022) || (home.st_mode & 022) ||
 	    (st.st_uid != home.st_uid && st.st_uid != geteuid() && st.st_uid != 0))

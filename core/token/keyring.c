@@ -386,6 +386,7 @@ int keyring_settings_from(const struct conf *conf, enum keyring_mode mode, struc
 	out->folder = state && mode != KEYRING_PUBLIC ? paths->folder : NULL;
 	out->public_file = state ? paths->public_file : NULL;
 	out->publish = mode == KEYRING_SERVE ? conf->publish : NULL;
+	out->published = mode == KEYRING_PUBLIC && conf->published.path ? &conf->published : NULL;
 	out->algorithm = (enum jose_algorithm)conf->token.algorithm;
 	out->rotate_after_ms = conf->token.rotate_after_ms;
 	out->publish_before_ms = conf->token.publish_before_ms;

@@ -43,7 +43,7 @@ struct keyring_settings {
 	int recover;               /* files that cannot be used are set aside, even if none is left: for rotate --now alone */
 };
 
-/* What a configuration says: mode, folder, file, publish, algorithm, times. The rest of *out is the caller's. EMA_CONFIG: too long a path. */
+/* What a configuration says: mode, folder, file, publish or published, algorithm, times. The rest of *out is the caller's. EMA_CONFIG: too long a path. */
 struct keyring_paths {
 	char folder[4096], public_file[4096];
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "descriptor.h"
 #include "json.h"
 
 #define KEYS_MOST 262144
@@ -228,19 +229,6 @@ static int newer_is_there(const struct cache *cache, int folder, const char *nam
 	return newer;
 }
 
-static int write_all(int fd, const char *text, size_t length)
-{
-	for (size_t at = 0; at < length;) {
-		ssize_t n = write(fd, text + at, length - at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		at += (size_t)n;
-	}
-	return 0;
-}
-
 int cache_store(const struct cache *cache, const char *source, const struct cache_entry *entry, int64_t now, struct failure *failure)
 {
 	struct buffer rest = BUFFER_INIT(FILE_MOST), head = BUFFER_INIT(128);
@@ -271,7 +259,7 @@ int cache_store(const struct cache *cache, const char *source, const struct cach
 	snprintf(temporary, sizeof temporary, "%s.%ld.new", name, (long)getpid());
 	unlinkat(at, temporary, 0);
 	fd = openat(at, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 || write_all(fd, head.data, head.length) || write_all(fd, rest.data, rest.length) || (cache->publishes && fchmod(fd, 0644)) || fsync(fd) ||
+	if (fd < 0 || descriptor_write(fd, head.data, head.length) || descriptor_write(fd, rest.data, rest.length) || (cache->publishes && fchmod(fd, 0644)) || fsync(fd) ||
 	    renameat(at, temporary, at, name)) {
 		code = failure_set(failure, EMA_UNAVAILABLE, "key cache %.200s/%s: %s", cache->folder, name, strerror(errno));
 		unlinkat(at, temporary, 0);

@@ -8,9 +8,9 @@
 #include "buffer.h"
 #include "client.h"
 #include "clock.h"
+#include "forgetful.h"
 #include "issue.h"
 #include "jws.h"
-#include "store_kind.h"
 
 #define NOW INT64_C(1800000000) /* 2027-01-15T08:00:00Z */
 #define ISSUER "https://auth.acme.example"
@@ -412,28 +412,6 @@ static void assertions(void **state)
 	post_assertion(body, rig->key, JOSE_ES256, NULL, GOOD("a"), "");
 	assert_int_equal(authenticate(rig->callers, rig, NULL, body, NULL, &found, NULL), EMA_CLIENT_REPLAYED);
 }
-
-/* A store that finds out within a put that its memory is a new one. */
-struct forgetful {
-	struct store store;
-	int64_t since;
-};
-
-static int forgetful_put(struct store *store, const char *quota, const void *key, size_t key_length, const void *value, size_t value_length,
-                         int64_t expires, int64_t limit, int64_t ms)
-{
-	(void)quota, (void)key, (void)key_length, (void)value, (void)value_length, (void)expires, (void)limit, (void)ms;
-	((struct forgetful *)store)->since += 10001;
-	return EMA_OK;
-}
-
-static int forgetful_since(struct store *store, int64_t *since)
-{
-	*since = ((struct forgetful *)store)->since;
-	return EMA_OK;
-}
-
-static const struct store_kind forgetful_kind = { .put_if_absent = forgetful_put, .since = forgetful_since };
 
 /* JAG-15, JAG-18: what is no assertion, and signatures of others. */
 static void assertions_of_others(void **state)

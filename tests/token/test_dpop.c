@@ -7,9 +7,9 @@
 #include "buffer.h"
 #include "clock.h"
 #include "dpop.h"
+#include "forgetful.h"
 #include "jws.h"
 #include "secret.h"
-#include "store_kind.h"
 
 #define NOW INT64_C(1800000000)
 #define ENDPOINT "https://auth.acme.example/token"
@@ -239,28 +239,6 @@ static void proofs_for_a_token(void **state)
 	free(text);
 	free(other);
 }
-
-/* A store that finds out within a put that its memory is a new one. */
-struct forgetful {
-	struct store store;
-	int64_t since;
-};
-
-static int forgetful_put(struct store *store, const char *quota, const void *key, size_t key_length, const void *value, size_t value_length,
-                         int64_t expires, int64_t limit, int64_t ms)
-{
-	(void)quota, (void)key, (void)key_length, (void)value, (void)value_length, (void)expires, (void)limit, (void)ms;
-	((struct forgetful *)store)->since += 10001;
-	return EMA_OK;
-}
-
-static int forgetful_since(struct store *store, int64_t *since)
-{
-	*since = ((struct forgetful *)store)->since;
-	return EMA_OK;
-}
-
-static const struct store_kind forgetful_kind = { .put_if_absent = forgetful_put, .since = forgetful_since };
 
 /* JAG-58: a store that began after the proof was made, or does so in its put: in the second of the beginning too. */
 static void proofs_of_before(void **state)
