@@ -10,38 +10,22 @@ if [ -z "${EMA_MOUNTS-}" ]; then
 fi
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
 takes_long
+. "$srcdir/tests/programs/redemptions.sh"
 
 disk=$work/disk
 mkdir "$disk"
 rounds=${EMA_FAULTS:-3}
 command -v curl >/dev/null || { echo "1..0 # SKIP no curl"; exit 0; }
-load=$builddir/tests/programs/load
 ports=$(python3 -c 'import socket
 all = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
 print(*(one.getsockname()[1] for one in all))') || { echo "1..0 # SKIP no python3"; exit 0; }
-read -r port redis liar keys <<<"$ports"
+read -r port redis liar served <<<"$ports"
 web=http://127.0.0.1:$port
 mkdir "$work/l"
-ok "keys" "$load" keys "$work/l"
-(umask 077; echo secret-of-the-app >"$work/secret")
+ok "keys" issuer "$work/l"
 
-# write_conf STORE: a configuration with it.
-write_conf() {
-	cat >"$work/ema.conf" <<-EOF
-	issuer = "https://auth.example";
-	state_dir = "$disk/state";
-	audit = ( { plugin = "file"; path = "$disk/audit.jsonl"; } );
-	listen = ( { address = "127.0.0.1:$port"; serve = ["token", "health"]; } );
-	rates = { address = 0; subject = 0; };
-	store = { $1 };
-	providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; $here max_lifetime = "600s"; accepts = ["id_jag"]; } );
-	clients = ( { id = "app"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; } );
-	services = ( { id = "svc"; resource = "https://mcp.example/svc"; identity = ["idp"];
-	  scopes = ( { name = "read"; access = "read"; tools = ["get_*"]; } );
-	  grants = ( { provider = "idp"; scopes = ["read"]; } ); } );
-	EOF
-}
-here="jwks = \"$(sed 's/["\\]/\\&/g' "$work/l/issuer.jwks")\";"
+# write_conf STORE [KEYS]: a configuration with it.
+write_conf() { redeemer "$work/ema.conf" "$port" "$disk/state" "$disk/audit.jsonl" "$1" "${2-$keys}"; }
 lmdb="plugin = \"lmdb\"; path = \"$disk/store\"; size = \"16MiB\";"
 ctl() { emactl -c "$work/ema.conf" "$@"; }
 is_ready() { curl -sf -o /dev/null "$web/readyz"; }
@@ -51,7 +35,6 @@ start() {
 	pid=$(ctl status --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
 	[ -n "$pid" ] && pids+=("$pid")
 }
-gone() { ! kill -0 "$1" 2>/dev/null; }
 stop() { kill "-$1" "$pid" && wait_for gone "$pid"; }
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 redis_start() {
@@ -98,16 +81,6 @@ liar_start() {
 	relay=${pids[-1]}
 	wait_for listens "$liar"
 }
-once() {
-	local twice
-	twice=$(cut -d" " -f1 "$work/l/given" | sort | uniq -d)
-	[ -z "$twice" ] || { echo "given twice:"; echo "$twice" | head; return 1; }
-}
-recorded() {
-	local missing
-	missing=$(comm -23 <(cut -d" " -f2 "$work/l/given" | sort) <(grep -o '"token_id":"[^"]*"' "$disk/audit.jsonl" | cut -d'"' -f4 | sort -u))
-	[ -z "$missing" ] || { echo "without a record:"; echo "$missing" | head; return 1; }
-}
 revoke() { ctl revoke --subject "idp/-/left" --block && echo left >"$work/l/denied"; }
 some_given() { [ "$(wc -l <"$work/l/asked")" -ge 20 ]; }
 
@@ -119,11 +92,10 @@ before() {
 	cache)
 		# Where a name ends so is what the media type says.
 		mkdir -p "$work/served" && cp "$work/l/issuer.jwks" "$work/served/keys.json"
-		(cd "$work/served" && exec python3 -m http.server --bind 127.0.0.1 "$keys" >/dev/null 2>&1) & server=$!
+		(cd "$work/served" && exec python3 -m http.server --bind 127.0.0.1 "$served" >/dev/null 2>&1) & server=$!
 		pids+=("$server")
-		wait_for listens "$keys"
-		local here="jwks_url = \"http://127.0.0.1:$keys/keys.json\"; insecure_http = true;"
-		write_conf "$lmdb"
+		wait_for listens "$served"
+		write_conf "$lmdb" "jwks_url = \"http://127.0.0.1:$served/keys.json\"; insecure_http = true;"
 		;;
 	redis) redis_start; write_conf "plugin = \"redis\"; server = \"127.0.0.1:$redis\";" ;;
 	late|garbage|cut) echo plain >"$work/mode"; redis_start; liar_start; write_conf "plugin = \"redis\"; server = \"127.0.0.1:$liar\";" ;;
@@ -196,9 +168,9 @@ for ((round = 0; round < rounds; round++)); do
 	ok "$way: no answer but a token, a refusal or a 503" sh -c '! grep "answered with" "$1"' sh "$work/both"
 	ok "$way: who was revoked is refused" "$load" denied "$work/l" "$web"
 	ok "$way: each assertion is sent once more" "$load" again "$work/l" "$web"
-	ok "$way: none was good twice" once
+	ok "$way: none was good twice" once "$work/l"
 	ok "$way: emad ends" stop TERM
-	ok "$way: no token without its record" recorded
+	ok "$way: no token without its record" recorded "$work/l" "$disk/audit.jsonl"
 	ok "$way: the records are whole" emactl audit verify --state "$disk/state" "$disk/audit.jsonl"
 	tokens=$((tokens + $(wc -l <"$work/l/given")))
 	after

@@ -6,7 +6,7 @@ PROGRAM_TESTS = tests/programs/audit.sh tests/programs/company.sh tests/programs
 	tests/programs/server.sh tests/programs/soak.sh tests/programs/tools.sh \
 	tests/programs/who_can.sh
 TESTS += $(PROGRAM_TESTS)
-EXTRA_DIST += $(PROGRAM_TESTS) tests/programs/clients.py
+EXTRA_DIST += $(PROGRAM_TESTS) tests/programs/clients.py tests/programs/redemptions.sh
 check_PROGRAMS += tests/programs/load
 tests_programs_load_SOURCES = tests/programs/load.c
 tests_programs_load_CPPFLAGS = $(UNIT_CPPFLAGS) $(CURL_CFLAGS)
