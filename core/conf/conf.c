@@ -591,6 +591,11 @@ struct conf *conf_read_text(const char *text, size_t length, const char *name, s
 	return conf;
 }
 
+int conf_store_in_memory(const struct conf *conf)
+{
+	return !strcmp(conf->store.plugin, "memory");
+}
+
 void conf_free(struct conf *conf)
 {
 	if (conf)

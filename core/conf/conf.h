@@ -375,6 +375,8 @@ int conf_has_provider(const struct conf *conf, const struct conf_service *servic
 int64_t conf_token_lifetime(const struct conf *conf, const struct conf_service *service, const struct conf_client *client);
 /* An address of either family, as IPv6: 4 or 6, the family it is written in; -1: it is none. */
 int conf_address(const char *text, size_t length, unsigned char out[16]);
+/* Whether the store is the built-in one, of one process alone. */
+int conf_store_in_memory(const struct conf *conf);
 /* Whether a peer, "192.0.2.1", "2001:db8::1" or "unix", is one of the proxies; anything else is none. */
 int conf_is_proxy(const struct conf *conf, const char *peer);
 

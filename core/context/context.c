@@ -207,16 +207,11 @@ static struct instance *open_store_plugin(struct ema_context *context, const str
 	return open_instance(&search, &conf->store, &settings, findings);
 }
 
-static int is_memory_store(const struct conf *conf)
-{
-	return !strcmp(conf->store.plugin, "memory");
-}
-
 static int open_store(struct ema_context *context, struct held_conf *held, struct findings *findings)
 {
 	const struct conf *conf = held->conf;
 	struct failure failure = FAILURE_INIT;
-	if (is_memory_store(conf)) {
+	if (conf_store_in_memory(conf)) {
 		struct memory_settings settings = { .clock = &context->clock, .entries_most = (size_t)conf->store_entries,
 			                            .bytes_most = (size_t)conf->store_bytes, .quota_most = (size_t)conf->store_quota };
 		if (!context->operator && conf->state_dir && horizon_open(conf->state_dir, clock_wall(&context->clock) / 1000, &context->horizon, &failure))
@@ -474,7 +469,7 @@ int context_lint(struct ema_context *context, const char *path, struct findings 
 	publication_lint(context, conf, 1, findings);
 	if (snapshot)
 		outage_lint(snapshot, findings);
-	if (!is_memory_store(conf))
+	if (!conf_store_in_memory(conf))
 		instance_close(open_store_plugin(context, conf, findings));
 out:
 	if (failure.code)

@@ -3,18 +3,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "context.h"
 #include "keyset.h"
 #include "publish.h"
-
-static int is_memory_store(const struct conf *conf)
-{
-	return !strcmp(conf->store.plugin, "memory");
-}
 
 static const struct conf_node *node_of(const struct conf *conf, const char *key)
 {
@@ -61,7 +55,7 @@ void publication_lint(const struct ema_context *context, const struct conf *conf
 			finding_node(findings, "N-PUBLISHED", node_of(conf, "publish"), "publish is for emad: this program publishes nothing");
 		return;
 	}
-	if (!is_memory_store(conf))
+	if (!conf_store_in_memory(conf))
 		finding_node(findings, "W-PUBLISHED", node_of(conf, "published"), "what is revoked is taken from %s alone: what others revoke in the store does not count "
 		             "here", from->path);
 	if (from->owner == OVERFLOW_USER)
@@ -129,7 +123,7 @@ static int open_publisher(struct ema_context *context, const struct conf *conf, 
 int publication_marks(struct ema_context *context, const struct conf *conf, struct failure *failure)
 {
 	/* With a store in memory nobody else revokes. */
-	const int one_way = !context->server && conf->published.path, alone = !one_way && is_memory_store(conf);
+	const int one_way = !context->server && conf->published.path, alone = !one_way && conf_store_in_memory(conf);
 	int code = EMA_OK;
 	if (one_way && !context->published)
 		code = store_published(&conf->published, &context->clock, context->log, &context->published, failure);

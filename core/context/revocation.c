@@ -485,7 +485,7 @@ int revocation_set(struct ema_context *context, const struct ema_revocation *ask
 	code = conclude(&r, "revoked", asked, code, &failure);
 	if (code)
 		goto out;
-	if (context->store && !strcmp(r.snapshot->conf->store.plugin, "memory"))
+	if (context->store && conf_store_in_memory(r.snapshot->conf))
 		buffer_text(report, "note: the store is the memory of this process: it forgets this when it ends\n");
 	buffer_printf(report, "revoked: %s%s%s", asked->kind, asked->name && *asked->name ? " " : "", asked->name ? asked->name : "");
 	buffer_text(report, asked->block ? "; nothing new either until it is lifted" : "; what is issued from now on is good");
