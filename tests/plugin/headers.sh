@@ -16,7 +16,27 @@ for cxx in $(compilers g++ clang++); do
 	for std in c++98 c++11 c++14 c++17 c++20; do ok "$cxx -std=$std takes each public header alone" alone "$cxx" cc $std; done
 done
 
+# What was promised is not renewed: whoever changes both header and copy is told here.
 frozen=$srcdir/tests/plugin/abi-1.0
+unchanged() { (cd "$frozen" && sha256sum -c SHA256SUMS); }
+ok "the frozen header and its plugin are what they were" unchanged
+
+# 1.0 has what the frozen header has; what is appended needs the next minor number, a "since" and a line of the manual's.
+declared() { ${CC:-cc} -E -P -I"$1" "$1/ema/plugin.h" && sed -nE 's|^(#define EMA_[A-Z0-9_]+ +[^ /]+).*|\1|p' "$1/ema/plugin.h"; }
+numbered() {
+	local minor n
+	minor=$(sed -n 's/^#define EMA_ABI_MINOR //p' "$srcdir/include/ema/plugin.h")
+	grep -q "^#define EMA_ABI $(printf '0x%08xu' $((65536 + minor)))\$" "$srcdir/include/ema/plugin.h" || { echo "EMA_ABI is not 65536 + $minor"; return 1; }
+	if [ "$minor" = 0 ]; then
+		declared "$frozen" >"$work/frozen" && declared "$srcdir/include" >"$work/today" && diff "$work/frozen" "$work/today"
+		return
+	fi
+	for ((n = 1; n <= minor; n++)); do
+		grep -q "^\.It 1\.$n\$" "$srcdir/man/ema-plugin.7" || { echo "ema-plugin(7) does not tell what 1.$n changed"; return 1; }
+		grep -q "since 1\.$n" "$srcdir/include/ema/plugin.h" || { echo "ema/plugin.h marks nothing as since 1.$n"; return 1; }
+	done
+}
+ok "what was appended has a minor number of its own" numbered
 for cc in $(compilers gcc clang); do
 	ok "$cc: each member of the 1.0 header is where it was, of the same type" \
 		"$cc" -Wall -Wextra -Werror -I"$srcdir/include" -fsyntax-only "$srcdir/tests/plugin/abi_1_0.c"

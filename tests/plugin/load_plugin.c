@@ -38,7 +38,7 @@ int main(int argc, char **argv)
 	struct plugin *plugin = NULL;
 	struct failure failure = FAILURE_INIT;
 	if (argc > 1 && !strcmp(argv[1], "-1")) {
-		old.size = offsetof(struct ema_host, add_roles) + sizeof old.add_roles;
+		old.size = offsetof(struct ema_host, add_subject) + sizeof old.add_subject;
 		search.host = &old;
 		argv++;
 		argc--;

@@ -32,7 +32,7 @@ static inline void rig_changed(void *data)
 	++*(int *)data;
 }
 
-static inline int rig_open(struct rig *rig, const char *name, enum plugin_kind kind, const char *text)
+static inline int rig_open_from(struct rig *rig, const struct plugin_search *search, const char *name, enum plugin_kind kind, const char *text)
 {
 	char path[] = "/tmp/ema-rig-XXXXXX";
 	int fd = mkstemp(path);
@@ -45,7 +45,7 @@ static inline int rig_open(struct rig *rig, const char *name, enum plugin_kind k
 	for (size_t i = 0; !rig->conf && i < rig->findings.count; i++)
 		print_message("# %s\n", rig->findings.list[i].text);
 	assert_non_null(rig->conf);
-	int code = plugin_open(&rig_search, name, &rig->plugin, &rig->failure);
+	int code = plugin_open(search, name, &rig->plugin, &rig->failure);
 	if (code)
 		return code;
 	struct instance_settings settings = {
@@ -63,6 +63,11 @@ static inline void rig_close(struct rig *rig)
 	conf_free(rig->conf);
 	findings_free(&rig->findings);
 	memset(rig, 0, sizeof *rig);
+}
+
+static inline int rig_open(struct rig *rig, const char *name, enum plugin_kind kind, const char *text)
+{
+	return rig_open_from(rig, &rig_search, name, kind, text);
 }
 
 /* The texts of all findings, for a test that looks for one. */

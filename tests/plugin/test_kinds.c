@@ -324,7 +324,7 @@ static void an_older_host_is_told_apart(void **state)
 	assert_int_equal(plugin_open(&search, "fault", &plugin, &failure), EMA_CONFIG);
 	assert_non_null(strstr(failure.text, "newer EMA"));
 	search.host = &old;
-	old.size = offsetof(struct ema_host, add_roles) + sizeof old.add_roles; /* the last member of 1.0 */
+	old.size = offsetof(struct ema_host, add_subject) + sizeof old.add_subject; /* the last member of 1.0 */
 	assert_int_equal(plugin_open(&search, "fault", &plugin, &failure), EMA_OK);
 	plugin_close(plugin);
 }

@@ -12,8 +12,8 @@
  *  5. Secrets come from conf_secret only; the host wipes them after close.
  *  6. A plugin does not call exit, fork without exec, setlocale, signal, chdir, umask, nor change the environment.
  *
- * Growth: members are appended, never moved, retyped or reused. Each struct that crosses begins with its size; what
- * lies beyond the size that the other side knows reads as zero, and zero is always the safest value.
+ * Growth: 1.0 is frozen. Members are appended, never moved, retyped or reused. Each struct that crosses begins with its
+ * size; what lies beyond the size that the other side knows reads as zero, and zero is always the safest value.
  *
  * This header is C90 and C++98. All of it is there since 1.0 unless a comment says otherwise.
  */
