@@ -561,6 +561,22 @@ const char *ema_service_scope(ema_context *context, const char *id, size_t index
 	return NULL;
 }
 
+const char *ema_service_audience(ema_context *context, const char *id, const char *provider, const char *what, size_t index)
+{
+	return id && provider && what ? admin_service_audience(context, id, provider, what, index) : NULL;
+}
+
+const char *ema_client_id(ema_context *context, size_t index)
+{
+	const struct conf *conf = admin_conf(context);
+	return conf && index < conf->client_count ? conf->clients[index].id : NULL;
+}
+
+int ema_service_probe(ema_context *context, const char *id, char **out)
+{
+	return id && out ? admin_service_probe(context, id, out) : EMA_BAD_REQUEST;
+}
+
 int ema_provider_probe(ema_context *context, const char *id, char **out)
 {
 	return id && out ? admin_probe(context, id, out) : EMA_BAD_REQUEST;

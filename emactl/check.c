@@ -28,7 +28,25 @@ struct json_object *findings_json(const ema_findings *findings)
 	return list;
 }
 
-/* Asks every provider for its keys. How many did not answer well; -1: the configuration was not loaded. */
+/* The report of a probe, which it frees. */
+static void tell_probe(const char *kind, const char *id, int code, enum colour how, const char *said, char *report, struct json_object *list)
+{
+	must(report);
+	if (list) {
+		struct json_object *one = must(json_object_new_object());
+		json_add(one, kind, id);
+		json_add(one, "code", ema_code_name(code));
+		json_add(one, "report", report);
+		json_object_array_add(list, one);
+	} else {
+		printf("\n%s%s %s%s: %s%s%s\n", colour(COLOUR_BOLD), kind, id, colour_off(), colour(how), said, colour_off());
+		print_report(report);
+	}
+	ema_text_free(report);
+}
+
+/* Asks every provider for its keys, and looks at what is served for every service. How many did not answer well; -1: the
+   configuration was not loaded. */
 static int probe_all(const struct options *options, struct json_object *list)
 {
 	int bad = 0;
@@ -36,23 +54,19 @@ static int probe_all(const struct options *options, struct json_object *list)
 	if (!context)
 		return -1;
 	for (size_t i = 0; ema_provider_id(context, i); i++) {
-		const char *id = ema_provider_id(context, i);
 		char *report = NULL;
-		int code = ema_provider_probe(context, id, &report);
-		must(report);
+		int code = ema_provider_probe(context, ema_provider_id(context, i), &report);
 		bad += code != EMA_OK;
-		if (list) {
-			struct json_object *one = must(json_object_new_object());
-			json_add(one, "provider", id);
-			json_add(one, "code", ema_code_name(code));
-			json_add(one, "report", report);
-			json_object_array_add(list, one);
-		} else {
-			printf("\n%sprovider %s%s: %s%s%s\n", colour(COLOUR_BOLD), id, colour_off(), colour(code ? COLOUR_BAD : COLOUR_GOOD),
-			       code ? ema_code_name(code) : "keys fetched", colour_off());
-			print_report(report);
-		}
-		ema_text_free(report);
+		tell_probe("provider", ema_provider_id(context, i), code, code ? COLOUR_BAD : COLOUR_GOOD, code ? ema_code_name(code) : "keys fetched",
+		           report, list);
+	}
+	for (size_t i = 0; ema_service_id(context, i); i++) {
+		char *report = NULL;
+		int code = ema_service_probe(context, ema_service_id(context, i), &report);
+		int away = code == EMA_UNAVAILABLE || code == EMA_TIMEOUT; /* a service that is not live yet is no mistake */
+		bad += code != EMA_OK && !away;
+		tell_probe("service", ema_service_id(context, i), code, away ? COLOUR_WARN : code ? COLOUR_BAD : COLOUR_GOOD,
+		           away ? "not served, as seen from here" : code ? "differs from what is served" : "served as configured", report, list);
 	}
 	ema_free(context);
 	return bad;

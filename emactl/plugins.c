@@ -1,6 +1,9 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "emactl.h"
+
+#define COLUMNS 6
 
 static const char *or_dash(const char *text)
 {
@@ -26,6 +29,50 @@ static struct json_object *as_json(const ema_plugins *plugins)
 	return all;
 }
 
+static void cells_of(const ema_plugins *plugins, size_t i, const char *cells[COLUMNS])
+{
+	cells[0] = ema_plugins_name(plugins, i);
+	cells[1] = or_dash(ema_plugins_kinds(plugins, i));
+	cells[2] = or_dash(ema_plugins_abi(plugins, i));
+	cells[3] = or_dash(ema_plugins_threads(plugins, i));
+	cells[4] = or_dash(ema_plugins_version(plugins, i));
+	cells[5] = or_dash(ema_plugins_summary(plugins, i));
+}
+
+/* Each column as wide as it needs; the summary comes last, so that a terminal may break it. */
+static void print_table(const ema_plugins *plugins)
+{
+	static const char *const titles[COLUMNS] = { "NAME", "KINDS", "ABI", "THREADS", "VERSION", "SUMMARY" };
+	const char *cells[COLUMNS];
+	int width[COLUMNS];
+	for (size_t k = 0; k < COLUMNS; k++)
+		width[k] = (int)strlen(titles[k]);
+	for (size_t i = 0; ema_plugins_name(plugins, i); i++) {
+		cells_of(plugins, i, cells);
+		for (size_t k = 0; k < COLUMNS; k++)
+			if ((!k || !ema_plugins_error(plugins, i)) && (int)strlen(cells[k]) > width[k])
+				width[k] = (int)strlen(cells[k]);
+	}
+	fputs(colour(COLOUR_BOLD), stdout);
+	for (size_t k = 0; k + 1 < COLUMNS; k++)
+		printf("%-*s  ", width[k], titles[k]);
+	printf("%s%s\n", titles[COLUMNS - 1], colour_off());
+	for (size_t i = 0; ema_plugins_name(plugins, i); i++) {
+		cells_of(plugins, i, cells);
+		printf("%-*s  ", width[0], cells[0]);
+		if (ema_plugins_error(plugins, i)) {
+			printf("%scannot be used: ", colour(COLOUR_BAD));
+			print_plain(ema_plugins_error(plugins, i));
+			printf("%s\n", colour_off());
+			continue;
+		}
+		for (size_t k = 1; k + 1 < COLUMNS; k++)
+			printf("%-*s  ", width[k], cells[k]);
+		print_plain(cells[COLUMNS - 1]);
+		putchar('\n');
+	}
+}
+
 int command_plugins(const struct options *options, int count, char **words)
 {
 	ema_plugins *plugins = NULL;
@@ -43,16 +90,7 @@ int command_plugins(const struct options *options, int count, char **words)
 		int printed = print_json(as_json(plugins));
 		status = printed ? printed : status;
 	} else {
-		printf("%s%-16s %-16s %-4s %-9s %-9s %s%s\n", colour(COLOUR_BOLD), "NAME", "KINDS", "ABI", "THREADS", "VERSION", "SUMMARY", colour_off());
-		for (size_t i = 0; ema_plugins_name(plugins, i); i++) {
-			const char *error = ema_plugins_error(plugins, i);
-			if (error)
-				printf("%-16s %scannot be used: %s%s\n", ema_plugins_name(plugins, i), colour(COLOUR_BAD), error, colour_off());
-			else
-				printf("%-16s %-16s %-4s %-9s %-9s %s\n", ema_plugins_name(plugins, i), ema_plugins_kinds(plugins, i),
-				       ema_plugins_abi(plugins, i), ema_plugins_threads(plugins, i), or_dash(ema_plugins_version(plugins, i)),
-				       or_dash(ema_plugins_summary(plugins, i)));
-		}
+		print_table(plugins);
 	}
 	ema_plugins_free(plugins);
 	ema_free(context);

@@ -139,6 +139,21 @@ const char *admin_service_fact(struct ema_context *context, const char *id, cons
 	return NULL;
 }
 
+const char *admin_service_audience(struct ema_context *context, const char *id, const char *provider, const char *what, size_t index)
+{
+	const struct conf *conf = admin_conf(context);
+	for (size_t i = 0; conf && i < conf->service_count; i++) {
+		const struct conf_service *service = &conf->services[i];
+		for (size_t k = 0; !strcmp(service->id, id) && k < service->audience_count; k++) {
+			const struct conf_audience *audience = &service->audiences[k];
+			const struct conf_strings *list = !strcmp(what, "is") ? &audience->is : !strcmp(what, "clients") ? &audience->clients : NULL;
+			if (list && audience->provider && !strcmp(audience->provider, provider))
+				return index < list->count ? list->list[index] : NULL;
+		}
+	}
+	return NULL;
+}
+
 int admin_probe(struct ema_context *context, const char *id, char **out)
 {
 	struct snapshot *snapshot = NULL;

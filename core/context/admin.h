@@ -38,5 +38,8 @@ const struct conf *admin_conf(struct ema_context *context);
 const char *admin_provider_fact(struct ema_context *context, const char *id, const char *fact);
 const char *admin_service_fact(struct ema_context *context, const char *id, const char *fact);
 int admin_probe(struct ema_context *context, const char *id, char **out);
+int admin_service_probe(struct ema_context *context, const char *id, char **out);
+/* The index'th of a list of a service's audience entry for a provider, "is" or "clients"; NULL past the end. */
+const char *admin_service_audience(struct ema_context *context, const char *id, const char *provider, const char *what, size_t index);
 
 #endif

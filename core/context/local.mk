@@ -22,6 +22,7 @@ core_context_libcontext_la_SOURCES = \
 	core/context/outage.c core/context/outage.h \
 	core/context/own.c \
 	core/context/pipeline.c core/context/pipeline.h \
+	core/context/probe.c \
 	core/context/publication.c core/context/publication.h \
 	core/context/reasons.c \
 	core/context/record.c \

@@ -137,6 +137,10 @@ const char *ema_provider_fact(ema_context *context, const char *id, const char *
 const char *ema_service_fact(ema_context *context, const char *id, const char *fact);
 /* The index'th scope of a service; NULL past the end. Valid until the next load. */
 const char *ema_service_scope(ema_context *context, const char *id, size_t index);
+/* The index'th of a service's audience entry for a provider, of what "is" or of its "clients"; NULL past the end. Valid until the next load. */
+const char *ema_service_audience(ema_context *context, const char *id, const char *provider, const char *what, size_t index);
+/* Id of the index'th client of the configuration's clients; NULL past the end. Valid until the next load. */
+const char *ema_client_id(ema_context *context, size_t index);
 
 /*
  * Fetches discovery document and keys of a provider now, whatever is cached. EMA_OK or the failure; *out is a report for a
@@ -144,6 +148,12 @@ const char *ema_service_scope(ema_context *context, const char *id, size_t index
  * with ema_text_free().
  */
 int ema_provider_probe(ema_context *context, const char *id, char **out);
+/*
+ * Fetches what is served for a service now, by its authorization server and its resource, and compares issuer, resource and
+ * authorization_servers with the configuration's, byte for byte. EMA_OK; EMA_UNAVAILABLE: it is not served, or cannot be reached from
+ * here; others: it is wrong. *out as above.
+ */
+int ema_service_probe(ema_context *context, const char *id, char **out);
 
 /* ---- Signing keys ---- */
 

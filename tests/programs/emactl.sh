@@ -158,10 +158,13 @@ says '"verdict": "permit"'
 ok "no colour where there is no terminal" sh -c '! emactl -c "$1" explain --service github --client app --assertion "$2" | grep -q "$(printf "\033")"' sh "$work/ema.conf" "$work/alice"
 ok "nothing was written" test ! -e "$work/audit.jsonl" -o ! -s "$work/audit.jsonl"
 
+# Nothing outside of this machine is asked.
+sed 's|https://[a-z]*\.acme\.example|https://127.0.0.1:9|' "$work/ema.conf" >"$work/local.conf"
+chmod 0640 "$work/local.conf"
 live() {
 	local try status
 	for ((try = 0; try < tries; try++)); do
-		emactl -c "$work/ema.conf" check --live >"$work/live" 2>&1
+		emactl -c "$work/local.conf" check --live >"$work/live" 2>&1
 		status=$?
 		[ "$(grep -c ': keys fetched' "$work/live")" -eq 3 ] && break
 	done
@@ -169,11 +172,12 @@ live() {
 	[ "$status" -le 1 ]
 }
 ok "check --live" live
+says "service github: not served, as seen from here"
 says "provider okta: keys fetched"
 says "provider oidc: keys fetched"
 says "provider azure: keys fetched"
 curl -fsS -X POST "http://127.0.0.1:$oidc/devidp/answer?wrong=issuer" >/dev/null
-fails 1 "check --live finds an issuer that differs" emactl -c "$work/ema.conf" check --live
+fails 1 "check --live finds an issuer that differs" emactl -c "$work/local.conf" check --live
 curl -fsS -X POST "http://127.0.0.1:$oidc/devidp/answer?wrong=nothing" >/dev/null
 curl -fsS -X POST "http://127.0.0.1:$okta/devidp/outage?on=1" >/dev/null
 tries=1
@@ -181,14 +185,75 @@ fails 1 "an outage is not the user's fault" explain "$work/alice"
 says "keys_unavailable"
 curl -fsS -X POST "http://127.0.0.1:$okta/devidp/outage?on=0" >/dev/null
 
+# What is served for a service.
+served() { wait_for curl -fsS "http://127.0.0.1:$port/.well-known/oauth-authorization-server/github"; }
+live_of() { emactl -c "$1" check --live >"$work/live" 2>&1; cat "$work/live"; }
+port=$(python3 "$srcdir/tests/programs/clients.py" free_port -)
+cat >"$work/served.conf" <<EOF
+issuer = "http://127.0.0.1:$port";
+insecure_http = true;
+listen = ( { address = "127.0.0.1:$port"; } );
+services = ( { id = "github"; resource = "http://127.0.0.1:$port/mcp"; issuer = "http://127.0.0.1:$port/github"; identity = ["oidc"];
+  scopes = ( { name = "repo:read"; access = "read"; tools = ["get_*"]; } ); } );
+EOF
+sed -n '/^providers/,/^audit/p' "$work/ema.conf" >>"$work/served.conf"
+chmod 0640 "$work/served.conf"
+background emad -c "$work/served.conf" >"$work/emad.log" 2>&1
+ok "emad serves a service" served
+ok "check --live looks at what is served" live_of "$work/served.conf"
+says "service github: served as configured"
+says "    issuer: identical, byte for byte"
+says "    resource: identical, byte for byte"
+says "    authorization_servers: has it, byte for byte"
+# As one does who types it anew: with a slash at its end, and another resource that nobody serves.
+sed "s|$port/github\"|$port/github/\"|" "$work/served.conf" >"$work/slash.conf"
+chmod 0640 "$work/slash.conf"
+fails 1 "an issuer that was mistyped" emactl -c "$work/slash.conf" check --live
+says "service github: differs from what is served"
+says "has a slash at its end too many"
+ok "and as JSON" sh -c 'emactl -c "$1" check --live --json | grep -q "\"service\": \"github\""' sh "$work/slash.conf"
+
 ok "onboard okta" emactl -c "$work/ema.conf" onboard okta --service github
 says "https://auth.acme.example/github"
+sed '/^services/i clients = ( { id = "vscode"; auth = "client_secret_basic"; secret = { file = "secret"; }; }, { id = "cli"; auth = "client_secret_basic"; secret = { file = "secret"; }; } );' \
+	"$work/ema.conf" >"$work/clients.conf"
+echo correct-horse-battery-staple >"$work/secret"
+chmod 0600 "$work/clients.conf" "$work/secret"
+ok "with the ids of the clients" emactl -c "$work/clients.conf" onboard okta --service github
+says "      vscode cli"
+ok "onboard azure" emactl -c "$work/ema.conf" onboard azure --service github
+says "      api://github"
+says "      vscode"
 ok "onboard a client" emactl -c "$work/ema.conf" onboard vscode --service github
-says "https://mcp.acme.example/github"
+says '{ "servers": { "github": { "type": "http", "url": "https://mcp.acme.example/github" } } }'
+ok "onboard another" emactl -c "$work/ema.conf" onboard claude-code --service github
+says "claude mcp add --transport http github https://mcp.acme.example/github"
+ok "onboard as JSON" emactl -c "$work/ema.conf" onboard okta --service github --json
+says '"value": "https://auth.acme.example/github"'
+says "The issuer cannot be edited"
 fails 2 "onboard nobody" emactl -c "$work/ema.conf" onboard nobody --service github
 says "providers: okta oidc azure"
 ok "completion" emactl -c "$work/ema.conf" __complete services
 says "github"
+
+# What --help tells, bash completes.
+completed() {
+	bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _emactl; printf "%s\n" "${COMPREPLY[@]}"' "$srcdir/emactl/emactl.bash" emactl "$@"
+}
+completes_all() {
+	local command option missing=0
+	emactl --help | awk '/^  [a-z]/ { command = $1 } /^  [a-z]/ || /^                 / {
+		while (match($0, /--[a-z]+/)) { print command, substr($0, RSTART, RLENGTH); $0 = substr($0, RSTART + RLENGTH) } }
+		/^  [a-z]/ { print command, "" }' >"$work/options"
+	[ "$(wc -l <"$work/options")" -gt 40 ] || { echo "--help could not be read"; return 1; }
+	while read -r command option; do
+		if [ -z "$option" ]; then completed "${command:0:3}" | grep -qx -- "$command" || { echo "no command $command"; missing=1; }
+		else completed "$command" x "$option" | grep -qx -- "$option" || { echo "no $command $option"; missing=1; }; fi
+	done <"$work/options"
+	for command in verify show subject; do completed audit "${command:0:2}" | grep -qx "$command" || { echo "no audit $command"; missing=1; }; done
+	return $missing
+}
+ok "bash completes each command and option" completes_all
 
 sed 's/repo:read"\]; } );/repo:read"]; gruop = "x"; } );/' "$work/ema.conf" >"$work/typo.conf"
 chmod 0640 "$work/typo.conf"
