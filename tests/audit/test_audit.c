@@ -100,7 +100,7 @@ static void a_stalled_sink_refuses_at_the_deadline(void **state)
 	kept_free(&kept);
 }
 
-/* AUD-39 AUD-40: a sink that must work and fails: refused at once, nothing lost, recovered by itself, with a record of it. */
+/* AUD-05 AUD-39 AUD-40: a sink that must work and fails: refused at once, nothing lost, recovered by itself, with a record of it. */
 static void a_failing_sink_refuses_until_it_works(void **state)
 {
 	(void)state;

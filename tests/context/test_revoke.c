@@ -275,7 +275,7 @@ static void a_directory_that_is_silent(void **state)
 	world_close(&world);
 }
 
-/* AUD-01: each has its record, with who and what, before it is acknowledged. */
+/* AUD-01 AUD-05: each has its record, with who and what, before it is acknowledged. */
 static void records(void **state)
 {
 	static const char *const want[] = {

@@ -129,7 +129,45 @@ static void bad_forms(void **state)
 	desk_close(&desk);
 }
 
-/* Assertions that are refused: always 400 invalid_grant, whatever vendors' guides show (JAG-104), and each with its own reason. */
+/* AUD-06 JAG-105: what the answer keeps to itself is told apart in the record. */
+static void what_the_answer_hides(void **state)
+{
+	(void)state;
+	static const char required[] = "directory = ( { id = \"staff\"; for = [\"idp\"]; required = true; } );";
+	static const struct {
+		const char *top, *service;
+		int status;
+		const char *error, *code;
+	} rows[] = {
+		{ "directories = ( { id = \"staff\"; plugin = \"fault\"; code = \"unknown_subject\"; } );", required, 400, "invalid_grant", "unknown_subject" },
+		{ "directories = ( { id = \"staff\"; plugin = \"fault\"; code = \"disabled\"; } );", required, 400, "invalid_grant", "disabled" },
+		{ "directories = ( { id = \"staff\"; plugin = \"fault\"; code = \"directory_unavailable\"; } );", required, 503, "temporarily_unavailable",
+		  "directory_unavailable" },
+		{ "guards = ( { id = \"door\"; plugin = \"fault\"; code = \"denied\"; } );", "guards = [\"door\"];", 400, "invalid_grant", "denied" },
+		{ "store = { plugin = \"fault\"; code = \"store_unavailable\"; };", NULL, 503, "temporarily_unavailable", "store_unavailable" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct desk desk;
+		desk_open(&desk, rows[i].top, rows[i].service);
+		desk_redeem(&desk, world_token(&desk.world, "{}"), NULL, NULL);
+		if (desk.status != rows[i].status)
+			print_error("row %zu: %d %s\n", i, desk.status, desk.body);
+		assert_int_equal(desk.status, rows[i].status);
+		assert_string_equal(desk_text(&desk, "/error"), rows[i].error);
+		assert_string_equal(desk_audited(&desk, "/code"), rows[i].code);
+		desk_close(&desk);
+	}
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	char *forged = world_token(&desk.world, "{}"), *signature = strrchr(forged, '.') + 10;
+	*signature = *signature == 'A' ? 'B' : 'A';
+	desk_redeem(&desk, forged, NULL, NULL);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
+	assert_string_equal(desk_audited(&desk, "/code"), "bad_signature");
+	desk_close(&desk);
+}
+
+/* Assertions that are refused: always 400 invalid_grant, whatever vendors' guides show (JAG-104), and each with its own reason (AUD-06). */
 static void bad_assertions(void **state)
 {
 	(void)state;
@@ -581,6 +619,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_assertion_becomes_a_token),
 		cmocka_unit_test(bad_forms),
+		cmocka_unit_test(what_the_answer_hides),
 		cmocka_unit_test(bad_assertions),
 		cmocka_unit_test(clients_with_a_secret),
 		cmocka_unit_test(resources),

@@ -34,6 +34,7 @@ static const struct clock test_clock = { now_read, now_read, NULL };
 struct fixture {
 	char folder[64], keys[80], public[80];
 	char said[4096];
+	char heard[8192]; /* of what audit is told: "CHANGE KID\n" */
 };
 
 static void listen_log(void *data, int level, const char *text)
@@ -43,6 +44,21 @@ static void listen_log(void *data, int level, const char *text)
 		return;
 	size_t length = strlen(f->said);
 	snprintf(f->said + length, sizeof f->said - length, "%s\n", text);
+}
+
+static void hear(void *data, const char *kind, int severity, const struct notice_field *fields, int count)
+{
+	struct fixture *f = data;
+	const char *change = "", *kid = "";
+	for (int i = 0; i < count; i++) {
+		if (!strcmp(fields[i].name, "change"))
+			change = fields[i].value;
+		if (!strcmp(fields[i].name, "kid"))
+			kid = fields[i].value;
+	}
+	size_t length = strlen(f->heard);
+	if (!strcmp(kind, "signing-key") && severity == NOTICE_WARNING)
+		snprintf(f->heard + length, sizeof f->heard - length, "%s %s\n", change, kid);
 }
 
 static int set_up(void **state)
@@ -94,7 +110,7 @@ static int tear_down(void **state)
 static struct keyring_settings settings_of(struct fixture *f, enum keyring_mode mode)
 {
 	return (struct keyring_settings){ .clock = &test_clock, .log = { listen_log, f }, .mode = mode, .folder = mode == KEYRING_PUBLIC ? NULL : f->keys,
-	                                  .public_file = f->public, .algorithm = JOSE_ES256, .rotate_after_ms = 3 * DAY, .publish_before_ms = 3 * HOUR };
+	                                  .public_file = f->public, .algorithm = JOSE_ES256, .rotate_after_ms = 3 * DAY, .publish_before_ms = 3 * HOUR, .notice = { hear, f } };
 }
 
 static struct keyring *open_mode(struct fixture *f, enum keyring_mode mode)
@@ -384,15 +400,17 @@ static void bad_file_later(void **state)
 	keyring_close(keyring);
 }
 
-/* JWT-79: by hand; --now ends every token that was signed before, at the replica too. */
+/* JWT-79: by hand; --now ends every token that was signed before, at the replica too. AUD-05: and each change has its record. */
 static void by_hand(void **state)
 {
 	struct fixture *f = *state;
 	struct keyring *a = open_mode(f, KEYRING_SERVE), *b = open_mode(f, KEYRING_SERVE), *look = open_mode(f, KEYRING_LOOK);
 	struct keyring_entry list[KEYRING_MOST];
 	struct failure failure = FAILURE_INIT;
-	char first[44], kid[44], *token = sign(a), *refused = NULL;
+	char first[44], kid[44], *token = sign(a), *refused = NULL, expected[512];
 	current_kid(a, first);
+	snprintf(expected, sizeof expected, "made %s\n", first);
+	assert_string_equal(f->heard, expected);
 	assert_int_equal(keyring_rotate(a, 0, NULL), EMA_OK);
 	assert_int_equal(keyring_rotate(b, 0, &failure), EMA_EXISTS);
 	assert_int_equal(keyring_list(b, list), 2);
@@ -411,6 +429,12 @@ static void by_hand(void **state)
 	assert_int_equal(verify(b, token), EMA_OK);
 	char *other = sign(b);
 	assert_int_equal(keyring_rotate(a, 1, NULL), EMA_OK);
+	snprintf(expected, sizeof expected, "made %s\nmade %s\n", first, kid);
+	assert_int_equal(strncmp(f->heard, expected, strlen(expected)), 0);
+	snprintf(expected, sizeof expected, "dropped %s\n", first);
+	assert_non_null(strstr(f->heard, expected));
+	snprintf(expected, sizeof expected, "dropped %s\n", kid);
+	assert_non_null(strstr(f->heard, expected));
 	assert_int_equal(verify(a, token), EMA_UNKNOWN_KEY);
 	assert_int_equal(verify(a, other), EMA_UNKNOWN_KEY);
 	keyring_tick(b);

@@ -87,6 +87,14 @@ long() { xargs awk 'FNR == 1 && seen > 800 { print name ": " seen " lines" } { s
 	< <(grep -v 'core/codes.c' "$work/files"); }
 ok "no file is too long to read" none <(long)
 
+# What core reports outside of decisions is explained to who reads the records.
+untold() {
+	local kind
+	cat $(find core -name '*.c') | tr '\n' ' ' | grep -oE 'notice_tell\([^"]*"[a-z-]+"' | sed 's/.*"\(.*\)"/\1/' | sort -u |
+		while read -r kind; do grep -qE "^\.It Cm (.*, )?$kind( ,|\$)" man/ema-audit.7 || echo "$kind"; done
+}
+ok "ema-audit(7) has each kind of record that core makes of a notice" none <(untold)
+
 mkdir "$work/codes"
 scripts/codes "$work/codes"
 ok "ema/codes.h is made of codes.tab" cmp "$work/codes/codes.h" include/ema/codes.h

@@ -419,7 +419,7 @@ static void a_bad_signature_is_worth_one_fetch(void **state)
 	keyset_close(keyset);
 }
 
-/* JWT-47 JWT-48: keys are served while the issuer is away, for a time, and it is said; then it is our outage. */
+/* JWT-47 JWT-48 AUD-05: keys are served while the issuer is away, for a time, and it is said; then it is our outage. */
 static void serves_stale_for_a_while(void **state)
 {
 	struct fixture *f = *state;
