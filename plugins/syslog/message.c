@@ -1,9 +1,11 @@
 /* RFC 5424: the header, structured data, and the text. */
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ema/version.h"
 #include "syslog.h"
 
 #define BOM "\xef\xbb\xbf"
@@ -71,8 +73,8 @@ static int misleading(const unsigned char *c, size_t n)
 	       (n == 3 && c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9) || (n == 3 && c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf);
 }
 
-/* A value of structured data (6.3.3): UTF-8, with '"', '\' and ']' escaped; what is neither text nor UTF-8 becomes '?'. */
-static void put_value(struct out *out, const char *text)
+/* UTF-8 with a '\' before each of these; what is neither text nor UTF-8 becomes '?'. */
+static void put_escaped(struct out *out, const char *text, const char *escaped)
 {
 	const unsigned char *c = (const unsigned char *)text;
 	while (*c) {
@@ -82,11 +84,17 @@ static void put_value(struct out *out, const char *text)
 			c += n ? n : 1;
 			continue;
 		}
-		if (*c == '"' || *c == '\\' || *c == ']')
+		if (strchr(escaped, *c))
 			put_text(out, "\\");
 		put(out, (const char *)c, n);
 		c += n;
 	}
+}
+
+/* A value of structured data (6.3.3). */
+static void put_value(struct out *out, const char *text)
+{
+	put_escaped(out, text, "\"\\]");
 }
 
 /* A whole parameter or none of it. */
@@ -166,10 +174,93 @@ static void put_line(ema_instance *self, const ema_event *event, struct out *out
 		}
 }
 
+/* ---- CEF ---- */
+
+/* A field behind another one, whole or not at all; with a label for the custom ones. from: where the fields begin. */
+static void put_field(struct out *out, size_t from, const char *key, const char *label, const char *value)
+{
+	struct out before = *out;
+	if (!value || !*value)
+		return;
+	if (out->length > from)
+		put_text(out, " ");
+	if (label) {
+		put_text(out, key);
+		put_text(out, "Label=");
+		put_text(out, label);
+		put_text(out, " ");
+	}
+	put_text(out, key);
+	put_text(out, "=");
+	put_escaped(out, value, "\\=");
+	if (out->full)
+		*out = before;
+}
+
+/* A URL without its query (AUD-11). */
+static void put_url(struct out *out, size_t from, const char *key, const char *url)
+{
+	char text[1024];
+	size_t length = url ? strcspn(url, "?#") : 0;
+	if (!length || length >= sizeof text)
+		return;
+	memcpy(text, url, length);
+	text[length] = 0;
+	put_field(out, from, key, NULL, text);
+}
+
+/* Of the words that CEF has; the rest of the record is in the structured data. */
+static void put_cef(ema_instance *self, const ema_event *event, struct out *out)
+{
+	static const char *const severities[8] = { "10", "10", "9", "8", "6", "4", "3", "1" };
+	const struct ema_host *host = self->host;
+	const char *kind = host->event_field(event, "kind"), *verdict = host->event_field(event, "verdict"), *remote = host->event_field(event, "remote");
+	struct in_addr address;
+	char time[24];
+	put_text(out, "CEF:0|EMA|EMA|" EMA_VERSION "|");
+	put_escaped(out, kind ? kind : "event", "\\|");
+	put_text(out, "|");
+	put_escaped(out, kind ? kind : "event", "\\|");
+	if (verdict) {
+		put_text(out, " ");
+		put_escaped(out, verdict, "\\|");
+	}
+	put_text(out, "|");
+	put_text(out, severities[host->event_severity(event) & 7]);
+	put_text(out, "|");
+	size_t from = out->length;
+	snprintf(time, sizeof time, "%" PRId64, host->event_time(event));
+	put_field(out, from, "externalId", NULL, host->event_field(event, "id"));
+	put_field(out, from, "rt", NULL, time);
+	put_field(out, from, "act", NULL, verdict);
+	put_field(out, from, "outcome", NULL, !verdict ? NULL : !strcmp(verdict, "permit") ? "success" : "failure");
+	put_field(out, from, "reason", NULL, host->event_field(event, "code"));
+	put_field(out, from, "suser", NULL, host->event_field(event, "subject"));
+	put_field(out, from, "duser", NULL, host->event_field(event, "person"));
+	put_field(out, from, "cs1", "service", host->event_field(event, "service"));
+	put_field(out, from, "cs2", "provider", host->event_field(event, "provider"));
+	put_field(out, from, "cs3", "client", host->event_field(event, "client"));
+	put_field(out, from, "cs4", "correlation", host->event_field(event, "request"));
+	/* A pseudonym is no address. */
+	if (remote && inet_pton(AF_INET, remote, &address) == 1)
+		put_field(out, from, "src", NULL, remote);
+	else
+		put_field(out, from, "cs5", "remote", remote);
+	put_field(out, from, "cs6", "target", host->event_field(event, "target"));
+	put_url(out, from, "request", host->event_field(event, "resource"));
+	put_field(out, from, "msg", NULL, host->event_field(event, "reason"));
+}
+
+/* The text where it is not the record. */
+static void put_told(ema_instance *self, const ema_event *event, struct out *out)
+{
+	(self->cef ? put_cef : put_line)(self, event, out);
+}
+
 size_t message_text(ema_instance *self, const ema_event *event)
 {
 	struct out out = { .text = self->message, .most = MESSAGE_DEFAULT };
-	put_line(self, event, &out);
+	put_told(self, event, &out);
 	self->message[out.length] = 0;
 	return out.length;
 }
@@ -181,7 +272,15 @@ static void put_message(ema_instance *self, const ema_event *event, struct out *
 	const char *text = self->form ? host->event_render(event, self->form, &length) : NULL;
 	char mark[MARK_ROOM];
 	if (!text) {
-		put_line(self, event, out);
+		size_t from = out->length;
+		put_told(self, event, out);
+		for (size_t i = from; self->bom && i < out->length; i++)
+			if ((unsigned char)out->text[i] >= 0x80 && out->most - out->length >= strlen(BOM)) {
+				memmove(out->text + from + strlen(BOM), out->text + from, out->length - from);
+				memcpy(out->text + from, BOM, strlen(BOM));
+				out->length += strlen(BOM);
+				break;
+			}
 		return;
 	}
 	while (ascii < length && (unsigned char)text[ascii] < 0x80)
@@ -221,7 +320,7 @@ size_t message_make(ema_instance *self, const ema_event *event, size_t most)
 	if (self->form)
 		self->host->event_render(event, self->form, &length);
 	size_t half = most / 2 > out.length + MESSAGE_LEAST / 2 ? most / 2 : most - MARK_ROOM;
-	out.most = !self->form ? most : most - out.length > 2 * (length + 8) ? most - length - 8 : half;
+	out.most = self->cef ? half : !self->form ? most : most - out.length > 2 * (length + 8) ? most - length - 8 : half;
 	put_structured(self, event, &out);
 	out.most = most;
 	put_text(&out, " ");

@@ -138,8 +138,9 @@ static int read_settings(ema_instance *self, ema_conf *conf)
 	self->facility = facility_of(facility);
 	if (self->facility < 0)
 		return host->conf_fail(conf, "facility", "a facility is authpriv, audit, auth, daemon, user, local0 to local7, ...");
-	if (strcmp(message, "json") && strcmp(message, "ocsf") && strcmp(message, "text"))
-		return host->conf_fail(conf, "message", "message is \"json\" (the record), \"ocsf\" (as OCSF 1.8.0) or \"text\" (a line for people)");
+	self->cef = !strcmp(message, "cef");
+	if (strcmp(message, "json") && strcmp(message, "ocsf") && strcmp(message, "text") && !self->cef)
+		return host->conf_fail(conf, "message", "message is \"json\" (the record), \"ocsf\" (as OCSF 1.8.0), \"cef\" or \"text\" (a line for people)");
 	self->form = !strcmp(message, "json") ? "ema" : !strcmp(message, "ocsf") ? "ocsf" : NULL;
 	if (self->most < MESSAGE_LEAST || self->most > MESSAGE_MOST - 64)
 		return host->conf_fail(conf, "max_size", "max_size is from \"480\" to \"63KiB\"; every receiver takes 480, most take 2048 and 8192");

@@ -27,7 +27,8 @@ struct ema_instance {
 	int64_t enterprise;          /* 0: no structured data of our own */
 	int64_t most;                /* bytes of a message */
 	int bom;
-	const char *form;            /* of the record in a message: "ema" or "ocsf"; NULL: a line for people */
+	const char *form;            /* of the record in a message: "ema" or "ocsf"; NULL: CEF, or a line for people */
+	int cef;
 	char app[49], hostname[256], process[16];
 	int fd;
 	SSL_CTX *tls;
@@ -42,7 +43,7 @@ int sink_failed(ema_instance *self, const char *what, const char *why);
 
 /* message.c: the length of what is in self->message then. */
 size_t message_make(ema_instance *self, const ema_event *event, size_t most);
-/* The line for people alone, in self->message. */
+/* The line for people, or of CEF, alone, in self->message. */
 size_t message_text(ema_instance *self, const ema_event *event);
 
 /* transport.c: EMA_OK, EMA_UNAVAILABLE; EMA_TOO_LARGE: a datagram of this size does not go. */

@@ -21,6 +21,7 @@
 #include <openssl/x509v3.h>
 
 #include "buffer.h"
+#include "ema/version.h"
 #include "fakehost.h"
 #include "../audit/sinks.h"
 
@@ -598,6 +599,112 @@ static int end(void **state)
 	return 0;
 }
 
+static size_t cef_event(struct ema_event *event, const char *const (*fields)[2], const char *names[16], const char *values[16])
+{
+	size_t n = 0;
+	for (; fields[n][0]; n++) {
+		names[n] = fields[n][0];
+		values[n] = fields[n][1];
+	}
+	*event = (struct ema_event){ .line = "{}", .length = 2, .time = INT64_C(1795434033123), .severity = 1, .count = n, .names = names, .values = values };
+	return n;
+}
+
+/* AUD-59 AUD-60: CEF with its keys; a query of a URL does not go along, and a pseudonym is no address. */
+static void the_text_may_be_cef(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *fields[15][2];
+		const char *text;
+	} rows[] = {
+		{ { { "id", "0199" }, { "kind", "redemption" }, { "verdict", "deny" }, { "code", "replayed" }, { "subject", "S" }, { "person", "P" }, { "service", "github" },
+		    { "provider", "okta" }, { "client", "vscode" }, { "request", "R" }, { "remote", "192.0.2.7" }, { "resource", "https://mcp.example/github?key=1" },
+		    { "reason", "used before" } },
+		  "CEF:0|EMA|EMA|" EMA_VERSION "|redemption|redemption deny|10|externalId=0199 rt=1795434033123 act=deny outcome=failure reason=replayed suser=S duser=P "
+		  "cs1Label=service cs1=github cs2Label=provider cs2=okta cs3Label=client cs3=vscode cs4Label=correlation cs4=R src=192.0.2.7 "
+		  "request=https://mcp.example/github msg=used before" },
+		{ { { "id", "1" }, { "kind", "check" }, { "verdict", "permit" }, { "code", "ok" }, { "remote", "pseudonym" }, { "target", "get_a" } },
+		  "CEF:0|EMA|EMA|" EMA_VERSION "|check|check permit|10|externalId=1 rt=1795434033123 act=permit outcome=success reason=ok cs5Label=remote cs5=pseudonym "
+		  "cs6Label=target cs6=get_a" },
+		{ { { "kind", "start" } }, "CEF:0|EMA|EMA|" EMA_VERSION "|start|start|10|rt=1795434033123" },
+	};
+	struct setting settings[] = { { "path", socket_path, 0 }, { "message", "cef", 0 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	int fd = listen_unix(), elements = 0;
+	ema_instance *self = open_sink(ops, &conf);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct ema_event event;
+		const char *names[16], *values[16];
+		cef_event(&event, rows[i].fields, names, values);
+		assert_int_equal(ops->record(self, &event), EMA_OK);
+		receive(fd);
+		assert_string_equal(parse_5424(received, &elements), rows[i].text);
+	}
+	ops->close(self);
+	close(fd);
+}
+
+/* AUD-13 AUD-59: header fields end at a '|' and keys at a '=' that has no '\\' before it; no value makes one of its own. */
+static void values_stay_in_their_place(void **state)
+{
+	(void)state;
+	static const char *const cases[][2] = {
+		{ "a|b", "a|b" }, { "a=b c=d", "a\\=b c\\=d" }, { "\\", "\\\\" }, { "\\=", "\\\\\\=" }, { "x\n act=permit", "x? act\\=permit" },
+		{ "\r\nCEF:0|x|", "??CEF:0|x|" }, { "\xff\xfe", "??" }, { "\xe2\x80\xaex", "?x" }, { "\x1b[2J", "?[2J" },
+	};
+	struct setting settings[] = { { "path", socket_path, 0 }, { "message", "cef", 0 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	int fd = listen_unix(), elements = 0;
+	ema_instance *self = open_sink(ops, &conf);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *const fields[][2] = { { "id", cases[i][0] }, { "kind", cases[i][0] }, { "verdict", cases[i][0] }, { "reason", cases[i][0] }, { NULL, NULL } };
+		struct ema_event event;
+		const char *names[16], *values[16];
+		char expected[256];
+		cef_event(&event, fields, names, values);
+		assert_int_equal(ops->record(self, &event), EMA_OK);
+		size_t length = receive(fd);
+		assert_null(memchr(received, '\n', length));
+		const char *text = parse_5424(received, &elements);
+		assert_non_null(text);
+		int bars = 0, signs = 0;
+		const char *from = NULL;
+		for (const char *c = text; *c; c++) {
+			if (*c == '\\' && c[1])
+				c++;
+			else if (!from && *c == '|' && ++bars == 7)
+				from = c + 1;
+			else if (from && *c == '=')
+				signs++;
+		}
+		assert_non_null(from);
+		assert_int_equal(signs, 5); /* externalId rt act outcome msg */
+		snprintf(expected, sizeof expected, "externalId=%s rt=1795434033123 act=%s outcome=failure msg=%s", cases[i][1], cases[i][1], cases[i][1]);
+		assert_string_equal(from, expected);
+	}
+	/* A name that is not ASCII has the mark before it, and what does not fit is left out whole. */
+	const char *const fields[][2] = { { "id", "\xc3\xa9" }, { "kind", "k" }, { NULL, NULL } };
+	struct ema_event event;
+	const char *names[16], *values[16];
+	cef_event(&event, fields, names, values);
+	assert_int_equal(ops->record(self, &event), EMA_OK);
+	receive(fd);
+	starts_with(parse_5424(received, &elements), "\xef\xbb\xbf" "CEF:0|");
+	char *large = malloc(20001);
+	assert_non_null(large);
+	memset(large, '=', 20000);
+	large[20000] = 0;
+	const char *const much[][2] = { { "id", "7" }, { "kind", "k" }, { "service", large }, { "reason", "why" }, { NULL, NULL } };
+	cef_event(&event, much, names, values);
+	assert_int_equal(ops->record(self, &event), EMA_OK);
+	receive(fd);
+	assert_non_null(strstr(received, "|k|k|10|externalId=7 rt=1795434033123 msg=why"));
+	free(large);
+	ops->close(self);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -611,6 +718,8 @@ int main(void)
 		cmocka_unit_test(journald_gets_fields),
 		cmocka_unit_test(journald_gets_large_records),
 		cmocka_unit_test(the_text_may_be_ocsf),
+		cmocka_unit_test(the_text_may_be_cef),
+		cmocka_unit_test(values_stay_in_their_place),
 		cmocka_unit_test(mistakes_are_told),
 	};
 	return cmocka_run_group_tests(tests, begin, end);
