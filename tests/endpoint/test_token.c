@@ -129,7 +129,7 @@ static void bad_forms(void **state)
 	desk_close(&desk);
 }
 
-/* AUD-06 JAG-105: what the answer keeps to itself is told apart in the record. */
+/* AUD-06: what the answer keeps to itself is told apart in the record. */
 static void what_the_answer_hides(void **state)
 {
 	(void)state;
