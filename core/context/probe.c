@@ -15,12 +15,13 @@ struct probe {
 	struct ema_context *context;
 	const struct conf *conf;
 	struct buffer report;
-	int code; /* the first that was not EMA_OK */
+	int code; /* the first that was not EMA_OK; what is wrong wins over what is not there */
 };
 
 static void judge(struct probe *probe, int code)
 {
-	if (!probe->code)
+	int away = probe->code == EMA_UNAVAILABLE || probe->code == EMA_TIMEOUT;
+	if (!probe->code || (away && code))
 		probe->code = code;
 }
 

@@ -211,6 +211,10 @@ chmod 0640 "$work/slash.conf"
 fails 1 "an issuer that was mistyped" emactl -c "$work/slash.conf" check --live
 says "service github: differs from what is served"
 says "has a slash at its end too many"
+sed "s|$port/github\"|9/github\"|" "$work/served.conf" >"$work/moved.conf"
+chmod 0640 "$work/moved.conf"
+fails 1 "an issuer that cannot be reached, of a resource that names another" emactl -c "$work/moved.conf" check --live
+says "service github: differs from what is served"
 ok "and as JSON" sh -c 'emactl -c "$1" check --live --json | grep -q "\"service\": \"github\""' sh "$work/slash.conf"
 
 ok "onboard okta" emactl -c "$work/ema.conf" onboard okta --service github
