@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "emactl.h"
 
@@ -54,22 +56,46 @@ static void print_column(const char *text, size_t width)
 	printf("%*s", (int)(width - length + 1), "");
 }
 
-/* One record as a row; the reason has the rest of the line. */
-static void show_row(struct json_object *record)
+enum { TIME, VERDICT, CODE, SERVICE, PROVIDER, CLIENT, COLUMNS };
+
+/* A terminal that is too narrow for a whole row has it in two lines, of which the first fits into 80 columns. */
+#define NARROW 132
+static const size_t widths_wide[COLUMNS] = { 24, 7, 18, 14, 14, 12 }, widths_narrow[COLUMNS] = { 19, 7, 18, 12, 9, 8 };
+
+static int is_narrow(void)
 {
+	struct winsize size;
+	return isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col && size.ws_col < NARROW;
+}
+
+static void show_titles(int narrow)
+{
+	static const char *const titles[COLUMNS] = { "TIME", "VERDICT", "CODE", "SERVICE", "PROVIDER", "CLIENT" };
+	fputs(colour(COLOUR_BOLD), stdout);
+	for (size_t i = 0; i < COLUMNS; i++)
+		print_column(titles[i], (narrow ? widths_narrow : widths_wide)[i]);
+	printf("%sWHAT, AND WHY%s\n", narrow ? "\n    " : "", colour_off());
+}
+
+/* One record as a row; the reason has the rest of the line, or one of its own. */
+static void show_row(struct json_object *record, int narrow)
+{
+	const size_t *width = narrow ? widths_narrow : widths_wide;
 	const char *verdict = text_of(record, "verdict"), *code = text_of(record, "code"), *kind = text_of(record, "kind");
 	int permit = !strcmp(verdict, "permit");
-	print_column(text_of(record, "time"), 24);
+	print_column(text_of(record, "time"), width[TIME]);
 	fputs(!*verdict ? "" : colour(permit ? COLOUR_GOOD : COLOUR_BAD), stdout);
-	print_column(*verdict ? verdict : "-", 7);
+	print_column(*verdict ? verdict : "-", width[VERDICT]);
 	fputs(colour_off(), stdout);
-	print_column(*code ? code : kind, 18);
-	print_column(text_of(record, "service"), 14);
-	print_column(text_of(record, "provider"), 14);
-	print_column(text_of(record, "client"), 12);
+	print_column(*code ? code : kind, width[CODE]);
+	print_column(text_of(record, "service"), width[SERVICE]);
+	print_column(text_of(record, "provider"), width[PROVIDER]);
+	print_column(text_of(record, "client"), width[CLIENT]);
 	/* Of a check, what was asked for. */
 	const char *method = text_of(record, "method"), *target = text_of(record, "target"), *reason = text_of(record, "reason");
 	struct json_object *request = request_of(record), *arguments = NULL;
+	if (narrow && (*method || *target || *reason))
+		fputs("\n    ", stdout);
 	print_plain(method);
 	fputs(*method && *target ? " " : "", stdout);
 	print_plain(target);
@@ -122,9 +148,9 @@ static int show(const struct options *options, const char *path)
 	struct json_object *all = options->json ? must(json_object_new_array()) : NULL;
 	int status = STATUS_FINE;
 	size_t number = 0;
+	int narrow = is_narrow();
 	if (!all)
-		printf("%s%-24s %-7s %-18s %-14s %-14s %-12s %s%s\n", colour(COLOUR_BOLD), "TIME", "VERDICT", "CODE", "SERVICE", "PROVIDER", "CLIENT",
-		       "WHAT, AND WHY", colour_off());
+		show_titles(narrow);
 	while (fgets(line, LINE_MOST, file)) {
 		number++;
 		struct json_object *record = json_tokener_parse(line);
@@ -143,7 +169,7 @@ static int show(const struct options *options, const char *path)
 		if (all) {
 			json_object_array_add(all, record);
 		} else {
-			show_row(record);
+			show_row(record, narrow);
 			json_object_put(record);
 		}
 	}

@@ -68,6 +68,13 @@ cat >"$work/check.jsonl" <<'EOF'
 EOF
 ok "a check in the table" emactl audit show "$work/check.jsonl"
 says 'tools/call put_file {"repo":"acme/x","deep":{"n":7}}: no grant'
+narrow() { # on a terminal of 80 columns each first line fits, and the reason stands below
+	script -qec "stty cols 80; NO_COLOR=1 emactl audit show '$work/check.jsonl'" /dev/null </dev/null | tr -d '\r' >"$work/narrow"
+	cat "$work/narrow"
+	grep -q '^2026-10-12T12:00:00 deny    forbidden ' "$work/narrow" && grep -q '^    tools/call put_file .*: no grant$' "$work/narrow" &&
+		! grep -v '^    ' "$work/narrow" | grep -q '.\{81\}'
+}
+if command -v script >/dev/null; then ok "a check on a narrow terminal" narrow; else skip "a check on a narrow terminal" "no script(1) here"; fi
 # What an attacker named a tool moves no cursor and turns no line round, and a name in another script stands as it is.
 sed 's/put_file/\\u202eelif\\u009b2J\\u001b\\u2028\\ufeff\\u061c\\u200b\\u00ad\\u2063\\udb40\\udc41\\n2026-10-12T12:00:00.000Z permit\\t\\u00fcber\\u540d\\ud83d\\ude00/' "$work/check.jsonl" >"$work/hostile.jsonl"
 rows=$(emactl audit show "$work/check.jsonl" | wc -l)
