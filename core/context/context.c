@@ -155,20 +155,27 @@ static const char *text_of(const char *text)
 	return text ? text : "";
 }
 
-static const struct conf_node *state_node(const struct conf *conf)
+static const struct conf_node *node_of(const struct conf *conf, const char *key)
 {
-	const struct conf_node *node = conf_child(conf->root, "state_dir");
+	const struct conf_node *node = conf_child(conf->root, key);
 	return node ? node : conf->root;
 }
 
 /* A difference that needs a restart, since what was opened by it is the context's. */
 static void lint_restart(const struct conf *old, const struct conf *new, struct findings *findings)
 {
-	if (strcmp(text_of(old->state_dir), text_of(new->state_dir)))
-		finding_node(findings, "E-RESTART", state_node(new), "state_dir was \"%s\": a restart is needed to change it", text_of(old->state_dir));
-	if (strcmp(text_of(old->publish), text_of(new->publish)) || strcmp(text_of(old->published.path), text_of(new->published.path)) ||
-	    old->published.owner != new->published.owner)
-		finding_node(findings, "E-RESTART", new->root, "publish, published or published_by was another one: a restart is needed to change it");
+	const struct { const char *key, *was, *is; } texts[] = {
+		{ "state_dir", old->state_dir, new->state_dir }, { "publish", old->publish, new->publish },
+		{ "published", old->published.path, new->published.path },
+	};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (strcmp(text_of(texts[i].was), text_of(texts[i].is)))
+			finding_node(findings, "E-RESTART", node_of(new, texts[i].key), "%s was \"%s\": a restart is needed to change it", texts[i].key,
+			             text_of(texts[i].was));
+	/* As a number: the name may have become another user's. */
+	if (old->published.owner != new->published.owner)
+		finding_node(findings, "E-RESTART", node_of(new, "published_by"), "published_by was user %lu: a restart is needed to change it",
+		             (unsigned long)old->published.owner);
 	const struct conf_node *a = conf_child(old->root, "store"), *b = conf_child(new->root, "store");
 	if (!conf_same(a, b))
 		finding_node(findings, "E-RESTART", b ? b : new->root, "the store was another one: a restart is needed to change it");
@@ -215,7 +222,7 @@ static int open_store(struct ema_context *context, struct held_conf *held, struc
 		struct memory_settings settings = { .clock = &context->clock, .entries_most = (size_t)conf->store_entries,
 			                            .bytes_most = (size_t)conf->store_bytes, .quota_most = (size_t)conf->store_quota };
 		if (!context->operator && conf->state_dir && horizon_open(conf->state_dir, clock_wall(&context->clock) / 1000, &context->horizon, &failure))
-			return cannot(findings, "E-STATE", state_node(conf), &failure);
+			return cannot(findings, "E-STATE", node_of(conf, "state_dir"), &failure);
 		store_memory(&settings, &context->store, &failure);
 	} else {
 		context->store_instance = open_store_plugin(context, conf, findings);
@@ -287,7 +294,7 @@ static int open_keys(struct ema_context *context, const struct conf *conf, struc
 	if (context->keyring)
 		return 0;
 	if (open_keyring(context, conf, &failure) || start_ticks(context, &failure))
-		return cannot(findings, "E-STATE", state_node(conf), &failure);
+		return cannot(findings, "E-STATE", node_of(conf, "state_dir"), &failure);
 	return 0;
 }
 
@@ -332,12 +339,12 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 			                           .spool_bytes = (size_t)conf->spool_bytes, .durability_disk = conf->durability_disk,
 			                           .pseudonym_period = conf->pseudonym_period };
 		if (audit_new(&settings, &context->audit, &failure))
-			return cannot(findings, "E-STATE", state_node(conf), &failure);
+			return cannot(findings, "E-STATE", node_of(conf, "state_dir"), &failure);
 		audit_notice(context->audit, &context->notice);
 	}
 	const int passive = context->observer || context->operator;
 	if (!context->trust && open_trust(context, passive ? NULL : conf, passive, &context->trust, &failure))
-		return cannot(findings, "E-STATE", publish ? publish : state_node(conf), &failure);
+		return cannot(findings, "E-STATE", publish ? publish : node_of(conf, "state_dir"), &failure);
 	if (!context->answers && !(context->answers = answers_new(&context->clock, 0))) {
 		findings->out_of_memory = 1;
 		return -1;

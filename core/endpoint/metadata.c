@@ -37,14 +37,29 @@ static void put_list(struct buffer *body, const char *name, const char *const *l
 	buffer_char(body, ']');
 }
 
-static void put_algorithms(struct buffer *body, const char *name)
+static void put_set(struct buffer *body, const char *name, unsigned set)
 {
 	const char *list[JOSE_ALGORITHMS];
 	size_t count = 0;
 	for (int i = JOSE_NONE + 1; i < JOSE_ALGORITHMS; i++)
-		if (JOSE_DEFAULT_SET & JOSE_BIT(i))
+		if (set & JOSE_BIT(i))
 			list[count++] = jose_algorithm_name((enum jose_algorithm)i);
 	put_list(body, name, list, count);
+}
+
+static void put_algorithms(struct buffer *body, const char *name)
+{
+	put_set(body, name, JOSE_DEFAULT_SET);
+}
+
+/* Of the keys that are published: one of them signs. */
+static unsigned signing_set(const struct exchange *x)
+{
+	struct keyring_entry keys[KEYRING_MOST];
+	unsigned set = 0;
+	for (size_t i = x->context->keyring ? keyring_list(x->context->keyring, keys) : 0; i > 0; i--)
+		set |= JOSE_BIT(keys[i - 1].algorithm);
+	return set;
 }
 
 /* Public, and for pages of other origins too: browsers hold MCP clients as well. */
@@ -119,6 +134,8 @@ void endpoint_server_metadata(struct exchange *x)
 		put_list(body, "introspection_endpoint_auth_methods_supported", list, count);
 		if (callers & AUTH_BIT(AUTH_PRIVATE_KEY_JWT))
 			put_algorithms(body, "introspection_endpoint_auth_signing_alg_values_supported");
+		/* RFC 9701 7 */
+		put_set(body, "introspection_signing_alg_values_supported", signing_set(x));
 	}
 	put_algorithms(body, "dpop_signing_alg_values_supported");
 	if (set & (AUTH_BIT(AUTH_TLS) | AUTH_BIT(AUTH_TLS_SELF_SIGNED)))

@@ -54,6 +54,7 @@ struct ema_instance {
 	struct file *file;         /* NULL: not there yet; the first call makes it */
 	uint64_t told;             /* sequence of the last change that was told */
 	int failing;
+	int64_t late_next;         /* monotonic milliseconds, atomically: before it a clock that was ahead is not told again */
 };
 
 /* file.c. Opens or makes the file. EMA_OK, EMA_UNAVAILABLE; why is set then (at most room bytes). */

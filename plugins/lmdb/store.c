@@ -8,6 +8,7 @@
 #define SWEEP 4            /* expired entries that one call buries */
 #define SWEEP_MOST 10000   /* that one buries which needs room */
 #define POLL_MS 20
+#define LATE_MS 60000
 #define LIST_LOOK 256      /* entries between two looks at the clock */
 #define OVERHEAD 128       /* bytes that an entry costs beside its key and value, in both orders */
 
@@ -273,6 +274,16 @@ static int tell(struct write *w)
 	return error ? failed(w, error) : EMA_OK;
 }
 
+/* It could not be remembered. Told once a minute: a refusal that lasts as long as the clock was ahead wants its reason. */
+static int too_late(ema_instance *self)
+{
+	int64_t now = monotonic_ms(), next = __atomic_load_n(&self->late_next, __ATOMIC_SEQ_CST);
+	if (now >= next && __atomic_compare_exchange_n(&self->late_next, &next, now + LATE_MS, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		self->host->log(self->handle, 1, "the store's file: nothing is taken that would end before the latest time which it has seen: it may have been forgotten "
+		                "already. The clock was ahead, and was set back");
+	return EMA_UNAVAILABLE;
+}
+
 static int act_put(struct write *w)
 {
 	struct found found;
@@ -287,7 +298,7 @@ static int act_put(struct write *w)
 	} else if (error != MDB_NOTFOUND) {
 		return failed(w, error);
 	} else if (w->expires <= w->totals.latest) {
-		return EMA_UNAVAILABLE; /* it could not be remembered: the clock was set back */
+		return too_late(w->self);
 	} else {
 		code = add(w, w->value, w->value_length, 0);
 	}

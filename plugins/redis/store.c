@@ -15,6 +15,7 @@
 #define ASK_LEAST 100       /* who has less time left does not ask them */
 #define WORD_MS 2000        /* how long what they said counts */
 #define REPLICATED_MS 1000  /* for replicas to take a revocation */
+#define LATE_MS 60000
 #define EXPIRES_MOST INT64_C(9000000000000000) /* whole numbers end there for the server's scripts */
 #define PREFIX_MOST 64
 #define ARGUMENTS 20
@@ -241,6 +242,17 @@ static int replicated(ema_instance *self)
 
 /* ---- Entries ---- */
 
+/* Once a minute: a refusal that lasts as long as a clock was ahead wants its reason. */
+static int too_late(ema_instance *self)
+{
+	if (monotonic_ms() >= self->late_next) {
+		self->late_next = monotonic_ms() + LATE_MS;
+		self->host->log(self->handle, 1, "redis: nothing is taken that would end before the latest time which a process told the server: it may have been "
+		                "forgotten already. The clock of this host, or another's, was ahead, or is behind now");
+	}
+	return EMA_UNAVAILABLE;
+}
+
 /* Runs a script that begins as all of them do; *out is the array that it answers, of which the first is "ok". */
 static int run(ema_instance *self, const char *script, struct command *c, const void *key, size_t length, redisReply **out)
 {
@@ -276,7 +288,7 @@ static int run(ema_instance *self, const char *script, struct command *c, const 
 	else if (reply_is(first, "full"))
 		code = EMA_STORE_FULL;
 	else if (reply_is(first, "late"))
-		code = EMA_UNAVAILABLE;
+		code = too_late(self);
 	else if (reply_is(first, "odd"))
 		code = link_failed(self, "an entry", "it is not as this version makes them: another version, or another program, wrote it");
 	else {

@@ -220,6 +220,12 @@ static void a_restart_is_needed(void **state)
 		{ "store = { plugin = \"memory\"; entries = 1000; };", "store = { plugin = \"memory\"; entries = 2000; };", "the store was another one", 2 },
 		{ "", "store = { plugin = \"fault\"; };", "the store was another one", 2 },
 		{ "store = { plugin = \"fault\"; };", "", "the store was another one", 1 },
+		{ "", "publish = \"%FOLDER%/public\";", "publish was \"\": a restart is needed", 2 },
+		{ "publish = \"%FOLDER%/public\";", "publish = \"%FOLDER%/other\";", "/public\": a restart is needed", 2 },
+		{ "publish = \"%FOLDER%/public\";", "", "/public\": a restart is needed", 1 },
+		{ "", "published = \"%FOLDER%/public\";", "published was \"\": a restart is needed", 2 },
+		{ "", "published = \"%FOLDER%/public\"; published_by = \"daemon\";", "published_by was user 0: a restart is needed", 2 },
+		{ "publish = \"%FOLDER%/public\";", "published = \"%FOLDER%/public\";", "published was \"\": a restart is needed", 2 },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -1,6 +1,11 @@
+#define _GNU_SOURCE /* asprintf */
 #include "desk.h"
 
 #include <stdio.h>
+
+#include "context.h"
+#include "jws.h"
+#include "keyring.h"
 
 static const char two[] = "SERVICES:, { id = \"own\"; issuer = \"https://auth.example/own/\"; resource = \"https://mcp.example/own/mcp\"; identity = [\"idp\"];\n"
                           "  name = \"Own\"; interactive = \"https://login.example\"; default_scopes = [\"read\"]; binding = \"required\";\n"
@@ -220,6 +225,88 @@ static void introspection_and_revocation(void **state)
 	desk_close(&desk);
 }
 
+/* Asks as GATEWAY about a token, with that Accept header. */
+static void ask_signed(struct desk *desk, const char *token, const char *accept)
+{
+	char header[200];
+	snprintf(header, sizeof header, "Accept: %s", accept);
+	char *body = NULL;
+	assert_true(asprintf(&body, "token=%s", token) > 0);
+	desk_request(desk, "POST", "/introspect", body, "Content-Type: application/x-www-form-urlencoded", "Authorization: " GATEWAY, header, NULL);
+	free(body);
+	assert_int_equal(desk->status, 200);
+	assert_string_equal(desk_header(desk, "Cache-Control"), "no-store");
+	assert_true(*desk_header(desk, "X-Request-ID"));
+}
+
+/* The claims of the last answer, which our key signed. */
+static struct json signed_claims(struct desk *desk)
+{
+	struct jws jws;
+	struct json claims;
+	assert_string_equal(desk_header(desk, "Content-Type"), "application/token-introspection+jwt");
+	assert_int_equal(jws_parse(desk->body, strlen(desk->body), &jws, NULL), EMA_OK);
+	assert_string_equal(jws.type, "token-introspection+jwt");
+	assert_int_equal(keyring_verify(desk->world.context->keyring, &jws, NULL), EMA_OK);
+	assert_int_equal(jws_claims(&jws, &claims, NULL), EMA_OK);
+	jws_free(&jws);
+	return claims;
+}
+
+/* REV-13: a signed answer is for the one who asked, says all of the token in one member, and is no access token. */
+static void signed_introspection(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *accept;
+		int is_signed;
+	} rows[] = {
+		{ "application/token-introspection+jwt", 1 }, { "application/json, Application/Token-Introspection+JWT ; q=0.5", 1 },
+		{ "application/token-introspection+jwt;v=1;Q=1.000,", 1 }, { "application/token-introspection+jwt;q=0", 0 },
+		{ "application/token-introspection+jwt; q=0.000, application/json", 0 }, { "application/token-introspection+jwt;q=0.001", 1 },
+		{ "application/*, */*", 0 }, { "application/token-introspection+jwts", 0 }, { "application/jwt", 0 }, { "", 0 }, { " ,;,", 0 },
+	};
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	desk_request(&desk, "GET", "/.well-known/oauth-authorization-server", NULL, NULL);
+	assert_string_equal(desk_text(&desk, "/introspection_signing_alg_values_supported/0"), "ES256");
+	assert_null(json_at(&desk.json, "/introspection_signing_alg_values_supported/1"));
+	char *token = token_of(&desk);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ask_signed(&desk, token, rows[i].accept);
+		if (strcmp(desk_header(&desk, "Content-Type"), rows[i].is_signed ? "application/token-introspection+jwt" : "application/json"))
+			fail_msg("%s: %s", rows[i].accept, desk_header(&desk, "Content-Type"));
+	}
+	ask_signed(&desk, token, rows[0].accept);
+	struct json claims = signed_claims(&desk);
+	assert_string_equal(json_string(json_at(&claims, "/iss")), OURS);
+	assert_string_equal(json_string(json_at(&claims, "/aud")), "gateway");
+	assert_true(json_is(json_at(&claims, "/iat"), JSON_NUMBER));
+	assert_null(json_at(&claims, "/sub"));
+	assert_null(json_at(&claims, "/exp"));
+	assert_true(json_is(json_at(&claims, "/token_introspection/active"), JSON_TRUE));
+	assert_string_equal(json_string(json_at(&claims, "/token_introspection/sub")), "idp/-/ada");
+	assert_string_equal(json_string(json_at(&claims, "/token_introspection/aud")), "https://mcp.example/svc");
+	assert_string_equal(json_string(json_at(&claims, "/token_introspection/act/sub")), "agent");
+	assert_non_null(json_at(&claims, "/token_introspection/exp"));
+	json_free(&claims);
+	char *answer = strdup(desk.body);
+	assert_int_equal(desk_check(&desk, "svc", answer, "tools/call", "get_it", NULL, NULL), EMA_WRONG_TYPE);
+	/* Neither is it one for those who ask about it, and nothing more is said. */
+	ask_signed(&desk, answer, rows[0].accept);
+	claims = signed_claims(&desk);
+	assert_true(json_is(json_at(&claims, "/token_introspection/active"), JSON_FALSE));
+	assert_null(json_at(&claims, "/token_introspection/sub"));
+	json_free(&claims);
+	free(answer);
+	free(token);
+	/* Who may not ask is told so in JSON. */
+	desk_request(&desk, "POST", "/introspect", "token=x", "Content-Type: application/x-www-form-urlencoded", "Accept: application/token-introspection+jwt", NULL);
+	assert_true(desk.status == 400 || desk.status == 401);
+	assert_string_equal(desk_header(&desk, "Content-Type"), "application/json");
+	desk_close(&desk);
+}
+
 /* REV-15: who asks about made-up tokens with a wrong secret is slowed down like who guesses at the token endpoint. */
 static void guesses(void **state)
 {
@@ -345,6 +432,7 @@ int main(void)
 		cmocka_unit_test(resource_metadata),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(introspection_and_revocation),
+		cmocka_unit_test(signed_introspection),
 		cmocka_unit_test(guesses),
 		cmocka_unit_test(what_changed_since),
 		cmocka_unit_test(pages),

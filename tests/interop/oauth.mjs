@@ -88,6 +88,15 @@ test('oauth4webapi: introspection, revocation', async () => {
 	await oauth.processRevocationResponse(alien).catch(() => {})
 	assert.equal((await introspect(other)).active, true)
 })
+test('oauth4webapi: introspection that is signed', async () => {
+	const { access_token: token } = await redeem('desktop', oauth.ClientSecretBasic(secret))
+	for (const [asked, active] of [[token, true], ['nothing', false]]) {
+		const answer = await oauth.introspectionRequest(as, gateway, oauth.ClientSecretBasic(secret), asked, { ...plain, requestJwtResponse: true })
+		assert.equal(answer.headers.get('content-type'), 'application/token-introspection+jwt')
+		assert.equal((await oauth.processIntrospectionResponse(as, gateway, answer)).active, active)
+		await oauth.validateApplicationLevelSignature(as, answer, plain)
+	}
+})
 test('oauth4webapi: a caller with private_key_jwt', async () => {
 	const { access_token: token } = await redeem('desktop', oauth.ClientSecretBasic(secret))
 	const answer = await oauth.introspectionRequest(as, { client_id: 'proxy' }, oauth.PrivateKeyJwt(await privateKey('signed')), token, plain)

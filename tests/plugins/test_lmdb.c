@@ -537,6 +537,25 @@ static void marks_survive(void **state)
 	folder_end();
 }
 
+/* JAG-51: for as long as the clock was ahead nothing is taken that may have been forgotten then, and the log says why. */
+static void a_clock_that_was_ahead(void **state)
+{
+	struct store_rig rig;
+	(void)state;
+	folder_new();
+	store_rig_init(&rig);
+	assert_int_equal(rig_open_with(&rig, ""), 0);
+	store_rig_set_clock(&rig, LATER);
+	assert_int_equal(put(rig.store, "a", "k", 1, LATER + 1000), EMA_OK);
+	store_rig_set_clock(&rig, SUITE_BEGIN + 1000);
+	assert_false(store_rig_says(&rig, "was set back"));
+	assert_int_equal(put(rig.store, "a", "k", 2, LATER), EMA_UNAVAILABLE);
+	assert_true(store_rig_says(&rig, "The clock was ahead, and was set back"));
+	assert_int_equal(put(rig.store, "a", "k", 2, LATER + 1000), EMA_OK);
+	store_rig_close(&rig);
+	folder_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -553,6 +572,7 @@ int main(void)
 		cmocka_unit_test(sharing_is_asked_for),
 		cmocka_unit_test(sharing_within_a_process),
 		cmocka_unit_test(marks_survive),
+		cmocka_unit_test(a_clock_that_was_ahead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -345,6 +345,26 @@ static void settings_that_are_wrong(void **state)
 	}
 }
 
+/* JAG-51: for as long as a clock was ahead nothing is taken that may have been forgotten then, and the log says why. */
+static void a_clock_that_was_ahead(void **state)
+{
+	struct server server = { .port = 0 };
+	struct store_rig rig;
+	NEED_REDIS;
+	server_new(&server, "");
+	store_rig_init(&rig);
+	assert_int_equal(rig_open_with(&rig, &server, ""), 0);
+	store_rig_set_clock(&rig, LATER);
+	assert_int_equal(put(rig.store, "a", "k", 1, LATER + 1000), EMA_OK);
+	store_rig_set_clock(&rig, SUITE_BEGIN + 1000);
+	assert_false(store_rig_says(&rig, "was ahead"));
+	assert_int_equal(put(rig.store, "a", "k", 2, LATER), EMA_UNAVAILABLE);
+	assert_true(store_rig_says(&rig, "The clock of this host, or another's, was ahead"));
+	assert_int_equal(put(rig.store, "a", "k", 2, LATER + 1000), EMA_OK);
+	store_rig_close(&rig);
+	server_end(&server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +378,7 @@ int main(void)
 		cmocka_unit_test(what_others_wrote),
 		cmocka_unit_test(doors),
 		cmocka_unit_test(settings_that_are_wrong),
+		cmocka_unit_test(a_clock_that_was_ahead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

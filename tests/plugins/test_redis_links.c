@@ -312,6 +312,50 @@ static void sentinels_that_are_away_for_a_moment(void **state)
 	server_end(&server);
 }
 
+/* REV-18: a revocation is acknowledged when as many replicas have it as are asked for, and by no fewer. */
+static void two_replicas_have_it(void **state)
+{
+	struct server master = { .port = 0 }, replicas[2] = { { .port = 0 }, { .port = 0 } };
+	struct store_rig rig;
+	char settings[200];
+	int64_t now, last = 4;
+	int code = EMA_UNAVAILABLE;
+	NEED_REDIS;
+	master.port = server_port();
+	server_new(&master, "repl-diskless-sync-delay 0");
+	snprintf(settings, sizeof settings, "replicaof 127.0.0.1 %d", master.port);
+	for (int i = 0; i < 2; i++) {
+		replicas[i].port = server_port();
+		server_new(&replicas[i], settings);
+	}
+	snprintf(settings, sizeof settings, "server = \"127.0.0.1:%d\"; replicas = 2;", master.port);
+	store_rig_init(&rig);
+	assert_int_equal(store_rig_open(&rig, "redis", settings), 0);
+	for (int i = 0; i < 3000 && code != EMA_OK; i++, usleep(20000))
+		code = store_raise(rig.store, "e", 1, ++last, LATER, &now, MS);
+	assert_int_equal(code, EMA_OK);
+	/* The one that goes on has it, and that is one too few. */
+	for (int i = 0; i < 2; i++) {
+		kill(replicas[i].pid, SIGSTOP);
+		assert_int_equal(store_raise(rig.store, "e", 1, ++last, LATER, &now, MS), EMA_UNAVAILABLE);
+		assert_true(store_rig_says(&rig, "fewer than \"replicas\" have taken what was revoked"));
+		kill(replicas[i].pid, SIGCONT);
+		/* It counts: what is lower does not take its place. */
+		for (int k = 0; k < 3000 && (code = store_raise(rig.store, "e", 1, 1, LATER, &now, MS)) != EMA_OK; k++)
+			usleep(20000);
+		assert_int_equal(code, EMA_OK);
+		assert_true(now == last);
+		for (int k = 0; k < 3000 && (code = store_raise(rig.store, "e", 1, ++last, LATER, &now, MS)) != EMA_OK; k++)
+			usleep(20000);
+		assert_int_equal(code, EMA_OK);
+		assert_true(store_rig_says(&rig, "enough replicas take what is revoked again"));
+	}
+	store_rig_close(&rig);
+	for (int i = 0; i < 2; i++)
+		server_end(&replicas[i]);
+	server_end(&master);
+}
+
 static void settings_that_are_wrong(void **state)
 {
 	static const struct { const char *settings, *says; } bad[] = {
@@ -340,6 +384,7 @@ int main(void)
 		cmocka_unit_test(sentinels_with_passwords_over_tls),
 		cmocka_unit_test(the_sentinels_have_the_word),
 		cmocka_unit_test(sentinels_that_are_away_for_a_moment),
+		cmocka_unit_test(two_replicas_have_it),
 		cmocka_unit_test(settings_that_are_wrong),
 	};
 	return cmocka_run_group_tests(tests, make_files, remove_files);

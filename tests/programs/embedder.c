@@ -5,9 +5,15 @@
  *
  * Checks each token that is a file in the folder TOKENS, again and again, until it is ended, and writes a line "FILE CODE" for each
  * into RESULT, which is renamed into place when all were checked.
+ *
+ *   embedder --decide EMA.CONF SERVICE FOLDER
+ *
+ * Decides on each line of FOLDER/asked, an ID-JAG of the client "app", from the first on. A line "NUMBER REQUEST" in FOLDER/decided, at
+ * once, says which of them were let in. Goes on with what is added, until there is FOLDER/enough.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,19 +75,80 @@ static int round_of(ema_context *context, const char *service, const char *folde
 	return fclose(out) || rename(aside, result);
 }
 
+/* 0 when it was answered: our own outage is no answer. */
+static int decide(ema_context *context, const char *service, const char *assertion, long number, int out)
+{
+	const struct timespec pause = { 0, ROUND_NS };
+	char line[128];
+	for (int i = 0; i < 6000; i++) {
+		ema_decision *decision = NULL;
+		ema_request *request = ema_request_new();
+		if (!request || ema_request_set(request, EMA_REQUEST_CLIENT_ID, "app") ||
+		    ema_request_credential(request, EMA_CREDENTIAL_ID_JAG, assertion, strlen(assertion)))
+			return 1;
+		int code = ema_decide(context, service, request, &decision), again = !decision || ema_decision_status(decision) == 503;
+		int length = snprintf(line, sizeof line, "%ld %s\n", number, decision ? ema_decision_id(decision) : "");
+		ema_decision_free(decision);
+		ema_request_free(request);
+		if (code == EMA_OK)
+			return write(out, line, (size_t)length) != length;
+		if (!again)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return 1;
+}
+
+static int decide_all(ema_context *context, const char *service, const char *folder)
+{
+	const struct timespec moment = { 0, 1000000 };
+	char path[1024], line[TOKEN_MOST];
+	snprintf(path, sizeof path, "%s/decided", folder);
+	int out = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600), failed = 0;
+	snprintf(path, sizeof path, "%s/asked", folder);
+	FILE *asked = fopen(path, "re");
+	snprintf(path, sizeof path, "%s/enough", folder);
+	for (long number = 1; asked && out >= 0 && !failed;) {
+		/* Looked at before the end is: what was there by then is not left out. */
+		int enough = !access(path, F_OK);
+		long at = ftell(asked);
+		if (fgets(line, sizeof line, asked) && strchr(line, '\n')) {
+			line[strcspn(line, "\n")] = 0;
+			failed = decide(context, service, line, number++, out);
+			continue;
+		}
+		if (enough)
+			break;
+		fseek(asked, at, SEEK_SET);
+		nanosleep(&moment, NULL);
+	}
+	failed |= !asked || out < 0;
+	if (asked)
+		fclose(asked);
+	if (out >= 0)
+		close(out);
+	return failed;
+}
+
 int main(int argc, char **argv)
 {
 	const struct timespec pause = { 0, ROUND_NS };
 	ema_context *context = ema_new();
 	if (argc != 5 || !context)
 		return 2;
+	const int decides = !strcmp(argv[1], "--decide");
 	ema_set_log(context, log_line, NULL);
 	if (getenv("EMA_PLUGIN_PATH"))
 		ema_set_plugin_path(context, getenv("EMA_PLUGIN_PATH"));
-	if (ema_load(context, argv[1]) != EMA_OK) {
+	if (ema_load(context, argv[1 + decides]) != EMA_OK) {
 		fprintf(stderr, "%s\n", ema_error(context));
 		ema_free(context);
 		return 1;
+	}
+	if (decides) {
+		int failed = decide_all(context, argv[3], argv[4]);
+		ema_free(context);
+		return failed;
 	}
 	while (!round_of(context, argv[2], argv[3], argv[4]))
 		nanosleep(&pause, NULL);

@@ -34,11 +34,19 @@ cat >"$work/rules.conf" <<CONF
 issuer = "https://auth.acme.example";
 providers = ( { id = "okta"; plugin = "okta_xaa"; org = "http://127.0.0.1:$okta"; insecure_http = true; authority = ["acme.example"]; },
   { id = "azure"; plugin = "azure_ad"; tenant = "$tenant"; login_url = "http://127.0.0.1:$azure"; sts_url = "http://127.0.0.1:$azure"; insecure_http = true; skew = "0s"; } );
+directories = ( { id = "staff"; plugin = "file"; path = "people.conf"; } );
 services = ( { id = "github"; resource = "https://mcp.acme.example/github"; issuer = "https://auth.acme.example/github"; identity = ["okta", "azure"];
+  directory = ( { id = "staff"; for = ["okta"]; } );
   audience = ( { provider = "azure"; is = ["api://github"]; clients = ["vscode"]; scope_map = "any"; } );
   scopes = ( { name = "repo:read"; access = "read"; tools = ["get_*"]; } );
   grants = ( { provider = "okta"; scopes = ["repo:read"]; }, { provider = "azure"; scopes = ["repo:read"]; } ); } );
 CONF
+# people OWNER ENTRY...: the file of people, as another one that is renamed into place.
+people() {
+	printf 'people = ( %s );\n' "${*:2}" >"$work/people.new" && chmod 0644 "$work/people.new" && chown "$1" "$work/people.new" &&
+		mv "$work/people.new" "$work/people.conf"
+}
+people "$by"
 port=$(free_port)
 cat >"$work/emad.conf" <<CONF
 user = "$by"; state_dir = "$work/var/emad"; publish = "$public"; owner = "$by";
@@ -51,7 +59,7 @@ CONF
 # embedder_conf N [MORE]
 embedder_conf() {
 	cat >"$work/$1.conf" <<CONF
-state_dir = "$work/var/$1"; published = "$public"; published_by = "$by";
+state_dir = "$work/var/$1"; published = "$public"; published_by = "$by"; owner = "$by";
 audit = ( { plugin = "file"; path = "$work/var/$1/audit.jsonl"; } );
 $2
 @include "$work/rules.conf"
@@ -103,6 +111,7 @@ fails 1 "and no private one" private
 before=$(fetches)
 for ((i = 0; i < count; i++)); do embedder_conf "$i" 'store_loss_after = "2s";'; chmod 0644 "$work/$i.conf"; start "$i"; done
 
+ok "whatever its umask, for all to come in" test "$(stat -c %a "$public/cache")" = 755
 echo "# keys"
 ok "ten processes of ten users take our token" wait_for all_say alice ok
 ok "and the provider's" wait_for all_say carol ok
@@ -125,11 +134,30 @@ ok "what was revoked stays so" wait_for all_say alice revoked
 bare() { test -s "$public/marks" && grep -F -e alice -e 00u "$public/marks"; }
 fails 1 "no name of a person is published" bare
 
+echo "# a directory, whose file they read with emad"
+shut() { people "$1" "{ id = \"bob\"; subjects = [\"$(member sub <"$work/tokens/bob")\"]; active = $2; }"; }
+ok "a person is not active any more, in a file of the user of emad" shut "$by" false
+ok "REV-11 REV-16: access ends for all" wait_for all_say bob disabled
+redeems() { curl -s -u vscode:correct-horse-battery-staple "http://127.0.0.1:$port/github/token" -o "$work/answer" -d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer \
+	-d "assertion=$(devidp --state "$work/idp" --print-assertion bob --service https://auth.acme.example/github --client vscode --scope repo:read)"; cat "$work/answer"; }
+ok "and emad gives no token" redeems
+says "You have no access to this server"
+ok "active again, in a file of root" shut root true
+ok "is so for all" wait_for all_say bob ok
+shut 60000 false
+sleep 2
+ok "a file of another user is read by none" all_say bob ok
+ok "which the log says" grep -q "people.conf" "$work/2.log"
+ok "the next good one is" shut "$by" false
+ok "by all" wait_for all_say bob disabled
+ok "and undone" shut root true
+ok "by all" wait_for all_say bob ok
+
 echo "# what they cannot do"
 hands() {
 	local i file done=0
 	for ((i = 0; i < count; i++)); do
-		for file in "$public"/* "$public"/cache/*; do
+		for file in "$public"/* "$public"/cache/* "$work/people.conf"; do
 			as $((first + i)) sh -c ': >>"$1"' - "$file" 2>/dev/null && { echo "$i wrote $file"; done=1; }
 			as $((first + i)) mv "$file" "$work/var/$i/taken" 2>/dev/null && { echo "$i took $file away"; done=1; }
 			as $((first + i)) rm -f "$file" 2>/dev/null && { echo "$i removed $file"; done=1; }

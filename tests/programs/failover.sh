@@ -2,6 +2,7 @@
 # Two emads over one Redis that sentinels give another master, under load. Whatever the master took with it: no assertion is good
 # for two tokens, no revocation that was acknowledged is forgotten, and what is answered meanwhile is a refusal or a 503.
 # EMA_FAILOVERS=N: so many times.
+. "${srcdir:-$(dirname "$0")/../..}/tests/programs/alone.sh"
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
 takes_long
 . "$srcdir/tests/programs/redemptions.sh"

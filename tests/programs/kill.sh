@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # emad is killed while it redeems, again and again. Whatever the moment: no assertion is good for two tokens, and there is no
 # token without its audit record. EMA_KILLS=N: so many times.
+. "${srcdir:-$(dirname "$0")/../..}/tests/programs/alone.sh"
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
 takes_long
 . "$srcdir/tests/programs/redemptions.sh"

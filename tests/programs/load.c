@@ -4,12 +4,14 @@
  *   load keys FOLDER                        makes the key of an issuer: FOLDER/issuer.jwk, and FOLDER/issuer.jwks for ema.conf
  *   load run FOLDER ORIGIN SECONDS THREADS  redeems; each token is introspected too. Status 1 if a valid request failed.
  *   load until FOLDER ORIGIN THREADS        redeems until the server is gone
- *   load again FOLDER ORIGIN                redeems once more each assertion that was sent; what is granted counts as given
+ *   load again FOLDER ORIGIN [once]         redeems once more each assertion that was sent; what is granted counts as given. once:
+ *                                           a 503 is taken for a refusal
  *   load both FOLDER ORIGIN OTHER THREADS   redeems each assertion at both, whatever the first says, until there is FOLDER/enough;
  *                                           of a life that outlasts the fault. Status 1 if an answer was neither a token nor a
  *                                           refusal nor a 503.
  *   load denied FOLDER ORIGIN               redeems for each person in FOLDER/denied, once somebody else is let in. Status 1 if
  *                                           one of them was not refused.
+ *   load ask FOLDER PERSON                  makes an assertion of that person, which others may send
  *
  * FOLDER/asked holds the assertions, written before they are sent; FOLDER/given a line "ASSERTION_ID TOKEN_ID" for each token.
  */
@@ -249,7 +251,7 @@ static int run(struct load *load, int threads)
 	return load->introspects ? atomic_load(&load->failed) || atomic_load(&load->refused) || !atomic_load(&load->granted) : 0;
 }
 
-static int again(struct load *load)
+static int again(struct load *load, int tries)
 {
 	char line[8192], token[8192];
 	long granted = 0, refused = 0, unanswered = 0;
@@ -258,12 +260,12 @@ static int again(struct load *load)
 	while (curl && fgets(line, sizeof line, load->asked)) {
 		line[strcspn(line, "\n")] = 0;
 		int got = -2;
-		for (int i = 0; i < 600 && got == -2; i++) {
+		for (int i = 0; i < tries && got == -2; i++) {
 			if (i)
 				usleep(100000);
 			got = redeem(load, curl, load->token_url, line, token, sizeof token);
 		}
-		*(got > 0 ? &granted : got ? &unanswered : &refused) += 1;
+		*(got > 0 ? &granted : got == 0 || (got == -2 && tries == 1) ? &refused : &unanswered) += 1;
 	}
 	curl_easy_cleanup(curl);
 	printf("granted %ld, refused %ld, unanswered %ld\n", granted, refused, unanswered);
@@ -321,8 +323,8 @@ int main(int count, char **words)
 		return 0;
 	}
 	if (count < 4) {
-		fputs("usage: load keys FOLDER | run FOLDER ORIGIN SECONDS THREADS | until FOLDER ORIGIN THREADS | again FOLDER ORIGIN | "
-		      "both FOLDER ORIGIN OTHER THREADS | denied FOLDER ORIGIN\n", stderr);
+		fputs("usage: load keys FOLDER | run FOLDER ORIGIN SECONDS THREADS | until FOLDER ORIGIN THREADS | again FOLDER ORIGIN [once] | "
+		      "both FOLDER ORIGIN OTHER THREADS | denied FOLDER ORIGIN | ask FOLDER PERSON\n", stderr);
 		return 2;
 	}
 	snprintf(load.token_url, sizeof load.token_url, "%s/token", words[3]);
@@ -337,10 +339,16 @@ int main(int count, char **words)
 		status = run(&load, atoi(words[5]));
 	} else if (count == 5 && !strcmp(words[1], "until")) {
 		status = run(&load, atoi(words[4]));
-	} else if (count == 4 && !strcmp(words[1], "again")) {
-		status = again(&load);
+	} else if ((count == 4 || (count == 5 && !strcmp(words[4], "once"))) && !strcmp(words[1], "again")) {
+		status = again(&load, count == 5 ? 1 : 600);
 	} else if (count == 4 && !strcmp(words[1], "denied")) {
+		load.lifetime = LIFETIME_BOTH; /* what a store takes whose clock was ahead */
 		status = denied(&load, words[2]);
+	} else if (count == 4 && !strcmp(words[1], "ask")) {
+		load.lifetime = LIFETIME_BOTH;
+		char *assertion = assertion_make(&load, words[3], 0);
+		status = fprintf(load.asked, "%s\n", assertion) < 0;
+		free(assertion);
 	} else if (count == 6 && !strcmp(words[1], "both")) {
 		snprintf(load.other_url, sizeof load.other_url, "%s/token", words[4]);
 		snprintf(load.enough, sizeof load.enough, "%s/enough", words[2]);

@@ -6,7 +6,7 @@ PROGRAM_TESTS = tests/programs/audit.sh tests/programs/company.sh tests/programs
 	tests/programs/server.sh tests/programs/soak.sh tests/programs/tools.sh \
 	tests/programs/who_can.sh
 TESTS += $(PROGRAM_TESTS)
-EXTRA_DIST += $(PROGRAM_TESTS) tests/programs/clients.py tests/programs/redemptions.sh
+EXTRA_DIST += $(PROGRAM_TESTS) tests/programs/alone.sh tests/programs/clients.py tests/programs/redemptions.sh
 check_PROGRAMS += tests/programs/load
 tests_programs_load_SOURCES = tests/programs/load.c
 tests_programs_load_CPPFLAGS = $(UNIT_CPPFLAGS) $(CURL_CFLAGS)
@@ -15,3 +15,7 @@ check_PROGRAMS += tests/programs/embedder
 tests_programs_embedder_SOURCES = tests/programs/embedder.c
 tests_programs_embedder_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/include
 tests_programs_embedder_LDADD = core/libemacore-whole.la
+# A library to preload. An rpath makes libtool build one of what is not installed.
+check_LTLIBRARIES += tests/programs/clock.la
+tests_programs_clock_la_SOURCES = tests/programs/clock.c
+tests_programs_clock_la_LDFLAGS = -module -avoid-version -shared -rpath $(plugindir)

@@ -565,6 +565,7 @@ static void public_alone(void **state)
 /* JWT-50: the keys are published for other users, too, who take them from the one who publishes alone, and notice what is new. */
 static void published_for_others(void **state)
 {
+	NEED_USERS;
 	struct fixture *f = *state;
 	char folder[96], file[128];
 	struct stat st;
@@ -612,6 +613,7 @@ static void published_for_others(void **state)
 /* JWT-40: keys that cannot be read any more may have been withdrawn, so they count for a time alone; what can be read again counts again. */
 static void unread_keys_grow_old(void **state)
 {
+	NEED_USERS;
 	struct fixture *f = *state;
 	static const struct { int last_known; int64_t loss, most; } cases[] = {
 		{ 0, MINUTE, MINUTE }, { 0, 1000, 10000 }, { 1, MINUTE, KEYRING_KEEP_MS },
@@ -670,6 +672,7 @@ static void is_shown(struct fixture *f, struct keyring *keyring, const char *fil
 /* JWT-40: what is published is looked after: a file that went, and one from before with a key that is gone, is as it should be with the next tick. */
 static void what_is_published_stays(void **state)
 {
+	NEED_USERS;
 	struct fixture *f = *state;
 	char folder[96], file[128], before[128];
 	struct stat st, again;
@@ -732,6 +735,7 @@ static void what_is_published_stays(void **state)
  */
 static void rotated_for_the_owner(void **state)
 {
+	NEED_USERS;
 	struct fixture *f = *state;
 	char folder[96], file[128];
 	struct stat st;

@@ -1019,6 +1019,7 @@ static void file_copy(const char *from, const char *to, long most)
 /* JWT-40, JWT-45, JWT-47, JWT-50: one fetches and publishes, the other reads and never fetches; a change is seen, nothing older or damaged is. */
 static void what_is_published_is_read(void **state)
 {
+	NEED_USERS;
 	struct fixture *f = *state;
 	struct keyset_settings settings = settings_of(f);
 	struct keyset_state now;
@@ -1090,6 +1091,7 @@ static void what_is_published_is_read(void **state)
 /* JWT-47: keys that are published in a place which does not last are kept in one that does, and published from there. */
 static void what_is_published_is_kept(void **state)
 {
+	NEED_USERS;
 	struct fixture *f = *state;
 	struct keyset_settings settings = settings_of(f);
 	char path[400], kept[] = "/tmp/ema-kept-XXXXXX";
@@ -1127,6 +1129,7 @@ static void what_is_published_is_kept(void **state)
 /* JWT-40: with the clock that was ahead put right, a withdrawn key goes as soon as ever, and none is fresh for longer than its issuer said. */
 static void a_publisher_whose_clock_was_ahead(void **state)
 {
+	NEED_USERS;
 	struct fixture *f = *state;
 	static const int64_t by[] = { 50 * MINUTE, 20 * HOUR };
 	struct keyset_settings settings = settings_of(f);
