@@ -67,7 +67,7 @@ int main(void)
 	for (int i = 0; i < 40; i++)
 		at += snprintf(payload + at, sizeof payload - (size_t)at, "%s\"engineering-%04d\"", i ? "," : "", i);
 	at += snprintf(payload + at, sizeof payload - (size_t)at, "]}");
-	struct seen *seen = seen_new(SEEN_ENTRIES);
+	struct seen *seen = seen_new(4096, 0);
 	bad = !seen;
 	for (size_t i = 0; !bad && i < sizeof rows / sizeof *rows; i++) {
 		struct jwk *key = NULL;

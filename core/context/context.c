@@ -22,6 +22,10 @@
 #include "sinks.h"
 #include "status.h"
 
+#define SEEN_ENTRIES 4096   /* signatures of providers' tokens: those of the last few hours of a busy server */
+#define KNOWN_ENTRIES 16384 /* tokens of ours, and how much they may take in all */
+#define KNOWN_BYTES (32u * 1024 * 1024)
+
 /* How long a shutdown waits for audit to reach the sinks; what is left then stays in the spool. */
 #define DRAIN_MS 5000
 
@@ -48,7 +52,8 @@ struct ema_context *context_new(void)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&context->tick_wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	context->seen = seen_new(SEEN_ENTRIES);
+	context->seen = seen_new(SEEN_ENTRIES, 0);
+	context->known = seen_new(KNOWN_ENTRIES, KNOWN_BYTES);
 	context->metrics.started = clock_wall(&context->clock) / 1000;
 	context->error = strdup("");
 	return context;
@@ -112,6 +117,7 @@ void context_free(struct ema_context *context)
 	pthread_cond_destroy(&context->tick_wake);
 	munmap(context->alive, (size_t)sysconf(_SC_PAGESIZE));
 	seen_free(context->seen);
+	seen_free(context->known);
 	free(context->plugin_path);
 	free(context->path);
 	free(context->error);

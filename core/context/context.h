@@ -56,7 +56,8 @@ struct ema_context {
 	struct answers *answers;      /* of directories */
 	int server;                   /* it is an authorization server: signs tokens */
 	struct keyring *keyring;      /* of a server; the public keys of state_dir otherwise, NULL without one */
-	struct seen *seen;            /* signatures of access tokens; NULL: none is remembered */
+	struct seen *seen;            /* signatures of providers' access tokens; NULL: none is remembered */
+	struct seen *known;           /* access tokens of ours, read; NULL: likewise */
 	struct cimd *documents;       /* of clients */
 	struct dpop_nonces *nonces;
 	struct limits *limits;

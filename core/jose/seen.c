@@ -15,6 +15,7 @@
 struct entry {
 	uint64_t used; /* by the place's count; 0: empty */
 	unsigned char digest[SEEN_DIGEST];
+	struct seen_value *value; /* NULL: none */
 };
 
 /* A digest is in the place that its first bytes name, or nowhere. */
@@ -29,16 +30,19 @@ struct seen {
 	size_t lock_count;
 	size_t place_count;
 	atomic_uint_least64_t hits, added;
+	size_t bytes_most;
+	atomic_size_t bytes; /* of the values */
 	struct place places[];
 };
 
-struct seen *seen_new(size_t most)
+struct seen *seen_new(size_t most, size_t bytes)
 {
 	size_t count = most / WAYS;
 	struct seen *seen = count ? calloc(1, sizeof *seen + count * sizeof *seen->places) : NULL;
 	if (!seen)
 		return NULL;
 	seen->place_count = count;
+	seen->bytes_most = bytes;
 	seen->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	while (seen->lock_count < LOCKS && !pthread_mutex_init(&seen->locks[seen->lock_count], NULL))
 		seen->lock_count++;
@@ -53,6 +57,9 @@ void seen_free(struct seen *seen)
 {
 	if (!seen)
 		return;
+	for (size_t i = 0; i < seen->place_count; i++)
+		for (size_t k = 0; k < WAYS; k++)
+			seen_release(seen->places[i].entries[k].value);
 	for (size_t i = 0; i < seen->lock_count; i++)
 		pthread_mutex_destroy(&seen->locks[i]);
 	EVP_MD_free(seen->sha256);
@@ -86,7 +93,13 @@ static struct entry *seen_find(struct place *place, const unsigned char *digest)
 	return NULL;
 }
 
-int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST])
+void seen_release(struct seen_value *value)
+{
+	if (value && atomic_fetch_sub(&value->references, 1) == 1)
+		value->free(value);
+}
+
+int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value **out)
 {
 	pthread_mutex_t *lock;
 	struct place *place = seen_place(seen, digest, &lock);
@@ -94,30 +107,70 @@ int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST])
 	struct entry *entry = seen_find(place, digest);
 	if (entry)
 		entry->used = ++place->count;
+	if (entry && out && (*out = entry->value))
+		atomic_fetch_add(&entry->value->references, 1);
 	pthread_mutex_unlock(lock);
 	if (entry)
 		atomic_fetch_add_explicit(&seen->hits, 1, memory_order_relaxed);
 	return entry != NULL;
 }
 
-void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST])
+/* Takes a value's bytes into account, or says that they would be too many. */
+static int seen_afford(struct seen *seen, size_t size)
+{
+	size_t before = atomic_load(&seen->bytes);
+	do
+		if (size > seen->bytes_most || before > seen->bytes_most - size)
+			return 0;
+	while (!atomic_compare_exchange_weak(&seen->bytes, &before, before + size));
+	return 1;
+}
+
+/* Makes the entry empty; what is to be released, behind the lock, is the caller's. */
+static struct seen_value *seen_empty(struct seen *seen, struct entry *entry)
+{
+	struct seen_value *value = entry->value;
+	if (value)
+		atomic_fetch_sub(&seen->bytes, value->size);
+	entry->value = NULL;
+	entry->used = 0;
+	return value;
+}
+
+/* Of the place: one that is empty, if there may be, or the one that was not asked for the longest. */
+static struct entry *seen_oldest(struct place *place, int may_be_empty)
+{
+	struct entry *oldest = NULL;
+	for (size_t i = 0; i < WAYS; i++)
+		if ((may_be_empty || place->entries[i].used) && (!oldest || place->entries[i].used < oldest->used))
+			oldest = &place->entries[i];
+	return oldest;
+}
+
+void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value *value)
 {
 	pthread_mutex_t *lock;
 	struct place *place = seen_place(seen, digest, &lock);
+	const size_t size = value ? value->size : 0;
 	pthread_mutex_lock(lock);
 	struct entry *entry = seen_find(place, digest);
-	for (size_t i = 0; !entry && i < WAYS; i++)
-		if (!place->entries[i].used)
-			entry = &place->entries[i];
-	if (!entry) {
-		entry = &place->entries[0];
-		for (size_t i = 1; i < WAYS; i++)
-			if (place->entries[i].used < entry->used)
-				entry = &place->entries[i];
+	if (!entry)
+		entry = seen_oldest(place, 1);
+	struct seen_value *gone = seen_empty(seen, entry);
+	int fits = seen_afford(seen, size);
+	if (!fits && !gone && (entry = seen_oldest(place, 0))) {
+		gone = seen_empty(seen, entry);
+		fits = seen_afford(seen, size);
 	}
-	memcpy(entry->digest, digest, SEEN_DIGEST);
-	entry->used = ++place->count;
+	if (fits) {
+		memcpy(entry->digest, digest, SEEN_DIGEST);
+		entry->value = value;
+		if (value)
+			atomic_fetch_add(&value->references, 1);
+		entry->used = ++place->count;
+	}
 	pthread_mutex_unlock(lock);
+	seen_release(gone);
 	atomic_fetch_add_explicit(&seen->added, 1, memory_order_relaxed);
 }
 

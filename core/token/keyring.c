@@ -55,7 +55,9 @@ static void serve(struct keyring *keyring, struct key_set *set)
 	if (key_set_same(set, keyring->set))
 		return;
 	struct key_set *old = keyring->set;
-	set->generation = old->generation + 1;
+	/* Of all keyrings of the process: one that is opened anew has none of another's. */
+	static atomic_uint_least64_t generations;
+	set->generation = atomic_fetch_add(&generations, 1) + 1;
 	pthread_mutex_lock(&keyring->lock);
 	keyring->set = key_set_keep(set);
 	pthread_mutex_unlock(&keyring->lock);

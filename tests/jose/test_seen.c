@@ -42,7 +42,7 @@ static void nothing_else_is_spared(void **state)
 	(void)state;
 	static const enum jose_algorithm made[] = { JOSE_ES256, JOSE_ED25519, JOSE_RS256 };
 	for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
-		struct seen *seen = seen_new(MOST);
+		struct seen *seen = seen_new(MOST, 0);
 		struct jwk *key = NULL, *other = NULL;
 		char *token = NULL;
 		assert_int_equal(jwk_generate(made[i], &key, NULL), EMA_OK);
@@ -78,29 +78,29 @@ static void nothing_else_is_spared(void **state)
 static void bounded(void **state)
 {
 	(void)state;
-	struct seen *seen = seen_new(MOST);
+	struct seen *seen = seen_new(MOST, 0);
 	unsigned char digest[SEEN_DIGEST], kept[SEEN_DIGEST];
 	unsigned there = 0;
 	digest_of(0, kept);
-	seen_add(seen, kept);
+	seen_add(seen, kept, NULL);
 	for (unsigned i = 1; i <= 10 * MOST; i++) {
 		digest_of(i, digest);
-		assert_false(seen_has(seen, digest));
-		seen_add(seen, digest);
-		assert_true(seen_has(seen, digest));
-		assert_true(seen_has(seen, kept));
+		assert_false(seen_has(seen, digest, NULL));
+		seen_add(seen, digest, NULL);
+		assert_true(seen_has(seen, digest, NULL));
+		assert_true(seen_has(seen, kept, NULL));
 	}
 	for (unsigned i = 0; i <= 10 * MOST; i++) {
 		digest_of(i, digest);
-		there += (unsigned)seen_has(seen, digest);
+		there += (unsigned)seen_has(seen, digest, NULL);
 	}
 	assert_in_range(there, MOST / 2, MOST);
 	/* One added again takes no second place. */
 	for (int i = 0; i < MOST; i++)
-		seen_add(seen, kept);
-	assert_true(seen_has(seen, digest));
+		seen_add(seen, kept, NULL);
+	assert_true(seen_has(seen, digest, NULL));
 	seen_free(seen);
-	assert_null(seen_new(7));
+	assert_null(seen_new(7, 0));
 }
 
 struct crowd {
@@ -115,9 +115,9 @@ static void *crowd_work(void *data)
 	for (unsigned i = 0; i < 20000; i++) {
 		digest_of(i % 200, digest);
 		if (i % 200 < 100)
-			seen_add(crowd->seen, digest);
+			seen_add(crowd->seen, digest, NULL);
 		else
-			crowd->wrong |= seen_has(crowd->seen, digest); /* nobody adds these */
+			crowd->wrong |= seen_has(crowd->seen, digest, NULL); /* nobody adds these */
 	}
 	return NULL;
 }
@@ -125,7 +125,7 @@ static void *crowd_work(void *data)
 static void threads(void **state)
 {
 	(void)state;
-	struct seen *seen = seen_new(MOST);
+	struct seen *seen = seen_new(MOST, 0);
 	pthread_t ids[8];
 	struct crowd crowds[8];
 	for (int i = 0; i < 8; i++) {
