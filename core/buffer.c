@@ -42,6 +42,11 @@ static int reserve(struct buffer *buffer, size_t more)
 	return 0;
 }
 
+int buffer_expect(struct buffer *buffer, size_t bytes)
+{
+	return reserve(buffer, bytes < buffer->most ? bytes : buffer->most);
+}
+
 int buffer_append(struct buffer *buffer, const void *data, size_t length)
 {
 	if (reserve(buffer, length))

@@ -15,6 +15,7 @@
 
 /* How much of each value is kept: the first row that fits the spool's record. */
 static const struct caps { size_t text, items; } caps[] = { { 1024, 64 }, { 256, 32 }, { 64, 8 } };
+#define USUAL_BYTES 2040
 #define IDS_CAP 512 /* of code, kind and request: never cut below what they are */
 
 static void put_number(struct buffer *out, int64_t number)
@@ -129,6 +130,7 @@ static int encode(const struct audit *audit, const struct audit_event *event, un
 
 int record_encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out)
 {
+	buffer_expect(out, USUAL_BYTES);
 	salt_hold(&audit->keys); /* all pseudonyms of a record are under the salt that it names */
 	int result = encode(audit, event, flags, out);
 	salt_let_go(&audit->keys);

@@ -12,6 +12,7 @@
 #include "marks.h"
 #include "metrics.h"
 #include "notice.h"
+#include "origin.h"
 #include "request.h"
 #include "snapshot.h"
 #include "horizon.h"
@@ -36,7 +37,7 @@ struct ema_context {
 	char *plugin_path;
 	int observer;                 /* looks, and serves nothing */
 	int operator;                 /* has the store and audit alone */
-	unsigned char *alive;         /* a page that fork() empties: 1 in the process that made the context */
+	struct origin *origin;        /* the process that made it */
 
 	pthread_mutex_t load_lock;    /* one load at a time; guards what is below but for snapshot */
 	char *path;                   /* of the last ema_load() */
