@@ -26,7 +26,7 @@ struct seen *seen_new(size_t most, size_t bytes);
 void seen_free(struct seen *seen);
 
 /* The digest of a token, with the key of a thumbprint (RFC 7638) or with "". 1, or 0 if OpenSSL could not: then it is not remembered. */
-int seen_digest(const struct seen *seen, const char *thumbprint, const char *token, size_t length, unsigned char out[SEEN_DIGEST]);
+int seen_digest(struct seen *seen, const char *thumbprint, const char *token, size_t length, unsigned char out[SEEN_DIGEST]);
 /* Whether it was added, and is not forgotten yet; if so, its value in *out, with a reference of the caller's. out may be NULL. */
 int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value **out);
 /* Forgets one that was not asked for lately, where there is no room, and adds nothing where that gives none. Takes a reference of its

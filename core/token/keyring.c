@@ -24,6 +24,7 @@ struct keyring {
 	int recover;
 	pthread_mutex_t lock;   /* of set; held for a moment */
 	struct key_set *set;    /* what is served; changed with both mutexes, so that the writer may read it with its own */
+	atomic_uint_least64_t generation; /* of set */
 	pthread_mutex_t writer; /* of what follows, and of every change */
 	struct key_plan plan;
 	int unpublished;        /* public_file, or the file in publish, is not what set says */
@@ -57,10 +58,11 @@ static void serve(struct keyring *keyring, struct key_set *set)
 	struct key_set *old = keyring->set;
 	/* Of all keyrings of the process: one that is opened anew has none of another's. */
 	static atomic_uint_least64_t generations;
-	set->generation = atomic_fetch_add(&generations, 1) + 1;
 	pthread_mutex_lock(&keyring->lock);
 	keyring->set = key_set_keep(set);
 	pthread_mutex_unlock(&keyring->lock);
+	/* Behind the set: who reads a generation and then verifies does it by this set or a later one. */
+	atomic_store(&keyring->generation, atomic_fetch_add(&generations, 1) + 1);
 	key_set_release(old);
 	keyring->unpublished = is_published(keyring) && keyring->mode == KEYRING_SERVE;
 }
@@ -629,10 +631,7 @@ char *keyring_jwks(struct keyring *keyring)
 
 uint64_t keyring_generation(struct keyring *keyring)
 {
-	struct key_set *set = hold(keyring);
-	uint64_t generation = set->generation;
-	key_set_release(set);
-	return generation;
+	return atomic_load(&keyring->generation);
 }
 
 size_t keyring_list(struct keyring *keyring, struct keyring_entry out[KEYRING_MOST])
