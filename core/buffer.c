@@ -65,7 +65,12 @@ int buffer_text(struct buffer *buffer, const char *text)
 
 int buffer_char(struct buffer *buffer, char byte)
 {
-	return buffer_append(buffer, &byte, 1);
+	/* Mostly there is room; then a call and a copy would be most of the work. */
+	if (buffer->failed || buffer->length == buffer->most || buffer->length + 1 >= buffer->room)
+		return buffer_append(buffer, &byte, 1);
+	buffer->data[buffer->length++] = byte;
+	buffer->data[buffer->length] = 0;
+	return 0;
 }
 
 int buffer_vprintf(struct buffer *buffer, const char *format, va_list arguments)

@@ -78,7 +78,7 @@ static void encode_field(const struct audit *audit, const struct audit_field *fi
 		put_number(out, field->number);
 		break;
 	case AUDIT_TEXT:
-		put_value(audit, out, field->text, field->personal, is_id(field->name) && cap->text < IDS_CAP ? IDS_CAP : cap->text);
+		put_value(audit, out, field->text, field->personal, cap->text < IDS_CAP && is_id(field->name) ? IDS_CAP : cap->text);
 		break;
 	case AUDIT_LIST:
 	default: {

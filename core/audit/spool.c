@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define SPOOL_MAGIC "EMASPOOL"
-#define SPOOL_VERSION 1u
+#define SPOOL_VERSION 2u
 #define HEAD_ROOM ((sizeof(struct spool_map) + 4095) & ~(size_t)4095)
 
 /*
@@ -34,13 +34,26 @@ struct record_head {
 	uint32_t length, check;
 };
 
-/* FNV-1a with a last mix: finds torn records; who can write the file can forge anything anyway. */
+#define CHECK_PRIME UINT64_C(0x9e3779b97f4a7c15)
+
+static uint64_t check_step(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * CHECK_PRIME;
+	return hash << 29 | hash >> 35;
+}
+
+/* Eight bytes at a time: finds torn records; who can write the file can forge anything anyway. */
 static uint64_t check_of(uint64_t seed, const void *data, size_t length)
 {
 	const unsigned char *bytes = data;
-	uint64_t hash = UINT64_C(14695981039346656037) ^ seed * UINT64_C(0x9e3779b97f4a7c15);
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
+	uint64_t hash = check_step(seed * CHECK_PRIME, length), word = 0;
+	for (; length >= sizeof word; bytes += sizeof word, length -= sizeof word) {
+		memcpy(&word, bytes, sizeof word);
+		hash = check_step(hash, word);
+	}
+	word = 0;
+	memcpy(&word, bytes, length);
+	hash = check_step(hash, word) * CHECK_PRIME;
 	return hash ^ hash >> 32;
 }
 
