@@ -44,7 +44,8 @@ static int reserve(struct buffer *buffer, size_t more)
 
 int buffer_expect(struct buffer *buffer, size_t bytes)
 {
-	return reserve(buffer, bytes < buffer->most ? bytes : buffer->most);
+	size_t left = buffer->length < buffer->most ? buffer->most - buffer->length : 0;
+	return reserve(buffer, bytes < left ? bytes : left);
 }
 
 int buffer_append(struct buffer *buffer, const void *data, size_t length)

@@ -130,7 +130,8 @@ static int encode(const struct audit *audit, const struct audit_event *event, un
 
 int record_encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out)
 {
-	buffer_expect(out, USUAL_BYTES);
+	if (buffer_expect(out, USUAL_BYTES))
+		return -1;
 	salt_hold(&audit->keys); /* all pseudonyms of a record are under the salt that it names */
 	int result = encode(audit, event, flags, out);
 	salt_let_go(&audit->keys);

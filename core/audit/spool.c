@@ -232,7 +232,7 @@ static int locked_file(const char *path, int create, int *out, struct failure *f
 	return failure_set(failure, EMA_CONFIG, "the audit spool %s is replaced again and again", path);
 }
 
-static int map_file(struct spool *spool, size_t bytes, const char *path, struct failure *failure)
+static int map_file(struct spool *spool, size_t bytes, int create, const char *path, struct failure *failure)
 {
 	struct stat is;
 	if (fstat(spool->fd, &is))
@@ -276,6 +276,9 @@ static int map_file(struct spool *spool, size_t bytes, const char *path, struct 
 		spool_commit(spool, &cursor);
 		return EMA_OK;
 	}
+	/* Another writer's is nobody's to empty: what is in it may be another version's to read. */
+	if (there && !create)
+		return failure_set(failure, EMA_CONFIG, "the audit spool %s is damaged or another version's: its records stay in it until that version reads them, or its folder is removed", path);
 	begin_anew(spool);
 	spool->lost = there != 0;
 	return EMA_OK;
@@ -308,7 +311,7 @@ int spool_open(const char *folder, size_t bytes, int create, struct spool **out,
 		result = failure_set(failure, EMA_CONFIG, "state_dir is too long a path");
 		goto fail;
 	}
-	if ((result = locked_file(path, create, &spool->fd, failure)) != EMA_OK || (result = map_file(spool, bytes, path, failure)) != EMA_OK)
+	if ((result = locked_file(path, create, &spool->fd, failure)) != EMA_OK || (result = map_file(spool, bytes, create, path, failure)) != EMA_OK)
 		goto fail;
 	*out = spool;
 	return EMA_OK;

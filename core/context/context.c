@@ -23,7 +23,7 @@
 
 #define SEEN_ENTRIES 4096   /* signatures of providers' tokens: those of the last few hours of a busy server */
 #define KNOWN_ENTRIES 16384 /* tokens of ours, and how much they may take in all */
-#define KNOWN_BYTES (32u * 1024 * 1024)
+#define KNOWN_BYTES (64u * 1024 * 1024)
 
 /* How long a shutdown waits for audit to reach the sinks; what is left then stays in the spool. */
 #define DRAIN_MS 5000

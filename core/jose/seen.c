@@ -23,6 +23,7 @@ struct entry {
 /* A digest is in the place that its first bytes name, or nowhere. */
 struct place {
 	uint64_t count;
+	size_t bytes; /* of its values */
 	struct entry entries[WAYS];
 };
 
@@ -40,8 +41,7 @@ struct seen {
 	size_t lock_count;
 	size_t place_count;
 	atomic_uint_least64_t hits, added;
-	size_t bytes_most;
-	atomic_size_t bytes; /* of the values */
+	size_t place_bytes; /* so many at most */
 	struct place places[];
 };
 
@@ -52,7 +52,7 @@ struct seen *seen_new(size_t most, size_t bytes)
 	if (!seen)
 		return NULL;
 	seen->place_count = count;
-	seen->bytes_most = bytes;
+	seen->place_bytes = bytes / count;
 	seen->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	while (seen->lock_count < LOCKS && !pthread_mutex_init(&seen->locks[seen->lock_count], NULL))
 		seen->lock_count++;
@@ -83,10 +83,11 @@ void seen_free(struct seen *seen)
 	free(seen);
 }
 
-/* One that no other thread uses: each looks first at its own, by where its stack is. NULL: there is none. */
+/* One that no other thread uses: each begins at another, by where its stack is. NULL: there is none. */
 static struct hasher *seen_hasher(struct seen *seen)
 {
-	const size_t first = (size_t)((uintptr_t)&seen >> 16);
+	/* Stacks lie at even distances: the product's upper bits are spread all the same. */
+	const size_t first = (size_t)((uint64_t)((uintptr_t)&seen >> 12) * UINT64_C(0x9e3779b97f4a7c15) >> 56);
 	for (size_t i = 0; i < HASHERS; i++) {
 		struct hasher *hasher = &seen->hashers[(first + i) % HASHERS];
 		if (!atomic_flag_test_and_set_explicit(&hasher->busy, memory_order_acquire))
@@ -146,39 +147,35 @@ int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct 
 	if (entry && out && (*out = entry->value))
 		atomic_fetch_add(&entry->value->references, 1);
 	pthread_mutex_unlock(lock);
-	if (entry)
-		atomic_fetch_add_explicit(&seen->hits, 1, memory_order_relaxed);
 	return entry != NULL;
 }
 
-/* Takes a value's bytes into account, or says that they would be too many. */
-static int seen_afford(struct seen *seen, size_t size)
+/* Makes the entry empty, and puts what is to be released behind the lock into the chain. */
+static void seen_empty(struct place *place, struct entry *entry, struct seen_value **gone, size_t *count)
 {
-	size_t before = atomic_load(&seen->bytes);
-	do
-		if (size > seen->bytes_most || before > seen->bytes_most - size)
-			return 0;
-	while (!atomic_compare_exchange_weak(&seen->bytes, &before, before + size));
-	return 1;
+	if (entry->value) {
+		place->bytes -= entry->value->size;
+		gone[(*count)++] = entry->value;
+	}
+	*entry = (struct entry){ .used = 0 };
 }
 
-/* Makes the entry empty; what is to be released, behind the lock, is the caller's. */
-static struct seen_value *seen_empty(struct seen *seen, struct entry *entry)
+/* Of the place: an empty one, or that which was not asked for the longest. */
+static struct entry *seen_oldest(struct place *place)
 {
-	struct seen_value *value = entry->value;
-	if (value)
-		atomic_fetch_sub(&seen->bytes, value->size);
-	entry->value = NULL;
-	entry->used = 0;
-	return value;
+	struct entry *oldest = &place->entries[0];
+	for (size_t i = 1; i < WAYS; i++)
+		if (place->entries[i].used < oldest->used)
+			oldest = &place->entries[i];
+	return oldest;
 }
 
-/* Of the place: one that is empty, if there may be, or the one that was not asked for the longest. */
-static struct entry *seen_oldest(struct place *place, int may_be_empty)
+/* The one with a value that was not asked for the longest; NULL: none has one. */
+static struct entry *seen_oldest_value(struct place *place)
 {
 	struct entry *oldest = NULL;
 	for (size_t i = 0; i < WAYS; i++)
-		if ((may_be_empty || place->entries[i].used) && (!oldest || place->entries[i].used < oldest->used))
+		if (place->entries[i].value && (!oldest || place->entries[i].used < oldest->used))
 			oldest = &place->entries[i];
 	return oldest;
 }
@@ -187,27 +184,33 @@ void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct
 {
 	pthread_mutex_t *lock;
 	struct place *place = seen_place(seen, digest, &lock);
+	struct seen_value *gone[WAYS];
+	size_t count = 0;
 	const size_t size = value ? value->size : 0;
-	pthread_mutex_lock(lock);
-	struct entry *entry = seen_find(place, digest);
-	if (!entry)
-		entry = seen_oldest(place, 1);
-	struct seen_value *gone = seen_empty(seen, entry);
-	int fits = seen_afford(seen, size);
-	if (!fits && !gone && (entry = seen_oldest(place, 0))) {
-		gone = seen_empty(seen, entry);
-		fits = seen_afford(seen, size);
-	}
-	if (fits) {
+	if (size <= seen->place_bytes) {
+		pthread_mutex_lock(lock);
+		struct entry *entry = seen_find(place, digest);
+		if (!entry)
+			entry = seen_oldest(place);
+		seen_empty(place, entry, gone, &count);
+		for (struct entry *oldest; place->bytes > seen->place_bytes - size && (oldest = seen_oldest_value(place));)
+			seen_empty(place, oldest, gone, &count);
 		memcpy(entry->digest, digest, SEEN_DIGEST);
 		entry->value = value;
+		entry->used = ++place->count;
+		place->bytes += size;
 		if (value)
 			atomic_fetch_add(&value->references, 1);
-		entry->used = ++place->count;
+		pthread_mutex_unlock(lock);
 	}
-	pthread_mutex_unlock(lock);
-	seen_release(gone);
+	for (size_t i = 0; i < count; i++)
+		seen_release(gone[i]);
 	atomic_fetch_add_explicit(&seen->added, 1, memory_order_relaxed);
+}
+
+void seen_hit(struct seen *seen)
+{
+	atomic_fetch_add_explicit(&seen->hits, 1, memory_order_relaxed);
 }
 
 void seen_counts(const struct seen *seen, uint64_t *hits, uint64_t *added)

@@ -21,7 +21,7 @@ struct seen_value {
 	void (*free)(struct seen_value *value);
 };
 
-/* most entries, a multiple of 8, with values of so many bytes in all. NULL: no memory. */
+/* most entries, a multiple of 8, in places of eight that share the bytes for values evenly. NULL: no memory. */
 struct seen *seen_new(size_t most, size_t bytes);
 void seen_free(struct seen *seen);
 
@@ -29,12 +29,13 @@ void seen_free(struct seen *seen);
 int seen_digest(struct seen *seen, const char *thumbprint, const char *token, size_t length, unsigned char out[SEEN_DIGEST]);
 /* Whether it was added, and is not forgotten yet; if so, its value in *out, with a reference of the caller's. out may be NULL. */
 int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value **out);
-/* Forgets one that was not asked for lately, where there is no room, and adds nothing where that gives none. Takes a reference of its
-   own to the value, which may be NULL. */
+/* Takes a reference of its own to the value, which may be NULL. Where there is no room, what was not asked for lately is forgotten; a
+   value that is more than a place may have is not kept. */
 void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value *value);
 void seen_release(struct seen_value *value); /* NULL is none */
 
-/* How many were asked for and there, and how many came to be added. */
+/* One that was there was taken for good; and how many were, and how many came to be added. */
+void seen_hit(struct seen *seen);
 void seen_counts(const struct seen *seen, uint64_t *hits, uint64_t *added);
 
 #endif

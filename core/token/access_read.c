@@ -281,16 +281,16 @@ static void known_free(struct seen_value *value)
 	free(known);
 }
 
-/* Without memory it is not kept, and stays its own. */
-static void keep(struct seen *table, const unsigned char digest[SEEN_DIGEST], uint64_t generation, struct access_token *token)
+static int keep(struct seen *table, const unsigned char digest[SEEN_DIGEST], uint64_t generation, struct access_token *token, struct failure *failure)
 {
 	struct known *known = malloc(sizeof *known);
 	if (!known)
-		return;
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for an access token");
 	*known = (struct known){ { .size = sizeof *known + token->json.strings_room + token->memory_size, .free = known_free }, generation, *token };
 	atomic_init(&known->value.references, 1);
 	token->known = &known->value;
 	seen_add(table, digest, &known->value);
+	return EMA_OK;
 }
 
 static int recall(struct seen *table, const unsigned char digest[SEEN_DIGEST], uint64_t generation, struct access_token *out)
@@ -304,6 +304,7 @@ static int recall(struct seen *table, const unsigned char digest[SEEN_DIGEST], u
 		seen_release(value);
 		return 0;
 	}
+	seen_hit(table);
 	*out = known->token;
 	out->known = value;
 	return 1;
@@ -350,21 +351,17 @@ int access_read(struct keyring *keyring, const char *text, size_t length, const 
                 struct failure *failure)
 {
 	unsigned char digest[SEEN_DIGEST];
-	struct access_token token;
+	struct access_token token = { .memory = NULL };
 	const int digested = rules->known && seen_digest(rules->known, "", text, length, digest);
 	/* Before it is verified: what changes meanwhile must be seen the next time. */
 	const uint64_t generation = digested ? keyring_generation(keyring) : 0;
-	int code;
-	if (digested && recall(rules->known, digest, generation, &token)) {
-		code = access_hold(&token, rules, failure);
-		if (code)
-			access_free(&token);
-	} else {
-		code = verify(keyring, text, length, rules, &token, failure);
-		if (!code && digested)
-			keep(rules->known, digest, generation, &token);
-	}
-	if (!code)
+	const int known = digested && recall(rules->known, digest, generation, &token);
+	int code = known ? access_hold(&token, rules, failure) : verify(keyring, text, length, rules, &token, failure);
+	if (!code && digested && !known)
+		code = keep(rules->known, digest, generation, &token, failure);
+	if (code)
+		access_free(&token);
+	else
 		*out = token;
 	return code;
 }

@@ -51,18 +51,23 @@ static int is_published(const struct keyring *keyring)
 	return keyring->public_file || keyring->publish;
 }
 
+/* Of all keyrings of the process: one that is opened anew has none of another's. */
+static uint64_t next_generation(void)
+{
+	static atomic_uint_least64_t last;
+	return atomic_fetch_add(&last, 1) + 1;
+}
+
 static void serve(struct keyring *keyring, struct key_set *set)
 {
 	if (key_set_same(set, keyring->set))
 		return;
 	struct key_set *old = keyring->set;
-	/* Of all keyrings of the process: one that is opened anew has none of another's. */
-	static atomic_uint_least64_t generations;
 	pthread_mutex_lock(&keyring->lock);
 	keyring->set = key_set_keep(set);
 	pthread_mutex_unlock(&keyring->lock);
 	/* Behind the set: who reads a generation and then verifies does it by this set or a later one. */
-	atomic_store(&keyring->generation, atomic_fetch_add(&generations, 1) + 1);
+	atomic_store(&keyring->generation, next_generation());
 	key_set_release(old);
 	keyring->unpublished = is_published(keyring) && keyring->mode == KEYRING_SERVE;
 }
@@ -420,6 +425,7 @@ int keyring_open(const struct keyring_settings *settings, struct keyring **out, 
 	if (settings->published)
 		keyring->published = (struct published){ strdup(settings->published->path), settings->published->owner };
 	keyring->set = key_set_new();
+	atomic_init(&keyring->generation, next_generation());
 	int code = EMA_OK;
 	if (!keyring->set || (settings->folder && !keyring->folder) || (settings->public_file && !keyring->public_file) ||
 	    (settings->publish && !keyring->publish) || (settings->published && !keyring->published.path) || key_set_text(keyring->set))

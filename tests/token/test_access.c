@@ -391,7 +391,7 @@ static uint64_t hits(void)
 	return hits;
 }
 
-/* JWT-50, JWT-71, JWT-73, JWT-74: of a token that is known, what may have changed is judged anew: its times, whom it is for, and its key. */
+/* JWT-61, JWT-63, JWT-64, JWT-70: of a token that is known, what may have changed is judged anew: its times, whom it is for, and its key. */
 static void known_token(void **state)
 {
 	struct access_claims claims = least();
