@@ -42,6 +42,12 @@ static int reserve(struct buffer *buffer, size_t more)
 	return 0;
 }
 
+int buffer_expect(struct buffer *buffer, size_t bytes)
+{
+	size_t left = buffer->length < buffer->most ? buffer->most - buffer->length : 0;
+	return reserve(buffer, bytes < left ? bytes : left);
+}
+
 int buffer_append(struct buffer *buffer, const void *data, size_t length)
 {
 	if (reserve(buffer, length))
@@ -60,7 +66,12 @@ int buffer_text(struct buffer *buffer, const char *text)
 
 int buffer_char(struct buffer *buffer, char byte)
 {
-	return buffer_append(buffer, &byte, 1);
+	/* Mostly there is room; then a call and a copy would be most of the work. */
+	if (buffer->failed || buffer->length == buffer->most || buffer->length + 1 >= buffer->room)
+		return buffer_append(buffer, &byte, 1);
+	buffer->data[buffer->length++] = byte;
+	buffer->data[buffer->length] = 0;
+	return 0;
 }
 
 int buffer_vprintf(struct buffer *buffer, const char *format, va_list arguments)
@@ -112,13 +123,28 @@ static int misleading(unsigned point)
 	       point == 0x61c || point == 0xfeff;
 }
 
+/* How many bytes of it are ASCII that stands for itself in a JSON string. */
+static size_t plain_length(const unsigned char *text, size_t length)
+{
+	size_t n = 0;
+	while (n < length && text[n] >= 0x20 && text[n] < 0x7f && text[n] != '"' && text[n] != '\\')
+		n++;
+	return n;
+}
+
 int buffer_json(struct buffer *buffer, const char *text, size_t length)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
 	buffer_char(buffer, '"');
 	for (size_t i = 0; i < length && !buffer->failed;) {
 		unsigned point = 0;
-		size_t n = utf8_length(bytes + i, length - i, &point);
+		size_t n = plain_length(bytes + i, length - i);
+		if (n) {
+			buffer_append(buffer, text + i, n);
+			i += n;
+			continue;
+		}
+		n = utf8_length(bytes + i, length - i, &point);
 		if (!n || misleading(point)) {
 			buffer_text(buffer, "\xef\xbf\xbd");
 			i += n ? n : 1;
@@ -140,7 +166,13 @@ int buffer_clean(struct buffer *buffer, const char *text, size_t length)
 	const unsigned char *bytes = (const unsigned char *)text;
 	for (size_t i = 0; i < length && !buffer->failed;) {
 		unsigned point = 0;
-		size_t n = utf8_length(bytes + i, length - i, &point);
+		size_t n = plain_length(bytes + i, length - i);
+		if (n) {
+			buffer_append(buffer, text + i, n);
+			i += n;
+			continue;
+		}
+		n = utf8_length(bytes + i, length - i, &point);
 		if (!n || !point || (point >= 0x7f && point < 0xa0) || misleading(point))
 			buffer_text(buffer, "\xef\xbf\xbd");
 		else

@@ -26,6 +26,7 @@ core_libtop_la_SOURCES = \
 	core/failure.c core/failure.h \
 	core/log.c core/log.h \
 	core/notice.c core/notice.h \
+	core/origin.c core/origin.h \
 	core/published.c core/published.h \
 	core/secret.c core/secret.h
 CORE_FOLDERS += core/libtop.la

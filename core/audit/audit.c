@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,20 +50,6 @@ void audit_fingerprint(const char *text, size_t length, char out[AUDIT_FINGERPRI
 	memcpy(out, "sha256:", 7);
 	SHA256((const unsigned char *)text, length, hash);
 	base64url_encode(hash, sizeof hash, out + 7);
-}
-
-void audit_id(const struct clock *clock, char out[AUDIT_ID])
-{
-	unsigned char b[16];
-	uint64_t ms = (uint64_t)clock_wall(clock);
-	while (getrandom(b, sizeof b, 0) != sizeof b && errno == EINTR)
-		;
-	for (int i = 0; i < 6; i++)
-		b[i] = (unsigned char)(ms >> (40 - 8 * i));
-	b[6] = (unsigned char)(0x70 | (b[6] & 0x0f));
-	b[8] = (unsigned char)(0x80 | (b[8] & 0x3f));
-	snprintf(out, AUDIT_ID, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6],
-	         b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 /* ---- Appending ---- */
@@ -198,7 +183,7 @@ int audit_append(struct audit *audit, const struct audit_event *event, int authe
 	int result = EMA_OK;
 	uint64_t end = 0;
 	struct buffer whole = BUFFER_INIT(SPOOL_RECORD), cut = BUFFER_INIT(event->reserved ? event->reserved - spool_cost(0) : 0);
-	if (getpid() != audit->process)
+	if (!origin_is_here(audit->origin))
 		return failure_set(failure, EMA_AUDIT_UNAVAILABLE, "this process was forked from the one that opened the audit spool");
 	if (record_encode(audit, event, 0, &whole) ||
 	    (event->reserved && spool_cost(whole.length) > event->reserved && record_encode(audit, event, 0, &cut))) {
@@ -232,7 +217,7 @@ free:
 
 int audit_reserve(struct audit *audit, size_t bytes, int64_t deadline)
 {
-	if (getpid() != audit->process)
+	if (!origin_is_here(audit->origin))
 		return EMA_AUDIT_UNAVAILABLE;
 	pthread_mutex_lock(&audit->lock);
 	int result = wait_for_room(audit, bytes, deadline) ? EMA_AUDIT_UNAVAILABLE : EMA_OK;
@@ -244,7 +229,7 @@ int audit_reserve(struct audit *audit, size_t bytes, int64_t deadline)
 
 void audit_release(struct audit *audit, size_t bytes)
 {
-	if (!bytes || getpid() != audit->process)
+	if (!bytes || !origin_is_here(audit->origin))
 		return;
 	pthread_mutex_lock(&audit->lock);
 	audit->reserved -= bytes;
@@ -257,7 +242,7 @@ int audit_drain(struct audit *audit, int64_t ms)
 {
 	int64_t until = real_ms() + ms;
 	int result = EMA_OK;
-	if (getpid() != audit->process)
+	if (!origin_is_here(audit->origin))
 		return EMA_TIMEOUT;
 	pthread_mutex_lock(&audit->lock);
 	while (!audit_settled(audit) && result == EMA_OK) {
@@ -275,7 +260,7 @@ static void tell(void *data, const char *kind, int severity, const struct notice
 	struct audit *audit = data;
 	struct audit_field list[RECORD_FIELDS];
 	size_t n = 0;
-	if (getpid() != audit->process)
+	if (!origin_is_here(audit->origin))
 		return;
 	for (int i = 0; i < count && n < RECORD_FIELDS; i++)
 		list[n++] = (struct audit_field){ .name = fields[i].name, .type = AUDIT_TEXT, .text = fields[i].value };
@@ -512,6 +497,7 @@ static void audit_close(struct audit *audit)
 	pthread_cond_destroy(&audit->rest);
 	free(audit->sinks);
 	free(audit->folder);
+	origin_free(audit->origin);
 	free(audit);
 }
 
@@ -522,14 +508,18 @@ int audit_new(const struct audit_settings *settings, struct audit **out, struct 
 	if (bytes < SPOOL_LEAST || bytes > SPOOL_MOST)
 		return failure_set(failure, EMA_CONFIG, "the audit spool is from 256KiB to 1GiB");
 	struct audit *audit = calloc(1, sizeof *audit);
-	if (!audit)
+	struct origin *origin = origin_new();
+	if (!audit || !origin) {
+		free(audit);
+		origin_free(origin);
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for audit");
+	}
+	audit->origin = origin;
 	audit->clock = settings->clock;
 	audit->log = settings->log;
 	audit->durability_disk = settings->durability_disk;
 	audit->pseudonym_period = settings->pseudonym_period;
 	audit->salt_at = real_ms() + SALT_MS;
-	audit->process = getpid();
 	audit->merged = 1; /* what an earlier process left */
 	conditions(audit);
 	if (settings->state_dir) {
@@ -564,7 +554,7 @@ void audit_free(struct audit *audit, int64_t ms)
 {
 	if (!audit)
 		return;
-	if (getpid() != audit->process)
+	if (!origin_is_here(audit->origin))
 		return; /* the parent's: its thread is not here, and its lock may be held for ever */
 	pthread_mutex_lock(&audit->lock);
 	audit->stop = 1;

@@ -7,6 +7,7 @@
 
 #include "audit.h"
 #include "chain.h"
+#include "origin.h"
 #include "record.h"
 #include "spool.h"
 
@@ -55,7 +56,7 @@ struct audit {
 	char *folder;               /* state_dir; NULL: memory */
 	int durability_disk;
 	int64_t pseudonym_period, salt_at; /* salt_at: when it is looked after again, real monotonic ms */
-	pid_t process;
+	struct origin *origin; /* the process that opened it */
 	struct keys keys;
 	pthread_mutex_t lock;
 	pthread_cond_t work, room, rest; /* for the thread; for who waits for room; for who waits until all is delivered */

@@ -6,6 +6,7 @@ core_audit_libaudit_la_SOURCES = \
 	core/audit/chain.c core/audit/chain.h \
 	core/audit/deliver.c \
 	core/audit/files.c core/audit/files.h \
+	core/audit/id.c \
 	core/audit/ocsf.c core/audit/ocsf.h \
 	core/audit/record.c core/audit/record.h \
 	core/audit/salt.c \

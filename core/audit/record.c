@@ -15,6 +15,7 @@
 
 /* How much of each value is kept: the first row that fits the spool's record. */
 static const struct caps { size_t text, items; } caps[] = { { 1024, 64 }, { 256, 32 }, { 64, 8 } };
+#define USUAL_BYTES 2040
 #define IDS_CAP 512 /* of code, kind and request: never cut below what they are */
 
 static void put_number(struct buffer *out, int64_t number)
@@ -77,7 +78,7 @@ static void encode_field(const struct audit *audit, const struct audit_field *fi
 		put_number(out, field->number);
 		break;
 	case AUDIT_TEXT:
-		put_value(audit, out, field->text, field->personal, is_id(field->name) && cap->text < IDS_CAP ? IDS_CAP : cap->text);
+		put_value(audit, out, field->text, field->personal, cap->text < IDS_CAP && is_id(field->name) ? IDS_CAP : cap->text);
 		break;
 	case AUDIT_LIST:
 	default: {
@@ -129,6 +130,8 @@ static int encode(const struct audit *audit, const struct audit_event *event, un
 
 int record_encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out)
 {
+	if (buffer_expect(out, USUAL_BYTES))
+		return -1;
 	salt_hold(&audit->keys); /* all pseudonyms of a record are under the salt that it names */
 	int result = encode(audit, event, flags, out);
 	salt_let_go(&audit->keys);
@@ -186,7 +189,7 @@ static int is_frame(const char *name)
 		                             "count", "seal", "seal_key",
 		                             "raw_data", "ema_integrity" /* of OCSF */ };
 	for (size_t i = 0; i < sizeof frame / sizeof *frame; i++)
-		if (!strcmp(name, frame[i]))
+		if (*name == *frame[i] && !strcmp(name, frame[i]))
 			return 1;
 	return 0;
 }
@@ -194,7 +197,7 @@ static int is_frame(const char *name)
 static int is_there(const struct rendered *r, const char *name)
 {
 	for (size_t i = 0; i < r->event.count; i++)
-		if (!strcmp(name, r->text.data + r->at[2 * i]))
+		if (*name == r->text.data[r->at[2 * i]] && !strcmp(name, r->text.data + r->at[2 * i]))
 			return 1;
 	return 0;
 }
@@ -286,16 +289,19 @@ static void put_line(struct rendered *r)
 {
 	unsigned char order[RECORD_MEMBERS];
 	size_t count = r->event.count;
-	for (size_t i = 0; i < count; i++) { /* few, and half of them in order already */
-		size_t at = i;
+	for (size_t i = 0; i < count; i++) { /* each behind those that are not behind it */
+		size_t from = 0, to = i;
 		const char *name = r->text.data + r->at[2 * i];
-		for (; at; at--) {
-			const char *other = r->text.data + r->at[2 * (size_t)order[at - 1]];
+		while (from < to) {
+			size_t middle = from + (to - from) / 2;
+			const char *other = r->text.data + r->at[2 * (size_t)order[middle]];
 			if (canonical_compare(other, strlen(other), name, strlen(name)) <= 0)
-				break;
-			order[at] = order[at - 1];
+				from = middle + 1;
+			else
+				to = middle;
 		}
-		order[at] = (unsigned char)i;
+		memmove(order + from + 1, order + from, i - from);
+		order[from] = (unsigned char)i;
 	}
 	for (size_t i = 0; i < count; i++) {
 		const char *name = r->text.data + r->at[2 * (size_t)order[i]];
@@ -350,6 +356,10 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 	buffer_init(&r->line, RECORD_LINE);
 	buffer_init(&r->text, RECORD_LINE);
 	buffer_init(&r->parts, RECORD_LINE);
+	/* It grows by names and punctuation. */
+	buffer_expect(&r->text, 2 * length);
+	buffer_expect(&r->parts, 2 * length);
+	buffer_expect(&r->line, 2 * length + 512);
 	r->references = 1;
 	struct reader reader = { bytes, length, 0 };
 	const unsigned char *head = take(&reader, 3);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_BLOCK 65536
+/* A service's policy takes a few kilobytes, and a configuration megabytes. */
+#define ARENA_BLOCK_LEAST 4096
+#define ARENA_BLOCK_MOST 65536
 
 struct arena_block {
 	struct arena_block *next;
@@ -21,7 +23,8 @@ void *arena_get(struct arena *arena, size_t count, size_t size)
 	size_t need = (count * size + unit - 1) / unit * unit;
 	need = need ? need : unit;
 	if (need > arena->room - arena->used) {
-		size_t room = need > ARENA_BLOCK ? need : ARENA_BLOCK;
+		size_t room = arena->room < ARENA_BLOCK_LEAST / 2 ? ARENA_BLOCK_LEAST : arena->room < ARENA_BLOCK_MOST / 2 ? arena->room * 2 : ARENA_BLOCK_MOST;
+		room = need > room ? need : room;
 		struct arena_block *block = calloc(1, sizeof *block + room);
 		if (!block) {
 			arena->failed = 1;

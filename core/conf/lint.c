@@ -182,22 +182,43 @@ static void lint_audiences(struct reader *reader, const struct conf_service *a, 
 		}
 }
 
-static void lint_pair(struct reader *reader, const struct conf_service *a, const struct conf_service *b)
+/* Of each service a row of bits: which providers vouch there with ID-JAGs. NULL: no memory. */
+static uint64_t *lint_vouchers(struct reader *reader, size_t words)
+{
+	const struct conf *conf = reader->conf;
+	uint64_t *rows = arena_get(reader->arena, conf->service_count * words + 1, sizeof *rows);
+	for (size_t s = 0; rows && s < conf->service_count; s++)
+		for (size_t i = 0; i < conf->provider_count; i++) {
+			const struct conf_provider *provider = &conf->providers[i];
+			if (provider->instance.id && (!provider->accepts || provider->accepts & EMA_ID_JAG) &&
+			    conf_has_provider(conf, &conf->services[s], provider->instance.id))
+				rows[s * words + i / 64] |= UINT64_C(1) << i % 64;
+		}
+	return rows;
+}
+
+/* The first provider that is in both rows; NULL: none. */
+static const struct conf_provider *lint_common(const struct conf *conf, const uint64_t *a, const uint64_t *b, size_t words)
+{
+	for (size_t w = 0; w < words; w++)
+		if (a[w] & b[w])
+			return &conf->providers[w * 64 + (size_t)__builtin_ctzll(a[w] & b[w])];
+	return NULL;
+}
+
+static void lint_pair(struct reader *reader, const struct conf_service *a, const struct conf_service *b, const uint64_t *rows, size_t words)
 {
 	const struct conf *conf = reader->conf;
 	if (a->resource && b->resource && !strcmp(a->resource, b->resource))
 		finding_node(reader->findings, "E-DUPLICATE", b->node, "the service of line %d has the same resource", a->node->line);
 	lint_audiences(reader, a, b);
-	for (size_t i = 0; a->issuer && b->issuer && !strcmp(a->issuer, b->issuer) && i < conf->provider_count; i++) {
-		const struct conf_provider *provider = &conf->providers[i];
-		const char *id = provider->instance.id;
-		if (!id || (provider->accepts && !(provider->accepts & EMA_ID_JAG)) || !conf_has_provider(conf, a, id) || !conf_has_provider(conf, b, id))
-			continue;
+	const size_t one = (size_t)(a - conf->services), other = (size_t)(b - conf->services);
+	const struct conf_provider *provider =
+		rows && a->issuer && b->issuer && !strcmp(a->issuer, b->issuer) ? lint_common(conf, rows + one * words, rows + other * words, words) : NULL;
+	if (provider)
 		finding_node(reader->findings, "W-SHARED-ISSUER-NO-RESOURCE", b->node,
 			     "it shares its issuer with the service of line %d: if ID-JAGs of \"%s\" name no resource (Okta's do not), the client chooses "
-			     "among the two, and the provider's quota is one. Give it an issuer of its own", a->node->line, id);
-		return;
-	}
+			     "among the two, and the provider's quota is one. Give it an issuer of its own", a->node->line, provider->instance.id);
 }
 
 /* ---- Access tokens of ours ---- */
@@ -300,6 +321,8 @@ void lint_run(struct reader *reader)
 {
 	const struct conf *conf = reader->conf;
 	int *marks = arena_get(reader->arena, conf->stack_count + 1, sizeof *marks), loops = 0;
+	const size_t words = conf->provider_count / 64 + 1;
+	const uint64_t *rows = lint_vouchers(reader, words);
 	for (size_t i = 0; marks && i < conf->stack_count && !loops; i++) {
 		if (!marks[i]) {
 			marks[i] = 1;
@@ -325,7 +348,7 @@ void lint_run(struct reader *reader)
 			finding_node(reader->findings, "E-NO-GRANTER", service->identity.node, "no rule can ever vouch: make one required, requisite or sufficient");
 		policy_lint(reader, service);
 		for (size_t j = 0; j < i; j++)
-			lint_pair(reader, &conf->services[j], service);
+			lint_pair(reader, &conf->services[j], service, rows, words);
 	}
 	lint_providers(reader);
 	lint_token(reader);

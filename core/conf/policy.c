@@ -130,22 +130,23 @@ static const struct conf_node *child_or(const struct conf_node *node, const char
 static void provider_check(struct reader *reader, const struct conf_service *service, const struct conf_node *node, const char *provider)
 {
 	const struct conf *conf = reader->conf;
-	const char **names = arena_get(reader->arena, conf->provider_count + 1, sizeof *names);
 	char hint[128], shown[96];
 	size_t used = 0;
-	int known = 0;
-	if (!names)
+	/* One that the service asks is there: it was looked for where that was read. */
+	if (conf_has_provider(conf, service, provider))
 		return;
 	for (size_t i = 0; i < conf->provider_count; i++)
-		if (conf->providers[i].instance.id) {
-			names[used++] = conf->providers[i].instance.id;
-			known |= !strcmp(conf->providers[i].instance.id, provider);
+		if (conf->providers[i].instance.id && !strcmp(conf->providers[i].instance.id, provider)) {
+			finding_node(reader->findings, "W-UNUSED", node, "no identity rule of the service asks provider \"%s\": this has no effect",
+				     value_show(provider, shown));
+			return;
 		}
-	if (!known)
+	const char **names = arena_get(reader->arena, conf->provider_count + 1, sizeof *names);
+	for (size_t i = 0; names && i < conf->provider_count; i++)
+		if (conf->providers[i].instance.id)
+			names[used++] = conf->providers[i].instance.id;
+	if (names)
 		finding_node(reader->findings, "E-UNKNOWN", node, "there is no provider \"%s\"%s", value_show(provider, shown), value_hint(provider, names, hint));
-	else if (!conf_has_provider(conf, service, provider))
-		finding_node(reader->findings, "W-UNUSED", node, "no identity rule of the service asks provider \"%s\": this has no effect",
-			     value_show(provider, shown));
 }
 
 static void from_check(struct reader *reader, const struct conf_service *service, const struct conf_grant *grant)

@@ -297,6 +297,23 @@ static int is_ours(const struct pipeline *p)
 	return 0;
 }
 
+/* A token of ours that came before: it needs not be read again. */
+static int recall(struct pipeline *p)
+{
+	if (!p->credential || p->credential_kind != EMA_CREDENTIAL_ACCESS_TOKEN || !p->context->known || !p->context->keyring || p->now * 1000 < CLOCK_LEAST ||
+	    !access_recall(p->context->keyring, p->context->known, p->credential, p->credential_length, &p->own))
+		return 0;
+	p->issuer = p->own.claims.issuer;
+	if (is_ours(p)) {
+		p->kind = EMA_ACCESS_TOKEN;
+		return 1;
+	}
+	/* Another service's: said as it is of a new one. */
+	access_free(&p->own);
+	p->issuer = NULL;
+	return 0;
+}
+
 /* MCP-40: a page that was not named makes no requests with somebody's browser, whatever the name service makes of its host. */
 static int check_origin(struct pipeline *p)
 {
@@ -337,7 +354,7 @@ static int read_token(struct pipeline *p)
 		code = credential_read(p);
 	if (!code)
 		code = pipeline_audiences(p);
-	if (!code)
+	if (!code && !recall(p))
 		code = pipeline_read(p);
 	if (code) {
 		step(p, "token", code, p->failure.text);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +21,10 @@
 #include "sinks.h"
 #include "status.h"
 
+#define SEEN_ENTRIES 4096   /* signatures of providers' tokens: those of the last few hours of a busy server */
+#define KNOWN_ENTRIES 16384 /* tokens of ours, and how much they may take in all */
+#define KNOWN_BYTES (64u * 1024 * 1024)
+
 /* How long a shutdown waits for audit to reach the sinks; what is left then stays in the spool. */
 #define DRAIN_MS 5000
 
@@ -31,15 +34,11 @@ struct ema_context *context_new(void)
 	if (!context)
 		return NULL;
 	context->clock = clock_system;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	context->alive = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (context->alive == MAP_FAILED || madvise(context->alive, page, MADV_WIPEONFORK)) {
-		if (context->alive != MAP_FAILED)
-			munmap(context->alive, page);
+	context->origin = origin_new();
+	if (!context->origin) {
 		free(context);
 		return NULL;
 	}
-	*context->alive = 1;
 	pthread_mutex_init(&context->lock, NULL);
 	pthread_mutex_init(&context->load_lock, NULL);
 	pthread_mutex_init(&context->tick_lock, NULL);
@@ -48,7 +47,8 @@ struct ema_context *context_new(void)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&context->tick_wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	context->seen = seen_new(SEEN_ENTRIES);
+	context->seen = seen_new(SEEN_ENTRIES, 0);
+	context->known = seen_new(KNOWN_ENTRIES, KNOWN_BYTES);
 	context->metrics.started = clock_wall(&context->clock) / 1000;
 	context->error = strdup("");
 	return context;
@@ -56,7 +56,7 @@ struct ema_context *context_new(void)
 
 int context_is_alive(const struct ema_context *context)
 {
-	return *(volatile const unsigned char *)context->alive;
+	return origin_is_here(context->origin);
 }
 
 static void stop_ticks(struct ema_context *context);
@@ -110,8 +110,9 @@ void context_free(struct ema_context *context)
 	pthread_mutex_destroy(&context->load_lock);
 	pthread_mutex_destroy(&context->tick_lock);
 	pthread_cond_destroy(&context->tick_wake);
-	munmap(context->alive, (size_t)sysconf(_SC_PAGESIZE));
+	origin_free(context->origin);
 	seen_free(context->seen);
+	seen_free(context->known);
 	free(context->plugin_path);
 	free(context->path);
 	free(context->error);

@@ -12,6 +12,7 @@
 #include "marks.h"
 #include "metrics.h"
 #include "notice.h"
+#include "origin.h"
 #include "request.h"
 #include "snapshot.h"
 #include "horizon.h"
@@ -36,7 +37,7 @@ struct ema_context {
 	char *plugin_path;
 	int observer;                 /* looks, and serves nothing */
 	int operator;                 /* has the store and audit alone */
-	unsigned char *alive;         /* a page that fork() empties: 1 in the process that made the context */
+	struct origin *origin;        /* the process that made it */
 
 	pthread_mutex_t load_lock;    /* one load at a time; guards what is below but for snapshot */
 	char *path;                   /* of the last ema_load() */
@@ -56,7 +57,8 @@ struct ema_context {
 	struct answers *answers;      /* of directories */
 	int server;                   /* it is an authorization server: signs tokens */
 	struct keyring *keyring;      /* of a server; the public keys of state_dir otherwise, NULL without one */
-	struct seen *seen;            /* signatures of access tokens; NULL: none is remembered */
+	struct seen *seen;            /* signatures of providers' access tokens; NULL: none is remembered */
+	struct seen *known;           /* access tokens of ours, read; NULL: likewise */
 	struct cimd *documents;       /* of clients */
 	struct dpop_nonces *nonces;
 	struct limits *limits;

@@ -30,9 +30,11 @@ static int take_names(const struct access_name *from, size_t count, struct princ
 static int read_own(struct pipeline *p)
 {
 	struct access_rules rules = { .issuers = p->audiences, .issuer_count = p->audience_count, .audience = p->service->conf->resource,
-		                      .now = p->now, .skew = SKEW, .seen = p->context->seen };
+		                      .now = p->now, .skew = SKEW, .known = p->context->known };
 	if (!p->context->keyring)
 		return failure_set(&p->failure, EMA_KEYS_UNAVAILABLE, "this context has no keys for tokens of ours");
+	if (p->own.known)
+		return access_hold(&p->own, &rules, &p->failure);
 	return access_read(p->context->keyring, p->credential, p->credential_length, &rules, &p->own, &p->failure);
 }
 

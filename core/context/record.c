@@ -277,7 +277,7 @@ int record_decision(struct pipeline *p, int code)
 		put(&fields, "token_id", p->own.claims.jti, 0);
 		put(&fields, "kid", p->own.kid, 0);
 	}
-	put(&fields, "alg", p->jws.algorithm_name, 0);
+	put(&fields, "alg", p->own.algorithm != JOSE_NONE ? jose_algorithm_name(p->own.algorithm) : p->jws.algorithm_name, 0);
 	put(&fields, "person", p->principal.person, 1);
 	if (p->check) {
 		collect(p, &asked);

@@ -98,9 +98,12 @@ void endpoint_metrics(struct exchange *x)
 	buffer_printf(body, "# HELP ema_config_loads_total Configurations that were loaded, and refused.\n# TYPE ema_config_loads_total counter\n"
 	              "ema_config_loads_total{result=\"loaded\"} %" PRIu64 "\nema_config_loads_total{result=\"refused\"} %" PRIu64 "\n",
 	              metrics_read(&metrics->loads), metrics_read(&metrics->refused_loads));
-	if (x->context->seen) {
-		uint64_t hits, added;
+	if (x->context->seen && x->context->known) {
+		uint64_t hits, added, own_hits, own_added;
 		seen_counts(x->context->seen, &hits, &added);
+		seen_counts(x->context->known, &own_hits, &own_added);
+		hits += own_hits;
+		added += own_added;
 		buffer_printf(body, "# HELP ema_signatures_total Good signatures of access tokens: verified, and known as good since the token came before.\n"
 		              "# TYPE ema_signatures_total counter\nema_signatures_total{result=\"verified\"} %" PRIu64
 		              "\nema_signatures_total{result=\"known\"} %" PRIu64 "\n", added, hits);

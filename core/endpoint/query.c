@@ -35,6 +35,6 @@ int query_token(struct exchange *x, const struct service *service, const char *t
 		if (x->now < service->conf->former_until[i])
 			issuers[count++] = service->conf->former_issuers.list[i];
 	struct access_rules rules = { .issuers = issuers, .issuer_count = count, .audience = service->conf->resource, .now = x->now, .skew = SKEW,
-	                              .seen = x->context->seen };
+	                              .known = x->context->known };
 	return access_read(x->context->keyring, text, strlen(text), &rules, out, failure);
 }

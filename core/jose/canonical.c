@@ -13,9 +13,9 @@ int canonical_string(struct buffer *out, const char *text, size_t length)
 	buffer_char(out, '"');
 	for (size_t i = 0; i < length && !out->failed; i++) {
 		unsigned char c = (unsigned char)text[i];
-		const char *name = c ? memchr(named, c, sizeof named - 1) : NULL;
-		if (c >= 0x20 && !name)
+		if (c >= 0x20 && c != '"' && c != '\\')
 			continue;
+		const char *name = c ? memchr(named, c, sizeof named - 1) : NULL;
 		buffer_append(out, text + plain, i - plain);
 		plain = i + 1;
 		if (name) {

@@ -394,6 +394,13 @@ void json_free(struct json *json)
 	*json = (struct json){ 0 };
 }
 
+void json_forget_nodes(struct json *json)
+{
+	free(json->nodes);
+	json->nodes = NULL;
+	json->count = 0;
+}
+
 const struct json_node *json_root(const struct json *json)
 {
 	return json->count ? json->nodes : NULL;

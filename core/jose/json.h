@@ -50,6 +50,9 @@ int json_parse(const char *text, size_t length, const struct json_limits *limits
 /* Wipes and frees. Fine on a zeroed one. */
 void json_free(struct json *json);
 
+/* Gives the nodes back, for who has taken what he wants out of them: the strings stay. */
+void json_forget_nodes(struct json *json);
+
 /* NULL where there is none. node may be NULL, and then these give NULL. */
 const struct json_node *json_root(const struct json *json);
 const struct json_node *json_member(const struct json *json, const struct json_node *node, const char *name);

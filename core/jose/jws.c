@@ -216,7 +216,8 @@ int jws_verify(const struct jws *jws, const struct jwk *key, unsigned allowed, s
 	unsigned char digest[SEEN_DIGEST];
 	ERR_set_mark(); /* what OpenSSL thinks of a bad signature is not for the caller's queue */
 	int digested = jws->seen && seen_digest(jws->seen, key->thumbprint, jws->token, jws->length, digest);
-	if (digested && seen_has(jws->seen, digest)) {
+	if (digested && seen_has(jws->seen, digest, NULL)) {
+		seen_hit(jws->seen);
 		ERR_pop_to_mark();
 		return EMA_OK;
 	}
@@ -228,7 +229,7 @@ int jws_verify(const struct jws *jws, const struct jwk *key, unsigned allowed, s
 	EVP_MD_CTX_free(context);
 	ERR_pop_to_mark();
 	if (!code && digested)
-		seen_add(jws->seen, digest);
+		seen_add(jws->seen, digest, NULL);
 	if (code)
 		failure_set(failure, code, code == EMA_BAD_SIGNATURE ? "the signature (%s) is wrong" : "OpenSSL could not check a signature (%s)", a->name);
 	return code;

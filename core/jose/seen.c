@@ -5,44 +5,63 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include "secret.h"
 
 #define WAYS 8
 #define LOCKS 64
+#define HASHERS 16
 
 struct entry {
 	uint64_t used; /* by the place's count; 0: empty */
 	unsigned char digest[SEEN_DIGEST];
+	struct seen_value *value; /* NULL: none */
 };
 
 /* A digest is in the place that its first bytes name, or nowhere. */
 struct place {
 	uint64_t count;
+	size_t bytes; /* of its values */
 	struct entry entries[WAYS];
 };
 
+/* A context that is set up: making one takes half as long again as the digest. */
+struct hasher {
+	atomic_flag busy;
+	EVP_MD_CTX *context;
+	char apart[48]; /* from what other threads write */
+};
+
 struct seen {
+	struct hasher hashers[HASHERS];
 	EVP_MD *sha256;
 	pthread_mutex_t locks[LOCKS];
 	size_t lock_count;
 	size_t place_count;
 	atomic_uint_least64_t hits, added;
+	size_t place_bytes; /* so many at most */
 	struct place places[];
 };
 
-struct seen *seen_new(size_t most)
+struct seen *seen_new(size_t most, size_t bytes)
 {
 	size_t count = most / WAYS;
 	struct seen *seen = count ? calloc(1, sizeof *seen + count * sizeof *seen->places) : NULL;
 	if (!seen)
 		return NULL;
 	seen->place_count = count;
+	seen->place_bytes = bytes / count;
 	seen->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	while (seen->lock_count < LOCKS && !pthread_mutex_init(&seen->locks[seen->lock_count], NULL))
 		seen->lock_count++;
-	if (!seen->sha256 || seen->lock_count < LOCKS) {
+	int hashing = seen->sha256 != NULL;
+	for (size_t i = 0; hashing && i < HASHERS; i++) {
+		seen->hashers[i].context = EVP_MD_CTX_new();
+		hashing = seen->hashers[i].context && EVP_DigestInit_ex2(seen->hashers[i].context, seen->sha256, NULL) == 1;
+	}
+	if (!hashing || seen->lock_count < LOCKS) {
 		seen_free(seen);
 		return NULL;
 	}
@@ -53,19 +72,44 @@ void seen_free(struct seen *seen)
 {
 	if (!seen)
 		return;
+	for (size_t i = 0; i < seen->place_count; i++)
+		for (size_t k = 0; k < WAYS; k++)
+			seen_release(seen->places[i].entries[k].value);
 	for (size_t i = 0; i < seen->lock_count; i++)
 		pthread_mutex_destroy(&seen->locks[i]);
+	for (size_t i = 0; i < HASHERS; i++)
+		EVP_MD_CTX_free(seen->hashers[i].context);
 	EVP_MD_free(seen->sha256);
 	free(seen);
 }
 
-/* The thumbprint's length is always the same: no two pairs have the same bytes. */
-int seen_digest(const struct seen *seen, const char *thumbprint, const char *token, size_t length, unsigned char out[SEEN_DIGEST])
+/* One that no other thread uses: each begins at another, by where its stack is. NULL: there is none. */
+static struct hasher *seen_hasher(struct seen *seen)
 {
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	int good = context && EVP_DigestInit_ex(context, seen->sha256, NULL) == 1 && EVP_DigestUpdate(context, thumbprint, strlen(thumbprint)) == 1 &&
-	           EVP_DigestUpdate(context, token, length) == 1 && EVP_DigestFinal_ex(context, out, NULL) == 1;
-	EVP_MD_CTX_free(context);
+	/* Stacks lie at even distances: the product's upper bits are spread all the same. */
+	const size_t first = (size_t)((uint64_t)((uintptr_t)&seen >> 12) * UINT64_C(0x9e3779b97f4a7c15) >> 56);
+	for (size_t i = 0; i < HASHERS; i++) {
+		struct hasher *hasher = &seen->hashers[(first + i) % HASHERS];
+		if (!atomic_flag_test_and_set_explicit(&hasher->busy, memory_order_acquire))
+			return hasher;
+	}
+	return NULL;
+}
+
+/* The thumbprint's length is always the same: no two pairs have the same bytes. */
+int seen_digest(struct seen *seen, const char *thumbprint, const char *token, size_t length, unsigned char out[SEEN_DIGEST])
+{
+	struct hasher *hasher = seen_hasher(seen);
+	ERR_set_mark();
+	EVP_MD_CTX *context = hasher ? hasher->context : EVP_MD_CTX_new();
+	int good = context && EVP_DigestInit_ex2(context, hasher ? NULL : seen->sha256, NULL) == 1 &&
+	           EVP_DigestUpdate(context, thumbprint, strlen(thumbprint)) == 1 && EVP_DigestUpdate(context, token, length) == 1 &&
+	           EVP_DigestFinal_ex(context, out, NULL) == 1;
+	if (hasher)
+		atomic_flag_clear_explicit(&hasher->busy, memory_order_release);
+	else
+		EVP_MD_CTX_free(context);
+	ERR_pop_to_mark();
 	return good;
 }
 
@@ -86,7 +130,13 @@ static struct entry *seen_find(struct place *place, const unsigned char *digest)
 	return NULL;
 }
 
-int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST])
+void seen_release(struct seen_value *value)
+{
+	if (value && atomic_fetch_sub(&value->references, 1) == 1)
+		value->free(value);
+}
+
+int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value **out)
 {
 	pthread_mutex_t *lock;
 	struct place *place = seen_place(seen, digest, &lock);
@@ -94,31 +144,73 @@ int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST])
 	struct entry *entry = seen_find(place, digest);
 	if (entry)
 		entry->used = ++place->count;
+	if (entry && out && (*out = entry->value))
+		atomic_fetch_add(&entry->value->references, 1);
 	pthread_mutex_unlock(lock);
-	if (entry)
-		atomic_fetch_add_explicit(&seen->hits, 1, memory_order_relaxed);
 	return entry != NULL;
 }
 
-void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST])
+/* Makes the entry empty, and puts what is to be released behind the lock into the chain. */
+static void seen_empty(struct place *place, struct entry *entry, struct seen_value **gone, size_t *count)
+{
+	if (entry->value) {
+		place->bytes -= entry->value->size;
+		gone[(*count)++] = entry->value;
+	}
+	*entry = (struct entry){ .used = 0 };
+}
+
+/* Of the place: an empty one, or that which was not asked for the longest. */
+static struct entry *seen_oldest(struct place *place)
+{
+	struct entry *oldest = &place->entries[0];
+	for (size_t i = 1; i < WAYS; i++)
+		if (place->entries[i].used < oldest->used)
+			oldest = &place->entries[i];
+	return oldest;
+}
+
+/* The one with a value that was not asked for the longest; NULL: none has one. */
+static struct entry *seen_oldest_value(struct place *place)
+{
+	struct entry *oldest = NULL;
+	for (size_t i = 0; i < WAYS; i++)
+		if (place->entries[i].value && (!oldest || place->entries[i].used < oldest->used))
+			oldest = &place->entries[i];
+	return oldest;
+}
+
+void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value *value)
 {
 	pthread_mutex_t *lock;
 	struct place *place = seen_place(seen, digest, &lock);
-	pthread_mutex_lock(lock);
-	struct entry *entry = seen_find(place, digest);
-	for (size_t i = 0; !entry && i < WAYS; i++)
-		if (!place->entries[i].used)
-			entry = &place->entries[i];
-	if (!entry) {
-		entry = &place->entries[0];
-		for (size_t i = 1; i < WAYS; i++)
-			if (place->entries[i].used < entry->used)
-				entry = &place->entries[i];
+	struct seen_value *gone[WAYS];
+	size_t count = 0;
+	const size_t size = value ? value->size : 0;
+	if (size <= seen->place_bytes) {
+		pthread_mutex_lock(lock);
+		struct entry *entry = seen_find(place, digest);
+		if (!entry)
+			entry = seen_oldest(place);
+		seen_empty(place, entry, gone, &count);
+		for (struct entry *oldest; place->bytes > seen->place_bytes - size && (oldest = seen_oldest_value(place));)
+			seen_empty(place, oldest, gone, &count);
+		memcpy(entry->digest, digest, SEEN_DIGEST);
+		entry->value = value;
+		entry->used = ++place->count;
+		place->bytes += size;
+		if (value)
+			atomic_fetch_add(&value->references, 1);
+		pthread_mutex_unlock(lock);
 	}
-	memcpy(entry->digest, digest, SEEN_DIGEST);
-	entry->used = ++place->count;
-	pthread_mutex_unlock(lock);
+	for (size_t i = 0; i < count; i++)
+		seen_release(gone[i]);
 	atomic_fetch_add_explicit(&seen->added, 1, memory_order_relaxed);
+}
+
+void seen_hit(struct seen *seen)
+{
+	atomic_fetch_add_explicit(&seen->hits, 1, memory_order_relaxed);
 }
 
 void seen_counts(const struct seen *seen, uint64_t *hits, uint64_t *added)

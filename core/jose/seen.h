@@ -1,31 +1,41 @@
 /*
- * Signatures that were found good: who brings a token again is spared the cost of its signature, and nothing else. An entry is one
- * digest, of the key and of all bytes of the token; it grants nothing by itself. What the token says is read and judged each time,
- * and the key must be one that counts today, or nobody asks for it here.
+ * Tokens that were found good: who brings one again is spared the cost of its signature, and of reading it. An entry is one digest, of
+ * all bytes of the token, and what its maker keeps with it; it grants nothing by itself. What may have changed since is judged each
+ * time, and the key must be one that counts today.
  */
 #ifndef JOSE_SEEN_H
 #define JOSE_SEEN_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define SEEN_DIGEST 32
-#define SEEN_ENTRIES 4096 /* of a context: those of the last few hours of a busy server, in 160 KiB */
 
 struct seen; /* any number of threads */
 
-/* most entries, a multiple of 8. NULL: no memory. */
-struct seen *seen_new(size_t most);
+/* What is kept with a digest: counted, and not changed any more once it was added. For the first member of a structure. */
+struct seen_value {
+	atomic_int references; /* its maker's one, to begin with */
+	size_t size;           /* bytes, with all that hangs on it */
+	void (*free)(struct seen_value *value);
+};
+
+/* most entries, a multiple of 8, in places of eight that share the bytes for values evenly. NULL: no memory. */
+struct seen *seen_new(size_t most, size_t bytes);
 void seen_free(struct seen *seen);
 
-/* The digest of a token with the key of a thumbprint (RFC 7638). 1, or 0 if OpenSSL could not: then it is not remembered. */
-int seen_digest(const struct seen *seen, const char *thumbprint, const char *token, size_t length, unsigned char out[SEEN_DIGEST]);
-/* Whether it was added, and is not forgotten yet. */
-int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST]);
-/* Forgets one that was not asked for lately, where there is no room. */
-void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST]);
+/* The digest of a token, with the key of a thumbprint (RFC 7638) or with "". 1, or 0 if OpenSSL could not: then it is not remembered. */
+int seen_digest(struct seen *seen, const char *thumbprint, const char *token, size_t length, unsigned char out[SEEN_DIGEST]);
+/* Whether it was added, and is not forgotten yet; if so, its value in *out, with a reference of the caller's. out may be NULL. */
+int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value **out);
+/* Takes a reference of its own to the value, which may be NULL. Where there is no room, what was not asked for lately is forgotten; a
+   value that is more than a place may have is not kept. */
+void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value *value);
+void seen_release(struct seen_value *value); /* NULL is none */
 
-/* How many were asked for and there, and how many were added. */
+/* One that was there was taken for good; and how many were, and how many came to be added. */
+void seen_hit(struct seen *seen);
 void seen_counts(const struct seen *seen, uint64_t *hits, uint64_t *added);
 
 #endif

@@ -57,15 +57,19 @@ struct access_rules {
 	size_t issuer_count;
 	const char *audience;       /* the service's resource */
 	int64_t now, skew;          /* seconds */
-	struct seen *seen;          /* NULL: each signature is verified */
+	struct seen *known;         /* where a token that was read is kept, and looked for; NULL: nowhere */
 };
 
 struct access_token {
 	struct access_claims claims; /* pointing into what follows */
 	const char *subject;         /* the token's sub */
 	char kid[JWS_KID_MOST + 1];
+	enum jose_algorithm algorithm;
+	int64_t not_before;          /* JWT_ABSENT */
 	struct json json;
 	void *memory;
+	size_t memory_size;
+	struct seen_value *known;    /* that json and memory belong to; NULL: to this one */
 };
 
 /*
@@ -76,6 +80,13 @@ struct access_token {
  */
 int access_read(struct keyring *keyring, const char *text, size_t length, const struct access_rules *rules, struct access_token *out,
                 struct failure *failure);
+/*
+ * 1 and the token as access_read() left it, if it was kept there and no key of ours has come or gone since: verified, and read, but
+ * not held against any rules. Else 0.
+ */
+int access_recall(struct keyring *keyring, struct seen *known, const char *text, size_t length, struct access_token *out);
+/* What access_read() asks of a token beyond what stands in it: whether it is for us, and its times. */
+int access_hold(const struct access_token *token, const struct access_rules *rules, struct failure *failure);
 /* Fine on a zeroed one. */
 void access_free(struct access_token *token);
 

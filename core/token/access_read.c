@@ -153,13 +153,16 @@ static int make_room(struct reader *reader, struct access_token *token)
 {
 	const struct json_node *scope = json_member(reader->json, reader->root, "scope"), *amr = json_member(reader->json, reader->login, "amr"),
 	                       *groups = json_member(reader->json, reader->login, "groups"), *roles = json_member(reader->json, reader->login, "roles");
-	size_t scope_bytes = scope ? scope->length + 1 : 0, strings = ACCESS_ACTORS_MOST + ACCESS_SCOPES_MOST + (amr ? amr->count : 0),
-	       names = (groups ? groups->count : 0) + (roles ? roles->count : 0);
+	size_t scope_bytes = scope ? scope->length + 1 : 0, scopes = 1, names = (groups ? groups->count : 0) + (roles ? roles->count : 0);
+	for (const char *c = json_string(scope); c && *c; c++)
+		scopes += *c == ' ';
+	const size_t strings = ACCESS_ACTORS_MOST + (scopes < ACCESS_SCOPES_MOST ? scopes : ACCESS_SCOPES_MOST) + (amr ? amr->count : 0);
 	/* Pointers first, so that all is aligned. */
 	char *memory = malloc(names * sizeof *reader->names + strings * sizeof *reader->strings + scope_bytes);
 	if (!memory)
 		return failure_set(reader->failure, EMA_OUT_OF_MEMORY, "no memory for an access token");
 	token->memory = memory;
+	token->memory_size = names * sizeof *reader->names + strings * sizeof *reader->strings + scope_bytes;
 	reader->names = (struct access_name *)(void *)memory;
 	reader->strings = (const char **)(void *)(memory + names * sizeof *reader->names);
 	reader->scope = memory + names * sizeof *reader->names + strings * sizeof *reader->strings;
@@ -211,34 +214,36 @@ static int read_login(struct reader *reader, struct access_token *token)
 	return code;
 }
 
-static int read_times(struct reader *reader, const struct access_rules *rules)
+static int read_times(struct reader *reader, struct access_token *token)
 {
-	struct access_claims *claims = reader->claims;
-	int64_t not_before = JWT_ABSENT;
-	int code = get_integer(reader, reader->root, "iat", 1, &claims->issued);
+	int code = get_integer(reader, reader->root, "iat", 1, &token->claims.issued);
 	if (!code)
-		code = get_integer(reader, reader->root, "exp", 1, &claims->expires);
-	if (!code)
-		code = get_integer(reader, reader->root, "nbf", 0, &not_before);
-	if (code)
-		return code;
+		code = get_integer(reader, reader->root, "exp", 1, &token->claims.expires);
+	return code ? code : get_integer(reader, reader->root, "nbf", 0, &token->not_before);
+}
+
+int access_hold(const struct access_token *token, const struct access_rules *rules, struct failure *failure)
+{
+	const struct access_claims *claims = &token->claims;
+	if (!is_one_of(claims->issuer, rules->issuers, rules->issuer_count))
+		return failure_set(failure, EMA_UNKNOWN_ISSUER, "the access token's iss is not the issuer of this service");
+	if (strcmp(claims->audience, rules->audience))
+		return failure_set(failure, EMA_WRONG_AUDIENCE, "the access token's aud is not the resource of this service");
 	const struct jwt_times times = { .now = rules->now, .skew = rules->skew, .longest = ACCESS_LIFE_MOST, .expires = claims->expires,
-	                                 .issued = claims->issued, .not_before = not_before, .need_issued = 1 };
-	return jwt_check_times(&times, reader->failure);
+	                                 .issued = claims->issued, .not_before = token->not_before, .need_issued = 1 };
+	return jwt_check_times(&times, failure);
 }
 
 static int read_claims(struct reader *reader, const struct access_rules *rules, struct access_token *token)
 {
 	struct access_claims *claims = reader->claims;
 	int code = get_string(reader, reader->root, "iss", 1, &claims->issuer);
-	if (!code && !is_one_of(claims->issuer, rules->issuers, rules->issuer_count))
-		code = failure_set(reader->failure, EMA_UNKNOWN_ISSUER, "the access token's iss is not the issuer of this service");
 	if (!code)
 		code = get_string(reader, reader->root, "aud", 1, &claims->audience);
-	if (!code && strcmp(claims->audience, rules->audience))
-		code = failure_set(reader->failure, EMA_WRONG_AUDIENCE, "the access token's aud is not the resource of this service");
 	if (!code)
-		code = read_times(reader, rules);
+		code = read_times(reader, token);
+	if (!code)
+		code = access_hold(token, rules, reader->failure);
 	if (!code)
 		code = get_string(reader, reader->root, "client_id", 1, &claims->client_id);
 	if (!code)
@@ -261,17 +266,66 @@ static int read_claims(struct reader *reader, const struct access_rules *rules, 
 	return code;
 }
 
-int access_read(struct keyring *keyring, const char *text, size_t length, const struct access_rules *rules, struct access_token *out,
-                struct failure *failure)
+/* ---- Kept for who brings it again ---- */
+
+struct known {
+	struct seen_value value;
+	uint64_t generation; /* of the keys that it was verified by */
+	struct access_token token;
+};
+
+static void known_free(struct seen_value *value)
 {
-	struct access_token token = { .claims = { .auth_time = JWT_ABSENT } };
+	struct known *known = (struct known *)(void *)value;
+	access_free(&known->token);
+	free(known);
+}
+
+static int keep(struct seen *table, const unsigned char digest[SEEN_DIGEST], uint64_t generation, struct access_token *token, struct failure *failure)
+{
+	struct known *known = malloc(sizeof *known);
+	if (!known)
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for an access token");
+	*known = (struct known){ { .size = sizeof *known + token->json.strings_room + token->memory_size, .free = known_free }, generation, *token };
+	atomic_init(&known->value.references, 1);
+	token->known = &known->value;
+	seen_add(table, digest, &known->value);
+	return EMA_OK;
+}
+
+static int recall(struct seen *table, const unsigned char digest[SEEN_DIGEST], uint64_t generation, struct access_token *out)
+{
+	struct seen_value *value = NULL;
+	if (!seen_has(table, digest, &value) || !value)
+		return 0;
+	const struct known *known = (const struct known *)(const void *)value;
+	/* A key may be gone since. */
+	if (known->generation != generation) {
+		seen_release(value);
+		return 0;
+	}
+	seen_hit(table);
+	*out = known->token;
+	out->known = value;
+	return 1;
+}
+
+int access_recall(struct keyring *keyring, struct seen *known, const char *text, size_t length, struct access_token *out)
+{
+	unsigned char digest[SEEN_DIGEST];
+	return seen_digest(known, "", text, length, digest) && recall(known, digest, keyring_generation(keyring), out);
+}
+
+static int verify(struct keyring *keyring, const char *text, size_t length, const struct access_rules *rules, struct access_token *out,
+                  struct failure *failure)
+{
+	struct access_token token = { .claims = { .auth_time = JWT_ABSENT }, .not_before = JWT_ABSENT };
 	struct jws jws;
 	int code = jws_parse(text, length, &jws, failure);
 	if (code)
 		return code;
 	if (strcmp(jws.type, ACCESS_TYPE))
 		code = failure_set(failure, EMA_WRONG_TYPE, "the token's typ is not " ACCESS_TYPE);
-	jws.seen = rules->seen;
 	if (!code)
 		code = keyring_verify(keyring, &jws, failure);
 	if (!code)
@@ -279,9 +333,32 @@ int access_read(struct keyring *keyring, const char *text, size_t length, const 
 	if (!code) {
 		struct reader reader = { .json = &token.json, .root = json_root(&token.json), .claims = &token.claims, .failure = failure };
 		memcpy(token.kid, jws.kid, strlen(jws.kid) + 1);
+		token.algorithm = jws.algorithm;
 		code = read_claims(&reader, rules, &token);
 	}
 	jws_free(&jws);
+	if (code) {
+		access_free(&token);
+		return code;
+	}
+	/* What was read points to the strings alone. */
+	json_forget_nodes(&token.json);
+	*out = token;
+	return EMA_OK;
+}
+
+int access_read(struct keyring *keyring, const char *text, size_t length, const struct access_rules *rules, struct access_token *out,
+                struct failure *failure)
+{
+	unsigned char digest[SEEN_DIGEST];
+	struct access_token token = { .memory = NULL };
+	const int digested = rules->known && seen_digest(rules->known, "", text, length, digest);
+	/* Before it is verified: what changes meanwhile must be seen the next time. */
+	const uint64_t generation = digested ? keyring_generation(keyring) : 0;
+	const int known = digested && recall(rules->known, digest, generation, &token);
+	int code = known ? access_hold(&token, rules, failure) : verify(keyring, text, length, rules, &token, failure);
+	if (!code && digested && !known)
+		code = keep(rules->known, digest, generation, &token, failure);
 	if (code)
 		access_free(&token);
 	else
@@ -291,7 +368,11 @@ int access_read(struct keyring *keyring, const char *text, size_t length, const 
 
 void access_free(struct access_token *token)
 {
-	json_free(&token->json);
-	free(token->memory);
+	struct seen_value *known = token->known;
+	if (!known) {
+		json_free(&token->json);
+		free(token->memory);
+	}
 	memset(token, 0, sizeof *token);
+	seen_release(known);
 }

@@ -10,7 +10,6 @@ struct key_set { /* counted; immutable once it is served, so that who reads hold
 	struct signing_key *keys[KEYRING_MOST]; /* by signs_from */
 	size_t count;
 	char *jwks;
-	uint64_t generation;
 };
 
 struct key_set *key_set_new(void); /* NULL: no memory */

@@ -24,6 +24,7 @@ struct keyring {
 	int recover;
 	pthread_mutex_t lock;   /* of set; held for a moment */
 	struct key_set *set;    /* what is served; changed with both mutexes, so that the writer may read it with its own */
+	atomic_uint_least64_t generation; /* of set */
 	pthread_mutex_t writer; /* of what follows, and of every change */
 	struct key_plan plan;
 	int unpublished;        /* public_file, or the file in publish, is not what set says */
@@ -50,15 +51,23 @@ static int is_published(const struct keyring *keyring)
 	return keyring->public_file || keyring->publish;
 }
 
+/* Of all keyrings of the process: one that is opened anew has none of another's. */
+static uint64_t next_generation(void)
+{
+	static atomic_uint_least64_t last;
+	return atomic_fetch_add(&last, 1) + 1;
+}
+
 static void serve(struct keyring *keyring, struct key_set *set)
 {
 	if (key_set_same(set, keyring->set))
 		return;
 	struct key_set *old = keyring->set;
-	set->generation = old->generation + 1;
 	pthread_mutex_lock(&keyring->lock);
 	keyring->set = key_set_keep(set);
 	pthread_mutex_unlock(&keyring->lock);
+	/* Behind the set: who reads a generation and then verifies does it by this set or a later one. */
+	atomic_store(&keyring->generation, next_generation());
 	key_set_release(old);
 	keyring->unpublished = is_published(keyring) && keyring->mode == KEYRING_SERVE;
 }
@@ -416,6 +425,7 @@ int keyring_open(const struct keyring_settings *settings, struct keyring **out, 
 	if (settings->published)
 		keyring->published = (struct published){ strdup(settings->published->path), settings->published->owner };
 	keyring->set = key_set_new();
+	atomic_init(&keyring->generation, next_generation());
 	int code = EMA_OK;
 	if (!keyring->set || (settings->folder && !keyring->folder) || (settings->public_file && !keyring->public_file) ||
 	    (settings->publish && !keyring->publish) || (settings->published && !keyring->published.path) || key_set_text(keyring->set))
@@ -627,10 +637,7 @@ char *keyring_jwks(struct keyring *keyring)
 
 uint64_t keyring_generation(struct keyring *keyring)
 {
-	struct key_set *set = hold(keyring);
-	uint64_t generation = set->generation;
-	key_set_release(set);
-	return generation;
+	return atomic_load(&keyring->generation);
 }
 
 size_t keyring_list(struct keyring *keyring, struct keyring_entry out[KEYRING_MOST])

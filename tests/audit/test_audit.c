@@ -679,6 +679,39 @@ static void orphans_are_delivered(void **state)
 	remove_tree(folder);
 }
 
+/* AUD-35: what another writer left and we cannot read, as one of another version may have, is there for who can. */
+static void an_orphan_that_cannot_be_read(void **state)
+{
+	(void)state;
+	static const char other[4] = { 77, 0, 0, 0 };
+	char folder[256], path[300], version[4];
+	struct kept kept;
+	struct audit *audit = NULL;
+	make_scratch(folder, sizeof folder);
+	kept_init(&kept);
+	struct audit_settings settings = { .clock = &clock_system, .state_dir = folder, .writer = "other" };
+	assert_int_equal(audit_new(&settings, &audit, NULL), EMA_OK);
+	append_text(audit, "n", "left", 1, 1000);
+	audit_free(audit, 0);
+	snprintf(path, sizeof path, "%s/spool/other/spool", folder);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pread(fd, version, sizeof version, 8), sizeof version);
+	for (int i = 0; i < 2; i++) {
+		/* As it was, it is delivered. */
+		assert_int_equal(pwrite(fd, i ? version : other, sizeof version, 8), sizeof version);
+		settings.writer = "ours";
+		assert_int_equal(audit_new(&settings, &audit, NULL), EMA_OK);
+		struct audit_sink sink = sink_of("a", &kept, 1);
+		audit_sinks(audit, &sink, 1, NULL);
+		assert_int_equal(audit_drain(audit, 120000), EMA_OK);
+		audit_free(audit, 1000);
+		assert_int_equal(kept_has(&kept, "\"left\""), i);
+	}
+	close(fd);
+	kept_free(&kept);
+	remove_tree(folder);
+}
+
 /* AUD-35 AUD-41: a damaged record is found and said; a spool that is gone goes on from the head, with an alarm. */
 static void damage_is_said(void **state)
 {
@@ -977,6 +1010,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(fingerprints_can_be_computed),
 		cmocka_unit_test(a_kill_loses_no_record),
 		cmocka_unit_test(orphans_are_delivered),
+		cmocka_unit_test(an_orphan_that_cannot_be_read),
 		cmocka_unit_test(damage_is_said),
 		cmocka_unit_test(a_forked_child_gets_an_error),
 		cmocka_unit_test(salts_change_and_go),

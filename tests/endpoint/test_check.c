@@ -830,6 +830,12 @@ static void records(void **state)
 	ask_tool(&ask, "put_file", "{\"repo\":\"acme/x\",\"content\":\"hush-hush\"}");
 	ask_check(&ask, &desk, "deep");
 	expect(&ask, 0, EMA_OK, 200);
+	assert_string_equal(desk_audited(&desk, "/alg"), "ES256");
+	/* The token is known now, and its record says no less. */
+	ask_check(&ask, &desk, "deep");
+	expect(&ask, 0, EMA_OK, 200);
+	assert_string_equal(desk_audited(&desk, "/alg"), "ES256");
+	assert_string_equal(desk_audited(&desk, "/issuer"), OURS);
 	assert_string_equal(desk_audited(&desk, "/kind"), "check");
 	assert_string_equal(desk_audited(&desk, "/verdict"), "permit");
 	assert_string_equal(desk_audited(&desk, "/method"), "tools/call");

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "desk.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "buffer.h"
@@ -294,6 +295,39 @@ static void deciding(void **state)
 	desk_close(&desk);
 }
 
+#define FIRST_MOST 60
+#define KNOWN_MOST 40
+
+static long allocations(struct desk *desk, const char *token)
+{
+	ema_decision *decision = NULL;
+	ema_request *request = call_of(token, "get_a");
+	arm(LONG_MAX, 0);
+	int code = ema_check(desk->world.context, "svc", request, "tools/call", "get_a", &decision);
+	long made = LONG_MAX - countdown;
+	disarm();
+	assert_int_equal(code, EMA_OK);
+	ema_decision_free(decision);
+	ema_request_free(request);
+	return made;
+}
+
+/* How often memory is asked for is counted, so that it does not grow unseen. */
+static void allocating(void **state)
+{
+	(void)state;
+	struct desk desk;
+	open_tortured(&desk);
+	desk_redeem(&desk, world_token(&desk.world, "{\"scope\":\"read\",\"email\":\"ada@acme.example\"}"), NULL, NULL);
+	char *token = strdup(desk_text(&desk, "/access_token"));
+	long first = allocations(&desk, token), known = allocations(&desk, token);
+	print_message("%ld for a first check, %ld for one of a known token\n", first, known);
+	assert_in_range(first, 1, FIRST_MOST);
+	assert_in_range(known, 1, KNOWN_MOST);
+	free(token);
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +335,7 @@ int main(void)
 		cmocka_unit_test(asking_and_revoking),
 		cmocka_unit_test(checking),
 		cmocka_unit_test(deciding),
+		cmocka_unit_test(allocating),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,7 +53,7 @@ FAULT(int, EVP_DecodeBlock, (unsigned char *to, const unsigned char *from, int l
 FAULT(int, EVP_Digest, (const void *data, size_t length, unsigned char *md, unsigned *size, const EVP_MD *type, ENGINE *engine),
       (data, length, md, size, type, engine), fault_int())
 FAULT(int, EVP_DigestFinal_ex, (EVP_MD_CTX *context, unsigned char *out, unsigned *size), (context, out, size), fault_int())
-FAULT(int, EVP_DigestInit_ex, (EVP_MD_CTX *context, const EVP_MD *type, ENGINE *engine), (context, type, engine), fault_int())
+FAULT(int, EVP_DigestInit_ex2, (EVP_MD_CTX *context, const EVP_MD *type, const OSSL_PARAM *params), (context, type, params), fault_int())
 FAULT(int, EVP_DigestSign, (EVP_MD_CTX *context, unsigned char *signature, size_t *size, const unsigned char *data, size_t length),
       (context, signature, size, data, length), fault_int())
 FAULT(int, EVP_DigestSignInit_ex, (EVP_MD_CTX *context, EVP_PKEY_CTX **inner, const char *hash, OSSL_LIB_CTX *library, const char *properties,

@@ -266,7 +266,7 @@ static void a_memory_that_fails_grants_nothing(void **state)
 	struct subject s = { .algorithm = JOSE_NONE };
 	subject_make(&s, JOSE_ES256);
 	faults = (struct faults){ .at = 1 };
-	struct seen *seen = seen_new(8);
+	struct seen *seen = seen_new(8, 0);
 	faults.at = 0;
 	assert_null(seen);
 	assert_non_null(faults.name);
@@ -275,7 +275,7 @@ static void a_memory_that_fails_grants_nothing(void **state)
 			unsigned n = 0, refused = 0;
 			do {
 				uint64_t hits, added;
-				seen = seen_new(8);
+				seen = seen_new(8, 0);
 				if (known)
 					assert_int_equal(verify_seen(&s, seen, s.token), EMA_OK);
 				faults = (struct faults){ .at = ++n, .negative = negative };

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "jws.h"
 #include "seen.h"
@@ -42,7 +43,7 @@ static void nothing_else_is_spared(void **state)
 	(void)state;
 	static const enum jose_algorithm made[] = { JOSE_ES256, JOSE_ED25519, JOSE_RS256 };
 	for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
-		struct seen *seen = seen_new(MOST);
+		struct seen *seen = seen_new(MOST, 0);
 		struct jwk *key = NULL, *other = NULL;
 		char *token = NULL;
 		assert_int_equal(jwk_generate(made[i], &key, NULL), EMA_OK);
@@ -78,35 +79,134 @@ static void nothing_else_is_spared(void **state)
 static void bounded(void **state)
 {
 	(void)state;
-	struct seen *seen = seen_new(MOST);
+	struct seen *seen = seen_new(MOST, 0);
 	unsigned char digest[SEEN_DIGEST], kept[SEEN_DIGEST];
 	unsigned there = 0;
 	digest_of(0, kept);
-	seen_add(seen, kept);
+	seen_add(seen, kept, NULL);
 	for (unsigned i = 1; i <= 10 * MOST; i++) {
 		digest_of(i, digest);
-		assert_false(seen_has(seen, digest));
-		seen_add(seen, digest);
-		assert_true(seen_has(seen, digest));
-		assert_true(seen_has(seen, kept));
+		assert_false(seen_has(seen, digest, NULL));
+		seen_add(seen, digest, NULL);
+		assert_true(seen_has(seen, digest, NULL));
+		assert_true(seen_has(seen, kept, NULL));
 	}
 	for (unsigned i = 0; i <= 10 * MOST; i++) {
 		digest_of(i, digest);
-		there += (unsigned)seen_has(seen, digest);
+		there += (unsigned)seen_has(seen, digest, NULL);
 	}
 	assert_in_range(there, MOST / 2, MOST);
 	/* One added again takes no second place. */
 	for (int i = 0; i < MOST; i++)
-		seen_add(seen, kept);
-	assert_true(seen_has(seen, digest));
+		seen_add(seen, kept, NULL);
+	assert_true(seen_has(seen, digest, NULL));
 	seen_free(seen);
-	assert_null(seen_new(7));
+	assert_null(seen_new(7, 0));
+}
+
+struct thing {
+	struct seen_value value;
+	unsigned number;
+};
+
+static atomic_int things; /* that are there */
+
+static void thing_free(struct seen_value *value)
+{
+	struct thing *thing = (struct thing *)(void *)value;
+	atomic_fetch_sub(&things, 1);
+	thing->number = 0;
+	free(thing);
+}
+
+static void add_thing(struct seen *seen, unsigned number, size_t size)
+{
+	unsigned char digest[SEEN_DIGEST];
+	struct thing *thing = calloc(1, sizeof *thing);
+	assert_non_null(thing);
+	*thing = (struct thing){ { .size = size, .free = thing_free }, number };
+	atomic_init(&thing->value.references, 1);
+	atomic_fetch_add(&things, 1);
+	digest_of(number, digest);
+	seen_add(seen, digest, &thing->value);
+	seen_release(&thing->value);
+}
+
+static struct thing *thing_of(struct seen *seen, unsigned number)
+{
+	unsigned char digest[SEEN_DIGEST];
+	struct seen_value *value = NULL;
+	digest_of(number, digest);
+	return seen_has(seen, digest, &value) ? (struct thing *)(void *)value : NULL;
+}
+
+/* Values have an end in bytes, too; who holds one keeps it, and all are given back. */
+static void values(void **state)
+{
+	(void)state;
+	struct seen *seen = seen_new(8, 1000); /* one place */
+	for (unsigned i = 1; i <= 8; i++)
+		add_thing(seen, i, 100);
+	assert_int_equal(things, 8);
+	struct thing *held = thing_of(seen, 3);
+	assert_int_equal(held->number, 3);
+	/* Exchanged: what was held is as it was, */
+	add_thing(seen, 3, 100);
+	assert_int_equal(things, 9);
+	assert_int_equal(held->number, 3);
+	struct thing *other = thing_of(seen, 3);
+	assert_ptr_not_equal(other, held);
+	seen_release(&held->value);
+	seen_release(&other->value);
+	assert_int_equal(things, 8);
+	/* what is large takes the place of the oldest ones, and of no more than it needs; */
+	seen_release(&thing_of(seen, 1)->value);
+	add_thing(seen, 9, 400);
+	assert_int_equal(things, 7);
+	assert_null(thing_of(seen, 2));
+	assert_null(thing_of(seen, 4));
+	seen_release(&thing_of(seen, 1)->value);
+	/* no more than 1000 bytes whatever comes, and nothing that is larger alone. */
+	for (unsigned i = 11; i < 2000; i++) {
+		add_thing(seen, i, i % 7 * 50);
+		seen_release(&thing_of(seen, i)->value);
+		assert_in_range(things, 1, 8);
+	}
+	add_thing(seen, 5000, 1001);
+	assert_null(thing_of(seen, 5000));
+	unsigned bytes = 0;
+	for (unsigned i = 1; i < 2000; i++) {
+		struct thing *thing = thing_of(seen, i);
+		if (!thing)
+			continue;
+		assert_int_equal(thing->number, i);
+		bytes += (unsigned)thing->value.size;
+		seen_release(&thing->value);
+	}
+	assert_in_range(bytes, 300, 1000);
+	seen_free(seen);
+	assert_int_equal(things, 0);
 }
 
 struct crowd {
 	struct seen *seen;
 	int wrong;
 };
+
+static void *things_work(void *data)
+{
+	struct crowd *crowd = data;
+	for (unsigned i = 0; i < 5000; i++) {
+		struct thing *thing = thing_of(crowd->seen, i % 100);
+		if (!thing) {
+			add_thing(crowd->seen, i % 100, 100);
+			continue;
+		}
+		crowd->wrong |= thing->number != i % 100;
+		seen_release(&thing->value);
+	}
+	return NULL;
+}
 
 static void *crowd_work(void *data)
 {
@@ -115,28 +215,35 @@ static void *crowd_work(void *data)
 	for (unsigned i = 0; i < 20000; i++) {
 		digest_of(i % 200, digest);
 		if (i % 200 < 100)
-			seen_add(crowd->seen, digest);
+			seen_add(crowd->seen, digest, NULL);
 		else
-			crowd->wrong |= seen_has(crowd->seen, digest); /* nobody adds these */
+			crowd->wrong |= seen_has(crowd->seen, digest, NULL); /* nobody adds these */
 	}
 	return NULL;
 }
 
-static void threads(void **state)
+static void threads_run(struct seen *seen, void *(*work)(void *))
 {
-	(void)state;
-	struct seen *seen = seen_new(MOST);
 	pthread_t ids[8];
 	struct crowd crowds[8];
 	for (int i = 0; i < 8; i++) {
 		crowds[i] = (struct crowd){ .seen = seen };
-		assert_int_equal(pthread_create(&ids[i], NULL, crowd_work, &crowds[i]), 0);
+		assert_int_equal(pthread_create(&ids[i], NULL, work, &crowds[i]), 0);
 	}
 	for (int i = 0; i < 8; i++) {
 		pthread_join(ids[i], NULL);
 		assert_false(crowds[i].wrong);
 	}
+}
+
+static void threads(void **state)
+{
+	(void)state;
+	struct seen *seen = seen_new(MOST, 4000);
+	threads_run(seen, crowd_work);
+	threads_run(seen, things_work);
 	seen_free(seen);
+	assert_int_equal(things, 0);
 }
 
 int main(void)
@@ -144,6 +251,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_else_is_spared),
 		cmocka_unit_test(bounded),
+		cmocka_unit_test(values),
 		cmocka_unit_test(threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,15 +18,21 @@ static int64_t now_read(void *data)
 
 static const struct clock test_clock = { now_read, now_read, NULL };
 
+static struct seen *known;
+
 static int set_up(void **state)
 {
 	const struct keyring_settings settings = { .clock = &test_clock, .algorithm = JOSE_ES256 };
+	if (!known)
+		known = seen_new(64, 1 << 20);
 	return keyring_open(&settings, (struct keyring **)state, NULL);
 }
 
 static int tear_down(void **state)
 {
 	keyring_close(*state);
+	seen_free(known);
+	known = NULL;
 	return 0;
 }
 
@@ -37,6 +43,31 @@ static const char *const amr[] = { "pwd", "mfa" };
 static const char *const actors[] = { "agent", "agent's agent" };
 static const struct access_name groups[] = { { "engineering", "staff", NULL }, { "a \"b\"", "claims", "t1" } };
 static const struct access_name roles[] = { { "reader", "claims", NULL } };
+
+/* By a reader that remembers nothing, by one that sees it for the first time, and by one that knows it: with the same answer. */
+static int read_token(struct keyring *keyring, const char *token, size_t length, struct access_token *out, struct failure *failure)
+{
+	struct access_rules remembering = rules;
+	struct access_token plain;
+	int code = access_read(keyring, token, length, &rules, &plain, failure);
+	remembering.known = known;
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(access_read(keyring, token, length, &remembering, out, NULL), code);
+		if (code)
+			continue;
+		assert_non_null(out->known);
+		assert_string_equal(out->subject, plain.subject);
+		assert_string_equal(out->kid, plain.kid);
+		assert_int_equal(out->algorithm, JOSE_ES256);
+		assert_int_equal(out->claims.scope_count, plain.claims.scope_count);
+		assert_int_equal(out->claims.group_count, plain.claims.group_count);
+		if (!round)
+			access_free(out);
+	}
+	if (!code)
+		access_free(&plain);
+	return code;
+}
 
 static struct access_claims least(void)
 {
@@ -68,7 +99,7 @@ static void least_token(void **state)
 	base64url_decode(token, strcspn(token, "."), header);
 	assert_non_null(strstr(header, "\"typ\":\"at+jwt\""));
 	assert_non_null(strstr(header, "\"kid\":"));
-	assert_int_equal(access_read(*state, token, strlen(token), &rules, &out, NULL), EMA_OK);
+	assert_int_equal(read_token(*state, token, strlen(token), &out, NULL), EMA_OK);
 	assert_string_equal(out.subject, "okta/-/00u1%2Fx");
 	assert_string_equal(out.claims.sub, "00u1/x");
 	assert_null(out.claims.tenant);
@@ -98,7 +129,7 @@ static void full_token(void **state)
 	claims.groups = groups, claims.group_count = 2;
 	claims.roles = roles, claims.role_count = 1;
 	assert_int_equal(access_mint(*state, &claims, &token, NULL), EMA_OK);
-	assert_int_equal(access_read(*state, token, strlen(token), &rules, &out, NULL), EMA_OK);
+	assert_int_equal(read_token(*state, token, strlen(token), &out, NULL), EMA_OK);
 	c = &out.claims;
 	assert_string_equal(out.subject, "okta/t1/00u1%2Fx");
 	assert_int_equal(c->scope_count, 2);
@@ -181,7 +212,7 @@ static void not_minted(void **state)
 			fail_msg("row %zu: %d, expected %d: %s", i, code, rows[i].code, failure.text);
 		assert_int_equal(token != NULL, code == EMA_OK);
 		if (!code) {
-			assert_int_equal(access_read(*state, token, strlen(token), &rules, &out, NULL), EMA_OK);
+			assert_int_equal(read_token(*state, token, strlen(token), &out, NULL), EMA_OK);
 			assert_string_equal(out.claims.sub, rows[i].claims.sub);
 			access_free(&out);
 		}
@@ -282,7 +313,7 @@ static void faults(void **state)
 		struct failure failure = FAILURE_INIT;
 		struct access_token out;
 		assert_int_equal(keyring_sign(*state, rows[i].type, rows[i].payload, strlen(rows[i].payload), &token, NULL), EMA_OK);
-		int code = access_read(*state, token, strlen(token), &rules, &out, &failure);
+		int code = read_token(*state, token, strlen(token), &out, &failure);
 		if (code != rows[i].code)
 			fail_msg("row %zu: %s: %d, expected %d: %s", i, rows[i].payload, code, rows[i].code, failure.text);
 		if (!code)
@@ -314,17 +345,17 @@ static void not_ours(void **state)
 		length += base64url_encode(payload, sizeof payload - 1, token + length);
 		token[length++] = '.';
 		length += base64url_encode("0123456789012345678901234567890123456789012345678901234567890123", 64, token + length);
-		assert_int_equal(access_read(*state, token, length, &rules, &out, NULL), rows[i].code);
+		assert_int_equal(read_token(*state, token, length, &out, NULL), rows[i].code);
 	}
-	assert_int_equal(access_read(*state, "a.b.c.d.e", 9, &rules, &out, NULL), EMA_ENCRYPTED);
-	assert_int_equal(access_read(*state, "", 0, &rules, &out, NULL), EMA_MALFORMED);
+	assert_int_equal(read_token(*state, "a.b.c.d.e", 9, &out, NULL), EMA_ENCRYPTED);
+	assert_int_equal(read_token(*state, "", 0, &out, NULL), EMA_MALFORMED);
 	void *other = NULL;
 	char *token = NULL;
 	struct access_claims claims = least();
 	assert_int_equal(set_up(&other), 0);
 	assert_int_equal(access_mint(other, &claims, &token, NULL), EMA_OK);
-	assert_int_equal(access_read(*state, token, strlen(token), &rules, &out, NULL), EMA_UNKNOWN_KEY);
-	tear_down(&other);
+	assert_int_equal(read_token(*state, token, strlen(token), &out, NULL), EMA_UNKNOWN_KEY);
+	keyring_close(other);
 	free(token);
 }
 
@@ -343,13 +374,96 @@ static void changed(void **state)
 		for (size_t j = 0; j < sizeof others; j++) {
 			token[i] = others[j];
 			if (token[i] != was)
-				assert_int_not_equal(access_read(*state, token, length, &rules, &out, NULL), EMA_OK);
+				assert_int_not_equal(read_token(*state, token, length, &out, NULL), EMA_OK);
 		}
 		token[i] = was;
-		assert_int_not_equal(access_read(*state, token, i, &rules, &out, NULL), EMA_OK);
+		assert_int_not_equal(read_token(*state, token, i, &out, NULL), EMA_OK);
 	}
-	assert_int_equal(access_read(*state, token, length, &rules, &out, NULL), EMA_OK);
+	assert_int_equal(read_token(*state, token, length, &out, NULL), EMA_OK);
 	access_free(&out);
+	free(token);
+}
+
+static uint64_t hits(void)
+{
+	uint64_t hits, added;
+	seen_counts(known, &hits, &added);
+	return hits;
+}
+
+/* JWT-61, JWT-63, JWT-64, JWT-70: of a token that is known, what may have changed is judged anew: its times, whom it is for, and its key. */
+static void known_token(void **state)
+{
+	struct access_claims claims = least();
+	struct access_rules r = rules;
+	struct access_token out, held;
+	char *token = NULL, *other = NULL;
+	static const char *const another[] = { "https://auth.example/new" };
+	r.known = known;
+	assert_int_equal(access_mint(*state, &claims, &token, NULL), EMA_OK);
+	const size_t length = strlen(token);
+	/* What is refused is not remembered, */
+	r.audience = "https://mcp.example/other";
+	assert_int_equal(access_read(*state, token, length, &r, &out, NULL), EMA_WRONG_AUDIENCE);
+	assert_int_equal(access_recall(*state, known, token, length, &out), 0);
+	r.audience = rules.audience;
+	assert_int_equal(access_read(*state, token, length, &r, &held, NULL), EMA_OK);
+	assert_int_equal(hits(), 0);
+	/* and what is remembered is refused where it does not hold. */
+	r.audience = "https://mcp.example/other";
+	assert_int_equal(access_read(*state, token, length, &r, &out, NULL), EMA_WRONG_AUDIENCE);
+	r.audience = rules.audience;
+	r.issuers = another, r.issuer_count = 1;
+	assert_int_equal(access_read(*state, token, length, &r, &out, NULL), EMA_UNKNOWN_ISSUER);
+	r.issuers = issuers, r.issuer_count = 2;
+	r.now = NOW + 3600 + 30;
+	assert_int_equal(access_read(*state, token, length, &r, &out, NULL), EMA_EXPIRED);
+	r.now = NOW - 31;
+	assert_int_equal(access_read(*state, token, length, &r, &out, NULL), EMA_ISSUED_IN_FUTURE);
+	r.now = NOW;
+	assert_int_equal(hits(), 4);
+	assert_int_equal(access_read(*state, token, length, &r, &out, NULL), EMA_OK);
+	assert_int_equal(hits(), 5);
+	assert_ptr_equal(out.claims.sub, held.claims.sub);
+	access_free(&out);
+	/* Another key signs from here on, and the old one is void. */
+	assert_int_equal(keyring_rotate(*state, 1, NULL), EMA_OK);
+	assert_int_equal(access_recall(*state, known, token, length, &out), 0);
+	assert_int_equal(access_read(*state, token, length, &r, &out, NULL), EMA_UNKNOWN_KEY);
+	assert_int_equal(access_read(*state, token, length, &r, &out, NULL), EMA_UNKNOWN_KEY);
+	assert_int_equal(access_mint(*state, &claims, &other, NULL), EMA_OK);
+	assert_int_equal(read_token(*state, other, strlen(other), &out, NULL), EMA_OK);
+	access_free(&out);
+	/* Who has it keeps it. */
+	assert_string_equal(held.subject, "okta/-/00u1%2Fx");
+	access_free(&held);
+	/* Another keyring, as of a process that was configured anew. */
+	void *keyring = NULL;
+	assert_int_equal(set_up(&keyring), 0);
+	assert_int_equal(access_recall(keyring, known, other, strlen(other), &out), 0);
+	keyring_close(keyring);
+	free(token);
+	free(other);
+}
+
+/* A key is added beside: what was verified by the one that stays is verified once more, and then known again. */
+static void known_after_rotation(void **state)
+{
+	struct access_claims claims = least();
+	struct access_rules r = rules;
+	struct access_token out;
+	char *token = NULL;
+	r.known = known;
+	assert_int_equal(access_mint(*state, &claims, &token, NULL), EMA_OK);
+	for (int i = 0; i < 4; i++) {
+		if (i == 2)
+			assert_int_equal(keyring_rotate(*state, 0, NULL), EMA_OK);
+		assert_int_equal(access_recall(*state, known, token, strlen(token), &out), i % 2);
+		if (i % 2)
+			access_free(&out);
+		assert_int_equal(access_read(*state, token, strlen(token), &r, &out, NULL), EMA_OK);
+		access_free(&out);
+	}
 	free(token);
 }
 
@@ -362,6 +476,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(faults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(not_ours, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(known_token, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(known_after_rotation, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

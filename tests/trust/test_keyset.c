@@ -332,7 +332,7 @@ static void known_tokens_end_with_their_key(void **state)
 	struct keyset_verdict verdict;
 	uint64_t hits, added;
 	char *token = sign(f->keys[0]), *later = sign(f->keys[1]);
-	seen = seen_new(SEEN_ENTRIES);
+	seen = seen_new(4096, 0);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(verify_token(keyset, token, NULL, NULL, &verdict, NULL), EMA_OK);
 	seen_counts(seen, &hits, &added);
