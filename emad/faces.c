@@ -8,7 +8,7 @@
 #include "emad.h"
 
 /* What tells no secret and proves nothing. */
-#define SERVE_HARMLESS (EMA_SERVE_HEALTH | EMA_SERVE_METRICS)
+#define SERVE_HARMLESS EMA_SERVE_HEALTH
 #define RETIRED_MOST 32
 #define PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
 
@@ -152,6 +152,8 @@ static struct face *face_new(struct server *server, struct settings *settings, s
 	face->is_unix = socket->is_unix;
 	face->tls = tls_hold(tls);
 	face->proxies_only = !tls && !socket->is_unix && !socket->loopback && (face->serve & ~SERVE_HARMLESS);
+	if (!socket->is_unix && !socket->loopback)
+		face->serve |= EMA_SERVE_PUBLIC;
 	face->settings = settings;
 	settings->holders++;
 	face->limits = limits_of(settings->daemon);

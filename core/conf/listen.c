@@ -9,8 +9,8 @@
 #include "schema.h"
 
 #define LISTENERS_MOST 64
-/* What tells no secret and proves nothing: probes and monitoring may come in clear text from elsewhere. */
-#define SERVE_HARMLESS (EMA_SERVE_HEALTH | EMA_SERVE_METRICS)
+/* What tells no secret and proves nothing: probes may come in clear text from elsewhere. Who reads metrics brings a secret. */
+#define SERVE_HARMLESS EMA_SERVE_HEALTH
 
 int conf_address(const char *text, size_t length, unsigned char out[16])
 {

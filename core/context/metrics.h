@@ -8,7 +8,7 @@
 #include "ema/codes.h"
 
 /* Where an answer was given. */
-enum metrics_place { METRICS_LIBRARY, METRICS_TOKEN, METRICS_REVOKE, METRICS_INTROSPECT, METRICS_CHECK, METRICS_PLACES };
+enum metrics_place { METRICS_LIBRARY, METRICS_TOKEN, METRICS_REVOKE, METRICS_INTROSPECT, METRICS_CHECK, METRICS_METRICS, METRICS_PLACES };
 
 struct metrics {
 	int64_t started; /* seconds since 1970 */

@@ -9,6 +9,8 @@
 #include "seen.h"
 #include "standing.h"
 
+#define KIND "metrics"
+
 static int is_read(struct exchange *x)
 {
 	if (!strcmp(x->method, "GET") || !strcmp(x->method, "HEAD")) {
@@ -72,13 +74,44 @@ static void put_providers(struct buffer *body, const struct snapshot *snapshot)
 	}
 }
 
+/*
+ * Who is on this host may read without a secret. A proxy is on this host, too, but speaks for others: one that is named, whatever
+ * it sends, and one that is not, as far as it shows.
+ */
+static int is_local(const struct exchange *x)
+{
+	static const char *const forwarding[] = { "X-Forwarded-For", "Forwarded", "X-Real-IP", "Via" };
+	static const unsigned char loopback6[16] = { [15] = 1 }, loopback4[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
+	const char *peer = x->request->items[EMA_REQUEST_REMOTE];
+	unsigned char bytes[16];
+	if (!peer || x->proxied || x->serve & EMA_SERVE_PUBLIC)
+		return 0;
+	for (size_t i = 0; i < sizeof forwarding / sizeof *forwarding; i++)
+		if (request_header(x->request, forwarding[i], 0))
+			return 0;
+	if (!strcmp(peer, "unix"))
+		return 1;
+	return conf_address(peer, strlen(peer), bytes) >= 0 &&
+	       (!memcmp(bytes, loopback4, sizeof loopback4) || !memcmp(bytes, loopback6, sizeof loopback6));
+}
+
+/* Everybody else is a caller. Credentials that are sent must be right, or who mistyped them learns it on the day of the move. */
+static int may_read(struct exchange *x)
+{
+	struct sender sender;
+	if (is_local(x) && !request_header(x->request, "Authorization", 0))
+		return 1;
+	x->place = METRICS_METRICS;
+	return !sender_basic(x, KIND, &sender);
+}
+
 void endpoint_metrics(struct exchange *x)
 {
-	static const char *const places[METRICS_PLACES] = { "library", "token", "revoke", "introspect", "check" };
+	static const char *const places[METRICS_PLACES] = { "library", "token", "revoke", "introspect", "check", "metrics" };
 	struct metrics *metrics = &x->context->metrics;
 	struct buffer *body = &x->response->body;
 	struct audit_state audit = { 0 };
-	if (!is_read(x))
+	if (!is_read(x) || !may_read(x))
 		return;
 	response_text(x->response, 200, "text/plain; version=0.0.4; charset=utf-8", "");
 	buffer_printf(body, "# HELP ema_info The version that runs.\n# TYPE ema_info gauge\nema_info{version=\"%s\"} 1\n", EMA_VERSION);

@@ -74,22 +74,9 @@ static int certificate_is_verified(const struct exchange *x)
 	return x->proxied ? conf->verified : trusted && !strcmp(trusted, "1");
 }
 
-/* What costs little, before anything is read. */
-static int admit(struct exchange *x, const char *kind)
+static int admit_rate(struct exchange *x, const char *kind)
 {
 	char name[EXCHANGE_ADDRESS + 8];
-	if (strcmp(x->method, "POST")) {
-		exchange_method(x, "POST");
-		return x->code;
-	}
-	if (!x->snapshot) {
-		exchange_refuse(x, EMA_CONFIG, NULL);
-		return x->code;
-	}
-	if (store_forgets_before(x->context->store, &x->forgets_before)) {
-		sender_refuse(x, kind, NULL, EMA_STORE_UNAVAILABLE, "the store was not reached yet");
-		return x->code;
-	}
 	rate_name(x->remote, name);
 	int64_t wait = limits_take(x->context->limits, name, x->snapshot->conf->rates.address, 1);
 	if (wait) {
@@ -104,14 +91,37 @@ static int admit(struct exchange *x, const char *kind)
 	return EMA_OK;
 }
 
+/* What costs little, before anything is read. */
+static int admit(struct exchange *x, const char *kind)
+{
+	if (strcmp(x->method, "POST")) {
+		exchange_method(x, "POST");
+		return x->code;
+	}
+	if (!x->snapshot) {
+		exchange_refuse(x, EMA_CONFIG, NULL);
+		return x->code;
+	}
+	if (store_forgets_before(x->context->store, &x->forgets_before)) {
+		sender_refuse(x, kind, NULL, EMA_STORE_UNAVAILABLE, "the store was not reached yet");
+		return x->code;
+	}
+	return admit_rate(x, kind);
+}
+
 /* What tells who it is, beside the body. */
-static int read_sender(struct exchange *x, struct sender *sender, struct failure *failure)
+static void read_authorizations(const struct exchange *x, struct sender *sender)
 {
 	for (size_t i = 0; i < 4; i++) {
 		const char *value = request_header(x->request, "Authorization", i);
 		if (value)
 			sender->authorizations[sender->authorization_count++] = value;
 	}
+}
+
+static int read_sender(struct exchange *x, struct sender *sender, struct failure *failure)
+{
+	read_authorizations(x, sender);
 	return credential_certificate(x->snapshot->conf, x->request, x->proxied, &sender->certificate, failure);
 }
 
@@ -179,6 +189,41 @@ int sender_authenticate(struct exchange *x, const char *kind, const struct clien
 	};
 	int code = client_authenticate(clients, &request, &sender->client, &failure);
 	free(url);
+	if (!code)
+		return EMA_OK;
+	sender_refuse(x, kind, sender, code, failure.text);
+	return x->code;
+}
+
+int sender_basic(struct exchange *x, const char *kind, struct sender *sender)
+{
+	struct failure failure = FAILURE_INIT;
+	int code;
+	*sender = (struct sender){ .authorization_count = 0 };
+	if (!x->snapshot) {
+		exchange_refuse(x, EMA_CONFIG, NULL);
+		return x->code;
+	}
+	if (admit_rate(x, kind))
+		return x->code;
+	read_authorizations(x, sender);
+	const struct clients *callers = x->snapshot->callers;
+	struct client_request request = {
+		.authorizations = sender->authorizations,
+		.authorization_count = sender->authorization_count,
+		.form = &sender->form,
+		.now = x->now,
+		.skew = SKEW,
+	};
+	if (!(clients_methods(callers) & AUTH_BIT(AUTH_SECRET_BASIC)))
+		code = failure_set(&failure, EMA_UNKNOWN_CLIENT, "who is not on this host must be one of the callers with auth = \"client_secret_basic\", and "
+				   "there is none: write callers = ( { id = \"prometheus\"; auth = \"client_secret_basic\"; secret = { file = ...; }; ... } )");
+	else if (!sender->authorization_count)
+		code = failure_set(&failure, EMA_CLIENT_REFUSED, "who is not on this host, or comes by a proxy, must be one of the callers, and has no Authorization header");
+	else
+		code = client_authenticate(callers, &request, &sender->client, &failure);
+	/* There is no other way to come here: its name is told to who came without, too (RFC 9110 11.6.1). */
+	sender->client.header = 1;
 	if (!code)
 		return EMA_OK;
 	sender_refuse(x, kind, sender, code, failure.text);

@@ -99,9 +99,11 @@ int ema_request_body(ema_request *request, const void *body, size_t length);
 #define EMA_SERVE_METADATA 2u       /* RFC 8414, OpenID discovery, RFC 9728, JWKS */
 #define EMA_SERVE_INTROSPECTION 4u  /* RFC 7662; for callers of ema.conf */
 #define EMA_SERVE_HEALTH 8u         /* /healthz and /readyz */
-#define EMA_SERVE_METRICS 16u       /* /metrics, for Prometheus */
+#define EMA_SERVE_METRICS 16u       /* /metrics, for Prometheus: peers on this host, and callers of ema.conf */
 #define EMA_SERVE_DECISION 32u      /* /decision/SERVICE, for reverse proxies that ema.conf names */
 #define EMA_SERVE_AUTHZEN 64u       /* AuthZEN 1.0, for callers of ema.conf */
+/* Serves nothing: other hosts reach the listener, so that being on this host gives nobody the metrics. */
+#define EMA_SERVE_PUBLIC 128u
 
 typedef struct ema_response ema_response;
 

@@ -391,6 +391,7 @@ static void clear_text_is_for_this_host_or_named_proxies(void **state)
 	static const struct bad rows[] = {
 		{ "listen = ( { address = \"0.0.0.0:80\"; } );", "E-CLEARTEXT", 1, "0.0.0.0:80" },
 		{ "listen = (\n{ address = \"192.0.2.1:80\"; serve = [\"health\", \"metadata\"]; } );", "E-CLEARTEXT", 2, "proxies" },
+		{ "listen = ( { address = \"0.0.0.0:9090\"; serve = [\"health\", \"metrics\"]; } );", "E-CLEARTEXT", 1, "0.0.0.0:9090" },
 		{ "listen = ( { address = \"[::]:80\"; } );", "E-CLEARTEXT", 1, "tls" },
 		{ "listen = ( { address = \"[::ffff:192.0.2.1]:80\"; } );", "E-CLEARTEXT", 1, "tls" },
 	};
@@ -398,7 +399,7 @@ static void clear_text_is_for_this_host_or_named_proxies(void **state)
 		"listen = ( { address = \"127.0.0.1:80\"; }, { address = \"[::1]:80\"; }, { address = \"unix:/x\"; mode = \"0660\"; }, { address = \"systemd:http\"; } );",
 		"listen = ( { address = \"0.0.0.0:80\"; } ); proxies = [\"192.0.2.1\"];",
 		"listen = ( { address = \"0.0.0.0:443\"; tls = { certificate = \"a\"; key = \"b\"; }; } );",
-		"listen = ( { address = \"0.0.0.0:9090\"; serve = [\"health\", \"metrics\"]; } );",
+		"listen = ( { address = \"0.0.0.0:9090\"; serve = [\"health\"]; } );",
 	};
 	TABLE(rows);
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -408,7 +409,7 @@ static void clear_text_is_for_this_host_or_named_proxies(void **state)
 			show_all(&findings);
 		assert_non_null(conf);
 		/* Nothing but these two unless it is written out. */
-		assert_int_equal(conf->listeners[0].serve, i == 3 ? EMA_SERVE_HEALTH | EMA_SERVE_METRICS : EMA_SERVE_TOKEN | EMA_SERVE_METADATA);
+		assert_int_equal(conf->listeners[0].serve, i == 3 ? EMA_SERVE_HEALTH : EMA_SERVE_TOKEN | EMA_SERVE_METADATA);
 		conf_free(conf);
 		findings_free(&findings);
 	}

@@ -318,6 +318,7 @@ static void guesses(void **state)
 	assert_int_equal(desk.status, 429);
 	assert_true(atoi(desk_header(&desk, "Retry-After")) > 0);
 	assert_string_equal(desk_audited(&desk, "/kind"), "introspection");
+	desk.remote = "127.0.0.1";
 	desk_request(&desk, "GET", "/metrics", NULL, NULL);
 	assert_non_null(strstr(desk.body, "ema_answers_total{endpoint=\"introspect\",code=\"client_refused\"} 2\n"));
 	assert_non_null(strstr(desk.body, "ema_answers_total{endpoint=\"introspect\",code=\"rate_limited\"} 1\n"));
@@ -348,6 +349,7 @@ static void what_changed_since(void **state)
 	assert_string_equal(desk.body, inactive);
 	assert_string_equal(desk_audited(&desk, "/code"), "disabled");
 	/* Although its signature was known by then. */
+	desk.remote = "127.0.0.1";
 	desk_request(&desk, "GET", "/metrics", NULL, NULL);
 	assert_non_null(strstr(desk.body, "ema_signatures_total{result=\"verified\"} 1\nema_signatures_total{result=\"known\"} 1\n"));
 	free(token);
@@ -364,6 +366,7 @@ static void pages(void **state)
 	desk_request(&desk, "GET", "/readyz", NULL, NULL);
 	assert_int_equal(desk.status, 200);
 	free(token_of(&desk));
+	desk.remote = "127.0.0.1";
 	desk_request(&desk, "GET", "/metrics", NULL, NULL);
 	assert_int_equal(desk.status, 200);
 	assert_non_null(strstr(desk.body, "ema_answers_total{endpoint=\"token\",code=\"ok\"} 1\n"));
@@ -373,6 +376,114 @@ static void pages(void **state)
 	assert_string_equal(desk_text(&desk, "/keys/0/kty"), "EC");
 	assert_null(strstr(desk.body, "\"d\"")); /* JWT-80 */
 	desk_close(&desk);
+}
+
+/* What the caller's secret opens is open on this host without one, and closed to others; guesses are slowed down as elsewhere. */
+static void who_reads_metrics(void **state)
+{
+	(void)state;
+	struct desk desk;
+	static const char wrong[] = "Authorization: Basic Z2F0ZXdheTp3cm9uZw==", right[] = "Authorization: " GATEWAY;
+	static const struct {
+		const char *remote, *url, *first, *second; /* headers; NULL: none */
+		int status;
+	} rows[] = {
+		{ "127.0.0.1", "/metrics", NULL, NULL, 200 },
+		{ "127.8.9.10", "/metrics", NULL, NULL, 200 },
+		{ "::ffff:127.0.0.1", "/metrics", NULL, NULL, 200 },
+		{ "::1", "/metrics", NULL, NULL, 200 },
+		{ "unix", "/metrics", NULL, NULL, 200 },
+		{ "unix", "/metrics", right, NULL, 200 },
+		{ "unix", "/metrics", wrong, NULL, 401 },
+		{ "127.0.0.1", "/metrics", wrong, NULL, 401 },
+		{ "127.0.0.1", "/metrics", "Authorization: Bearer x", NULL, 401 },
+		{ "192.0.2.7", "/metrics", NULL, NULL, 401 },
+		{ "2001:db8::1", "/metrics", NULL, NULL, 401 },
+		{ "::127.0.0.1", "/metrics", NULL, NULL, 401 },
+		{ "::2", "/metrics", NULL, NULL, 401 },
+		{ "localhost", "/metrics", NULL, NULL, 401 },
+		{ "127.0.0.1:80", "/metrics", NULL, NULL, 401 },
+		{ "", "/metrics", NULL, NULL, 401 },
+		{ NULL, "/metrics", NULL, NULL, 401 },
+		{ NULL, "/metrics", right, NULL, 200 },
+		{ "192.0.2.7", "/metrics", right, NULL, 200 },
+		{ "192.0.2.7", "/metrics", wrong, NULL, 401 },
+		/* Of a client, and of a caller with another auth. */
+		{ "192.0.2.7", "/metrics", "Authorization: Basic YmFzaWM6Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==", NULL, 401 },
+		{ "192.0.2.7", "/metrics", right, right, 400 },
+		{ "192.0.2.7", "/metrics?client_secret=correct-horse-battery-staple&client_id=gateway", NULL, NULL, 400 },
+		{ "192.0.2.7", "/metrics", "X-Forwarded-For: 127.0.0.1", NULL, 401 },
+		/* Proxies: named ones, whatever they send, and others that show themselves. */
+		{ "127.0.0.2", "/metrics", NULL, NULL, 401 },
+		{ "127.0.0.2", "/metrics", "X-Forwarded-For: 192.0.2.7", NULL, 401 },
+		{ "127.0.0.2", "/metrics", "X-Forwarded-For: 127.0.0.1", NULL, 401 },
+		{ "127.0.0.2", "/metrics", "X-Forwarded-For: 192.0.2.7", right, 200 },
+		{ "127.0.0.1", "/metrics", "X-Forwarded-For: 192.0.2.7", NULL, 401 },
+		{ "127.0.0.1", "/metrics", "forwarded: for=127.0.0.1", NULL, 401 },
+		{ "127.0.0.1", "/metrics", "X-Real-IP: 127.0.0.1", NULL, 401 },
+		{ "unix", "/metrics", "Via: 1.1 edge", NULL, 401 },
+	};
+	desk_open(&desk, "proxies = [\"127.0.0.2\"]; rates = { address = 0; };", NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		desk.remote = rows[i].remote;
+		desk_request(&desk, "GET", rows[i].url, NULL, rows[i].first ? rows[i].first : rows[i].second, rows[i].second, NULL);
+		if (desk.status != rows[i].status)
+			print_error("row %zu: %d\n", i, desk.status);
+		assert_int_equal(desk.status, rows[i].status);
+		assert_int_equal(strstr(desk.body, "ema_info") != NULL, desk.status == 200);
+		assert_int_equal(!strncmp(desk_header(&desk, "WWW-Authenticate"), "Basic ", 6), desk.status == 401);
+		if (desk.status != 200)
+			assert_string_equal(desk_audited(&desk, "/kind"), "metrics");
+	}
+	desk.remote = "127.0.0.1";
+	desk_request(&desk, "GET", "/metrics", NULL, NULL);
+	assert_non_null(strstr(desk.body, "ema_answers_total{endpoint=\"metrics\",code=\"client_refused\"}"));
+	/* Where other hosts come, too, an address of this one is as good as theirs. */
+	for (int i = 0; i < 2; i++) {
+		ema_request *request = ema_request_new();
+		ema_response *response = NULL;
+		ema_request_set(request, EMA_REQUEST_METHOD, "GET");
+		ema_request_set(request, EMA_REQUEST_URL, "/metrics");
+		ema_request_set(request, EMA_REQUEST_REMOTE, "127.0.0.1");
+		ema_http(desk.world.context, request, EMA_SERVE_METRICS | (i ? EMA_SERVE_PUBLIC : 0), &response);
+		assert_int_equal(ema_response_status(response), i ? 401 : 200);
+		ema_response_free(response);
+		ema_request_free(request);
+	}
+	/* Slowed down, and with the right secret, too, until the minute is over. */
+	assert_int_equal(desk_load(&desk, "rates = { address = 20; failure_cost = 10; };", NULL), EMA_OK);
+	desk.remote = "198.51.100.1";
+	for (int i = 0; i < 3; i++)
+		desk_request(&desk, "GET", "/metrics", NULL, wrong, NULL);
+	assert_int_equal(desk.status, 429);
+	assert_true(atoi(desk_header(&desk, "Retry-After")) > 0);
+	desk_request(&desk, "GET", "/metrics", NULL, right, NULL);
+	assert_int_equal(desk.status, 429);
+	desk_close(&desk);
+}
+
+/* Where nobody may, the operator is told what to write. */
+static void nobody_reads_metrics(void **state)
+{
+	(void)state;
+	struct world world;
+	ema_response *response = NULL;
+	world_open(&world);
+	ema_set_server(world.context);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	ema_request *request = ema_request_new();
+	ema_request_set(request, EMA_REQUEST_METHOD, "GET");
+	ema_request_set(request, EMA_REQUEST_URL, "/metrics");
+	ema_request_set(request, EMA_REQUEST_REMOTE, "192.0.2.7");
+	assert_int_equal(ema_request_header(request, "Authorization", GATEWAY), EMA_OK);
+	assert_int_equal(ema_http(world.context, request, EMA_SERVE_METRICS, &response), EMA_UNKNOWN_CLIENT);
+	assert_int_equal(ema_response_status(response), 401);
+	struct desk desk = { .world = world };
+	assert_non_null(strstr(desk_audited(&desk, "/reason"), "write callers = ("));
+	ema_response_free(response);
+	ema_request_free(request);
+	json_free(&desk.json);
+	world_close(&desk.world);
 }
 
 /* A listener serves what it says and no more. */
@@ -436,6 +547,8 @@ int main(void)
 		cmocka_unit_test(guesses),
 		cmocka_unit_test(what_changed_since),
 		cmocka_unit_test(pages),
+		cmocka_unit_test(who_reads_metrics),
+		cmocka_unit_test(nobody_reads_metrics),
 		cmocka_unit_test(served),
 		cmocka_unit_test(not_a_server),
 	};

@@ -395,6 +395,28 @@ ok "a proxy is named" emactl -c "$conf" reload
 ok "and served" clients ask "$web"
 stop
 
+# ---- Metrics ----
+metrics() { curl -sS -o "$work/answer" -w '%{http_code}' "${@:2}" | grep -q "$1"; } # STATUS CURL'S WORDS...
+if [ -s "$work/one.pem" ]; then
+	public_port=$(clients free_port -) public=(--cacert "$work/one.pem" --resolve "one:$public_port:127.0.0.1" "https://one:$public_port/metrics")
+	write_conf "{ address = \"$web\"; serve = [\"health\", \"metrics\"]; }, { address = \"0.0.0.0:$public_port\"; serve = [\"metrics\"];
+		tls = { certificate = \"one.pem\"; key = \"one.key\"; }; }" "$short
+		providers = ( { id = \"okta\"; plugin = \"okta_xaa\"; org = \"http://127.0.0.1:$okta\"; insecure_http = true; } );
+		callers = ( { id = \"prometheus\"; auth = \"client_secret_basic\"; secret = { file = \"$work/secret\"; }; services = [\"github\"]; } );
+		services = ( { id = \"github\"; resource = \"https://mcp.acme.example/github\"; identity = [\"okta\"];
+		  scopes = ( { name = \"repo:read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"okta\"; scopes = [\"repo:read\"]; } ); } );"
+	start
+	ok "metrics on a loopback address" metrics 200 "http://$web/metrics"
+	ok "not by what sends it on" metrics 401 -H "X-Forwarded-For: 192.0.2.1" "http://$web/metrics"
+	ok "nor where others come, from this host either" metrics 401 "${public[@]}"
+	ok "nor with a wrong secret" metrics 401 -u prometheus:wrong "${public[@]}"
+	ok "but for a caller" metrics 200 -u prometheus:correct-horse-battery-staple "${public[@]}"
+	ok "they are shown" grep -q '^ema_info' "$work/answer"
+	stop
+else
+	skip "metrics where others come" "no certificate"
+fi
+
 # ---- What stands before it ----
 proxy() { # PROGRAM NAME COMMAND...
 	local program=$1 name=$2; shift 2
