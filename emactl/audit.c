@@ -77,6 +77,24 @@ static void show_titles(int narrow)
 	printf("%sWHAT, AND WHY%s\n", narrow ? "\n    " : "", colour_off());
 }
 
+/* What shadow mode kept from happening, or shows of a rule in it. */
+static void show_shadow(struct json_object *record, const char *code)
+{
+	const char *enforced = text_of(record, "enforced"), *rule = text_of(record, "shadow_rule"), *would = text_of(record, "shadow_code");
+	if (*enforced && strcmp(enforced, code)) {
+		fputs(" [shadow mode: it would be ", stdout);
+		print_plain(enforced);
+		putchar(']');
+	}
+	if (*would) {
+		fputs(" [in shadow mode: ", stdout);
+		print_plain(rule);
+		fputs(" would make it ", stdout);
+		print_plain(would);
+		putchar(']');
+	}
+}
+
 /* One record as a row; the reason has the rest of the line, or one of its own. */
 static void show_row(struct json_object *record, int narrow)
 {
@@ -90,7 +108,8 @@ static void show_row(struct json_object *record, int narrow)
 	print_column(*code ? code : kind, width[CODE]);
 	print_column(text_of(record, "service"), width[SERVICE]);
 	print_column(text_of(record, "provider"), width[PROVIDER]);
-	print_column(text_of(record, "client"), width[CLIENT]);
+	/* Who redeems says so; of a check the token does. */
+	print_column(*text_of(record, "client") ? text_of(record, "client") : text_of(record, "token_client"), width[CLIENT]);
 	/* Of a check, what was asked for. */
 	const char *method = text_of(record, "method"), *target = text_of(record, "target"), *reason = text_of(record, "reason");
 	struct json_object *request = request_of(record), *arguments = NULL;
@@ -105,6 +124,7 @@ static void show_row(struct json_object *record, int narrow)
 	}
 	fputs(*method && *reason ? ": " : "", stdout);
 	print_plain(reason);
+	show_shadow(record, code);
 	putchar('\n');
 	json_object_put(request);
 }

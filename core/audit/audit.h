@@ -2,6 +2,7 @@
 #ifndef AUDIT_AUDIT_H
 #define AUDIT_AUDIT_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -105,9 +106,17 @@ void audit_pseudonym(const struct audit *audit, const char *text, char out[AUDIT
 #define AUDIT_FINGERPRINT 51
 void audit_fingerprint(const char *text, size_t length, char out[AUDIT_FINGERPRINT]);
 
-/* UUIDv7 (RFC 9562), 36 characters and a NUL. */
+/* Random for ids, drawn for many at once: two system calls for every check would cost more than all that is decided in it. Begins as
+   zeros; of one process. */
+#define AUDIT_POOL 250 /* getrandom() gives up to 256 whole */
+struct audit_pool {
+	atomic_int busy;
+	size_t left;
+	unsigned char bytes[AUDIT_POOL];
+};
+/* UUIDv7 (RFC 9562), 36 characters and a NUL. Any number of threads. pool NULL: the kernel is asked for this one. */
 #define AUDIT_ID 37
-void audit_id(const struct clock *clock, char out[AUDIT_ID]);
+void audit_id(struct audit_pool *pool, const struct clock *clock, char out[AUDIT_ID]);
 
 struct buffer;
 /*

@@ -253,6 +253,8 @@ static int judge(struct pipeline *p)
 			judge_target(p, &message->calls[i], &message->calls[i].targets[k]);
 	if (!check->decided)
 		return failure_set(&p->failure, EMA_INTERNAL, "the message has no target");
+	if (check->shadow.text && p->purpose == PURPOSE_CHECK && !(p->flags & DECIDE_DRY))
+		metrics_count(&p->context->metrics.shadowed);
 	const struct policy_result *result = &check->result;
 	int code = result->code;
 	if (!code) {

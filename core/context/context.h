@@ -38,6 +38,7 @@ struct ema_context {
 	int observer;                 /* looks, and serves nothing */
 	int operator;                 /* has the store and audit alone */
 	struct origin *origin;        /* the process that made it */
+	struct audit_pool ids;
 
 	pthread_mutex_t load_lock;    /* one load at a time; guards what is below but for snapshot */
 	char *path;                   /* of the last ema_load() */

@@ -16,6 +16,7 @@ struct metrics {
 	atomic_uint_least64_t pages;     /* metadata, keys, health: answered with 200 */
 	atomic_uint_least64_t not_found;
 	atomic_uint_least64_t loads, refused_loads;
+	atomic_uint_least64_t shadowed;  /* checks that shadow mode answered otherwise, or a rule in it would have */
 };
 
 /* Answers up to a time (monotonic milliseconds). */

@@ -374,7 +374,7 @@ static int decide(struct pipeline *p, const char *service, struct ema_decision *
 		p->credential_length = p->request->length;
 		p->credential_kind = p->request->kind;
 	}
-	audit_id(&p->context->clock, decision->id);
+	audit_id(&p->context->ids, &p->context->clock, decision->id);
 	int code = begin(p, service);
 	finish(p, code ? code : walk(p));
 	end(p);

@@ -343,7 +343,7 @@ int context_answer(struct ema_context *context, const struct answer_facts *facts
 		return EMA_OUT_OF_MEMORY;
 	}
 	*out = d;
-	audit_id(&context->clock, d->id);
+	audit_id(&context->ids, &context->clock, d->id);
 	put(&fields, "verdict", code ? "deny" : "permit", 0);
 	put(&fields, "code", code_name(code), 0);
 	put(&fields, "reason", text, 0);

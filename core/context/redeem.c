@@ -84,7 +84,7 @@ int pipeline_sign(struct pipeline *p)
 	if (!p->context->keyring || !p->context->server)
 		return failure_set(&p->failure, EMA_CONFIG, "this context signs no tokens: it was not made an authorization server");
 	struct access_name *groups = calloc(p->principal.group_count + 1, sizeof *groups), *roles = calloc(p->principal.role_count + 1, sizeof *roles);
-	audit_id(&p->context->clock, id);
+	audit_id(&p->context->ids, &p->context->clock, id);
 	if (groups && roles) {
 		struct access_claims claims = {
 			.issuer = service->issuer,

@@ -418,7 +418,7 @@ static int record(struct revocation *r, const char *what, const struct ema_revoc
 		{ .name = "person", .text = person ? r->name : NULL, .personal = 1 },
 		{ .name = "config", .text = r->snapshot->conf->digest },
 	};
-	audit_id(&r->context->clock, id);
+	audit_id(&r->context->ids, &r->context->clock, id);
 	struct audit_event event = { .kind = what, .time = clock_wall(&r->context->clock), .severity = code ? NOTICE_ERROR : NOTICE_WARNING,
 		                     .request = id, .fields = fields, .field_count = sizeof fields / sizeof *fields };
 	if (r->context->audit && !audit_append(r->context->audit, &event, 1, clock_monotonic(&r->context->clock) + 1000, NULL))

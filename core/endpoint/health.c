@@ -131,6 +131,8 @@ void endpoint_metrics(struct exchange *x)
 	buffer_printf(body, "# HELP ema_config_loads_total Configurations that were loaded, and refused.\n# TYPE ema_config_loads_total counter\n"
 	              "ema_config_loads_total{result=\"loaded\"} %" PRIu64 "\nema_config_loads_total{result=\"refused\"} %" PRIu64 "\n",
 	              metrics_read(&metrics->loads), metrics_read(&metrics->refused_loads));
+	buffer_printf(body, "# HELP ema_shadowed_total Checks that shadow mode answered otherwise, or that a rule in shadow mode would have.\n"
+	              "# TYPE ema_shadowed_total counter\nema_shadowed_total %" PRIu64 "\n", metrics_read(&metrics->shadowed));
 	if (x->context->seen && x->context->known) {
 		uint64_t hits, added, own_hits, own_added;
 		seen_counts(x->context->seen, &hits, &added);

@@ -1,9 +1,11 @@
 #include "keyring.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,13 +53,6 @@ static int is_published(const struct keyring *keyring)
 	return keyring->public_file || keyring->publish;
 }
 
-/* Of all keyrings of the process: one that is opened anew has none of another's. */
-static uint64_t next_generation(void)
-{
-	static atomic_uint_least64_t last;
-	return atomic_fetch_add(&last, 1) + 1;
-}
-
 static void serve(struct keyring *keyring, struct key_set *set)
 {
 	if (key_set_same(set, keyring->set))
@@ -67,7 +62,7 @@ static void serve(struct keyring *keyring, struct key_set *set)
 	keyring->set = key_set_keep(set);
 	pthread_mutex_unlock(&keyring->lock);
 	/* Behind the set: who reads a generation and then verifies does it by this set or a later one. */
-	atomic_store(&keyring->generation, next_generation());
+	atomic_fetch_add(&keyring->generation, 1);
 	key_set_release(old);
 	keyring->unpublished = is_published(keyring) && keyring->mode == KEYRING_SERVE;
 }
@@ -425,9 +420,14 @@ int keyring_open(const struct keyring_settings *settings, struct keyring **out, 
 	if (settings->published)
 		keyring->published = (struct published){ strdup(settings->published->path), settings->published->owner };
 	keyring->set = key_set_new();
-	atomic_init(&keyring->generation, next_generation());
+	/* Counted from anywhere: a keyring that is opened anew has no generation of another's. */
+	uint64_t first;
+	const int random = getrandom(&first, sizeof first, 0) == sizeof first;
+	atomic_init(&keyring->generation, random ? first : 0);
 	int code = EMA_OK;
-	if (!keyring->set || (settings->folder && !keyring->folder) || (settings->public_file && !keyring->public_file) ||
+	if (!random)
+		code = failure_set(&why, EMA_UNAVAILABLE, "the kernel gives no random numbers: %s", strerror(errno));
+	else if (!keyring->set || (settings->folder && !keyring->folder) || (settings->public_file && !keyring->public_file) ||
 	    (settings->publish && !keyring->publish) || (settings->published && !keyring->published.path) || key_set_text(keyring->set))
 		code = no_memory(&why);
 	else if ((keyring->mode == KEYRING_PUBLIC && !keyring->public_file && !keyring->published.path) || (keyring->mode == KEYRING_LOOK && !keyring->folder))

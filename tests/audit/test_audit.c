@@ -566,14 +566,20 @@ static void people_are_pseudonyms(void **state)
 static void fingerprints_can_be_computed(void **state)
 {
 	(void)state;
-	char out[AUDIT_FINGERPRINT], id[AUDIT_ID], other[AUDIT_ID];
+	char out[AUDIT_FINGERPRINT], id[AUDIT_ID], other[AUDIT_ID] = "";
 	audit_fingerprint("abc", 3, out);
 	assert_string_equal(out, "sha256:ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
-	audit_id(&clock_system, id);
-	audit_id(&clock_system, other);
-	assert_string_not_equal(id, other);
-	assert_int_equal(id[14], '7');
-	assert_true(strchr("89ab", id[19]) != NULL);
+	struct audit_pool pool = { .left = 0 };
+	for (int i = 0; i < 100; i++) {
+		audit_id(i % 3 ? &pool : NULL, &clock_system, id);
+		assert_string_not_equal(id, other);
+		assert_int_equal(strlen(id), 36);
+		assert_int_equal(strspn(id, "0123456789abcdef-"), 36);
+		assert_true(id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-');
+		assert_int_equal(id[14], '7');
+		assert_true(strchr("89ab", id[19]) != NULL);
+		memcpy(other, id, sizeof other);
+	}
 }
 
 /* Without a sink, all of it stays in the spool. */

@@ -871,6 +871,7 @@ static void records(void **state)
 	assert_string_equal(desk_audited(&desk, "/shadow_code"), "ok");
 	ask_end(&ask);
 	free(tried);
+	assert_int_equal(metrics_read(&desk.world.context->metrics.shadowed), 1);
 	char *all = world_read(&desk.world, "audit.jsonl");
 	assert_null(strstr(all, "hush-hush"));
 	assert_null(strstr(all, strrchr(token, '.')));

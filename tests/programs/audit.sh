@@ -66,6 +66,14 @@ says "the chain does not hold"
 cat >"$work/check.jsonl" <<'EOF'
 {"arguments":["/repo=\"acme/x\"","/deep/n=7"],"code":"forbidden","decided_at":1791806400,"held_scopes":["read"],"kind":"check","method":"tools/call","provider":"idp","reason":"no grant","salt":"s","service":"repo","subject":"p","target":"put_file","time":"2026-10-12T12:00:00.000Z","verdict":"deny"}
 EOF
+cat >"$work/shadow.jsonl" <<'EOF'
+{"code":"ok","enforced":"not_granted","kind":"check","method":"tools/call","service":"repo","target":"put_file","time":"2026-10-12T12:00:00.000Z","token_client":"vscode","verdict":"permit"}
+{"code":"forbidden","enforced":"forbidden","kind":"check","method":"tools/call","reason":"no grant","service":"repo","shadow_code":"ok","shadow_rule":"ema.conf:7","target":"put_file","time":"2026-10-12T12:00:00.000Z","verdict":"deny"}
+EOF
+ok "checks in shadow mode" emactl audit show "$work/shadow.jsonl"
+says 'vscode'
+says 'tools/call put_file [shadow mode: it would be not_granted]'
+says 'tools/call put_file: no grant [in shadow mode: ema.conf:7 would make it ok]'
 ok "a check in the table" emactl audit show "$work/check.jsonl"
 says 'tools/call put_file {"repo":"acme/x","deep":{"n":7}}: no grant'
 narrow() { # on a terminal of 80 columns each first line fits, and the reason stands below

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A service's tools_file: what a server has, what is new, and that nothing is open before it was accepted.
+# MCP-57 MCP-58 MCP-59: a service's tools_file: what a server has, what is new, and that nothing is open before it was accepted.
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
 
 cat >"$work/ema.conf" <<CONF
