@@ -90,7 +90,7 @@ ok "no file is too long to read" none <(long)
 # What core reports outside of decisions is explained to who reads the records.
 untold() {
 	local kind
-	cat $(find core -name '*.c') | tr '\n' ' ' | grep -oE 'notice_tell\([^"]*"[a-z-]+"' | sed 's/.*"\(.*\)"/\1/' | sort -u |
+	find core -name '*.c' -exec cat {} + | tr '\n' ' ' | grep -oE 'notice_tell\([^"]*"[a-z-]+"' | sed 's/.*"\(.*\)"/\1/' | sort -u |
 		while read -r kind; do grep -qE "^\.It Cm (.*, )?$kind( ,|\$)" man/ema-audit.7 || echo "$kind"; done
 }
 ok "ema-audit(7) has each kind of record that core makes of a notice" none <(untold)
