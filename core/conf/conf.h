@@ -247,6 +247,8 @@ struct conf_tool { /* of a tools_file */
 	int accepted;
 	int read_only, destructive;      /* annotations of the server: 0, 1; -1: it did not say */
 	const struct conf_tool_header *headers; size_t header_count;
+	int arguments_known;             /* its schema names them all */
+	struct conf_strings arguments;   /* of them the names at the top */
 };
 
 struct conf_tools {

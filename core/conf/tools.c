@@ -56,6 +56,26 @@ static int parse_headers(const struct json *json, const struct json_node *node, 
 	return list && !arena->failed ? EMA_OK : failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
 }
 
+/* ["repo", "path"] */
+static int parse_arguments(const struct json *json, const struct json_node *node, struct arena *arena, struct conf_tool *out, struct failure *failure)
+{
+	const char **list;
+	size_t count = 0;
+	if (!node)
+		return EMA_OK;
+	if (!json_is(node, JSON_ARRAY) || node->count > TOOL_ARGUMENTS_MOST)
+		return failure_set(failure, EMA_CONFIG, "arguments of the tool \"%.128s\" are no list of at most %d names", out->name, TOOL_ARGUMENTS_MOST);
+	list = arena_get(arena, (size_t)node->count + 1, sizeof *list);
+	for (const struct json_node *at = list ? json_first(json, node) : NULL; at; at = json_next(json, at)) {
+		if (!json_string(at) || strlen(at->text) > TOOL_ARGUMENT_MOST)
+			return failure_set(failure, EMA_CONFIG, "arguments of the tool \"%.128s\" are not names of at most %d bytes", out->name, TOOL_ARGUMENT_MOST);
+		list[count++] = arena_copy(arena, at->text);
+	}
+	out->arguments_known = 1;
+	out->arguments = (struct conf_strings){ list, count };
+	return list && !arena->failed ? EMA_OK : failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
+}
+
 static int parse_tool(const struct json *json, const struct json_node *node, struct arena *arena, struct conf_tool *out, struct failure *failure)
 {
 	const char *name = json_string(json_member(json, node, "name")), *digest = json_string(json_member(json, node, "sha256"));
@@ -64,14 +84,16 @@ static int parse_tool(const struct json *json, const struct json_node *node, str
 	if (!json_is(node, JSON_OBJECT) || !name || !*name || strlen(name) > TOOL_NAME_MOST || !is_digest(digest) || accepted < 0)
 		return failure_set(failure, EMA_CONFIG, "each of tools is an object with name, sha256 and accepted");
 	*out = (struct conf_tool){ arena_copy(arena, name), arena_copy(arena, digest), accepted, truth(json_member(json, node, "readOnlyHint")),
-		                   truth(json_member(json, node, "destructiveHint")), NULL, 0 };
+		                   truth(json_member(json, node, "destructiveHint")), NULL, 0, 0, { NULL, 0 } };
 	for (member = json_first(json, node); member; member = json_next(json, member))
 		if (strcmp(member->name, "name") && strcmp(member->name, "sha256") && strcmp(member->name, "accepted") && strcmp(member->name, "headers") &&
+		    strcmp(member->name, "arguments") &&
 		    ((strcmp(member->name, "readOnlyHint") && strcmp(member->name, "destructiveHint")) || truth(member) < 0))
-			return failure_set(failure, EMA_CONFIG, "a tool has a member that is none of name, sha256, accepted, headers, readOnlyHint and destructiveHint, or of another type");
+			return failure_set(failure, EMA_CONFIG, "a tool has a member that is none of name, sha256, accepted, arguments, headers, readOnlyHint and destructiveHint, or of another type");
 	if (!out->name || !out->digest)
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
-	return parse_headers(json, json_member(json, node, "headers"), arena, out, failure);
+	int code = parse_headers(json, json_member(json, node, "headers"), arena, out, failure);
+	return code ? code : parse_arguments(json, json_member(json, node, "arguments"), arena, out, failure);
 }
 
 int tools_parse(const char *text, size_t length, struct arena *arena, struct conf_tools *out, struct failure *failure)

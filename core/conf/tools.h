@@ -13,6 +13,8 @@
 #define TOOL_HEADERS_MOST 32
 #define TOOL_HEADER_MOST 64    /* characters of a name */
 #define TOOL_POINTER_MOST 256  /* of where the argument is */
+#define TOOL_ARGUMENTS_MOST 256
+#define TOOL_ARGUMENT_MOST 256 /* bytes of a name; a tool with a longer one has names that are not known */
 #define TOOL_ARGUMENTS "/params/arguments"
 
 /* Sorted by name. EMA_OK; EMA_BAD_JSON, EMA_TOO_LARGE and the like; EMA_CONFIG for JSON of another form. Copies what it keeps. */

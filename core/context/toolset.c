@@ -160,6 +160,31 @@ static void find_headers(struct headers *h, const struct json *json, const struc
 	}
 }
 
+/*
+ * The names at the top, if the schema has no other way to say what may come. Most do not forbid that more comes, and mean that there is
+ * no more.
+ */
+static void find_arguments(struct arena *arena, const struct json *json, const struct json_node *schema, struct conf_tool *out)
+{
+	static const char *const ways[] = { "$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "patternProperties", "dependentSchemas", "unevaluatedProperties" };
+	const struct json_node *properties = json_member(json, schema, "properties"), *more = json_member(json, schema, "additionalProperties");
+	const char **list = NULL;
+	size_t count = 0;
+	if (!json_is(properties, JSON_OBJECT) || properties->count > TOOL_ARGUMENTS_MOST || json_is(more, JSON_OBJECT) || json_is(more, JSON_TRUE))
+		return;
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+		if (json_member(json, schema, ways[i]))
+			return;
+	list = arena_get(arena, (size_t)properties->count + 1, sizeof *list);
+	for (const struct json_node *at = list ? json_first(json, properties) : NULL; at; at = json_next(json, at)) {
+		if (at->name_length > TOOL_ARGUMENT_MOST || strlen(at->name) != at->name_length)
+			return;
+		list[count++] = arena_copy(arena, at->name);
+	}
+	out->arguments_known = list != NULL;
+	out->arguments = (struct conf_strings){ list, count };
+}
+
 static int by_tool(const void *a, const void *b)
 {
 	const struct conf_tool *x = a, *y = b;
@@ -203,8 +228,9 @@ static int read_answer(const char *text, size_t length, struct arena *arena, str
 		struct conf_tool_header *copied = arena_get(arena, headers.count + 1, sizeof *copied);
 		for (size_t i = 0; copied && i < headers.count; i++)
 			copied[i] = headers.list[i];
-		list[count++] = (struct conf_tool){ arena_copy(arena, name), arena_copy(arena, digest), 0, truth(&json, at, "readOnlyHint"),
-			                            truth(&json, at, "destructiveHint"), copied, headers.wrong ? 0 : headers.count };
+		list[count] = (struct conf_tool){ arena_copy(arena, name), arena_copy(arena, digest), 0, truth(&json, at, "readOnlyHint"),
+			                          truth(&json, at, "destructiveHint"), copied, headers.wrong ? 0 : headers.count, 0, { NULL, 0 } };
+		find_arguments(arena, &json, json_member(&json, at, "inputSchema"), &list[count++]);
 	}
 	json_free(&json);
 	if (!code && arena->failed)
@@ -250,6 +276,14 @@ static void put_tool(struct buffer *out, const struct conf_tool *tool, int accep
 		buffer_text(out, ": ");
 		buffer_json(out, at, strlen(at));
 		buffer_text(out, i + 1 == tool->header_count ? " }" : "");
+	}
+	if (tool->arguments_known) {
+		buffer_text(out, ", \"arguments\": [");
+		for (size_t i = 0; i < tool->arguments.count; i++) {
+			buffer_text(out, i ? ", " : "");
+			buffer_json(out, tool->arguments.list[i], strlen(tool->arguments.list[i]));
+		}
+		buffer_char(out, ']');
 	}
 	buffer_printf(out, ", \"sha256\": \"%s\" }%s\n", tool->digest, last ? "" : ",");
 }

@@ -1,4 +1,5 @@
 /* What a tools_file shows of the rules: tools that wait, that nothing opens, and that do more than their scope says. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "compiled.h"
@@ -39,6 +40,9 @@ static void lint_writing(const struct policy *policy, struct findings *findings)
 		const struct conf_tool *tool = &service->tools.list[i];
 		size_t count = policy_matches(policy, POLICY_TOOL, tool->name, strlen(tool->name), &nothing, matches), scopes = 0;
 		const struct conf_scope *reading = NULL;
+		if (count == SIZE_MAX)
+			finding_node(findings, "E-VALUE", service->node, "over %d patterns match the tool \"%.128s\": each check of it would be refused",
+			             POLICY_MATCHES_MOST, tool->name);
 		for (size_t m = 0; count != SIZE_MAX && m < count; m++) {
 			const struct numbers *of = &policy->patterns[matches[m] & ~MAYBE].scopes;
 			for (size_t s = 0; s < of->count; s++) {
@@ -75,10 +79,92 @@ static void lint_absent(const struct policy *policy, struct findings *findings)
 	}
 }
 
+/* The first step of a JSON pointer, unescaped: the name of an argument. */
+static size_t argument_of(const char *at, char *out, size_t room)
+{
+	size_t used = 0;
+	for (const char *c = at + (*at == '/'); *c && *c != '/' && used + 1 < room; c++)
+		out[used++] = *c != '~' ? *c : *++c == '1' ? '/' : '~';
+	out[used] = 0;
+	return used;
+}
+
+static int has(const struct conf_tool *tool, const char *argument)
+{
+	for (size_t i = 0; i < tool->arguments.count; i++)
+		if (!strcmp(tool->arguments.list[i], argument))
+			return 1;
+	return 0;
+}
+
+static int among(const struct numbers *numbers, uint32_t number)
+{
+	for (uint32_t i = 0; i < numbers->count; i++)
+		if (numbers->list[i] == number)
+			return 1;
+	return 0;
+}
+
+/* Is the rule about the tool that these patterns match? One that names no targets is about what its scopes open, or about all. */
+static int is_about(const struct policy *policy, const struct rule *rule, const uint32_t *matches, size_t count)
+{
+	int about = !rule->targets.count && !rule->scopes.count;
+	for (size_t m = 0; m < count && !about; m++) {
+		const uint32_t number = matches[m] & ~MAYBE;
+		const struct numbers *opens = &policy->patterns[number].scopes;
+		about = rule->targets.count ? among(&rule->targets, number) : 0;
+		for (uint32_t s = 0; s < opens->count && !rule->targets.count && !about; s++)
+			about = among(&rule->scopes, opens->list[s]);
+	}
+	return about;
+}
+
+enum { CONCERNS = 1, MAY_HAVE = 2 }; /* a tool; one that has the argument, or whose arguments are not known */
+
+/* Conditions on arguments that no tool has which the rule is about: an "absent" then always holds, and all others never do. */
+static void lint_conditions(const struct policy *policy, struct findings *findings)
+{
+	const struct conf_tools *tools = &policy->conf->tools;
+	static const struct pattern_values nothing;
+	uint32_t matches[POLICY_MATCHES_MOST];
+	size_t conditions = 0, at = 0;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		conditions += policy->rules[i].when ? policy->rules[i].when->arg_count : 0;
+	unsigned char *states = conditions ? calloc(conditions, 1) : NULL;
+	for (size_t t = 0; states && t < tools->count; t++) {
+		const char *tool = tools->list[t].name;
+		const size_t count = policy_matches(policy, POLICY_TOOL, tool, strlen(tool), &nothing, matches);
+		at = 0;
+		for (size_t i = 0; count != SIZE_MAX && i < policy->rule_count; i++) {
+			const struct rule *rule = &policy->rules[i];
+			const size_t args = rule->when ? rule->when->arg_count : 0;
+			for (size_t a = 0, about = args && is_about(policy, rule, matches, count); a < args && about; a++) {
+				char argument[TOOL_ARGUMENT_MOST + 1];
+				argument_of(rule->when->args[a].at, argument, sizeof argument);
+				states[at + a] |= CONCERNS | (!tools->list[t].arguments_known || has(&tools->list[t], argument) ? MAY_HAVE : 0);
+			}
+			at += args;
+		}
+	}
+	at = 0;
+	for (size_t i = 0; states && i < policy->rule_count; i++)
+		for (size_t a = 0; policy->rules[i].when && a < policy->rules[i].when->arg_count; a++, at++) {
+			const struct conf_argument *condition = &policy->rules[i].when->args[a];
+			char argument[TOOL_ARGUMENT_MOST + 1];
+			argument_of(condition->at, argument, sizeof argument);
+			if (states[at] == CONCERNS)
+				finding_node(findings, "W-ARGUMENT", condition->node ? condition->node : policy->rules[i].conf->node,
+				             "no tool that the rule is about has an argument \"%.100s\", by the tools_file%s", argument,
+				             condition->test == TEST_ABSENT ? ": it is always absent, and the condition limits nothing" : ": the condition never holds");
+		}
+	free(states);
+}
+
 void tools_lint(const struct policy *policy, struct findings *findings)
 {
 	if (!policy->conf->tools_file)
 		return;
 	lint_writing(policy, findings);
 	lint_absent(policy, findings);
+	lint_conditions(policy, findings);
 }

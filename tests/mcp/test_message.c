@@ -12,7 +12,7 @@
 
 static const struct conf_tool_header copied[] = { { "Region", "/params/arguments/region" }, { "Count", "/params/arguments/count" },
 	{ "Force", "/params/arguments/force" }, { "Deep", "/params/arguments/a~1b/deep" } };
-static const struct conf_tool tool_list[] = { { "copy", NULL, 1, 0, 0, NULL, 0 }, { "move", NULL, 1, 0, 0, copied, 4 } };
+static const struct conf_tool tool_list[] = { { "copy", NULL, 1, 0, 0, NULL, 0, 0, { NULL, 0 } }, { "move", NULL, 1, 0, 0, copied, 4, 0, { NULL, 0 } } };
 static const struct conf_tools tool_set = { tool_list, 2 };
 static const struct mcp_settings http = { .http = 1, .tools = &tool_set };
 

@@ -91,6 +91,36 @@ ok "also when a tool is accepted" emactl tools accept "$work/repo.tools" put_a
 ok "as they were" cmp "$work/repo.tools" "$work/kept"
 ok "and load" may get_file true
 
+# Conditions on arguments that no tool of the rule has; nothing is said where a schema leaves open what may come.
+answer '{"tools":[{"name":"get_file","inputSchema":{"type":"object","properties":{"repo":{"type":"string"},"a/b":{"type":"object"}},"additionalProperties":false}},
+  {"name":"get_open","inputSchema":{"type":"object"}},{"name":"get_more","inputSchema":{"properties":{"x":{}},"additionalProperties":{"type":"string"}}},
+  {"name":"get_either","inputSchema":{"properties":{"x":{}},"anyOf":[{}]}},
+  {"name":"put_file","inputSchema":{"type":"object","properties":{"repo":{"type":"string"},"force":{"type":"boolean"}}}}]}'
+ok "arguments" import --accept
+ok "their names are kept where the schema has them all" test "$(jq -c '[.tools[] | .arguments // "open"]' <"$work/repo.tools")" = '["open",["repo","a/b"],"open","open",["repo","force"]]'
+cp "$work/repo.tools" "$work/kept"
+ok "also when a tool is accepted" emactl tools accept "$work/repo.tools" put_file
+ok "as they were" cmp "$work/repo.tools" "$work/kept"
+# condition RULE: check with a rule more
+condition() {
+	sed "s|grants = ( |grants = ( $1, |" "$work/ema.conf" >"$work/more.conf"
+	chmod 640 "$work/more.conf"
+	emactl -c "$work/more.conf" check 2>&1 | grep W-ARGUMENT
+}
+with() { echo "{ provider = \"idp\"; scopes = [\"$1\"]; $2 when = { args = ( { at = \"$3\"; $4; } ); }; }"; }
+nothing() { ! condition "$1"; }
+ok "an argument that is there" nothing "$(with write '' /repo 'equals = "a"')"
+ok "one within" nothing "$(with write '' /repo/name 'equals = "a"')"
+ok "an escaped name" nothing "$(with read 'tools = ["get_file"];' /a~1b/c 'equals = "a"')"
+ok "a misspelt one" condition "$(with write '' /forec 'absent = true')"
+says 'W-ARGUMENT: no tool that the rule is about has an argument "forec", by the tools_file: it is always absent, and the condition limits nothing'
+ok "one that the rule's own tool lacks" condition "$(with read 'tools = ["get_file"];' /force 'equals = true')"
+says 'has an argument "force", by the tools_file: the condition never holds'
+ok "a pointer that begins outside of the arguments" condition "$(with write '' /arguments/repo 'equals = "a"')"
+ok "not where a tool of the rule may have it" nothing "$(with read '' /forec 'absent = true')"
+ok "of a deny" sh -c 'sed "s|denies = ( |denies = ( { tools = [\"put_*\"]; when = { args = ( { at = \"/forec\"; equals = true; } ); }; }, |" "$1/ema.conf" >"$1/more.conf"
+	chmod 640 "$1/more.conf"; emactl -c "$1/more.conf" check 2>&1 | grep "W-ARGUMENT.*forec.*never holds"' sh "$work"
+
 cp "$work/repo.tools" "$work/kept"
 same() { cmp "$work/repo.tools" "$work/kept"; }
 for bad in '' '{' '{"tools":1}' '{"tools":[{"name":""}]}' '{"tools":[{"name":"a"},{"name":"a"}]}' '{"result":{"tools":[],"nextCursor":"x"}}' '{"error":{}}' '[]'; do
@@ -104,7 +134,9 @@ fails 2 "no file to accept in" emactl tools accept "$work/nothing" x
 for bad in '{"tools":[{"name":"x"}]}' '{"tools":[],"more":1}' '{"tools":[{"name":"x","sha256":"00","accepted":true}]}' 'x' \
 	"{\"tools\":[{\"name\":\"x\",\"sha256\":\"$(printf '%064d' 0)\",\"accepted\":true,\"acepted\":true}]}" \
 	"{\"tools\":[{\"name\":\"x\",\"sha256\":\"$(printf '%064d' 0)\",\"accepted\":true,\"headers\":{\"A b\":\"/x\"}}]}" \
-	"{\"tools\":[{\"name\":\"x\",\"sha256\":\"$(printf '%064d' 0)\",\"accepted\":true,\"headers\":{\"A\":\"x\"}}]}"; do
+	"{\"tools\":[{\"name\":\"x\",\"sha256\":\"$(printf '%064d' 0)\",\"accepted\":true,\"headers\":{\"A\":\"x\"}}]}" \
+	"{\"tools\":[{\"name\":\"x\",\"sha256\":\"$(printf '%064d' 0)\",\"accepted\":true,\"arguments\":[1]}]}" \
+	"{\"tools\":[{\"name\":\"x\",\"sha256\":\"$(printf '%064d' 0)\",\"accepted\":true,\"arguments\":{}}]}"; do
 	printf '%s' "$bad" >"$work/repo.tools"
 	fails 1 "a tools_file that is none: $bad" check
 	says "E-TOOLS"
