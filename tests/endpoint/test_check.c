@@ -832,6 +832,7 @@ static void records(void **state)
 	expect(&ask, 0, EMA_OK, 200);
 	assert_string_equal(desk_audited(&desk, "/alg"), "ES256");
 	/* The token is known now, and its record says no less. */
+	ema_decision_free(ask.decision);
 	ask_check(&ask, &desk, "deep");
 	expect(&ask, 0, EMA_OK, 200);
 	assert_string_equal(desk_audited(&desk, "/alg"), "ES256");
