@@ -123,12 +123,14 @@ static int misleading(unsigned point)
 	       point == 0x61c || point == 0xfeff;
 }
 
-/* How many bytes of it are ASCII that stands for itself in a JSON string. */
-static size_t plain_length(const unsigned char *text, size_t length)
+/* Appends what the text begins with of ASCII that stands for itself, also in a JSON string, in one go; how many bytes. */
+static size_t append_plain(struct buffer *buffer, const char *text, size_t length)
 {
 	size_t n = 0;
 	while (n < length && text[n] >= 0x20 && text[n] < 0x7f && text[n] != '"' && text[n] != '\\')
 		n++;
+	if (n)
+		buffer_append(buffer, text, n);
 	return n;
 }
 
@@ -136,15 +138,9 @@ int buffer_json(struct buffer *buffer, const char *text, size_t length)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
 	buffer_char(buffer, '"');
-	for (size_t i = 0; i < length && !buffer->failed;) {
+	for (size_t i = append_plain(buffer, text, length); i < length && !buffer->failed; i += append_plain(buffer, text + i, length - i)) {
 		unsigned point = 0;
-		size_t n = plain_length(bytes + i, length - i);
-		if (n) {
-			buffer_append(buffer, text + i, n);
-			i += n;
-			continue;
-		}
-		n = utf8_length(bytes + i, length - i, &point);
+		size_t n = utf8_length(bytes + i, length - i, &point);
 		if (!n || misleading(point)) {
 			buffer_text(buffer, "\xef\xbf\xbd");
 			i += n ? n : 1;
@@ -164,15 +160,9 @@ int buffer_json(struct buffer *buffer, const char *text, size_t length)
 int buffer_clean(struct buffer *buffer, const char *text, size_t length)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
-	for (size_t i = 0; i < length && !buffer->failed;) {
+	for (size_t i = append_plain(buffer, text, length); i < length && !buffer->failed; i += append_plain(buffer, text + i, length - i)) {
 		unsigned point = 0;
-		size_t n = plain_length(bytes + i, length - i);
-		if (n) {
-			buffer_append(buffer, text + i, n);
-			i += n;
-			continue;
-		}
-		n = utf8_length(bytes + i, length - i, &point);
+		size_t n = utf8_length(bytes + i, length - i, &point);
 		if (!n || !point || (point >= 0x7f && point < 0xa0) || misleading(point))
 			buffer_text(buffer, "\xef\xbf\xbd");
 		else
