@@ -498,7 +498,6 @@ static void audit_close(struct audit *audit)
 	free(audit->sinks);
 	free(audit->folder);
 	origin_free(audit->origin);
-	free(audit->pool);
 	free(audit);
 }
 
@@ -509,16 +508,11 @@ int audit_new(const struct audit_settings *settings, struct audit **out, struct 
 	if (bytes < SPOOL_LEAST || bytes > SPOOL_MOST)
 		return failure_set(failure, EMA_CONFIG, "the audit spool is from 256KiB to 1GiB");
 	struct audit *audit = calloc(1, sizeof *audit);
-	struct audit_pool *pool = calloc(1, sizeof *pool);
-	struct origin *origin = origin_new();
-	if (!audit || !pool || !origin) {
+	if (!audit || !(audit->origin = origin_new())) {
 		free(audit);
-		free(pool);
-		origin_free(origin);
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for audit");
 	}
-	audit->origin = origin;
-	audit->pool = pool;
+	audit->ids = settings->ids;
 	audit->clock = settings->clock;
 	audit->log = settings->log;
 	audit->durability_disk = settings->durability_disk;

@@ -14,6 +14,15 @@
 
 struct audit; /* one a context: the spool, the thread that drains it, the sinks */
 
+/* Random for ids, drawn for many at once: two system calls for every check would cost more than all that is decided in it. Begins as
+   zeros; of one process. */
+#define AUDIT_POOL 250 /* getrandom() gives up to 256 whole */
+struct audit_pool {
+	atomic_int busy;
+	size_t left;
+	unsigned char bytes[AUDIT_POOL];
+};
+
 struct audit_settings {
 	const struct clock *clock;
 	struct log log;
@@ -22,6 +31,7 @@ struct audit_settings {
 	int durability_disk;    /* synced before the answer leaves */
 	int64_t pseudonym_period; /* milliseconds after which pseudonyms are made with a new salt; 0: never */
 	const char *writer;     /* NULL: made of host name and process */
+	struct audit_pool *ids; /* that outlives the audit; NULL: the kernel is asked for each */
 };
 
 /* EMA_OK or EMA_CONFIG. Drains what an earlier process left in the spool of this writer. */
@@ -106,14 +116,6 @@ void audit_pseudonym(const struct audit *audit, const char *text, char out[AUDIT
 #define AUDIT_FINGERPRINT 51
 void audit_fingerprint(const char *text, size_t length, char out[AUDIT_FINGERPRINT]);
 
-/* Random for ids, drawn for many at once: two system calls for every check would cost more than all that is decided in it. Begins as
-   zeros; of one process. */
-#define AUDIT_POOL 250 /* getrandom() gives up to 256 whole */
-struct audit_pool {
-	atomic_int busy;
-	size_t left;
-	unsigned char bytes[AUDIT_POOL];
-};
 /* UUIDv7 (RFC 9562), 36 characters and a NUL. Any number of threads. pool NULL: the kernel is asked for this one. */
 #define AUDIT_ID 37
 void audit_id(struct audit_pool *pool, const struct clock *clock, char out[AUDIT_ID]);

@@ -57,7 +57,7 @@ struct audit {
 	int durability_disk;
 	int64_t pseudonym_period, salt_at; /* salt_at: when it is looked after again, real monotonic ms */
 	struct origin *origin; /* the process that opened it */
-	struct audit_pool *pool;
+	struct audit_pool *ids; /* the settings' */
 	struct keys keys;
 	pthread_mutex_t lock;
 	pthread_cond_t work, room, rest; /* for the thread; for who waits for room; for who waits until all is delivered */

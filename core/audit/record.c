@@ -109,7 +109,7 @@ static int encode(const struct audit *audit, const struct audit_event *event, un
 		buffer_append(out, head, sizeof head);
 		put_number(out, event->time);
 		put_number(out, clock_wall(audit->clock));
-		audit_id(audit->pool, audit->clock, id);
+		audit_id(audit->ids, audit->clock, id);
 		put_bytes(out, id, strlen(id));
 		put_cut(out, event->kind, 64);
 		put_cut(out, event->request ? event->request : "", IDS_CAP);

@@ -338,7 +338,7 @@ static int open_lasting(struct ema_context *context, struct held_conf *held, str
 	if (!context->audit && !context->observer) {
 		struct audit_settings settings = { .clock = &context->clock, .log = context->log, .state_dir = conf->state_dir,
 			                           .spool_bytes = (size_t)conf->spool_bytes, .durability_disk = conf->durability_disk,
-			                           .pseudonym_period = conf->pseudonym_period };
+			                           .pseudonym_period = conf->pseudonym_period, .ids = &context->ids };
 		if (audit_new(&settings, &context->audit, &failure))
 			return cannot(findings, "E-STATE", node_of(conf, "state_dir"), &failure);
 		audit_notice(context->audit, &context->notice);
