@@ -15,6 +15,7 @@
 
 #include "codes.h"
 #include "jwk.h"
+#include "keyset.h"
 #include "scan.h"
 #include "schema.h"
 
@@ -600,6 +601,12 @@ void conf_free(struct conf *conf)
 {
 	if (conf)
 		conf_end(conf);
+}
+
+struct fetch_rules conf_fetch_rules(const struct conf_fetch *fetch)
+{
+	return (struct fetch_rules){ .proxy = fetch->proxy, .ca_file = fetch->ca_file, .connect_ms = fetch->connect_ms, .total_ms = fetch->total_ms,
+	                             .redirects = fetch->redirects };
 }
 
 int64_t conf_token_lifetime(const struct conf *conf, const struct conf_service *service, const struct conf_client *client)

@@ -375,6 +375,9 @@ struct conf {
 int conf_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider);
 /* Seconds that a token lives: the service's or the global lifetime, and no longer than the client's (NULL: none). */
 int64_t conf_token_lifetime(const struct conf *conf, const struct conf_service *service, const struct conf_client *client);
+struct fetch_rules;
+/* Rules for what is fetched by these settings; hosts and plain http are the caller's to add. */
+struct fetch_rules conf_fetch_rules(const struct conf_fetch *fetch);
 /* An address of either family, as IPv6: 4 or 6, the family it is written in; -1: it is none. */
 int conf_address(const char *text, size_t length, unsigned char out[16]);
 /* Whether the store is the built-in one, of one process alone. */

@@ -182,18 +182,21 @@ static void lint_audiences(struct reader *reader, const struct conf_service *a, 
 		}
 }
 
+/* Does the provider vouch at the service with ID-JAGs? */
+static int vouches(const struct conf *conf, const struct conf_service *service, const struct conf_provider *provider)
+{
+	return provider->instance.id && (!provider->accepts || provider->accepts & EMA_ID_JAG) && conf_has_provider(conf, service, provider->instance.id);
+}
+
 /* Of each service a row of bits: which providers vouch there with ID-JAGs. NULL: no memory. */
 static uint64_t *lint_vouchers(struct reader *reader, size_t words)
 {
 	const struct conf *conf = reader->conf;
 	uint64_t *rows = arena_get(reader->arena, conf->service_count * words + 1, sizeof *rows);
 	for (size_t s = 0; rows && s < conf->service_count; s++)
-		for (size_t i = 0; i < conf->provider_count; i++) {
-			const struct conf_provider *provider = &conf->providers[i];
-			if (provider->instance.id && (!provider->accepts || provider->accepts & EMA_ID_JAG) &&
-			    conf_has_provider(conf, &conf->services[s], provider->instance.id))
+		for (size_t i = 0; i < conf->provider_count; i++)
+			if (vouches(conf, &conf->services[s], &conf->providers[i]))
 				rows[s * words + i / 64] |= UINT64_C(1) << i % 64;
-		}
 	return rows;
 }
 
@@ -294,10 +297,8 @@ void conf_lint_rates(const struct conf *conf, struct findings *findings)
 	for (size_t i = 0; i < conf->service_count; i++) {
 		int64_t lifetime = conf_token_lifetime(conf, &conf->services[i], NULL);
 		int takes = 0;
-		for (size_t j = 0; j < conf->provider_count && !takes; j++) {
-			const struct conf_provider *provider = &conf->providers[j];
-			takes = (!provider->accepts || provider->accepts & EMA_ID_JAG) && conf_has_provider(conf, &conf->services[i], provider->instance.id);
-		}
+		for (size_t j = 0; j < conf->provider_count && !takes; j++)
+			takes = vouches(conf, &conf->services[i], &conf->providers[j]);
 		if (!takes || lifetime <= 0)
 			continue;
 		services++;

@@ -43,13 +43,14 @@ static int fetched(struct probe *probe, const char *url, struct json *json)
 	char host[HOST_ROOM];
 	const char *hosts[] = { host };
 	const struct conf *conf = probe->conf;
-	const struct fetch_rules rules = { .proxy = conf->fetch.proxy, .ca_file = conf->fetch.ca_file, .connect_ms = conf->fetch.connect_ms,
-		.total_ms = conf->fetch.total_ms, .redirects = conf->fetch.redirects, .insecure_http = conf->insecure_http,
-		.internal_hosts = hosts, .internal_host_count = 1 };
+	struct fetch_rules rules = conf_fetch_rules(&conf->fetch);
 	const struct fetch_request request = { .url = url, .max_bytes = DISCOVERY_BYTES_MOST, .deadline_ms = PROBE_MS };
 	struct fetch_answer answer = { 0 };
 	struct failure failure = FAILURE_INIT;
 	host_of(url, host);
+	rules.insecure_http = conf->insecure_http;
+	rules.internal_hosts = hosts;
+	rules.internal_host_count = 1;
 	buffer_printf(&probe->report, "  GET %s\n", url);
 	int code = trust_fetch(probe->context->trust, &rules, &request, &answer, &failure);
 	if (!code && answer.status != 200) {

@@ -72,8 +72,7 @@ void lent_fetch_rules(const struct instance *instance, struct fetch_rules *out)
 	const struct conf_provider *provider = instance->settings.provider;
 	memset(out, 0, sizeof *out);
 	if (conf)
-		*out = (struct fetch_rules){ .proxy = conf->fetch.proxy, .ca_file = conf->fetch.ca_file, .connect_ms = conf->fetch.connect_ms,
-			                     .total_ms = conf->fetch.total_ms, .redirects = conf->fetch.redirects };
+		*out = conf_fetch_rules(&conf->fetch);
 	if (!provider)
 		return;
 	if (provider->fetch.proxy)

@@ -104,9 +104,12 @@ int cimd_is_url(const char *text)
 
 static struct fetch_rules rules_of(const struct conf *conf)
 {
-	return (struct fetch_rules){ .proxy = conf->fetch.proxy, .ca_file = conf->fetch.ca_file, .connect_ms = conf->fetch.connect_ms,
-	                             .total_ms = conf->fetch.total_ms, .insecure_http = conf->documents.insecure_http,
-	                             .internal_hosts = conf->documents.internal_hosts.list, .internal_host_count = conf->documents.internal_hosts.count };
+	struct fetch_rules rules = conf_fetch_rules(&conf->fetch);
+	rules.redirects = 0;
+	rules.insecure_http = conf->documents.insecure_http;
+	rules.internal_hosts = conf->documents.internal_hosts.list;
+	rules.internal_host_count = conf->documents.internal_hosts.count;
+	return rules;
 }
 
 /* 1 if a segment is "." or "..", its dots written in any way. */

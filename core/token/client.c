@@ -69,11 +69,12 @@ static void keys_open(struct client_opening *o, const struct conf_client *conf, 
 		.jwks_url = credential->jwks_url,
 		.jwks_file = credential->jwks_file,
 		.jwks_text = credential->jwks,
-		.fetch = { .proxy = all->fetch.proxy, .ca_file = all->fetch.ca_file, .connect_ms = all->fetch.connect_ms, .total_ms = all->fetch.total_ms,
-		           .redirects = all->fetch.redirects, .insecure_http = conf->insecure_http, .internal_hosts = conf->internal_hosts.list,
-		           .internal_host_count = conf->internal_hosts.count },
+		.fetch = conf_fetch_rules(&all->fetch),
 		.stale_ms = INT64_C(24) * 3600 * 1000,
 	};
+	settings.fetch.insecure_http = conf->insecure_http;
+	settings.fetch.internal_hosts = conf->internal_hosts.list;
+	settings.fetch.internal_host_count = conf->internal_hosts.count;
 	out->conf = credential;
 	int code = keyset_open(o->clients->settings.trust, &settings, &out->keyset, &failure);
 	if (code == EMA_OUT_OF_MEMORY)
