@@ -56,9 +56,10 @@ static void put_algorithms(struct buffer *body, const char *name)
 static unsigned signing_set(const struct exchange *x)
 {
 	struct keyring_entry keys[KEYRING_MOST];
+	const size_t count = x->context->keyring ? keyring_list(x->context->keyring, keys) : 0;
 	unsigned set = 0;
-	for (size_t i = x->context->keyring ? keyring_list(x->context->keyring, keys) : 0; i > 0; i--)
-		set |= JOSE_BIT(keys[i - 1].algorithm);
+	for (size_t i = 0; i < count; i++)
+		set |= JOSE_BIT(keys[i].algorithm);
 	return set;
 }
 
