@@ -84,3 +84,19 @@ int store_rig_says(const struct store_rig *rig, const char *text)
 			return 1;
 	return strstr(rig->log, text) != NULL;
 }
+
+static int rig_put(struct store_rig *rig, const char *key, int64_t expires)
+{
+	return store_put_if_absent(rig->store, "a", key, strlen(key), "v", 1, expires, 1, 30000);
+}
+
+void store_rig_clock_was_ahead(struct store_rig *rig, int64_t then, const char *why)
+{
+	store_rig_set_clock(rig, then);
+	assert_int_equal(rig_put(rig, "k-1", then + 1000), EMA_OK);
+	store_rig_set_clock(rig, SUITE_BEGIN + 1000);
+	assert_false(store_rig_says(rig, "was ahead"));
+	assert_int_equal(rig_put(rig, "k-2", then), EMA_UNAVAILABLE);
+	assert_true(store_rig_says(rig, why));
+	assert_int_equal(rig_put(rig, "k-2", then + 1000), EMA_OK);
+}
