@@ -14,11 +14,13 @@ AUDIT_CPPFLAGS = $(TOKEN_CPPFLAGS) -I$(top_srcdir)/core/audit
 CONTEXT_CPPFLAGS = $(AUDIT_CPPFLAGS) -I$(top_srcdir)/core/context
 ENDPOINT_CPPFLAGS = $(CONTEXT_CPPFLAGS) -I$(top_srcdir)/core/endpoint
 
+# Plain archives, of code that can be in a shared library: through libtool a build took half as long again.
+CORE_CFLAGS = $(AM_CFLAGS) -fPIC -fvisibility=hidden
 CORE_FOLDERS =
-noinst_LTLIBRARIES += core/libtop.la
-core_libtop_la_CPPFLAGS = $(TOP_CPPFLAGS)
-core_libtop_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_libtop_la_SOURCES = \
+noinst_LIBRARIES += core/libtop.a
+core_libtop_a_CPPFLAGS = $(TOP_CPPFLAGS)
+core_libtop_a_CFLAGS = $(CORE_CFLAGS)
+core_libtop_a_SOURCES = \
 	core/buffer.c core/buffer.h \
 	core/clock.c core/clock.h \
 	core/codes.c core/codes.h \
@@ -29,7 +31,7 @@ core_libtop_la_SOURCES = \
 	core/origin.c core/origin.h \
 	core/published.c core/published.h \
 	core/secret.c core/secret.h
-CORE_FOLDERS += core/libtop.la
+CORE_FOLDERS += core/libtop.a
 EXTRA_DIST += core/codes.tab core/libemacore.map
 
 include core/jose/local.mk
@@ -47,23 +49,23 @@ include core/endpoint/local.mk
 
 CORE_LIBS = $(CRYPTO_LIBS) $(CURL_LIBS) $(CONFIG_LIBS)
 
-# Everything, with its private functions: what the unit tests link.
-noinst_LTLIBRARIES += core/libemacore-internal.la
-core_libemacore_internal_la_SOURCES =
-core_libemacore_internal_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)
+# Everything, with its private functions: what the unit tests link. The order of its parts is no matter then.
+INTERNAL = core/libinternal.a $(CORE_LIBS)
+noinst_DATA += core/libinternal.a
+CLEANFILES += core/libinternal.a
+core/libinternal.a: $(CORE_FOLDERS)
+	$(AM_V_AR)rm -f $@ && { echo "create $@"; for folder in $(CORE_FOLDERS); do echo "addlib $$folder"; done; echo save; echo end; } | $(AR) -M
 
-# The same with the public functions.
-noinst_LTLIBRARIES += core/libemacore-whole.la
-core_libemacore_whole_la_SOURCES = core/ema.c core/operator.c
-core_libemacore_whole_la_CPPFLAGS = $(ENDPOINT_CPPFLAGS)
-core_libemacore_whole_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)
+# The public functions are visible; the map says which of them.
+noinst_LIBRARIES += core/libpublic.a
+core_libpublic_a_SOURCES = core/ema.c core/operator.c
+core_libpublic_a_CPPFLAGS = $(ENDPOINT_CPPFLAGS)
+core_libpublic_a_CFLAGS = $(AM_CFLAGS) -fPIC
+WHOLE = core/libpublic.a $(INTERNAL)
 
 lib_LTLIBRARIES += core/libemacore.la
-core_libemacore_la_SOURCES = core/ema.c core/operator.c
-core_libemacore_la_CPPFLAGS = $(ENDPOINT_CPPFLAGS)
-# The public functions are visible; the map says which of them.
-core_libemacore_la_CFLAGS = $(AM_CFLAGS)
-core_libemacore_la_LIBADD = $(CORE_FOLDERS) $(CORE_LIBS)
-core_libemacore_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+core_libemacore_la_SOURCES =
+core_libemacore_la_LIBADD = $(CORE_LIBS)
+core_libemacore_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined $(CORE_WHOLE) \
 	-Wl,--version-script=$(top_srcdir)/core/libemacore.map
-core_libemacore_la_DEPENDENCIES = $(CORE_FOLDERS) core/libemacore.map
+core_libemacore_la_DEPENDENCIES = core/libpublic.a core/libinternal.a core/libemacore.map

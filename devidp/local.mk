@@ -10,4 +10,4 @@ devidp_devidp_SOURCES = \
 	devidp/sign.c \
 	devidp/state.c
 devidp_devidp_CPPFLAGS = $(JOSE_CPPFLAGS) $(JSONC_CFLAGS) $(MICROHTTPD_CFLAGS)
-devidp_devidp_LDADD = core/jose/libjose.la core/libtop.la $(JSONC_LIBS) $(MICROHTTPD_LIBS) $(CRYPTO_LIBS)
+devidp_devidp_LDADD = core/jose/libjose.a core/libtop.a $(JSONC_LIBS) $(MICROHTTPD_LIBS) $(CRYPTO_LIBS)

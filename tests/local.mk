@@ -2,7 +2,7 @@
 # Each folder of core has its tests in tests/FOLDER, listed in tests/FOLDER/local.mk.
 EXTRA_DIST += tests/lib.sh
 UNIT_CPPFLAGS = $(ENDPOINT_CPPFLAGS) -I$(top_srcdir)/tests $(CMOCKA_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"' -DBUILDDIR='"$(abs_top_builddir)"'
-UNIT_LDADD = core/libemacore-internal.la $(CMOCKA_LIBS)
+UNIT_LDADD = $(INTERNAL) $(CMOCKA_LIBS)
 
 include tests/core/local.mk
 include tests/interop/local.mk

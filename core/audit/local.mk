@@ -1,7 +1,7 @@
-noinst_LTLIBRARIES += core/audit/libaudit.la
-core_audit_libaudit_la_CPPFLAGS = $(AUDIT_CPPFLAGS)
-core_audit_libaudit_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_audit_libaudit_la_SOURCES = \
+noinst_LIBRARIES += core/audit/libaudit.a
+core_audit_libaudit_a_CPPFLAGS = $(AUDIT_CPPFLAGS)
+core_audit_libaudit_a_CFLAGS = $(CORE_CFLAGS)
+core_audit_libaudit_a_SOURCES = \
 	core/audit/audit.c core/audit/audit.h core/audit/inside.h \
 	core/audit/chain.c core/audit/chain.h \
 	core/audit/deliver.c \
@@ -13,4 +13,4 @@ core_audit_libaudit_la_SOURCES = \
 	core/audit/spool.c core/audit/spool.h \
 	core/audit/subject.c \
 	core/audit/verify.c
-CORE_FOLDERS += core/audit/libaudit.la
+CORE_FOLDERS += core/audit/libaudit.a

@@ -1,7 +1,7 @@
-noinst_LTLIBRARIES += core/conf/libconf.la
-core_conf_libconf_la_CPPFLAGS = $(CONF_CPPFLAGS)
-core_conf_libconf_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_conf_libconf_la_SOURCES = \
+noinst_LIBRARIES += core/conf/libconf.a
+core_conf_libconf_a_CPPFLAGS = $(CONF_CPPFLAGS)
+core_conf_libconf_a_CFLAGS = $(CORE_CFLAGS)
+core_conf_libconf_a_SOURCES = \
 	core/conf/arena.c core/conf/arena.h \
 	core/conf/clients.c \
 	core/conf/conf.c core/conf/conf.h \
@@ -20,4 +20,4 @@ core_conf_libconf_la_SOURCES = \
 	core/conf/tree.c core/conf/tree.h \
 	core/conf/unit.c \
 	core/conf/value.c
-CORE_FOLDERS += core/conf/libconf.la
+CORE_FOLDERS += core/conf/libconf.a

@@ -1,7 +1,7 @@
-noinst_LTLIBRARIES += core/context/libcontext.la
-core_context_libcontext_la_CPPFLAGS = $(CONTEXT_CPPFLAGS)
-core_context_libcontext_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_context_libcontext_la_SOURCES = \
+noinst_LIBRARIES += core/context/libcontext.a
+core_context_libcontext_a_CPPFLAGS = $(CONTEXT_CPPFLAGS)
+core_context_libcontext_a_CFLAGS = $(CORE_CFLAGS)
+core_context_libcontext_a_SOURCES = \
 	core/context/admin.c core/context/admin.h \
 	core/context/again.c core/context/again.h \
 	core/context/assume.c core/context/assume.h \
@@ -39,4 +39,4 @@ core_context_libcontext_la_SOURCES = \
 	core/context/survey.c core/context/survey.h \
 	core/context/target.c \
 	core/context/toolset.c core/context/toolset.h
-CORE_FOLDERS += core/context/libcontext.la
+CORE_FOLDERS += core/context/libcontext.a

@@ -1,7 +1,7 @@
-noinst_LTLIBRARIES += core/endpoint/libendpoint.la
-core_endpoint_libendpoint_la_CPPFLAGS = $(ENDPOINT_CPPFLAGS)
-core_endpoint_libendpoint_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_endpoint_libendpoint_la_SOURCES = \
+noinst_LIBRARIES += core/endpoint/libendpoint.a
+core_endpoint_libendpoint_a_CPPFLAGS = $(ENDPOINT_CPPFLAGS)
+core_endpoint_libendpoint_a_CFLAGS = $(CORE_CFLAGS)
+core_endpoint_libendpoint_a_SOURCES = \
 	core/endpoint/authzen.c \
 	core/endpoint/decision.c \
 	core/endpoint/exchange.h \
@@ -15,4 +15,4 @@ core_endpoint_libendpoint_la_SOURCES = \
 	core/endpoint/route.c \
 	core/endpoint/sender.c \
 	core/endpoint/token.c
-CORE_FOLDERS += core/endpoint/libendpoint.la
+CORE_FOLDERS += core/endpoint/libendpoint.a

@@ -1,7 +1,7 @@
-noinst_LTLIBRARIES += core/jose/libjose.la
-core_jose_libjose_la_CPPFLAGS = $(JOSE_CPPFLAGS)
-core_jose_libjose_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) -fvisibility=hidden
-core_jose_libjose_la_SOURCES = \
+noinst_LIBRARIES += core/jose/libjose.a
+core_jose_libjose_a_CPPFLAGS = $(JOSE_CPPFLAGS)
+core_jose_libjose_a_CFLAGS = $(CORE_CFLAGS) $(CRYPTO_CFLAGS)
+core_jose_libjose_a_SOURCES = \
 	core/jose/algorithm.h \
 	core/jose/base64url.c core/jose/base64url.h \
 	core/jose/canonical.c core/jose/canonical.h \
@@ -11,4 +11,4 @@ core_jose_libjose_la_SOURCES = \
 	core/jose/jwt.c core/jose/jwt.h \
 	core/jose/key.c \
 	core/jose/seen.c core/jose/seen.h
-CORE_FOLDERS += core/jose/libjose.la
+CORE_FOLDERS += core/jose/libjose.a

@@ -1,7 +1,7 @@
-noinst_LTLIBRARIES += core/plugin/libplugin.la
-core_plugin_libplugin_la_CPPFLAGS = $(HOST_CPPFLAGS) -DPLUGINDIR='"$(plugindir)"'
-core_plugin_libplugin_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_plugin_libplugin_la_SOURCES = \
+noinst_LIBRARIES += core/plugin/libplugin.a
+core_plugin_libplugin_a_CPPFLAGS = $(HOST_CPPFLAGS) -DPLUGINDIR='"$(plugindir)"'
+core_plugin_libplugin_a_CFLAGS = $(CORE_CFLAGS)
+core_plugin_libplugin_a_SOURCES = \
 	core/plugin/call.c \
 	core/plugin/claims.c \
 	core/plugin/declare.c \
@@ -18,4 +18,4 @@ core_plugin_libplugin_la_SOURCES = \
 	core/plugin/settings.c \
 	core/plugin/table.c \
 	core/plugin/verify.c
-CORE_FOLDERS += core/plugin/libplugin.la
+CORE_FOLDERS += core/plugin/libplugin.a

@@ -1,7 +1,7 @@
-noinst_LTLIBRARIES += core/token/libtoken.la
-core_token_libtoken_la_CPPFLAGS = $(TOKEN_CPPFLAGS)
-core_token_libtoken_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_token_libtoken_la_SOURCES = \
+noinst_LIBRARIES += core/token/libtoken.a
+core_token_libtoken_a_CPPFLAGS = $(TOKEN_CPPFLAGS)
+core_token_libtoken_a_CFLAGS = $(CORE_CFLAGS)
+core_token_libtoken_a_SOURCES = \
 	core/token/access.c core/token/access.h core/token/access_read.c \
 	core/token/assertion.c \
 	core/token/authenticate.c \
@@ -16,4 +16,4 @@ core_token_libtoken_la_SOURCES = \
 	core/token/key_set.c core/token/key_set.h \
 	core/token/keyfolder.c core/token/keyfolder.h \
 	core/token/keyring.c core/token/keyring.h
-CORE_FOLDERS += core/token/libtoken.la
+CORE_FOLDERS += core/token/libtoken.a

@@ -1,7 +1,7 @@
-noinst_LTLIBRARIES += core/trust/libtrust.la
-core_trust_libtrust_la_CPPFLAGS = $(TRUST_CPPFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
-core_trust_libtrust_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
-core_trust_libtrust_la_SOURCES = \
+noinst_LIBRARIES += core/trust/libtrust.a
+core_trust_libtrust_a_CPPFLAGS = $(TRUST_CPPFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
+core_trust_libtrust_a_CFLAGS = $(CORE_CFLAGS)
+core_trust_libtrust_a_SOURCES = \
 	core/trust/address.c core/trust/address.h \
 	core/trust/cache.c core/trust/cache.h \
 	core/trust/discovery.c core/trust/discovery.h \
@@ -14,4 +14,4 @@ core_trust_libtrust_la_SOURCES = \
 	core/trust/settings.c core/trust/settings.h \
 	core/trust/trust.c core/trust/trust.h \
 	core/trust/url.c core/trust/url.h
-CORE_FOLDERS += core/trust/libtrust.la
+CORE_FOLDERS += core/trust/libtrust.a

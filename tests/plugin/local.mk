@@ -26,7 +26,7 @@ tests_plugin_test_frozen_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_plugin_test_frozen_LDADD = $(UNIT_LDADD)
 check_PROGRAMS += tests/plugin/load_plugin
 tests_plugin_load_plugin_CPPFLAGS = $(CONTEXT_CPPFLAGS)
-tests_plugin_load_plugin_LDADD = core/libemacore-internal.la
+tests_plugin_load_plugin_LDADD = $(INTERNAL)
 
 TESTS += tests/plugin/headers.sh tests/plugin/examples.sh
 EXTRA_DIST += tests/plugin/headers.sh tests/plugin/examples.sh tests/plugin/reference.c tests/plugin/abi-asserts tests/plugin/abi_1_0.c \

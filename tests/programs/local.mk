@@ -10,11 +10,11 @@ EXTRA_DIST += $(PROGRAM_TESTS) tests/programs/alone.sh tests/programs/clients.py
 check_PROGRAMS += tests/programs/load
 tests_programs_load_SOURCES = tests/programs/load.c
 tests_programs_load_CPPFLAGS = $(UNIT_CPPFLAGS) $(CURL_CFLAGS)
-tests_programs_load_LDADD = core/libemacore-whole.la $(CURL_LIBS)
+tests_programs_load_LDADD = $(WHOLE) $(CURL_LIBS)
 check_PROGRAMS += tests/programs/embedder
 tests_programs_embedder_SOURCES = tests/programs/embedder.c
 tests_programs_embedder_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/include
-tests_programs_embedder_LDADD = core/libemacore-whole.la
+tests_programs_embedder_LDADD = $(WHOLE)
 # A library to preload. An rpath makes libtool build one of what is not installed.
 check_LTLIBRARIES += tests/programs/clock.la
 tests_programs_clock_la_SOURCES = tests/programs/clock.c
