@@ -3,12 +3,14 @@
  *
  *     server CONFIG SERVICE [ADDRESS:]PORT [THINGS.json]
  *
- * The parts to copy: serve() asks before anything is looked at, and answers what the decision says; permitted() works for the subject
- * and tenant of the decision, never for those of the message, and lets lists through ema_filter_list(); put_note() asks once more.
+ * The parts to copy: serve() asks before anything is looked at, and answers what the decision says; permitted() works for the
+ * subject and tenant of the decision, never for those of the message, and lets lists through ema_filter_list(); use() asks once
+ * more before it writes.
  * THINGS.json, { "tools": [...], "resources": [...] } as lists of MCP have them, stands in for the notes: each of these answers with
  * the subject of who asked.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -50,23 +52,29 @@ static struct json_object *store;  /* { TENANT: { NAME: TEXT } } */
 /* json-c takes single quotes, too, unless it is told to be strict. */
 static const char own_things[] = "{ 'tools': ["
 	"{ 'name': 'list_notes', 'description': 'The names of your notes.', 'annotations': { 'readOnlyHint': true },"
-	"  'inputSchema': { 'type': 'object', 'additionalProperties': false } },"
+	"  'inputSchema': { 'type': 'object' } },"
 	"{ 'name': 'get_note', 'description': 'The text of a note.', 'annotations': { 'readOnlyHint': true },"
 	"  'inputSchema': { 'type': 'object', 'properties': { 'name': { 'type': 'string' } }, 'required': ['name'] } },"
 	"{ 'name': 'put_note', 'description': 'Writes a note, over the one of that name.', 'annotations': { 'destructiveHint': true },"
-	"  'inputSchema': { 'type': 'object', 'properties': { 'name': { 'type': 'string' }, 'text': { 'type': 'string' } }, 'required': ['name', 'text'] } },"
+	"  'inputSchema': { 'type': 'object', 'properties': { 'name': { 'type': 'string' }, 'text': { 'type': 'string' } },"
+	"  'required': ['name', 'text'] } },"
 	"{ 'name': 'delete_note', 'description': 'Throws a note away.', 'annotations': { 'destructiveHint': true },"
 	"  'inputSchema': { 'type': 'object', 'properties': { 'name': { 'type': 'string' } }, 'required': ['name'] } } ] }";
 
 /* ---- JSON: each takes what it is given, and NULL, which is no memory, leads to NULL ---- */
 
-static struct json_object *set(struct json_object *object, const char *name, struct json_object *value)
+static struct json_object *set(struct json_object *to, const char *name, struct json_object *value)
 {
-	if (object && value && !json_object_object_add(object, name, value))
-		return object;
+	if (to && value && !json_object_object_add(to, name, value))
+		return to;
 	json_object_put(value);
-	json_object_put(object);
+	json_object_put(to);
 	return NULL;
+}
+
+static struct json_object *object(const char *name, struct json_object *value)
+{
+	return set(json_object_new_object(), name, value);
 }
 
 static struct json_object *append(struct json_object *array, struct json_object *value)
@@ -84,10 +92,10 @@ static struct json_object *text(const char *value)
 }
 
 /* Of what a client sent: NULL for what is no string, and for one that C would take to end early. */
-static const char *member(struct json_object *object, const char *name)
+static const char *member(struct json_object *of, const char *name)
 {
-	struct json_object *value = NULL;
-	if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, name, &value) || !json_object_is_type(value, json_type_string))
+	struct json_object *value = json_object_object_get(of, name);
+	if (!json_object_is_type(value, json_type_string))
 		return NULL;
 	const char *string = json_object_get_string(value);
 	return strlen(string) == (size_t)json_object_get_string_len(value) ? string : NULL;
@@ -96,8 +104,8 @@ static const char *member(struct json_object *object, const char *name)
 /* { "LIST": [ { "NAME": "VALUE", "text": "TEXT" } ] } */
 static struct json_object *content(const char *list, const char *name, const char *value, const char *string)
 {
-	struct json_object *entry = set(set(json_object_new_object(), name, text(value)), "text", text(string));
-	return set(json_object_new_object(), list, append(json_object_new_array(), entry));
+	struct json_object *entry = set(object(name, text(value)), "text", text(string));
+	return object(list, append(json_object_new_array(), entry));
 }
 
 /* ---- A call: made by who was let in, for a tenant ---- */
@@ -140,7 +148,7 @@ static struct json_object *notes_of(const char *tenant)
 		return notes;
 	if (json_object_object_length(store) >= TENANTS_MOST)
 		return NULL;
-	notes = set(json_object_new_object(), "welcome", text("These notes are your tenant's alone."));
+	notes = object("welcome", text("These notes are your tenant's alone."));
 	if (notes && !json_object_object_add(store, tenant, notes))
 		return notes;
 	json_object_put(notes);
@@ -159,11 +167,8 @@ static int note_uri(const char *tenant, const char *name, char out[URI_MOST])
 	return is_plain(tenant) ? snprintf(out, URI_MOST, "note://%s/%s", tenant, name) < 0 : -1;
 }
 
-static struct json_object *put_note(struct call *call, struct json_object *notes, const char *name, const char *string)
+static struct json_object *put_note(struct json_object *notes, const char *name, const char *string)
 {
-	/* It may have waited for the lock, and who was let in then may have been revoked since. What takes long asks at each of its steps. */
-	if (ema_decision_still(call->decision) != EMA_OK)
-		return fail(call, 403, 4403, "You may not do that any more.");
 	if (!string || strlen(string) > TEXT_MOST)
 		return not_done("The text is wanted, of up to 4096 bytes.");
 	if (!json_object_object_get_ex(notes, name, NULL) && json_object_object_length(notes) >= NOTES_MOST)
@@ -178,22 +183,28 @@ static struct json_object *put_note(struct call *call, struct json_object *notes
 /* The arguments are held against the inputSchema here (MCP-56). */
 static struct json_object *use(struct call *call, const char *tool)
 {
-	struct json_object *arguments = json_object_object_get(call->params, "arguments"), *notes = notes_of(call->tenant), *list = NULL;
+	struct json_object *arguments = json_object_object_get(call->params, "arguments"), *list = NULL;
+	struct json_object *notes = notes_of(call->tenant);
 	const char *name = member(arguments, "name"), *found = NULL;
 	if (notes && !strcmp(tool, "list_notes")) {
 		list = json_object_new_array();
 		json_object_object_foreach(notes, key, value) {
 			(void)value;
-			list = append(list, set(set(json_object_new_object(), "type", text("text")), "text", text(key)));
+			list = append(list, set(object("type", text("text")), "text", text(key)));
 		}
-		return set(json_object_new_object(), "content", list);
+		return object("content", list);
 	}
 	if (!name || !is_plain(name))
 		return not_done("The name of a note is wanted: up to 64 letters, digits, - and _.");
-	if (!notes || !strcmp(tool, "put_note"))
-		return notes ? put_note(call, notes, name, member(arguments, "text")) : NULL;
-	if (!strcmp(tool, "get_note"))
+	if (notes && !strcmp(tool, "get_note"))
 		return (found = member(notes, name)) ? done(found) : not_done("There is no note of that name.");
+	/* What writes may have waited for the lock, and who was let in may have been revoked since. What takes long asks at each step. */
+	if (ema_decision_still(call->decision) != EMA_OK)
+		return fail(call, 403, 4403, "You may not do that any more.");
+	if (notes && !strcmp(tool, "put_note"))
+		return put_note(notes, name, member(arguments, "text"));
+	if (!notes || strcmp(tool, "delete_note"))
+		return NULL;
 	json_object_object_del(notes, name);
 	return done("Deleted.");
 }
@@ -240,29 +251,29 @@ static struct json_object *list_of(struct call *call, const char *list)
 	struct json_object *all = json_object_object_get(things, list), *result = NULL, *notes = NULL;
 	char uri[URI_MOST];
 	if (all)
-		return json_object_deep_copy(all, &result, NULL) ? NULL : set(json_object_new_object(), list, result);
+		return json_object_deep_copy(all, &result, NULL) ? NULL : object(list, result);
 	result = json_object_new_array();
 	if (has_notes && !strcmp(list, "resourceTemplates"))
 		result = note_uri(call->tenant, "{name}", uri) ? result :
-		         append(result, set(set(json_object_new_object(), "uriTemplate", text(uri)), "name", text("note")));
+		         append(result, set(object("uriTemplate", text(uri)), "name", text("note")));
 	if (has_notes && !strcmp(list, "resources") && (notes = notes_of(call->tenant))) {
 		json_object_object_foreach(notes, key, value) {
 			(void)value;
 			if (!note_uri(call->tenant, key, uri))
-				result = append(result, set(set(json_object_new_object(), "uri", text(uri)), "name", text(key)));
+				result = append(result, set(object("uri", text(uri)), "name", text(key)));
 		}
 	}
-	return set(json_object_new_object(), list, result);
+	return object(list, result);
 }
 
 static struct json_object *capabilities(void)
 {
-	return set(set(json_object_new_object(), "tools", json_object_new_object()), "resources", json_object_new_object());
+	return set(object("tools", json_object_new_object()), "resources", json_object_new_object());
 }
 
 static struct json_object *software(void)
 {
-	return set(set(json_object_new_object(), "name", text("ema-example")), "version", text(ema_version()));
+	return set(object("name", text("ema-example")), "version", text(ema_version()));
 }
 
 static const char *list_behind(const char *method)
@@ -282,9 +293,9 @@ static struct json_object *result_of(struct call *call, const char *method)
 	if (!strcmp(method, "ping"))
 		return json_object_new_object();
 	if (!strcmp(method, "initialize"))
-		return set(set(set(json_object_new_object(), "protocolVersion", text("2025-11-25")), "capabilities", capabilities()), "serverInfo", software());
+		return set(set(object("protocolVersion", text("2025-11-25")), "capabilities", capabilities()), "serverInfo", software());
 	if (!strcmp(method, "server/discover"))
-		return set(set(json_object_new_object(), "supportedVersions", append(append(json_object_new_array(), text("2026-07-28")), text("2025-11-25"))),
+		return set(object("supportedVersions", append(append(json_object_new_array(), text("2026-07-28")), text("2025-11-25"))),
 		           "capabilities", capabilities());
 	/* The revision before has no status of HTTP for it, and its 404 means something else. */
 	return fail(call, call->modern ? 404 : 200, -32601, "There is no such method.");
@@ -293,14 +304,14 @@ static struct json_object *result_of(struct call *call, const char *method)
 /* A response without its id; NULL: no memory. */
 static struct json_object *response_to(struct call *call, const char *method)
 {
-	struct json_object *response = set(json_object_new_object(), "jsonrpc", text("2.0"));
+	struct json_object *response = object("jsonrpc", text("2.0"));
 	pthread_mutex_lock(&lock);
 	struct json_object *result = result_of(call, method);
 	pthread_mutex_unlock(&lock);
 	if (call->error)
-		return set(response, "error", set(set(json_object_new_object(), "code", json_object_new_int(call->code)), "message", text(call->error)));
+		return set(response, "error", set(object("code", json_object_new_int(call->code)), "message", text(call->error)));
 	if (call->modern) { /* what 2026-07-28 wants to stand in each, and in those that could be kept: they may not be */
-		result = set(set(result, "resultType", text("complete")), "_meta", set(json_object_new_object(), "io.modelcontextprotocol/serverInfo", software()));
+		result = set(set(result, "resultType", text("complete")), "_meta", object("io.modelcontextprotocol/serverInfo", software()));
 		if (strcmp(method, "tools/call"))
 			result = set(set(result, "ttlMs", json_object_new_int(0)), "cacheScope", text("private"));
 	}
@@ -343,7 +354,8 @@ static enum MHD_Result answer(struct MHD_Connection *connection, int status, con
 static enum MHD_Result permitted(struct MHD_Connection *connection, const ema_decision *decision, const struct visit *visit)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MOST);
-	struct json_object *message = tokener ? json_tokener_parse_ex(tokener, visit->body, (int)visit->length) : NULL, *id = NULL, *response = NULL;
+	struct json_object *message = tokener ? json_tokener_parse_ex(tokener, visit->body, (int)visit->length) : NULL;
+	struct json_object *id = NULL, *response = NULL;
 	struct json_object *params = json_object_object_get(message, "params");
 	const char *tenant = ema_decision_tenant(decision), *name = member(message, "method"), *body = NULL;
 	const char *version = member(json_object_object_get(params, "_meta"), "io.modelcontextprotocol/protocolVersion");
@@ -387,7 +399,8 @@ static enum MHD_Result serve(struct MHD_Connection *connection, struct visit *vi
 	return result;
 }
 
-static enum MHD_Result header(void *data, enum MHD_ValueKind kind, const char *name, size_t name_length, const char *value, size_t value_length)
+static enum MHD_Result header(void *data, enum MHD_ValueKind kind, const char *name, size_t name_length,
+                              const char *value, size_t value_length)
 {
 	struct visit *visit = data;
 	(void)kind;
@@ -480,7 +493,7 @@ static int describe(void)
 	if (!below || !issuer)
 		return -1;
 	below = strchr(below + 3, '/');
-	struct json_object *document = set(set(set(json_object_new_object(), "resource", text(resource)),
+	struct json_object *document = set(set(object("resource", text(resource)),
 		"authorization_servers", append(json_object_new_array(), text(issuer))),
 		"bearer_methods_supported", append(json_object_new_array(), text("header")));
 	const char *body = document ? json_object_to_json_string_ext(document, JSON_FORM) : NULL;
@@ -510,14 +523,17 @@ static struct MHD_Daemon *listen_at(const char *where)
 	address.sin_port = htons((uint16_t)number);
 	/* More threads than cores: one that waits for a store or a key is not to keep the others waiting. */
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle, NULL,
-		MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_URI_LOG_CALLBACK, visit_begin, NULL, MHD_OPTION_NOTIFY_COMPLETED, visit_end, NULL,
-		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)(cores < 2 ? 4 : cores > 16 ? 32 : 2 * cores), MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MOST,
+	struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle, NULL,
+		MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_URI_LOG_CALLBACK, visit_begin, NULL,
+		MHD_OPTION_NOTIFY_COMPLETED, visit_end, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MOST,
+		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)(cores < 2 ? 4 : cores > 16 ? 32 : 2 * cores),
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_MOST, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MOST,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 	const union MHD_DaemonInfo *bound = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
 	if (bound)
 		printf("listening on http://%s:%u%s\n", host, (unsigned)bound->port, path);
+	else
+		fprintf(stderr, "server: cannot listen on %s:%s: %s\n", host, port, strerror(errno));
 	fflush(stdout);
 	return daemon;
 }

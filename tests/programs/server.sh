@@ -250,5 +250,10 @@ fails 1 "no configuration" "$server" "$work/none.conf" notes 0
 fails 1 "a service that is not there" "$server" "$work/ema.conf" books 0
 says 'no service "books"'
 for where in '' x 65536 localhost:0 127.0.0.1: 1:2:3; do fails 1 "an address that is none: $where" "$server" "$work/ema.conf" notes "$where"; done
+background python3 -c 'import socket, sys, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()[1], flush=True); time.sleep(600)' >"$work/taken"
+wait_for test -s "$work/taken"
+fails 1 "a port that is taken" "$server" "$work/ema.conf" notes "$(cat "$work/taken")"
+says "cannot listen on 127.0.0.1:"
 fails 2 "things that are none" "$server" "$work/ema.conf" notes 0 "$work/ema.conf"
 plan
