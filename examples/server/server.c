@@ -1,13 +1,10 @@
 /*
- * An MCP server that links libemacore: notes, which each tenant has for itself, over streamable HTTP.
+ * An MCP server that links libemacore, over streamable HTTP:
  *
  *     server CONFIG SERVICE [ADDRESS:]PORT [THINGS.json]
  *
- * The parts to copy: serve() asks before anything is looked at, and answers what the decision says; permitted() works for the
- * subject and tenant of the decision, never for those of the message, and lets lists through ema_filter_list(); use() asks once
- * more before it writes.
- * THINGS.json, { "tools": [...], "resources": [...] } as lists of MCP have them, stands in for the notes: each of these answers with
- * the subject of who asked.
+ * The part to copy is serve(): it asks before anything looks at the message, and answers what the decision says. What is done for
+ * whom it lets in stands in notes.c, and what THINGS.json is in notes.h.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,305 +17,23 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
 #include <microhttpd.h>
 
 #include <ema/admin.h>
 #include <ema/ema.h>
 
+#include "notes.h"
+
 #define BODY_MOST (1024 * 1024)
-#define DEPTH_MOST 70       /* of JSON: the check lets 64 through */
 #define HEADER_MOST 65536   /* bytes that libmicrohttpd keeps of a connection */
 #define CONNECTIONS_MOST 128
 #define SILENCE_MOST 30     /* seconds */
-#define TENANTS_MOST 256
-#define NOTES_MOST 64       /* of a tenant */
-#define TEXT_MOST 4096      /* of a note */
-#define NAME_MOST 64
-#define URI_MOST 256
-#define JSON_FORM (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define URL_ROOM 2200       /* a URL of a configuration has up to 2048 bytes */
 
 /* What does not change while the server runs. */
 static ema_context *context;
 static const char *service;
-static char *path, *metadata_path, *metadata;
-static int has_notes;
-
-/* json-c counts its references without atomics: who touches these holds the lock, and takes copies away. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct json_object *things; /* { "tools": [...], "resources": [...] } */
-static struct json_object *store;  /* { TENANT: { NAME: TEXT } } */
-
-/* json-c takes single quotes, too, unless it is told to be strict. */
-static const char own_things[] = "{ 'tools': ["
-	"{ 'name': 'list_notes', 'description': 'The names of your notes.', 'annotations': { 'readOnlyHint': true },"
-	"  'inputSchema': { 'type': 'object' } },"
-	"{ 'name': 'get_note', 'description': 'The text of a note.', 'annotations': { 'readOnlyHint': true },"
-	"  'inputSchema': { 'type': 'object', 'properties': { 'name': { 'type': 'string' } }, 'required': ['name'] } },"
-	"{ 'name': 'put_note', 'description': 'Writes a note, over the one of that name.', 'annotations': { 'destructiveHint': true },"
-	"  'inputSchema': { 'type': 'object', 'properties': { 'name': { 'type': 'string' }, 'text': { 'type': 'string' } },"
-	"  'required': ['name', 'text'] } },"
-	"{ 'name': 'delete_note', 'description': 'Throws a note away.', 'annotations': { 'destructiveHint': true },"
-	"  'inputSchema': { 'type': 'object', 'properties': { 'name': { 'type': 'string' } }, 'required': ['name'] } } ] }";
-
-/* ---- JSON: each takes what it is given, and NULL, which is no memory, leads to NULL ---- */
-
-static struct json_object *set(struct json_object *to, const char *name, struct json_object *value)
-{
-	if (to && value && !json_object_object_add(to, name, value))
-		return to;
-	json_object_put(value);
-	json_object_put(to);
-	return NULL;
-}
-
-static struct json_object *object(const char *name, struct json_object *value)
-{
-	return set(json_object_new_object(), name, value);
-}
-
-static struct json_object *append(struct json_object *array, struct json_object *value)
-{
-	if (array && value && !json_object_array_add(array, value))
-		return array;
-	json_object_put(value);
-	json_object_put(array);
-	return NULL;
-}
-
-static struct json_object *text(const char *value)
-{
-	return value ? json_object_new_string(value) : NULL;
-}
-
-/* Of what a client sent: NULL for what is no string, and for one that C would take to end early. */
-static const char *member(struct json_object *of, const char *name)
-{
-	struct json_object *value = json_object_object_get(of, name);
-	if (!json_object_is_type(value, json_type_string))
-		return NULL;
-	const char *string = json_object_get_string(value);
-	return strlen(string) == (size_t)json_object_get_string_len(value) ? string : NULL;
-}
-
-/* { "LIST": [ { "NAME": "VALUE", "text": "TEXT" } ] } */
-static struct json_object *content(const char *list, const char *name, const char *value, const char *string)
-{
-	struct json_object *entry = set(object(name, text(value)), "text", text(string));
-	return object(list, append(json_object_new_array(), entry));
-}
-
-/* ---- A call: made by who was let in, for a tenant ---- */
-
-struct call {
-	const ema_decision *decision;
-	const char *tenant;
-	struct json_object *params; /* NULL: none */
-	int modern;                 /* MCP 2026-07-28, else 2025-11-25 */
-	int status, code;           /* of an error: HTTP's, JSON-RPC's */
-	const char *error;
-};
-
-static struct json_object *fail(struct call *call, int status, int code, const char *why)
-{
-	call->status = status;
-	call->code = code;
-	call->error = why;
-	return NULL;
-}
-
-/* What a tool could not do is for the model to read, and so a result. */
-static struct json_object *not_done(const char *why)
-{
-	return set(content("content", "type", "text", why), "isError", json_object_new_boolean(1));
-}
-
-static struct json_object *done(const char *what)
-{
-	return content("content", "type", "text", what);
-}
-
-/* ---- Notes. All of it under the lock. ---- */
-
-/* NULL: no memory, or too many tenants. The first who comes finds a note. */
-static struct json_object *notes_of(const char *tenant)
-{
-	struct json_object *notes = NULL;
-	if (json_object_object_get_ex(store, tenant, &notes))
-		return notes;
-	if (json_object_object_length(store) >= TENANTS_MOST)
-		return NULL;
-	notes = object("welcome", text("These notes are your tenant's alone."));
-	if (notes && !json_object_object_add(store, tenant, notes))
-		return notes;
-	json_object_put(notes);
-	return NULL;
-}
-
-static int is_plain(const char *name)
-{
-	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
-	return length && length <= NAME_MOST && !name[length];
-}
-
-/* note://TENANT/NAME. A tenant is whatever its identity provider says: one that could mean more in a URI has none. 0: it has. */
-static int note_uri(const char *tenant, const char *name, char out[URI_MOST])
-{
-	return is_plain(tenant) ? snprintf(out, URI_MOST, "note://%s/%s", tenant, name) < 0 : -1;
-}
-
-static struct json_object *put_note(struct json_object *notes, const char *name, const char *string)
-{
-	if (!string || strlen(string) > TEXT_MOST)
-		return not_done("The text is wanted, of up to 4096 bytes.");
-	if (!json_object_object_get_ex(notes, name, NULL) && json_object_object_length(notes) >= NOTES_MOST)
-		return not_done("There are 64 notes: delete one first.");
-	struct json_object *value = text(string);
-	if (value && !json_object_object_add(notes, name, value))
-		return done("Written.");
-	json_object_put(value);
-	return NULL;
-}
-
-/* The arguments are held against the inputSchema here (MCP-56). */
-static struct json_object *use(struct call *call, const char *tool)
-{
-	struct json_object *arguments = json_object_object_get(call->params, "arguments"), *list = NULL;
-	struct json_object *notes = notes_of(call->tenant);
-	const char *name = member(arguments, "name"), *found = NULL;
-	if (notes && !strcmp(tool, "list_notes")) {
-		list = json_object_new_array();
-		json_object_object_foreach(notes, key, value) {
-			(void)value;
-			list = append(list, set(object("type", text("text")), "text", text(key)));
-		}
-		return object("content", list);
-	}
-	if (!name || !is_plain(name))
-		return not_done("The name of a note is wanted: up to 64 letters, digits, - and _.");
-	if (notes && !strcmp(tool, "get_note"))
-		return (found = member(notes, name)) ? done(found) : not_done("There is no note of that name.");
-	/* What writes may have waited for the lock, and who was let in may have been revoked since. What takes long asks at each step. */
-	if (ema_decision_still(call->decision) != EMA_OK)
-		return fail(call, 403, 4403, "You may not do that any more.");
-	if (notes && !strcmp(tool, "put_note"))
-		return put_note(notes, name, member(arguments, "text"));
-	if (!notes || strcmp(tool, "delete_note"))
-		return NULL;
-	json_object_object_del(notes, name);
-	return done("Deleted.");
-}
-
-/* ---- Methods of MCP, under the lock as well. NULL: call->error, or no memory. ---- */
-
-/* Whether a list of things has one of this name. */
-static int has_thing(const char *list, const char *key, const char *name)
-{
-	struct json_object *all = json_object_object_get(things, list);
-	for (size_t i = 0; name && json_object_is_type(all, json_type_array) && i < json_object_array_length(all); i++) {
-		const char *found = member(json_object_array_get_idx(all, i), key);
-		if (found && !strcmp(found, name))
-			return 1;
-	}
-	return 0;
-}
-
-static struct json_object *call_tool(struct call *call)
-{
-	const char *name = member(call->params, "name");
-	if (!has_thing("tools", "name", name))
-		return fail(call, 200, -32602, "There is no such tool.");
-	return has_notes ? use(call, name) : done(ema_decision_subject(call->decision));
-}
-
-/* The rules say who may read which URI; but even where they say too much, nobody comes to see another tenant's notes here. */
-static struct json_object *read_resource(struct call *call)
-{
-	const char *wanted = member(call->params, "uri"), *found = NULL;
-	struct json_object *notes = has_notes ? notes_of(call->tenant) : NULL;
-	char uri[URI_MOST];
-	if (!has_notes && has_thing("resources", "uri", wanted))
-		found = ema_decision_subject(call->decision);
-	if (notes && wanted && !note_uri(call->tenant, "", uri) && !strncmp(wanted, uri, strlen(uri)))
-		found = member(notes, wanted + strlen(uri));
-	return found ? content("contents", "uri", wanted, found) :
-	               fail(call, 200, call->modern ? -32602 : -32002, "There is no such resource.");
-}
-
-/* "tools/list" is of what stands behind "tools" in things, and the resources are the notes of the tenant. */
-static struct json_object *list_of(struct call *call, const char *list)
-{
-	struct json_object *all = json_object_object_get(things, list), *result = NULL, *notes = NULL;
-	char uri[URI_MOST];
-	if (all)
-		return json_object_deep_copy(all, &result, NULL) ? NULL : object(list, result);
-	result = json_object_new_array();
-	if (has_notes && !strcmp(list, "resourceTemplates"))
-		result = note_uri(call->tenant, "{name}", uri) ? result :
-		         append(result, set(object("uriTemplate", text(uri)), "name", text("note")));
-	if (has_notes && !strcmp(list, "resources") && (notes = notes_of(call->tenant))) {
-		json_object_object_foreach(notes, key, value) {
-			(void)value;
-			if (!note_uri(call->tenant, key, uri))
-				result = append(result, set(object("uri", text(uri)), "name", text(key)));
-		}
-	}
-	return object(list, result);
-}
-
-static struct json_object *capabilities(void)
-{
-	return set(object("tools", json_object_new_object()), "resources", json_object_new_object());
-}
-
-static struct json_object *software(void)
-{
-	return set(object("name", text("ema-example")), "version", text(ema_version()));
-}
-
-static const char *list_behind(const char *method)
-{
-	return !strcmp(method, "tools/list") ? "tools" : !strcmp(method, "resources/list") ? "resources" :
-	       !strcmp(method, "resources/templates/list") ? "resourceTemplates" : NULL;
-}
-
-static struct json_object *result_of(struct call *call, const char *method)
-{
-	if (list_behind(method))
-		return list_of(call, list_behind(method));
-	if (!strcmp(method, "tools/call"))
-		return call_tool(call);
-	if (!strcmp(method, "resources/read"))
-		return read_resource(call);
-	if (!strcmp(method, "ping"))
-		return json_object_new_object();
-	if (!strcmp(method, "initialize"))
-		return set(set(object("protocolVersion", text("2025-11-25")), "capabilities", capabilities()), "serverInfo", software());
-	if (!strcmp(method, "server/discover"))
-		return set(object("supportedVersions", append(append(json_object_new_array(), text("2026-07-28")), text("2025-11-25"))),
-		           "capabilities", capabilities());
-	/* The revision before has no status of HTTP for it, and its 404 means something else. */
-	return fail(call, call->modern ? 404 : 200, -32601, "There is no such method.");
-}
-
-/* A response without its id; NULL: no memory. */
-static struct json_object *response_to(struct call *call, const char *method)
-{
-	struct json_object *response = object("jsonrpc", text("2.0"));
-	pthread_mutex_lock(&lock);
-	struct json_object *result = result_of(call, method);
-	pthread_mutex_unlock(&lock);
-	if (call->error)
-		return set(response, "error", set(object("code", json_object_new_int(call->code)), "message", text(call->error)));
-	if (call->modern) { /* what 2026-07-28 wants to stand in each, and in those that could be kept: they may not be */
-		result = set(set(result, "resultType", text("complete")), "_meta", object("io.modelcontextprotocol/serverInfo", software()));
-		if (strcmp(method, "tools/call"))
-			result = set(set(result, "ttlMs", json_object_new_int(0)), "cacheScope", text("private"));
-	}
-	return set(response, "result", result);
-}
-
-/* ---- HTTP ---- */
+static char path[URL_ROOM], metadata_path[URL_ROOM], metadata[2 * URL_ROOM];
 
 struct visit {
 	char *url;     /* as the request line has it */
@@ -350,51 +65,27 @@ static enum MHD_Result answer(struct MHD_Connection *connection, int status, con
 	return result;
 }
 
-/* The body is strict JSON, and a message of MCP that this subject may send: that was checked. */
-static enum MHD_Result permitted(struct MHD_Connection *connection, const ema_decision *decision, const struct visit *visit)
-{
-	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MOST);
-	struct json_object *message = tokener ? json_tokener_parse_ex(tokener, visit->body, (int)visit->length) : NULL;
-	struct json_object *id = NULL, *response = NULL;
-	struct json_object *params = json_object_object_get(message, "params");
-	const char *tenant = ema_decision_tenant(decision), *name = member(message, "method"), *body = NULL;
-	const char *version = member(json_object_object_get(params, "_meta"), "io.modelcontextprotocol/protocolVersion");
-	struct call call = { decision, tenant ? tenant : "-", params, version && !strcmp(version, "2026-07-28"), 200, 0, NULL };
-	char *mine = NULL;
-	if (name && !json_object_object_get_ex(message, "id", &id)) {
-		call.status = 202;
-		body = "";
-	} else if (name && (response = set(response_to(&call, name), "id", json_object_get(id)))) {
-		body = json_object_to_json_string_ext(response, JSON_FORM);
-		/* The entries that this subject could use. If that fails nothing is sent. */
-		if (body && list_behind(name))
-			body = ema_filter_list(decision, body, strlen(body), &mine) == EMA_OK ? mine : NULL;
-	}
-	enum MHD_Result result = answer(connection, body ? call.status : 503, decision, body ? body : "");
-	ema_text_free(mine);
-	json_object_put(response);
-	json_object_put(message);
-	json_tokener_free(tokener);
-	return result;
-}
-
-static enum MHD_Result serve(struct MHD_Connection *connection, struct visit *visit)
+/* A decision must not outlive the request: it is freed here. Without one, or without an answer, there was no memory. */
+static enum MHD_Result serve(struct MHD_Connection *connection, const struct visit *visit)
 {
 	const union MHD_ConnectionInfo *peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const char *body = visit->body ? visit->body : "", *error = NULL;
 	ema_decision *decision = NULL;
-	enum MHD_Result result = MHD_NO;
-	char remote[INET_ADDRSTRLEN];
+	char remote[INET_ADDRSTRLEN], *answered = NULL;
+	int status = 503;
 	if (!peer || !inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)peer->client_addr)->sin_addr, remote, sizeof remote) ||
 	    ema_request_set(visit->request, EMA_REQUEST_METHOD, "POST") || ema_request_set(visit->request, EMA_REQUEST_URL, visit->url) ||
-	    ema_request_set(visit->request, EMA_REQUEST_REMOTE, remote) ||
-	    ema_request_body(visit->request, visit->body ? visit->body : "", visit->length))
+	    ema_request_set(visit->request, EMA_REQUEST_REMOTE, remote) || ema_request_body(visit->request, body, visit->length))
 		return answer(connection, 400, NULL, "");
 	int code = ema_check_mcp(context, service, visit->request, &decision);
-	const char *error = decision ? ema_decision_rpc_error(decision) : NULL;
-	if (code == EMA_OK && decision)
-		result = permitted(connection, decision, visit);
-	else /* without a decision there was no memory for one */
-		result = answer(connection, decision ? ema_decision_status(decision) : 503, decision, error ? error : "");
+	if (code == EMA_OK && decision) {
+		answered = notes_answer(decision, body, visit->length, &status);
+	} else if (decision) {
+		status = ema_decision_status(decision);
+		error = ema_decision_rpc_error(decision);
+	}
+	enum MHD_Result result = answer(connection, status, decision, answered ? answered : error ? error : "");
+	free(answered);
 	ema_decision_free(decision);
 	return result;
 }
@@ -484,63 +175,66 @@ static void log_line(void *data, int level, const char *line)
 		fprintf(stderr, "ema: %s\n", line);
 }
 
-/* RFC 9728: at the challenge's place; what leads a client to the authorization server. 0, or there is no such service. */
+/*
+ * Where it is asked, and its metadata (RFC 9728): at the challenge's place, where a slash alone behind the host goes, and with what
+ * leads a client to the authorization server. Nothing in a URL that ema_load() took wants escaping in JSON. 0: the service is there.
+ */
 static int describe(void)
 {
-	static const char well_known[] = "/.well-known/oauth-protected-resource";
 	const char *resource = ema_service_fact(context, service, "resource"), *issuer = ema_service_fact(context, service, "issuer");
-	const char *below = resource ? strstr(resource, "://") : NULL;
-	if (!below || !issuer)
+	const char *host = resource ? strstr(resource, "://") : NULL;
+	if (!host || !issuer)
 		return -1;
-	below = strchr(below + 3, '/');
-	struct json_object *document = set(set(object("resource", text(resource)),
-		"authorization_servers", append(json_object_new_array(), text(issuer))),
-		"bearer_methods_supported", append(json_object_new_array(), text("header")));
-	const char *body = document ? json_object_to_json_string_ext(document, JSON_FORM) : NULL;
-	size_t room = sizeof well_known + (below ? strlen(below) : 0);
-	metadata = body ? strdup(body) : NULL;
-	path = strdup(below ? below : "/");
-	if ((metadata_path = malloc(room)))
-		snprintf(metadata_path, room, "%s%s", well_known, below ? below : "");
-	json_object_put(document);
-	return metadata && path && metadata_path ? 0 : -1;
+	const char *below = host + 3 + strcspn(host + 3, "/");
+	snprintf(path, sizeof path, "%s", *below ? below : "/");
+	snprintf(metadata_path, sizeof metadata_path, "/.well-known/oauth-protected-resource%s", strcmp(below, "/") ? below : "");
+	path[strcspn(path, "?")] = metadata_path[strcspn(metadata_path, "?")] = 0;
+	snprintf(metadata, sizeof metadata, "{\"resource\":\"%s\",\"authorization_servers\":[\"%s\"],\"bearer_methods_supported\":[\"header\"]}",
+	         resource, issuer);
+	return 0;
 }
 
 /* It speaks clear text: to this host alone, where a proxy ends TLS, unless an address says otherwise. */
-static struct MHD_Daemon *listen_at(const char *where)
+static int read_address(const char *where, struct sockaddr_in *out)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	const char *port = strrchr(where, ':');
+	const char *colon = strrchr(where, ':'), *port = colon ? colon + 1 : where;
 	char host[INET_ADDRSTRLEN] = "127.0.0.1", *end = NULL;
-	if (port)
-		snprintf(host, sizeof host, "%.*s", (int)(port - where), where);
-	port = port ? port + 1 : where;
+	if (colon)
+		snprintf(host, sizeof host, "%.*s", (int)(colon - where), where);
 	unsigned long number = strtoul(port, &end, 10);
-	if (*port < '0' || *port > '9' || *end || number > 65535 || inet_pton(AF_INET, host, &address.sin_addr) != 1) {
-		fputs("server: [ADDRESS:]PORT is wanted, as 127.0.0.1:8080; port 0 is any that is free\n", stderr);
-		return NULL;
-	}
-	address.sin_port = htons((uint16_t)number);
+	if (*port < '0' || *port > '9' || *end || number > 65535 || inet_pton(AF_INET, host, &out->sin_addr) != 1)
+		return -1;
+	out->sin_family = AF_INET;
+	out->sin_port = htons((uint16_t)number);
+	return 0;
+}
+
+static struct MHD_Daemon *listen_at(struct sockaddr_in *address)
+{
 	/* More threads than cores: one that waits for a store or a key is not to keep the others waiting. */
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle, NULL,
-		MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_URI_LOG_CALLBACK, visit_begin, NULL,
+		MHD_OPTION_SOCK_ADDR, (struct sockaddr *)address, MHD_OPTION_URI_LOG_CALLBACK, visit_begin, NULL,
 		MHD_OPTION_NOTIFY_COMPLETED, visit_end, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MOST,
 		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)(cores < 2 ? 4 : cores > 16 ? 32 : 2 * cores),
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_MOST, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MOST,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 	const union MHD_DaemonInfo *bound = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
+	char host[INET_ADDRSTRLEN] = "";
+	inet_ntop(AF_INET, &address->sin_addr, host, sizeof host);
 	if (bound)
 		printf("listening on http://%s:%u%s\n", host, (unsigned)bound->port, path);
 	else
-		fprintf(stderr, "server: cannot listen on %s:%s: %s\n", host, port, strerror(errno));
+		fprintf(stderr, "server: cannot listen on %s:%u: %s\n", host, (unsigned)ntohs(address->sin_port), strerror(errno));
 	fflush(stdout);
 	return daemon;
 }
 
 int main(int argc, char **argv)
 {
+	struct sockaddr_in address = { 0 };
 	struct MHD_Daemon *daemon = NULL;
+	const char *wrong = NULL;
 	sigset_t signals;
 	int number = 0, status = 1;
 
@@ -549,9 +243,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	service = argv[2];
-	has_notes = argc == 4;
-	if (!(things = has_notes ? json_tokener_parse(own_things) : json_object_from_file(argv[4]))) {
-		fprintf(stderr, "server: %s\n", has_notes ? "no memory" : json_util_get_last_err());
+	if (read_address(argv[3], &address)) {
+		fputs("server: [ADDRESS:]PORT is wanted, as 127.0.0.1:8080; port 0 is any that is free\n", stderr);
 		return 2;
 	}
 	/* Before there are threads, so that none of them is interrupted. */
@@ -561,8 +254,11 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	store = json_object_new_object();
-	if (!store || !(context = ema_new()) || ema_set_plugin_path(context, getenv("EMA_PLUGIN_PATH"))) { /* of an uninstalled build */
+	if ((wrong = notes_open(argv[4]))) {
+		fprintf(stderr, "server: %s\n", wrong);
+		goto done;
+	}
+	if (!(context = ema_new()) || ema_set_plugin_path(context, getenv("EMA_PLUGIN_PATH"))) { /* of an uninstalled build */
 		fputs("server: no memory\n", stderr);
 		goto done;
 	}
@@ -572,10 +268,10 @@ int main(int argc, char **argv)
 		goto done;
 	}
 	if (describe()) {
-		fprintf(stderr, "server: %s has no service \"%s\", or there is no memory\n", argv[1], service);
+		fprintf(stderr, "server: %s has no service \"%s\"\n", argv[1], service);
 		goto done;
 	}
-	if (!(daemon = listen_at(argv[3])))
+	if (!(daemon = listen_at(&address)))
 		goto done;
 	while (!sigwait(&signals, &number) && number == SIGHUP) {
 		if (ema_reload(context) == EMA_OK)
@@ -589,10 +285,6 @@ done:
 	if (daemon)
 		MHD_stop_daemon(daemon); /* no decision is left after it, as it has to be before ema_free() */
 	ema_free(context);
-	free(metadata);
-	free(metadata_path);
-	free(path);
-	json_object_put(store);
-	json_object_put(things);
+	notes_close();
 	return status;
 }

@@ -1,21 +1,24 @@
 #!/usr/bin/env bash
 # The example of an MCP server: what it refuses and says of it, what its tools do, that tenants are apart, and its signals.
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
-for tool in curl jq python3; do command -v $tool >/dev/null || { echo "1..0 # SKIP no $tool"; exit 0; }; done
+command -v curl >/dev/null || { echo "1..0 # SKIP no curl"; exit 0; }
 
 server=$builddir/examples/server/server
 background devidp --state "$work/idp" --ports oidc=0 --ready-file "$work/ready" >"$work/devidp.log" 2>&1
 wait_for test -s "$work/ready" || { echo "Bail out! devidp did not start"; exit 1; }
 idp=http://127.0.0.1:$(sed -n 's/^oidc=//p' "$work/ready")
-# configured WRITERS: which tenants write.
+# configured WRITERS [GUARDS]: which tenants write; where the server is.
+place=/notes
 configured() {
 	(umask 077; cat >"$work/ema.conf") <<CONF
 issuer = "https://auth.example";
 insecure_http = true;
+guards = ( { id = "gate"; plugin = "fault"; hold = "$work/held"; } );
 providers = ( { id = "idp"; plugin = "oidc"; issuer = "$idp"; accepts = ["access_token"]; insecure_http = true;
   tenant_claim = "tenant"; tenants = ["north", "south"]; } );
 audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
-services = ( { id = "notes"; resource = "https://mcp.example/notes"; identity = ["idp"]; tenants = ["north", "south"];
+services = ( { id = "notes"; resource = "https://mcp.example$place"; identity = ["idp"]; tenants = ["north", "south"];
+  deadline = "60s"; guards = (${2-});
   audience = ( { provider = "idp"; is = ["notes"]; clients = ["desktop"]; scope_map = ( { from = "read"; to = ["read"]; }, { from = "write"; to = ["write"]; } ); } );
   scopes = ( { name = "read"; access = "read"; tools = ["list_*", "get_*"]; uris = ["note://**"]; },
              { name = "write"; access = "write"; tools = ["put_*", "delete_*"]; } );
@@ -28,7 +31,9 @@ started() {
 	: >"$work/out"
 	background "$server" "$work/ema.conf" notes "$@" >"$work/out" 2>"$work/server.log"
 	pid=${pids[-1]}
-	wait_for grep -q '^listening' "$work/out" || { echo "Bail out! the server did not start"; sed 's/^/# /' "$work/server.log"; exit 1; }
+	begun() { grep -q '^listening' "$work/out" || ! kill -0 "$pid"; }
+	wait_for begun
+	grep -q '^listening' "$work/out" || { echo "Bail out! the server did not start"; sed 's/^/# /' "$work/server.log"; exit 1; }
 	url=$(sed -n 's/^listening on //p' "$work/out")
 }
 started 0
@@ -36,18 +41,13 @@ started 0
 token() { devidp --state "$work/idp" --persona oidc --kind access_token --service notes --client desktop --scope "$3" --claim "tenant=\"$2\"" --print-assertion "$1"; }
 north=$(token carol north "read write") reader=$(token carol north read) south=$(token dan south "read write")
 
+headers=(-H "MCP-Protocol-Version: 2025-11-25" -H "Content-Type: application/json" -H "Accept: application/json, text/event-stream")
 # asked TOKEN BODY [OPTION...]: as a client of 2025-11-25; TOKEN may be empty.
-asked() {
-	local headers=(-H "MCP-Protocol-Version: 2025-11-25" -H "Content-Type: application/json" -H "Accept: application/json, text/event-stream")
-	[ -z "$1" ] || headers+=(-H "Authorization: Bearer $1")
-	curl -s -i --max-time 120 "${headers[@]}" --data-binary "$2" "${@:3}" "$url"
-}
-# message METHOD [PARAMS]
-message() { printf '{"jsonrpc":"2.0","id":41,"method":"%s","params":%s}' "$1" "${2-"{}"}"; }
-tool() { message tools/call "{\"name\":\"$1\",\"arguments\":${2-"{}"}}"; }
+asked() { curl -s -i --max-time 120 "${headers[@]}" ${1:+-H "Authorization: Bearer $1"} --data-binary "$2" "${@:3}" "$url"; }
 # as TOKEN METHOD [PARAMS] and use TOKEN TOOL [ARGUMENTS]
-as() { asked "$1" "$(message "${@:2}")"; }
-use() { asked "$1" "$(tool "${@:2}")"; }
+as() { asked "$1" "{\"jsonrpc\":\"2.0\",\"id\":41,\"method\":\"$2\",\"params\":${3-"{}"}}"; }
+use() { as "$1" tools/call "{\"name\":\"$2\",\"arguments\":${3-"{}"}}"; }
+get_note='{"jsonrpc":"2.0","id":41,"method":"tools/call","params":{"name":"get_note","arguments":{}}}'
 # modern METHOD NAME PARAMS: as a client of 2026-07-28.
 modern() {
 	local meta='"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
@@ -62,10 +62,10 @@ says "HTTP/1.1 401 "
 says 'WWW-Authenticate: Bearer scope="read", resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/notes"'
 says 'X-Request-ID: '
 says '"id":41,"error":{"code":4401'
-ok "a token in two places is answered" asked a.b.c "$(tool get_note)" -H "Authorization: Bearer a.b.c"
+ok "a token in two places is answered" asked a.b.c "$get_note" -H "Authorization: Bearer a.b.c"
 says "HTTP/1.1 400 "
 says 'error="invalid_request"'
-ok "MCP-23: so is one in the query" curl -s -i --data-binary "$(tool get_note)" -H "MCP-Protocol-Version: 2025-11-25" -H "Content-Type: application/json" "$url?access_token=a.b.c"
+ok "MCP-23: so is one in the query" curl -s -i --data-binary "$get_note" -H "MCP-Protocol-Version: 2025-11-25" -H "Content-Type: application/json" "$url?access_token=a.b.c"
 says 'error="invalid_request"'
 ok "a token that is none is answered" use a.b.c get_note
 says "HTTP/1.1 401 "
@@ -143,7 +143,14 @@ ok "a text that is none" use "$north" put_note '{"name":"a","text":7}'
 says '"isError":true'
 ok "one that is too long" use "$north" put_note "{\"name\":\"a\",\"text\":\"$(printf '%5000s' '')\"}"
 says '"isError":true'
-for ((i = 0; i < 63; i++)); do use "$north" put_note "{\"name\":\"n$i\",\"text\":\"\"}" >/dev/null; done
+filled() {
+	local i more=()
+	for ((i = 0; i < 63; i++)); do
+		more+=(--next -s "${headers[@]}" -H "Authorization: Bearer $north" "$url" --data-binary "{\"jsonrpc\":\"2.0\",\"id\":$i,\"method\":\"tools/call\",\"params\":{\"name\":\"put_note\",\"arguments\":{\"name\":\"n$i\",\"text\":\"\"}}}")
+	done
+	curl "${more[@]:1}"
+}
+ok "many notes" filled
 ok "a tenant has so many notes and no more" use "$north" put_note '{"name":"n64","text":""}'
 says 'delete one first'
 ok "and may still write over one" use "$north" put_note '{"name":"n1","text":"again"}'
@@ -162,10 +169,10 @@ ok "a body that is too large" asked "$north" "@$work/big"
 says "HTTP/1.1 413 "
 in_chunks() { ! asked "$north" "@$work/big" -H "Transfer-Encoding: chunked"; }
 ok "also in chunks, which it ends" in_chunks
-many() { local i more=(); for ((i = 0; i < 101; i++)); do more+=(-H "X-$i: 1"); done; asked "$north" "$(tool get_note)" "${more[@]}"; }
+many() { local i more=(); for ((i = 0; i < 101; i++)); do more+=(-H "X-$i: 1"); done; asked "$north" "$get_note" "${more[@]}"; }
 ok "too many headers" many
 says "HTTP/1.1 431 "
-ok "two lengths" asked "$north" "$(tool get_note)" -H "Content-Length: 3" -H "Content-Length: 4"
+ok "two lengths" asked "$north" "$get_note" -H "Content-Length: 3" -H "Content-Length: 4"
 says "HTTP/1.1 400 "
 ok "MCP-49: a method that MCP does not have" as "$north" tools/steal
 says "HTTP/1.1 404 "
@@ -178,7 +185,7 @@ says "HTTP/1.1 405 "
 says "Allow: POST"
 ok "DELETE" curl -s -i -X DELETE -H "Authorization: Bearer $north" "$url"
 says "HTTP/1.1 405 "
-ok "another place" curl -s -i --data-binary "$(tool get_note)" "${url}2"
+ok "another place" curl -s -i --data-binary "$get_note" "${url}2"
 says "HTTP/1.1 404 "
 
 echo "# revisions"
@@ -205,9 +212,20 @@ ok "MCP-47: a header that says otherwise" modern tools/call list_notes '"name":"
 says '"code":-32020'
 
 echo "# signals"
-configured '"south"'
-kill -HUP "$pid"
-ok "SIGHUP: it reads the configuration again" wait_for grep -q '^reloaded' "$work/out"
+# reload WRITERS [GUARDS]
+reloads=0
+reloaded() { [ "$(grep -c '^reloaded' "$work/out")" -eq $reloads ]; }
+reload() { configured "$@"; reloads=$((reloads + 1)); kill -HUP "$pid"; wait_for reloaded; }
+ok "SIGHUP: it reads the configuration again" reload '"north"' '{ control = "required"; guard = "gate"; }'
+use "$north" put_note '{"name":"n1","text":"late"}' >"$work/late" &
+late=$!
+ok "a call waits" wait_for test -e "$work/held"
+ok "while its permission is taken away" reload '"south"'
+rm -f "$work/held"
+wait "$late"
+ok "MCP-67: it is refused, although it had been let in" cat "$work/late"
+says "HTTP/1.1 403 "
+says '"error":{"code":4403,"message":"You may not do that any more."'
 ok "and goes by it" use "$south" put_note '{"name":"x","text":"y"}'
 says 'Written.'
 ok "from then on" use "$north" put_note '{"name":"x","text":"y"}'
@@ -223,11 +241,16 @@ kill -TERM "$pid"
 ok "SIGTERM: it ends well" wait "$pid"
 ok "and its trail is whole" emactl audit verify "$work/audit.jsonl"
 
-echo "# other things than notes"
+echo "# other things than notes, at a host's root"
+place=/
 configured '"north"'
 printf '%s' '{"tools":[{"name":"get_price","inputSchema":{"type":"object"}},{"name":"put_price","inputSchema":{"type":"object"}}],"resources":[{"uri":"note://goods/apples","name":"apples"}]}' >"$work/things.json"
 started 127.0.0.1:0 "$work/things.json"
 ok "keys" wait_for let_in
+ok "the challenge's place is another one" use "" get_price
+says 'resource_metadata="https://mcp.example/.well-known/oauth-protected-resource"'
+ok "where the metadata is" curl -s -i "${url}.well-known/oauth-protected-resource"
+says '"resource":"https://mcp.example/"'
 ok "its tools answer with who asks" use "$north" get_price
 says '"text":"idp/north/'
 ok "and are listed" as "$south" tools/list
@@ -249,11 +272,8 @@ fails 2 "nothing" "$server"
 fails 1 "no configuration" "$server" "$work/none.conf" notes 0
 fails 1 "a service that is not there" "$server" "$work/ema.conf" books 0
 says 'no service "books"'
-for where in '' x 65536 localhost:0 127.0.0.1: 1:2:3; do fails 1 "an address that is none: $where" "$server" "$work/ema.conf" notes "$where"; done
-background python3 -c 'import socket, sys, time
-s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()[1], flush=True); time.sleep(600)' >"$work/taken"
-wait_for test -s "$work/taken"
-fails 1 "a port that is taken" "$server" "$work/ema.conf" notes "$(cat "$work/taken")"
-says "cannot listen on 127.0.0.1:"
-fails 2 "things that are none" "$server" "$work/ema.conf" notes 0 "$work/ema.conf"
+for where in '' 65536 localhost:0 127.0.0.1:; do fails 2 "an address that is none: $where" "$server" "$work/ema.conf" notes "$where"; done
+fails 1 "a port that is taken" "$server" "$work/ema.conf" notes "${idp##*:}"
+says "cannot listen on ${idp#http://}"
+fails 1 "things that are none" "$server" "$work/ema.conf" notes 0 "$work/ema.conf"
 plan
