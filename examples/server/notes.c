@@ -323,10 +323,13 @@ char *notes_answer(const ema_decision *decision, const char *message, size_t len
 
 const char *notes_open(const char *file)
 {
-	things = file ? json_object_from_file(file) : json_tokener_parse(own_things);
-	if (!things)
-		return file ? json_util_get_last_err() : "no memory";
-	return file || (store = json_object_new_object()) ? NULL : "no memory";
+	if (!file) {
+		things = json_tokener_parse(own_things);
+		store = json_object_new_object();
+		return things && store ? NULL : "no memory";
+	}
+	things = json_object_from_file(file);
+	return json_object_is_type(things, json_type_object) ? NULL : "THINGS.json is not there, or no object of JSON";
 }
 
 void notes_close(void)

@@ -65,7 +65,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, int status, con
 	return result;
 }
 
-/* A decision must not outlive the request: it is freed here. Without one, or without an answer, there was no memory. */
+/* Where there is no decision, or no answer to one who was let in, there was no memory for it. */
 static enum MHD_Result serve(struct MHD_Connection *connection, const struct visit *visit)
 {
 	const union MHD_ConnectionInfo *peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);

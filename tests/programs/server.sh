@@ -276,4 +276,7 @@ for where in '' 65536 localhost:0 127.0.0.1:; do fails 2 "an address that is non
 fails 1 "a port that is taken" "$server" "$work/ema.conf" notes "${idp##*:}"
 says "cannot listen on ${idp#http://}"
 fails 1 "things that are none" "$server" "$work/ema.conf" notes 0 "$work/ema.conf"
+echo null >"$work/things.json"
+fails 1 "nor is null one" "$server" "$work/ema.conf" notes 0 "$work/things.json"
+says "THINGS.json"
 plan
