@@ -45,8 +45,10 @@ fails() {
 }
 # says TEXT: the last command's output contains TEXT.
 says() {
+	local out
 	tests=$((tests + 1))
-	if grep -qF -- "$1" "$work/.out"; then echo "ok $tests - says: $1"
+	IFS= read -rd '' out <"$work/.out"
+	if [[ $out == *"$1"* ]] || grep -qF -- "$1" "$work/.out"; then echo "ok $tests - says: $1"
 	else failures=$((failures + 1)); echo "not ok $tests - says: $1"; sed 's/^/# /' "$work/.out"; fi
 }
 skip() { tests=$((tests + 1)); echo "ok $tests - $1 # SKIP $2"; }

@@ -1,207 +1,290 @@
 /*
- * An MCP server, and what it does with libemacore: one check for each request, before anything is served.
+ * An MCP server that links libemacore, over streamable HTTP:
  *
- *     server EMA.CONF SERVICE [THINGS]
+ *     server CONFIG SERVICE [ADDRESS:]PORT [THINGS.json]
  *
- * reads one HTTP request from its standard input and answers on its standard output, as a program of inetd's would. Your server
- * has an HTTP library in the place of read_request() and answer(); check() and listed() are the parts to copy. A real one makes
- * its context once, and keeps it. THINGS is a file that says what the server has, { "tools": [...], "resources": [...] } as lists
- * of MCP have them, instead of the two tools below.
+ * The part to copy is serve(): it asks before anything looks at the message, and answers what the decision says. What is done for
+ * whom it lets in stands in notes.c, and what THINGS.json is in notes.h.
  */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
-#include <json-c/json.h>
+#include <microhttpd.h>
 
+#include <ema/admin.h>
 #include <ema/ema.h>
 
+#include "notes.h"
+
 #define BODY_MOST (1024 * 1024)
+#define HEADER_MOST 65536   /* bytes that libmicrohttpd keeps of a connection */
+#define CONNECTIONS_MOST 128
+#define SILENCE_MOST 30     /* seconds */
+#define URL_ROOM 2200       /* a URL of a configuration has up to 2048 bytes */
 
-static void answer(int status, const char *id, const char *challenge, const char *body)
+/* What does not change while the server runs. */
+static ema_context *context;
+static const char *service;
+static char path[URL_ROOM], metadata_path[URL_ROOM], metadata[2 * URL_ROOM];
+
+struct visit {
+	char *url;     /* as the request line has it */
+	ema_request *request;
+	char *body;
+	size_t length;
+	int seen;      /* the header is complete */
+	int status;    /* of a header that is refused; 0: none */
+	int lengths;   /* headers that say where the body ends */
+};
+
+static enum MHD_Result answer(struct MHD_Connection *connection, int status, const ema_decision *decision, const char *body)
 {
-	printf("HTTP/1.1 %d -\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nConnection: close\r\nX-Request-ID: %s\r\n", status, id);
+	struct MHD_Response *response = MHD_create_response_from_buffer(strlen(body), (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+	const char *challenge = decision ? ema_decision_challenge(decision) : NULL;
+	if (!response)
+		return MHD_NO;
+	if (*body)
+		MHD_add_response_header(response, "Content-Type", "application/json");
+	MHD_add_response_header(response, "Cache-Control", body == metadata ? "public, max-age=300" : "no-store");
+	if (decision)
+		MHD_add_response_header(response, "X-Request-ID", ema_decision_id(decision));
 	if (challenge)
-		printf("WWW-Authenticate: %s\r\n", challenge);
-	printf("Content-Length: %zu\r\n\r\n%s", strlen(body), body);
-}
-
-/* All that the check looks at: method, URL, headers and body as they came. Your server adds the peer's address and certificate. */
-static int read_request(ema_request *request, char *body, size_t *length)
-{
-	static char line[65536];
-	char *url, *end;
-	size_t expected = 0;
-	int code;
-
-	if (!fgets(line, sizeof line, stdin) || !(url = strchr(line, ' ')))
-		return EMA_BAD_REQUEST;
-	*url++ = 0;
-	if ((end = strchr(url, ' ')))
-		*end = 0;
-	if ((code = ema_request_set(request, EMA_REQUEST_METHOD, line)) || (code = ema_request_set(request, EMA_REQUEST_URL, url)))
-		return code;
-	while (fgets(line, sizeof line, stdin)) {
-		char *value = strchr(line, ':');
-		line[strcspn(line, "\r\n")] = 0;
-		if (!*line)
-			break;
-		if (!value)
-			return EMA_BAD_REQUEST;
-		*value++ = 0;
-		if (!strcasecmp(line, "Content-Length"))
-			expected = strtoul(value, NULL, 10);
-		if ((code = ema_request_header(request, line, value)))
-			return code;
-	}
-	if (expected > BODY_MOST)
-		return EMA_TOO_LARGE;
-	*length = fread(body, 1, expected, stdin);
-	return ema_request_body(request, body, *length);
-}
-
-/* EMA_OK: serve it. Else it was answered. */
-static int check(ema_context *context, const char *service, const ema_request *request, ema_decision **decision)
-{
-	int code = ema_check_mcp(context, service, request, decision);
-	const char *error = ema_decision_rpc_error(*decision);
-	if (code != EMA_OK)
-		answer(ema_decision_status(*decision), ema_decision_id(*decision), ema_decision_challenge(*decision), error ? error : "");
-	return code;
-}
-
-/* The answer to a list: the entries that this user could use. If that fails nothing is sent. */
-static void listed(const ema_decision *decision, const char *list)
-{
-	char *mine = NULL;
-	if (ema_filter_list(decision, list, strlen(list), &mine) == EMA_OK)
-		answer(200, ema_decision_id(decision), NULL, mine);
-	else
-		answer(503, ema_decision_id(decision), NULL, "");
-	ema_text_free(mine);
-}
-
-static int is_list(const char *method)
-{
-	return !strcmp(method, "tools/list") || !strcmp(method, "resources/list") || !strcmp(method, "prompts/list");
-}
-
-static void add_text(struct json_object *object, const char *name, const char *text)
-{
-	json_object_object_add(object, name, json_object_new_string(text ? text : ""));
-}
-
-/* { "LIST": [ { "NAME": "VALUE", "text": "TEXT" } ] } */
-static struct json_object *content(const char *list, const char *name, const char *value, const char *text)
-{
-	struct json_object *result = json_object_new_object(), *entries = json_object_new_array(), *entry = json_object_new_object();
-	add_text(entry, name, value);
-	add_text(entry, "text", text);
-	json_object_array_add(entries, entry);
-	json_object_object_add(result, list, entries);
+		MHD_add_response_header(response, "WWW-Authenticate", challenge);
+	if (status == 405)
+		MHD_add_response_header(response, "Allow", "POST");
+	enum MHD_Result result = MHD_queue_response(connection, (unsigned)status, response);
+	MHD_destroy_response(response);
 	return result;
 }
 
-/* What a request is answered with; NULL: there is no such method here. */
-static struct json_object *result_of(const ema_decision *decision, const char *method, struct json_object *params, struct json_object *things)
+/* Where there is no decision, or no answer to one who was let in, there was no memory for it. */
+static enum MHD_Result serve(struct MHD_Connection *connection, const struct visit *visit)
 {
-	/* The key of the user's account here: what the server does is done in their name. */
-	const char *subject = ema_decision_subject(decision);
-	struct json_object *result = NULL;
-	if (!strcmp(method, "tools/call"))
-		return content("content", "type", "text", subject);
-	if (!strcmp(method, "resources/read"))
-		return content("contents", "uri", json_object_get_string(json_object_object_get(params, "uri")), subject);
-	if (!strcmp(method, "ping"))
-		return json_object_new_object();
-	if (!strcmp(method, "initialize")) {
-		result = json_tokener_parse("{\"capabilities\":{\"tools\":{},\"resources\":{}},\"serverInfo\":{\"name\":\"example\",\"version\":\"1\"}}");
-		json_object_object_add(result, "protocolVersion", json_object_get(json_object_object_get(params, "protocolVersion")));
+	const union MHD_ConnectionInfo *peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const char *body = visit->body ? visit->body : "", *error = NULL;
+	ema_decision *decision = NULL;
+	char remote[INET_ADDRSTRLEN], *answered = NULL;
+	int status = 503;
+	if (!peer || !inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)peer->client_addr)->sin_addr, remote, sizeof remote) ||
+	    ema_request_set(visit->request, EMA_REQUEST_METHOD, "POST") || ema_request_set(visit->request, EMA_REQUEST_URL, visit->url) ||
+	    ema_request_set(visit->request, EMA_REQUEST_REMOTE, remote) || ema_request_body(visit->request, body, visit->length))
+		return answer(connection, 400, NULL, "");
+	int code = ema_check_mcp(context, service, visit->request, &decision);
+	if (code == EMA_OK && decision) {
+		answered = notes_answer(decision, body, visit->length, &status);
+	} else if (decision) {
+		status = ema_decision_status(decision);
+		error = ema_decision_rpc_error(decision);
 	}
-	if (is_list(method)) {
-		/* "tools/list" is of what stands behind "tools". */
-		char name[16] = "";
-		struct json_object *list;
-		memcpy(name, method, strcspn(method, "/"));
-		list = json_object_object_get(things, name);
-		result = json_object_new_object();
-		json_object_object_add(result, name, list ? json_object_get(list) : json_object_new_array());
-	}
+	enum MHD_Result result = answer(connection, status, decision, answered ? answered : error ? error : "");
+	free(answered);
+	ema_decision_free(decision);
 	return result;
 }
 
-/* What the server is for, after the check. The body is strict JSON, and a message of MCP: that was checked, too. */
-static void serve(const ema_decision *decision, const char *body, struct json_object *things)
+static enum MHD_Result header(void *data, enum MHD_ValueKind kind, const char *name, size_t name_length,
+                              const char *value, size_t value_length)
 {
-	struct json_object *message = json_tokener_parse(body), *id = NULL, *response = json_object_new_object();
-	const char *method = json_object_get_string(json_object_object_get(message, "method"));
-	if (!method || !response) {
-		answer(503, ema_decision_id(decision), NULL, "");
-	} else if (!json_object_object_get_ex(message, "id", &id)) {
-		answer(202, ema_decision_id(decision), NULL, "");
-	} else {
-		struct json_object *result = result_of(decision, method, json_object_object_get(message, "params"), things);
-		add_text(response, "jsonrpc", "2.0");
-		json_object_object_add(response, "id", json_object_get(id));
-		json_object_object_add(response, result ? "result" : "error",
-		                       result ? result : json_tokener_parse("{\"code\":-32601,\"message\":\"no such method\"}"));
-		const char *text = json_object_to_json_string(response);
-		if (is_list(method))
-			listed(decision, text);
-		else
-			answer(200, ema_decision_id(decision), NULL, text);
-	}
-	json_object_put(response);
-	json_object_put(message);
+	struct visit *visit = data;
+	(void)kind;
+	/* RFC 9112 6.3: a proxy could read two of them in another way. */
+	visit->lengths += !strcasecmp(name, "Content-Length") || !strcasecmp(name, "Transfer-Encoding");
+	if (!strcasecmp(name, "Content-Length") && value && strtoull(value, NULL, 10) > BODY_MOST)
+		visit->status = 413;
+	else if (visit->lengths > 1 || !value || strlen(name) != name_length || strlen(value) != value_length)
+		visit->status = 400;
+	else if (ema_request_header(visit->request, name, value))
+		visit->status = 431;
+	return visit->status ? MHD_NO : MHD_YES;
 }
 
-static void log_line(void *data, int level, const char *text)
+/* Once the header is there: 0, or the status that ends it. The query is the check's to judge, and nobody's to log. */
+static int begin(struct visit *visit, struct MHD_Connection *connection, const char *method)
+{
+	size_t length = strcspn(visit->url, "?");
+	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, header, visit);
+	if (visit->status)
+		return visit->status;
+	if (length == strlen(metadata_path) && !strncmp(visit->url, metadata_path, length))
+		return !strcmp(method, "GET") || !strcmp(method, "HEAD") ? 200 : 405;
+	if (length != strlen(path) || strncmp(visit->url, path, length))
+		return 404;
+	return strcmp(method, "POST") ? 405 : 0;
+}
+
+static enum MHD_Result handle(void *data, struct MHD_Connection *connection, const char *decoded, const char *method, const char *version,
+                              const char *upload, size_t *upload_size, void **own)
+{
+	struct visit *visit = *own;
+	(void)data, (void)decoded, (void)version;
+	if (!visit)
+		return MHD_NO;
+	if (!visit->seen) {
+		visit->seen = 1;
+		int status = begin(visit, connection, method);
+		return status ? answer(connection, status, NULL, status == 200 ? metadata : "") : MHD_YES;
+	}
+	if (!*upload_size)
+		return serve(connection, visit);
+	/* Who sends in chunks never said how long it is. */
+	if (*upload_size > BODY_MOST - visit->length || (!visit->body && !(visit->body = malloc(BODY_MOST))))
+		return MHD_NO;
+	memcpy(visit->body + visit->length, upload, *upload_size);
+	visit->length += *upload_size;
+	*upload_size = 0;
+	return MHD_YES;
+}
+
+static void visit_end(void *data, struct MHD_Connection *connection, void **own, enum MHD_RequestTerminationCode code)
+{
+	struct visit *visit = *own;
+	(void)data, (void)connection, (void)code;
+	if (!visit)
+		return;
+	ema_request_free(visit->request);
+	free(visit->body);
+	free(visit->url);
+	free(visit);
+	*own = NULL;
+}
+
+static void *visit_begin(void *data, const char *url, struct MHD_Connection *connection)
+{
+	struct visit *visit = calloc(1, sizeof *visit);
+	void *own = visit;
+	if (visit && (visit->url = strdup(url)) && (visit->request = ema_request_new()))
+		return visit;
+	visit_end(data, connection, &own, MHD_REQUEST_TERMINATED_WITH_ERROR);
+	return NULL;
+}
+
+/* ---- From start to end ---- */
+
+static void log_line(void *data, int level, const char *line)
 {
 	(void)data;
 	if (level <= 2)
-		fprintf(stderr, "ema: %s\n", text);
+		fprintf(stderr, "ema: %s\n", line);
+}
+
+/*
+ * Where it is asked, and its metadata (RFC 9728): at the challenge's place, where a slash alone behind the host goes, and with what
+ * leads a client to the authorization server. Nothing in a URL that ema_load() took wants escaping in JSON. 0: the service is there.
+ */
+static int describe(void)
+{
+	const char *resource = ema_service_fact(context, service, "resource"), *issuer = ema_service_fact(context, service, "issuer");
+	const char *host = resource ? strstr(resource, "://") : NULL;
+	if (!host || !issuer)
+		return -1;
+	const char *below = host + 3 + strcspn(host + 3, "/");
+	snprintf(path, sizeof path, "%s", *below ? below : "/");
+	snprintf(metadata_path, sizeof metadata_path, "/.well-known/oauth-protected-resource%s", strcmp(below, "/") ? below : "");
+	path[strcspn(path, "?")] = metadata_path[strcspn(metadata_path, "?")] = 0;
+	snprintf(metadata, sizeof metadata, "{\"resource\":\"%s\",\"authorization_servers\":[\"%s\"],\"bearer_methods_supported\":[\"header\"]}",
+	         resource, issuer);
+	return 0;
+}
+
+/* It speaks clear text: to this host alone, where a proxy ends TLS, unless an address says otherwise. */
+static int read_address(const char *where, struct sockaddr_in *out)
+{
+	const char *colon = strrchr(where, ':'), *port = colon ? colon + 1 : where;
+	char host[INET_ADDRSTRLEN] = "127.0.0.1", *end = NULL;
+	if (colon)
+		snprintf(host, sizeof host, "%.*s", (int)(colon - where), where);
+	unsigned long number = strtoul(port, &end, 10);
+	if (*port < '0' || *port > '9' || *end || number > 65535 || inet_pton(AF_INET, host, &out->sin_addr) != 1)
+		return -1;
+	out->sin_family = AF_INET;
+	out->sin_port = htons((uint16_t)number);
+	return 0;
+}
+
+static struct MHD_Daemon *listen_at(struct sockaddr_in *address)
+{
+	/* More threads than cores: one that waits for a store or a key is not to keep the others waiting. */
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle, NULL,
+		MHD_OPTION_SOCK_ADDR, (struct sockaddr *)address, MHD_OPTION_URI_LOG_CALLBACK, visit_begin, NULL,
+		MHD_OPTION_NOTIFY_COMPLETED, visit_end, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MOST,
+		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)(cores < 2 ? 4 : cores > 16 ? 32 : 2 * cores),
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_MOST, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MOST,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+	const union MHD_DaemonInfo *bound = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
+	char host[INET_ADDRSTRLEN] = "";
+	inet_ntop(AF_INET, &address->sin_addr, host, sizeof host);
+	if (bound)
+		printf("listening on http://%s:%u%s\n", host, (unsigned)bound->port, path);
+	else
+		fprintf(stderr, "server: cannot listen on %s:%u: %s\n", host, (unsigned)ntohs(address->sin_port), strerror(errno));
+	fflush(stdout);
+	return daemon;
 }
 
 int main(int argc, char **argv)
 {
-	static const char own[] = "{\"tools\":[{\"name\":\"get_time\",\"inputSchema\":{\"type\":\"object\"}},{\"name\":\"put_time\",\"inputSchema\":{\"type\":\"object\"}}]}";
-	static char body[BODY_MOST + 1];
-	size_t length = 0;
-	struct json_object *things = NULL;
-	ema_decision *decision = NULL;
-	ema_request *request = NULL;
-	ema_context *context = NULL;
-	int status = 1;
+	struct sockaddr_in address = { 0 };
+	struct MHD_Daemon *daemon = NULL;
+	const char *wrong = NULL;
+	sigset_t signals;
+	int number = 0, status = 1;
 
-	if (argc != 3 && argc != 4) {
-		fputs("usage: server EMA.CONF SERVICE [THINGS] <REQUEST\n", stderr);
+	if (argc != 4 && argc != 5) {
+		fputs("usage: server CONFIG SERVICE [ADDRESS:]PORT [THINGS.json]\n", stderr);
 		return 2;
 	}
-	if (!(things = argc == 4 ? json_object_from_file(argv[3]) : json_tokener_parse(own))) {
-		fprintf(stderr, "server: %s", argc == 4 ? json_util_get_last_err() : "no memory\n");
+	service = argv[2];
+	if (read_address(argv[3], &address)) {
+		fputs("server: [ADDRESS:]PORT is wanted, as 127.0.0.1:8080; port 0 is any that is free\n", stderr);
 		return 2;
 	}
-	if (!(context = ema_new()) || !(request = ema_request_new())) {
+	/* Before there are threads, so that none of them is interrupted. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	if ((wrong = notes_open(argv[4]))) {
+		fprintf(stderr, "server: %s\n", wrong);
+		goto done;
+	}
+	if (!(context = ema_new()) || ema_set_plugin_path(context, getenv("EMA_PLUGIN_PATH"))) { /* of an uninstalled build */
 		fputs("server: no memory\n", stderr);
 		goto done;
 	}
 	ema_set_log(context, log_line, NULL);
-	if (getenv("EMA_PLUGIN_PATH")) /* plugins of an uninstalled build */
-		ema_set_plugin_path(context, getenv("EMA_PLUGIN_PATH"));
 	if (ema_load(context, argv[1]) != EMA_OK) {
-		fprintf(stderr, "%s\n", ema_error(context));
+		fprintf(stderr, "server: %s was not loaded\n", argv[1]); /* its log has told why, and so would ema_error() */
 		goto done;
 	}
-	if (read_request(request, body, &length) != EMA_OK)
-		answer(400, "-", NULL, "");
-	else if (check(context, argv[2], request, &decision) == EMA_OK)
-		serve(decision, body, things);
+	if (describe()) {
+		fprintf(stderr, "server: %s has no service \"%s\"\n", argv[1], service);
+		goto done;
+	}
+	if (!(daemon = listen_at(&address)))
+		goto done;
+	while (!sigwait(&signals, &number) && number == SIGHUP) {
+		if (ema_reload(context) == EMA_OK)
+			puts("reloaded");
+		else
+			fputs("not reloaded: what was in place stays\n", stderr);
+		fflush(stdout);
+	}
 	status = 0;
 done:
-	ema_decision_free(decision); /* before the context */
-	ema_request_free(request);
+	if (daemon)
+		MHD_stop_daemon(daemon); /* no decision is left after it, as it has to be before ema_free() */
 	ema_free(context);
-	json_object_put(things);
+	notes_close();
 	return status;
 }

@@ -4,11 +4,13 @@
  *   code      name of the code to answer ("ok")          text      for fail()
  *   delay     how long an answer takes ("0ms")           misbehave see misbehaviours below
  *   fetch     a URL to fetch; its body is a group
+ *   hold      a file: it is made, and while it is there no answer is given, until the deadline
  *   secret    a secret, which must be expect, or the answer is denied
  *   identity: issuer, issuer_tenant, verify (by jwt_verify; else it says all by itself), audience, client, scopes,
  *             subject ("alice"), tenant, email, groups, roles
  *   directory: person ("alice"), active, groups, roles, accounts ("system=name"), max_age
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +47,7 @@ struct ema_instance {
 	int code, verify, active;
 	enum misbehaviour misbehave;
 	int64_t delay, max_age;
-	const char *fetch, *text, *subject, *tenant, *email, *person, *client;
+	const char *fetch, *hold, *text, *subject, *tenant, *email, *person, *client;
 	const char *const *audience, *const *scopes, *const *groups, *const *roles, *const *accounts;
 	size_t audiences, scope_count, group_count, role_count, account_count;
 	ema_call *kept;
@@ -94,6 +96,7 @@ static int open_any(const struct ema_host *lent, const ema_handle *handle, ema_c
 	host->conf_list(conf, "groups", &self->groups, &self->group_count);
 	host->conf_list(conf, "roles", &self->roles, &self->role_count);
 	host->conf_string(conf, "fetch", &self->fetch);
+	host->conf_string(conf, "hold", &self->hold);
 	const char *secret = "", *expect = "";
 	size_t length = 0;
 	host->conf_secret(conf, "secret", &secret, &length);
@@ -153,6 +156,17 @@ static void take_time(const struct ema_instance *self)
 		nanosleep(&t, NULL);
 }
 
+static void hold(const struct ema_instance *self, ema_call *call)
+{
+	static const struct timespec moment = { 0, 10000000 };
+	int file = self->hold ? open(self->hold, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+	if (file < 0)
+		return;
+	close(file);
+	while (!access(self->hold, F_OK) && host->deadline(call) > 0)
+		nanosleep(&moment, NULL);
+}
+
 static void *vouch_elsewhere(void *call)
 {
 	host->vouch(call, NULL, "mallory");
@@ -170,6 +184,7 @@ static int answer(struct ema_instance *self, ema_call *call)
 {
 	pthread_t thread;
 	take_time(self);
+	hold(self, call);
 	switch (self->misbehave) {
 	case UNKNOWN_CODE:
 		return 4711;

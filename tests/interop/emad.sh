@@ -45,11 +45,11 @@ held = [socket.socket() for _ in range(int(sys.argv[1]))]
 for s in held: s.bind(("127.0.0.1", 0))
 print(*[s.getsockname()[1] for s in held])' "$1"
 }
-read -r port mcp_port op_port redirect_port okta_port entra_port shop_port < <(ports 7)
+read -r port mcp_port op_port redirect_port okta_port entra_port shop_port notes_port < <(ports 8)
 # up COMMAND...: waits until it succeeds, or what was started last is gone.
 up() { local i; for ((i = 0; i < 600; i++)); do "$@" >/dev/null 2>&1 && return 0; kill -0 "${pids[-1]}" 2>/dev/null || return 1; sleep 0.1; done; return 1; }
 page() { curl -sf --max-time 20 "$@"; }
-issuer=http://127.0.0.1:$port resource=http://127.0.0.1:$mcp_port/mcp shop=http://127.0.0.1:$shop_port/shop
+issuer=http://127.0.0.1:$port resource=http://127.0.0.1:$mcp_port/mcp shop=http://127.0.0.1:$shop_port/shop notes=http://127.0.0.1:$notes_port/notes
 
 background devidp --state "$work/idp" --ports okta=0,oidc=0 --ready-file "$work/ready" >"$work/devidp.log" 2>&1
 up test -s "$work/ready" || { echo "Bail out! devidp did not start"; sed 's/^/# /' "$work/devidp.log"; exit 1; }
@@ -64,7 +64,7 @@ up page "$op/.well-known/openid-configuration" || { echo "Bail out! oidc-provide
 
 export EMA_ISSUER="$issuer" EMA_RESOURCE="$resource" EMA_IDP="$idp" EMA_WORK="$work" EMA_OP="$op" EMA_REDIRECT="$redirect" \
 	EMA_OKTA="http://127.0.0.1:$okta_port" EMA_ENTRA="http://127.0.0.1:$entra_port" EMA_TENANT=6babcaad-604b-40ac-a9d7-9fd97c0b779f \
-	EMA_PARTNERS="$partners" EMA_SHOP="$shop" EMA_SERVER="$builddir/examples/server/server"
+	EMA_PARTNERS="$partners" EMA_SHOP="$shop" EMA_NOTES="$notes" EMA_SERVER="$builddir/examples/server/server"
 background env -C "$packages" "$node" vendors.mjs serve >"$work/vendors.log" 2>&1
 for url in "$EMA_OKTA" "$EMA_ENTRA"; do
 	up page "$url/.well-known/openid-configuration" || { echo "Bail out! $url did not start"; sed 's/^/# /' "$work/vendors.log"; exit 1; }
@@ -117,7 +117,11 @@ services = (
     grants = ( { provider = "devidp"; scopes = ["goods:read", "goods:write", "till"]; },
                { provider = "partners"; tenant = ["north", "south"]; scopes = ["goods:read"]; tools = ["list_*", "get_price"];
                  uris = ["shop://partners/{tenant}/**"]; } );
-    denies = ( { tools = ["delete_all"]; } ); } );
+    denies = ( { tools = ["delete_all"]; } ); },
+  { id = "notes"; resource = "$notes"; issuer = "$issuer/notes"; identity = ["partners"]; tenants = ["north", "south"];
+    scopes = ( { name = "notes:read"; access = "read"; tools = ["list_*", "get_*"]; uris = ["note://{tenant}/**"]; },
+               { name = "notes:write"; access = "write"; tools = ["put_*", "delete_*"]; } );
+    grants = ( { provider = "partners"; tenant = ["north", "south"]; scopes = ["notes:read", "notes:write"]; } ); } );
 END
 }
 configured
@@ -179,10 +183,10 @@ ok "@modelcontextprotocol/conformance: all of its checks pass" found \
 'authorization-server-metadata SUCCESS
 authorization-server-metadata-cimd SUCCESS'
 judged mcp.mjs
-# A server in C that links libemacore, for each request anew, with the same rules and a trail of its own: whom it shows what, and
-# what of a refusal reaches the user of a client. (MCP-11, MCP-14, MCP-25, MCP-60, MCP-62)
-(umask 077; sed "s|$work/audit.jsonl|$work/server.jsonl|" "$work/ema.conf" >"$work/server.conf")
+# A server in C that links libemacore, with the same rules and trails of its own: whom it shows what, and what of a refusal reaches
+# the user of a client. (MCP-11, MCP-14, MCP-25, MCP-60, MCP-62)
+for name in server notes; do (umask 077; sed "s|$work/audit.jsonl|$work/$name.jsonl|" "$work/ema.conf" >"$work/$name.conf"); done
 judged tools.mjs
-ok "examples/server: its trail is whole" emactl audit verify "$work/server.jsonl"
+for name in server notes; do ok "examples/server: its trail is whole: $name" emactl audit verify "$work/$name.jsonl"; done
 [ "$failures" -eq 0 ] || emad_log
 plan

@@ -3,13 +3,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import http from 'node:http'
 import { Client, CrossAppAccessProvider, SdkHttpError, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { idp, issuer, secret, test, work } from './desk.mjs'
 
-const { EMA_PARTNERS: partners, EMA_SHOP: shop, EMA_SERVER: program } = process.env
+const { EMA_PARTNERS: partners, EMA_SHOP: shop, EMA_NOTES: notes, EMA_SERVER: program } = process.env
 const at = new URL(shop)
-const below = '/.well-known/oauth-protected-resource/shop'
 const tools = ['list_goods', 'get_price', 'get_cost', 'put_goods', 'delete_goods', 'delete_all', 'open_till', 'wipe']
 const uris = ['shop://goods/apples', 'shop://partners/north/prices', 'shop://partners/south/prices', 'shop://partners/*/prices', 'shop://books/2026']
 const things = `${work}/things.json`
@@ -18,41 +16,25 @@ writeFileSync(things, JSON.stringify({
 	resources: uris.map((uri) => ({ uri, name: uri })),
 }))
 
-// As inetd would: the server gets the request as it came, and its answer goes back as it is.
-function run(head, body) {
-	return new Promise((done, failed) => {
-		const child = spawn(program, [`${work}/server.conf`, 'shop', things], { stdio: ['pipe', 'pipe', 'inherit'] })
-		const parts = []
-		child.stdout.on('data', (part) => parts.push(part))
-		child.on('error', failed)
-		child.on('close', (status) => status ? failed(new Error(`the server ended with ${status}`)) : done(Buffer.concat(parts)))
-		child.stdin.on('error', () => {})
-		child.stdin.end(`${head}\r\n\r\n${body}`)
+// Servers, until the last test ends them, and what one of them answered of what it was asked.
+async function started(...words) {
+	const server = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+	process.on('exit', () => server.kill())
+	await new Promise((done, failed) => {
+		server.stdout.once('data', done)
+		server.once('error', failed)
+		server.once('exit', (status) => failed(new Error(`the server ended with ${status}`)))
 	})
+	return server
 }
+const servers = [await started(`${work}/server.conf`, 'shop', at.host, things), await started(`${work}/notes.conf`, 'notes', new URL(notes).host)]
 const seen = []
-const server = http.createServer(async (request, response) => {
-	try {
-		if (request.url === below) {
-			const answer = await fetch(issuer + below)
-			response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text())
-			return
-		}
-		let body = ''
-		for await (const part of request)
-			body += part
-		const head = [`${request.method} ${request.url} HTTP/1.1`]
-		for (let i = 0; i < request.rawHeaders.length; i += 2)
-			head.push(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}`)
-		const raw = await run(head.join('\r\n'), body)
-		seen.push({ method: body && JSON.parse(body).method, status: Number(raw.toString('latin1').split(' ', 2)[1]) })
-		response.socket?.end(raw)
-	} catch (error) {
-		console.log(`# ${error.stack}`)
-		response.writeHead(500).end()
-	}
-})
-await new Promise((done) => server.listen(Number(at.port), '127.0.0.1', done))
+async function noted(url, options) {
+	const answer = await fetch(url, options)
+	if (String(url) === shop && options?.method === 'POST')
+		seen.push({ method: JSON.parse(options.body).method, status: answer.status })
+	return answer
+}
 
 // What a user's identity provider lets him have: at most these scopes, of those that are asked for.
 const users = {
@@ -60,11 +42,13 @@ const users = {
 	reader: { from: idp, user: 'bob', scopes: ['goods:read'] },
 	north: { from: partners, user: 'carol', scopes: ['goods:read', 'goods:write', 'till'], claim: 'tenant="north"' },
 	south: { from: partners, user: 'dan', scopes: ['goods:read'], claim: 'tenant="south"' },
+	writer: { from: partners, user: 'carol', scopes: ['notes:read', 'notes:write'], claim: 'tenant="north"' },
+	other: { from: partners, user: 'dan', scopes: ['notes:read'], claim: 'tenant="south"' },
 }
-async function connected(name, use) {
-	const user = users[name]
+async function connected(name, use, resource = shop, options = {}) {
+	const user = users[name], where = new URL(resource)
 	const authProvider = new CrossAppAccessProvider({
-		clientId: 'desktop', clientSecret: secret, expectedIssuer: `${issuer}/shop`,
+		clientId: 'desktop', clientSecret: secret, expectedIssuer: issuer + where.pathname,
 		assertion: async ({ scope, authorizationServerUrl }) => {
 			const query = new URLSearchParams({ user: user.user, service: authorizationServerUrl, client: 'desktop',
 				scope: scope.split(' ').filter((one) => user.scopes.includes(one)).join(' '), ...(user.claim ? { claim: user.claim } : {}) })
@@ -73,8 +57,8 @@ async function connected(name, use) {
 			return (await answer.text()).trim()
 		},
 	})
-	const client = new Client({ name: 'interop', version: '1' })
-	await client.connect(new StreamableHTTPClientTransport(at, { authProvider }))
+	const client = new Client({ name: 'interop', version: '1' }, options)
+	await client.connect(new StreamableHTTPClientTransport(where, { authProvider, fetch: noted }))
 	try {
 		await use(client, authProvider)
 	} finally {
@@ -154,4 +138,39 @@ test('examples/server: each refusal was one request, but for those that name a s
 	const hidden = (mine) => tools.length + uris.length - mine
 	// The employee's till is tried again once, and so is the reader's first writing; his second is refused once.
 	assert.equal(refused.length, hidden(everything.length + 1) + 1 + 2 * hidden(3) + 2 + 1)
+})
+
+const eras = { 'of 2025-11-25': {}, 'of 2026-07-28': { versionNegotiation: { mode: { pin: '2026-07-28' } } } }
+const said = (result) => result.content.map((one) => one.text)
+for (const [era, options] of Object.entries(eras))
+	test(`examples/server, @modelcontextprotocol/client ${era}: notes are written, read and thrown away, and each tenant has its own`, async () => {
+		await connected('writer', async (client) => {
+			assert.equal(client.getServerVersion()?.name, 'ema-example')
+			const shownTools = (await client.listTools()).tools
+			// Until something needs more, a token has what reads: so is it said by the challenge.
+			assert.deepEqual(shownTools.map((tool) => [tool.name, tool.annotations.readOnlyHint]), [['list_notes', true], ['get_note', true]])
+			assert.deepEqual(said(await client.callTool({ name: 'put_note', arguments: { name: 'plan', text: 'ours' } })), ['Written.'])
+			assert.deepEqual(await shown(client), ['list_notes', 'get_note', 'put_note', 'delete_note'])
+			assert.deepEqual(said(await client.callTool({ name: 'list_notes', arguments: {} })), ['welcome', 'plan'])
+			assert.deepEqual(await listed(client), ['note://north/welcome', 'note://north/plan'])
+			assert.equal((await client.readResource({ uri: 'note://north/plan' })).contents[0].text, 'ours')
+			assert.deepEqual((await client.listResourceTemplates()).resourceTemplates.map((one) => one.uriTemplate), ['note://north/{name}'])
+			await connected('other', async (other) => {
+				assert.deepEqual(said(await other.callTool({ name: 'list_notes', arguments: {} })), ['welcome'])
+				assert.deepEqual(await listed(other), ['note://south/welcome'])
+				assert.equal((await other.callTool({ name: 'get_note', arguments: { name: 'plan' } })).isError, true)
+				await assert.rejects(other.readResource({ uri: 'note://north/plan' }), denied('plan'))
+				await assert.rejects(other.readResource({ uri: 'note://south/plan' }), /There is no such resource/)
+			}, notes, options)
+			await assert.rejects(client.callTool({ name: 'get_nothing', arguments: {} }), /There is no such tool/)
+			assert.deepEqual(said(await client.callTool({ name: 'delete_note', arguments: { name: 'plan' } })), ['Deleted.'])
+			assert.deepEqual(await listed(client), ['note://north/welcome'])
+		}, notes, options)
+	})
+test('examples/server: it ends well', async () => {
+	for (const server of servers) {
+		const ended = new Promise((done) => server.once('exit', done))
+		server.kill()
+		assert.equal(await ended, 0)
+	}
 })

@@ -38,7 +38,7 @@ BEGIN {
 	if (name ~ /^libconfig/ && folder != "core/conf" && folder !~ /^plugins\//) print where ": libconfig is for conf alone"
 	if (name ~ /^curl\// && folder != "core/trust" && folder !~ /^plugins\//) print where ": curl is for trust alone"
 	if (name ~ /^json-c\// && folder !~ /^(emactl|emad|devidp|examples\/server)$/) print where ": json-c is not for libemacore or plugins"
-	if (name ~ /^microhttpd/ && folder !~ /^(emad|devidp)$/) print where ": microhttpd is for emad and devidp"
+	if (name ~ /^microhttpd/ && folder !~ /^(emad|devidp|examples\/server)$/) print where ": microhttpd is for emad, devidp and the example of a server"
 	if (code ~ /</ || name ~ /^ema\// || name == "config.h") next
 	if (name ~ /\//) { print where ": include by the bare file name: " name; next }
 	if (file == "core/ema.c" || file == "core/operator.c") folder = "ema.c"
