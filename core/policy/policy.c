@@ -227,12 +227,6 @@ static int takes_claims(const struct conf_grant *conf)
 	return !conf->from.count;
 }
 
-static void names_add(struct builder *b, enum policy_name_kind kind, const struct conf_strings *strings, int claims)
-{
-	for (size_t i = 0; i < strings->count; i++)
-		policy_name_add(b->policy, kind, strings->list[i])->claims |= claims;
-}
-
 static void use_add(struct builder *b, enum policy_name_kind kind, const char *text, uint32_t rule)
 {
 	struct policy *policy = b->policy;
@@ -326,9 +320,7 @@ static int rule_build(struct builder *b, uint32_t number)
 	}
 	if (!rule->deny && policy->included && grant_includes(b, rule))
 		return -1;
-	int claims = takes_claims(conf);
-	names_add(b, NAME_GROUP, &conf->groups, claims);
-	names_add(b, NAME_ROLE, &conf->roles, claims);
+	view_add(policy, conf);
 	enum policy_name_kind kind = NAME_ANYBODY;
 	const struct conf_strings *strings = found_by(conf, &kind);
 	/* A deny for a client counts for a principal whose client is not known, too. */
@@ -456,18 +448,12 @@ unsigned policy_wants(const struct policy *policy, int denies)
 	return denies ? policy->deny_wants : policy->wants;
 }
 
-int policy_wants_name(const struct policy *policy, int role, const char *name)
-{
-	const struct policy_name *found = policy_name(policy, role ? NAME_ROLE : NAME_GROUP, name);
-	return found && found->claims;
-}
-
 /* ---- All of it ---- */
 
 static int rooms(struct policy *policy)
 {
 	const struct conf_service *service = policy->conf;
-	size_t names = service->scope_count + 1, uses = 0, patterns[POLICY_KINDS] = { 0 }, slots = 4;
+	size_t names = service->scope_count + 1, uses = 0, sources = 0, patterns[POLICY_KINDS] = { 0 }, slots = 4;
 	policy->grant_count = service->grant_count;
 	policy->rule_count = service->grant_count + service->deny_count;
 	for (size_t i = 0; i < service->scope_count; i++) {
@@ -482,6 +468,7 @@ static int rooms(struct policy *policy)
 		patterns[POLICY_URI] += conf->uris.count;
 		names += name_count(conf) + 1;
 		uses += name_count(conf);
+		sources += view_room(conf);
 	}
 	while (slots < names * 2)
 		slots *= 2;
@@ -489,6 +476,7 @@ static int rooms(struct policy *policy)
 	policy->name_slots = arena_get(&policy->arena, slots, sizeof *policy->name_slots);
 	policy->name_mask = slots - 1;
 	policy->uses = arena_get(&policy->arena, uses, sizeof *policy->uses);
+	policy->sources = arena_get(&policy->arena, sources, sizeof *policy->sources);
 	policy->rules = arena_get(&policy->arena, policy->rule_count, sizeof *policy->rules);
 	policy->patterns = arena_get(&policy->arena, patterns[0] + patterns[1] + patterns[2], sizeof *policy->patterns);
 	for (size_t i = 0; policy->name_slots && i < slots; i++)
@@ -520,6 +508,8 @@ struct policy *policy_new(const struct conf *conf, const struct conf_service *se
 	if (b.errors || policy->arena.failed)
 		goto fail;
 	wants_build(policy, conf);
+	if (view_make(policy))
+		goto fail;
 	if (findings)
 		tools_lint(policy, findings);
 	return policy;

@@ -324,6 +324,7 @@ static void policy_and_lint(void **state)
 		{ OKTA_ONLY("permissions = { mode = \"shadow\"; };"), "E-MISSING", 6, "until" },
 		{ OKTA_ONLY("permissions = { mode = \"shadow\"; until = \"2999-01-01\"; };"), "E-VALUE", 6, "30 days" },
 		{ OKTA_ONLY("permissions = { mode = \"shadow\"; until = \"2001-01-01\"; };"), "W-SHADOW", 6, "has ended" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; mode = \"shadow\"; } );"), "N-SHADOW", 4, "1 grant in shadow mode, without effect (line 7)" },
 		{ OKTA_ONLY("directory = ( { id = \"staff\"; for = [\"okta\"]; } );"), "E-UNKNOWN", 6, "no directory" },
 		{ OKTA_ONLY("directory = ( { id = \"staff\"; } );"), "E-MISSING", 6, "\"for\"" },
 		{ OKTA_ONLY("audience = ( { provider = \"okta\"; is = \"x\"; clients = \"c\"; scope_map = \"all\"; } );"), "E-VALUE", 6, "\"any\"" },
