@@ -372,39 +372,6 @@ void policy_read(struct reader *reader, const struct conf_node *node, struct con
 	shadows_note(reader, service);
 }
 
-/* 1 if some text fits both patterns ("*" is any run). Lengths are bounded by the table on the stack. */
-#define PATTERN_MOST 256
-static int patterns_meet(const char *a, const char *b)
-{
-	size_t la = strlen(a), lb = strlen(b);
-	unsigned char meet[2][PATTERN_MOST + 1];
-	if (la > PATTERN_MOST || lb > PATTERN_MOST)
-		return 1;
-	for (size_t i = 0; i <= la; i++) {
-		unsigned char *now = meet[i % 2], *last = meet[(i + 1) % 2];
-		for (size_t j = 0; j <= lb; j++) {
-			int both = i && j, any_a = i && a[i - 1] == '*', any_b = j && b[j - 1] == '*';
-			now[j] = (unsigned char)((!i && !j) || (any_a && (last[j] || (j && now[j - 1]))) || (any_b && (now[j - 1] || (i && last[j]))) ||
-						 (both && !any_a && !any_b && last[j - 1] && a[i - 1] == b[j - 1]));
-		}
-	}
-	return meet[la % 2][lb];
-}
-
-static void patterns_lint(struct reader *reader, const struct conf_service *service, const struct conf_grant *grant)
-{
-	char shown[96];
-	for (size_t i = 0; i < grant->tools.count; i++) {
-		int open = 0;
-		for (size_t j = 0; j < service->scope_count && !open; j++)
-			for (size_t k = 0; k < service->scopes[j].tools.count && !open; k++)
-				open = patterns_meet(grant->tools.list[i], service->scopes[j].tools.list[k]);
-		if (!open)
-			finding_node(reader->findings, "W-UNSCOPED-TOOL", child_or(grant->node, "tools"), "no scope of the service opens a tool \"%s\": this has no effect",
-				     value_show(grant->tools.list[i], shown));
-	}
-}
-
 void policy_lint(struct reader *reader, const struct conf_service *service)
 {
 	for (size_t i = 0; i < service->scope_count; i++) {
@@ -420,8 +387,4 @@ void policy_lint(struct reader *reader, const struct conf_service *service)
 		if (!granted && scope->name)
 			finding_node(reader->findings, "W-UNGRANTED-SCOPE", scope->node, "no grant gives the scope \"%.64s\": nobody can have it", scope->name);
 	}
-	for (size_t i = 0; i < service->grant_count; i++)
-		patterns_lint(reader, service, &service->grants[i]);
-	for (size_t i = 0; i < service->deny_count; i++)
-		patterns_lint(reader, service, &service->denies[i]);
 }

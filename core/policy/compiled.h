@@ -140,8 +140,10 @@ size_t view_room(const struct conf_grant *conf);
 void view_add(struct policy *policy, const struct conf_grant *conf);
 int view_make(struct policy *policy);
 
-/* lint.c: what the tools_file shows of the rules. */
-void tools_lint(const struct policy *policy, struct findings *findings);
+/* The node of one of the strings of a list, for its line. */
+const struct conf_node *policy_string_node(const struct conf_node *group, const char *key, size_t number);
+/* lint.c: rules without effect, and what the tools_file shows of them. */
+void rules_lint(const struct policy *policy, struct findings *findings);
 
 /* condition.c */
 enum condition { CONDITION_NO, CONDITION_YES, CONDITION_UNKNOWN };

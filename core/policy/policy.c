@@ -24,8 +24,7 @@ static void wrong(struct builder *b, const char *id, const struct conf_node *nod
 		finding_node(b->findings, id, node, "%s \"%.64s\" %s", what, text, why);
 }
 
-/* The node of one of the strings of a list, for its line. */
-static const struct conf_node *string_node(const struct conf_node *group, const char *key, size_t number)
+const struct conf_node *policy_string_node(const struct conf_node *group, const char *key, size_t number)
 {
 	const struct conf_node *list = conf_child(group, key);
 	if (!list)
@@ -45,7 +44,7 @@ static uint32_t add_pattern(struct builder *b, const struct conf_node *node, siz
 	struct pattern pattern;
 	const char *why = pattern_compile(lists[list].form, text, room, &pattern);
 	if (why) {
-		wrong(b, "E-PATTERN", string_node(node, lists[list].key, number), lists[list].what, text, why);
+		wrong(b, "E-PATTERN", policy_string_node(node, lists[list].key, number), lists[list].what, text, why);
 		return NO_NUMBER;
 	}
 	return policy_pattern_add(b->policy, lists[list].kind, &pattern);
@@ -154,7 +153,7 @@ static int includes_build(struct builder *b)
 			if (name)
 				included(policy, i)[name->first / 64] |= UINT64_C(1) << name->first % 64;
 			else
-				wrong(b, "E-UNKNOWN", string_node(scope->node, "includes", k), "the scope", scope->includes.list[k], "is none of the service");
+				wrong(b, "E-UNKNOWN", policy_string_node(scope->node, "includes", k), "the scope", scope->includes.list[k], "is none of the service");
 		}
 	}
 	rows_close(policy);
@@ -313,9 +312,9 @@ static int rule_build(struct builder *b, uint32_t number)
 		if (scope)
 			rule->scopes.list[rule->scopes.count++] = scope->first;
 		else
-			wrong(b, "E-UNKNOWN", string_node(conf->node, "scopes", i), "the scope", conf->scopes.list[i], "is none of the service");
+			wrong(b, "E-UNKNOWN", policy_string_node(conf->node, "scopes", i), "the scope", conf->scopes.list[i], "is none of the service");
 		if (scope && rule->deny && opens_nothing(&policy->conf->scopes[scope->first]))
-			wrong(b, "E-VALUE", string_node(conf->node, "scopes", i), "the scope", conf->scopes.list[i],
+			wrong(b, "E-VALUE", policy_string_node(conf->node, "scopes", i), "the scope", conf->scopes.list[i],
 			      "opens nothing itself, so that this would deny nothing: name the scopes that it includes");
 	}
 	if (!rule->deny && policy->included && grant_includes(b, rule))
@@ -511,7 +510,7 @@ struct policy *policy_new(const struct conf *conf, const struct conf_service *se
 	if (view_make(policy))
 		goto fail;
 	if (findings)
-		tools_lint(policy, findings);
+		rules_lint(policy, findings);
 	return policy;
 fail:
 	policy_free(policy);

@@ -343,7 +343,6 @@ static void policy_and_lint(void **state)
 		  "{ id = \"b\"; resource = \"https://m.example/b\"; issuer = \"https://a.example\"; identity = [\"okta\"]; } );", "W-SHARED-ISSUER-NO-RESOURCE", 3, "line 2" },
 		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"*\"; group = \"x\"; scopes = \"r\"; } );"), "W-ANY-PROVIDER", 7, "any provider" },
 		{ OKTA_ONLY(SCOPES), "W-UNGRANTED-SCOPE", 6, "\"r\"" },
-		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; } ); denies = ( { tools = \"put_*\"; } );"), "W-UNSCOPED-TOOL", 7, "put_*" },
 		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"azure\"; scopes = \"r\"; } );"), "W-UNUSED", 7, "azure" },
 		{ "issuer = \"https://a.example\";", "W-NO-AUDIT", 0, "no audit sink" },
 		{ PROVIDER("insecure_http = true;"), "W-INSECURE", 2, "insecure_http" },

@@ -648,6 +648,48 @@ static void mistakes_are_found_with_their_place(void **state)
 	rig_close(&rig);
 }
 
+/* What no scope opens is found, and nothing else: a star or a value may stand for what another pattern spells out. */
+static void what_no_scope_opens(void **state)
+{
+	(void)state;
+	static const char form[] = "scopes = ( { name = \"r\"; access = \"read\"; tools = [\"get_*\", \"one\", \"at_{tenant}\"]; prompts = [\"draft_*\"];\n"
+		"  uris = [\"repo://Acme/%%61/**\", \"home:/{subject}/*.txt\", \"x:/a?q=*\"]; } );\n%s = ( { provider = \"okta\"; %s%s } );\n";
+	static const struct { const char *key, *more; } rules[] = {
+		{ "grants", "scopes = \"r\"; " }, { "denies", "" }, { "permissions = { mode = \"shadow\"; until = \"2001-01-01\"; }; denies", "" },
+	};
+	static const struct { const char *target, *id; int line; } rows[] = {
+		{ "tools = \"get_x\";", NULL, 0 }, { "tools = \"*x\";", NULL, 0 }, { "tools = \"*\";", NULL, 0 }, { "tools = [\"one\", \"at_t1\"];", NULL, 0 },
+		{ "tools = \"get_{email}\";", NULL, 0 }, { "tools = \"{subject}t_*\";", NULL, 0 },
+		{ "tools = \"on\";", "W-UNSCOPED-TOOL", 4 }, { "tools = \"one_*\";", "W-UNSCOPED-TOOL", 4 }, { "tools = [\"one\",\n\"put_*\"];", "W-UNSCOPED-TOOL", 5 },
+		{ "tools = \"draft_x\";", "W-UNSCOPED-TOOL", 4 }, { "tools = \"one*two\";", "W-UNSCOPED-TOOL", 4 },
+		{ "prompts = [\"draft_x\", \"*\", \"d*\"];", NULL, 0 }, { "prompts = \"one\";", "W-UNSCOPED-PROMPT", 4 },
+		{ "prompts = [\"draft_x\",\n\"draft\"];", "W-UNSCOPED-PROMPT", 5 },
+		{ "uris = [\"**\", \"repo://acme/a/b\", \"REPO://ACME/*/b\", \"home:/al/b.txt\", \"home:/*/*\", \"x:/a?q=1\"];", NULL, 0 },
+		{ "uris = \"repo://acme/b/**\";", "W-UNSCOPED-URI", 4 }, { "uris = [\"home:/al/b.txt\",\n\"home:/al/b.csv\"];", "W-UNSCOPED-URI", 5 },
+		{ "uris = \"x:/a\";", "W-UNSCOPED-URI", 4 },
+		{ "tools = \"one\"; prompts = \"draft_a\"; uris = [\"x:/a?q=1\",\n\"x:/b\"];", "W-UNSCOPED-URI", 5 },
+	};
+	char body[2048];
+	for (size_t i = 0; i < sizeof rows / sizeof *rows * 3; i++) {
+		const size_t row = i / 3, rule = i % 3;
+		/* Permissions in shadow mode let in what no scope opens: there, a deny has an effect. */
+		const size_t wanted = rows[row].id && rule < 2;
+		size_t found = 0, good = 0;
+		snprintf(body, sizeof body, form, rules[rule].key, rules[rule].more, rows[row].target);
+		struct rig rig = rig_open(body);
+		for (size_t f = 0; f < rig.findings.count; f++) {
+			const struct finding *finding = &rig.findings.list[f];
+			found += !strncmp(finding->id, "W-UNSCOPED", 10);
+			good += wanted && !strcmp(finding->id, rows[row].id) && finding->line == rows[row].line;
+		}
+		if (!rig.policy || found != wanted || good != wanted) {
+			rig_show(&rig);
+			fail_msg("%s %s: %zu found", rules[rule].key, rows[row].target, found);
+		}
+		rig_close(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -665,6 +707,7 @@ int main(void)
 		cmocka_unit_test(hundreds_of_scopes_include_one_another),
 		cmocka_unit_test(hierarchies_that_do_not_load),
 		cmocka_unit_test(mistakes_are_found_with_their_place),
+		cmocka_unit_test(what_no_scope_opens),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
