@@ -259,7 +259,7 @@ const char *ema_decision_id(const ema_decision *decision)
 
 const char *ema_decision_user_line(const ema_decision *decision)
 {
-	return code_row(ema_decision_code(decision))->user;
+	return decision && decision->user_line ? decision->user_line : code_row(ema_decision_code(decision))->user;
 }
 
 const char *ema_decision_operator_line(const ema_decision *decision)

@@ -20,9 +20,9 @@ int ema_who_can(ema_context *context, const char *service, const char *method, c
 	return context_is_alive(context) ? survey_who(context, service, method, target, now, out) : EMA_AFTER_FORK;
 }
 
-int ema_what_can(ema_context *context, const char *subject, const char *const *groups, const char *const *roles, int64_t now, ema_survey **out)
+int ema_what_can(ema_context *context, const char *subject, const char *email, const char *const *groups, const char *const *roles, int64_t now, ema_survey **out)
 {
-	struct survey_claims claims = { .groups = groups, .roles = roles };
+	struct survey_claims claims = { .email = email, .groups = groups, .roles = roles };
 	if (!context || !subject || !out)
 		return EMA_BAD_REQUEST;
 	*out = NULL;

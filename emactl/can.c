@@ -57,6 +57,31 @@ static void print_rules(const ema_survey *survey, const char *service, const cha
 	}
 }
 
+/* What is so for everybody, of one service or of all. 1 if there is such a row. */
+static int print_for_all(const ema_survey *survey, const char *service, const char *kind)
+{
+	int some = 0;
+	for (size_t i = 0; ema_survey_text(survey, i, "kind"); i++) {
+		if (strcmp(text(survey, i, "kind"), kind) || strcmp(text(survey, i, "service"), service))
+			continue;
+		printf("  %s", colour(COLOUR_WARN));
+		print_plain(text(survey, i, "rule"));
+		fputs(": ", stdout);
+		print_plain(text(survey, i, "text"));
+		printf("%s\n", colour_off());
+		some = 1;
+	}
+	return some;
+}
+
+static int is_closed(const ema_survey *survey)
+{
+	for (size_t i = 0; ema_survey_text(survey, i, "kind"); i++)
+		if (!strcmp(text(survey, i, "kind"), "closed"))
+			return 1;
+	return 0;
+}
+
 static void print_notes(const ema_survey *survey)
 {
 	for (size_t i = 0; ema_survey_text(survey, i, "kind"); i++)
@@ -123,18 +148,19 @@ int command_who_can(const struct options *options, int count, char **words)
 		json_add(all, "method", method);
 		json_add(all, "target", target);
 		json_object_object_add(all, "rows", as_json(survey));
-		status = print_json(all) ? STATUS_USAGE : grants ? STATUS_FINE : STATUS_DENY;
+		status = print_json(all) ? STATUS_USAGE : grants && !is_closed(survey) ? STATUS_FINE : STATUS_DENY;
 	} else {
 		printf("%swho can %s ", colour(COLOUR_BOLD), method);
 		print_plain(target);
 		printf(" of %s%s\n", options->service, colour_off());
-		print_rules(survey, options->service, "grant", "grants that open it", "who");
+		int closed = print_for_all(survey, options->service, "closed"), shadow = !closed && print_for_all(survey, options->service, "shadow");
+		print_rules(survey, options->service, "grant", closed ? "grants that would open it" : "grants that open it", "who");
 		print_rules(survey, options->service, "deny", "denies, which win", "who");
 		if (!grants)
-			printf("  no grant opens it: nobody can\n");
+			printf("  no grant opens it: %s\n", shadow ? "shadow mode alone lets in whom no deny refuses" : "nobody can");
 		print_people(survey, options->verbose);
 		print_notes(survey);
-		status = grants ? STATUS_FINE : STATUS_DENY;
+		status = grants && !closed ? STATUS_FINE : STATUS_DENY;
 	}
 	ema_survey_free(survey);
 	ema_free(context);
@@ -145,24 +171,31 @@ int command_what_can(const struct options *options, int count, char **words)
 {
 	ema_survey *survey = NULL;
 	int64_t now = options->now ? parse_time(options->now) : 0;
-	int grants = 0, status = STATUS_USAGE;
-	if (count != 1)
+	/* An address alone is a subject by itself. */
+	const char *subject = count ? words[0] : options->email, *email = count ? options->email : NULL;
+	int grants = 0, status = STATUS_USAGE, hint = 0;
+	if (count > 1 || !subject)
 		return complain("what-can takes one word: provider/tenant/sub, or a person of a directory by id or e-mail address");
 	if (now < 0)
 		return complain("--now takes seconds since 1970, or a time like 2026-11-23T11:40:00Z");
 	ema_context *context = context_loaded(options);
 	if (!context)
 		return STATUS_USAGE;
-	int code = ema_what_can(context, words[0], options->groups, options->roles, now, &survey);
+	int code = ema_what_can(context, subject, email, options->groups, options->roles, now, &survey);
 	if (code == EMA_UNKNOWN_SUBJECT)
-		complain("%s is neither provider/tenant/sub of a provider of the configuration nor a person whom a directory lists", words[0]);
+		complain("%s is neither provider/tenant/sub of a provider of the configuration, nor a person whom a directory lists, nor an e-mail address "
+		         "for which one provider alone has the authority", subject);
+	else if (code == EMA_WRONG_PROVIDER)
+		complain("--email %s: the provider of %s has no authority for that domain, so that its tokens' address does not count", email, subject);
+	else if (code == EMA_BAD_REQUEST)
+		complain("--email takes an e-mail address, that of a SUBJECT which is provider/tenant/sub");
 	else if (code)
 		complain("%s", ema_code_meaning(code));
 	for (size_t i = 0; !code && ema_survey_text(survey, i, "kind"); i++)
 		grants += !strcmp(text(survey, i, "kind"), "grant");
 	if (!code && options->json) {
 		struct json_object *all = must(json_object_new_object());
-		json_add(all, "subject", words[0]);
+		json_add(all, "subject", subject);
 		json_object_object_add(all, "rows", as_json(survey));
 		status = print_json(all) ? STATUS_USAGE : grants ? STATUS_FINE : STATUS_DENY;
 	} else if (!code) {
@@ -178,9 +211,12 @@ int command_what_can(const struct options *options, int count, char **words)
 					print_plain(why);
 					putchar('\n');
 				}
+				if (!refused)
+					print_for_all(survey, text(survey, i, "service"), "shadow");
+				hint |= refused == EMA_UNKNOWN_SUBJECT && strchr(subject, '/') && !email;
 			} else if (!strcmp(kind, "tool")) {
 				print_row(survey, i, text(survey, i, "what"));
-			} else if (strcmp(kind, "note")) {
+			} else if (!strcmp(kind, "grant") || !strcmp(kind, "deny")) {
 				printf("    %s%s%s ", colour(strcmp(kind, "deny") ? COLOUR_GOOD : COLOUR_BAD), strcmp(kind, "deny") ? "may" : "may not", colour_off());
 				print_plain(text(survey, i, "what"));
 				putchar(' ');
@@ -191,6 +227,8 @@ int command_what_can(const struct options *options, int count, char **words)
 			}
 		}
 		print_notes(survey);
+		if (hint)
+			puts("  where the directory knows people by e-mail address: say which one the token has, with --email");
 		status = grants ? STATUS_FINE : STATUS_DENY;
 	}
 	ema_survey_free(survey);

@@ -284,6 +284,23 @@ static void print_revoked(struct json_object *answer)
 	printf("%s; %lld blocked\n", any ? "" : " nothing", (long long)number_of(revoked, "blocks"));
 }
 
+/* What is tried out only, and does not refuse or give what it seems to: said where it cannot be overlooked (AZN-57). */
+static void print_shadow(struct json_object *answer)
+{
+	struct json_object *list = NULL;
+	char text[32];
+	for (size_t i = 0, n = list_of(answer, "shadow", &list); i < n; i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		long long grants = (long long)number_of(one, "grants"), denies = (long long)number_of(one, "denies");
+		printf("%-11s %sservice %s:", "shadow mode", colour(COLOUR_WARN), text_of(one, "service"));
+		if (number_of(one, "until"))
+			printf(" what no grant gives is allowed too, until %s%s", time_text(number_of(one, "until"), text), grants || denies ? ";" : "");
+		if (grants || denies)
+			printf(" %lld grant%s and %lld den%s decide nothing", grants, grants == 1 ? "" : "s", denies, denies == 1 ? "y" : "ies");
+		printf("%s\n", colour_off());
+	}
+}
+
 int command_status(const struct options *options, int count, char **words)
 {
 	struct json_object *list = NULL;
@@ -311,6 +328,7 @@ int command_status(const struct options *options, int count, char **words)
 	int bad = print_providers(answer);
 	bad += print_state(answer);
 	print_revoked(answer);
+	print_shadow(answer);
 	int refused = number_of(answer, "last_reload_refused") != 0;
 	if (refused)
 		printf("%sthe last reload was refused: `emactl check` says why%s\n", colour(COLOUR_BAD), colour_off());

@@ -31,7 +31,7 @@ _emactl() {
 	check) mapfile -t COMPREPLY < <(compgen -W '--live --json' -- "$word") ;;
 	explain) mapfile -t COMPREPLY < <(compgen -W '--service --assertion --token --message --client --resource --scope --now --json' -- "$word") ;;
 	who-can) mapfile -t COMPREPLY < <(compgen -W 'tool prompt uri --service --now --json' -- "$word") ;;
-	what-can) mapfile -t COMPREPLY < <(compgen -W '--group --role --now --json' -- "$word") ;;
+	what-can) mapfile -t COMPREPLY < <(compgen -W '--email --group --role --now --json' -- "$word") ;;
 	tools)
 		if [[ $before == tools ]]; then mapfile -t COMPREPLY < <(compgen -W 'import accept' -- "$word")
 		else mapfile -t COMPREPLY < <(compgen -W '--accept --json' -- "$word"; compgen -f -- "$word"); fi

@@ -18,7 +18,7 @@ static const struct {
 	  "                 --service S --token FILE|- --message FILE|- [--now TIME] [--json]",
 	  "decide a credential, or a message with its token, without using anything up, and say why" },
 	{ "who-can", command_who_can, "[tool|prompt|uri] NAME --service S [--now TIME] [--json]", "the rules that open it, and the people of the directories who may" },
-	{ "what-can", command_what_can, "SUBJECT [--group G]... [--role R]... [--now TIME] [--json]", "what a subject, or a person of a directory, may do" },
+	{ "what-can", command_what_can, "SUBJECT [--email A] [--group G]... [--role R]... [--now TIME] [--json]", "what a subject, or a person of a directory, may do" },
 	{ "test", command_test, "FILE [--json]", "hold a table of who may do what against the configuration; -v shows what holds, too" },
 	{ "tools", command_tools, "import FILE ANSWER|- [--accept] [--json] | accept FILE NAME... [--json]",
 	  "make a service's tools_file from its server's answer to tools/list; accept what is new" },
@@ -100,7 +100,7 @@ static int add_name(const char **names, const char *name)
 int main(int count, char **words)
 {
 	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, GROUP, ROLE, NOW, JSON, LIVE, ACCEPT, STATE, ADMIN, VERSION, SUBJECT, PERSON,
-	       PROVIDER, TENANT, EVERYTHING, BLOCK, REASON };
+	       PROVIDER, TENANT, EMAIL, EVERYTHING, BLOCK, REASON };
 	struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },     { "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },             { "version", no_argument, NULL, VERSION },
@@ -113,7 +113,8 @@ int main(int count, char **words)
 		{ "admin", required_argument, NULL, ADMIN },
 		{ "state", required_argument, NULL, STATE },    { "subject", required_argument, NULL, SUBJECT },
 		{ "person", required_argument, NULL, PERSON },  { "provider", required_argument, NULL, PROVIDER },
-		{ "tenant", required_argument, NULL, TENANT },  { "everything", no_argument, NULL, EVERYTHING },
+		{ "tenant", required_argument, NULL, TENANT },  { "email", required_argument, NULL, EMAIL },
+		{ "everything", no_argument, NULL, EVERYTHING },
 		{ "block", no_argument, NULL, BLOCK },          { "reason", required_argument, NULL, REASON },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -149,6 +150,7 @@ int main(int count, char **words)
 		case PERSON: options.person = optarg; break;
 		case PROVIDER: options.provider = optarg; break;
 		case TENANT: options.tenant = optarg; break;
+		case EMAIL: options.email = optarg; break;
 		case EVERYTHING: options.everything = 1; break;
 		case BLOCK: options.block = 1; break;
 		case REASON: options.reason = optarg; break;

@@ -15,7 +15,7 @@ struct options {
 	const char *config;
 	const char *service, *assertion, *token, *client, *resource, *scope, *message, *now, *state, *admin;
 	const char *groups[NAMES_MOST + 1], *roles[NAMES_MOST + 1]; /* end with NULL */
-	const char *subject, *person, *provider, *tenant, *reason;
+	const char *subject, *person, *provider, *tenant, *email, *reason;
 	int json, live, verbose, accept, block, everything;
 };
 

@@ -111,12 +111,14 @@ static size_t part_of(const char *stage)
 
 static void print_steps(const ema_decision *decision, size_t part)
 {
+	/* Of a permit that asks for a change: shadow mode gave it. */
+	const char *title = part == PARTS ? "what ran" : !strcmp(parts[part][0], "change") && !ema_decision_code(decision) ? "for a permit without shadow mode" : parts[part][1];
 	int first = 1;
 	for (size_t i = 0; ema_step_stage(decision, i); i++) {
 		if (part_of(ema_step_stage(decision, i)) != part)
 			continue;
 		if (first)
-			printf("  %s\n", part < PARTS ? parts[part][1] : "what ran");
+			printf("  %s\n", title);
 		first = 0;
 		fputs("    ", stdout);
 		if (part == PARTS) {

@@ -371,6 +371,8 @@ struct conf {
 	void *memory;
 };
 
+/* How many of the grants, or denies, are in shadow mode. */
+size_t conf_shadow_count(const struct conf_grant *rules, size_t count);
 /* 1 if an identity rule of the service, or of a stack that it names, is this provider's. */
 int conf_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider);
 /* Seconds that a token lives: the service's or the global lifetime, and no longer than the client's (NULL: none). */

@@ -6,6 +6,7 @@
 #include "schema.h"
 
 #define POLICY_SHADOW_DAYS 30
+#define POLICY_LINES_MOST 120 /* characters of a list of lines */
 
 /* "08:30" in minutes, up to "24:00". */
 static int minutes_read(const char *text, int *out)
@@ -322,6 +323,42 @@ static void permissions_read(struct reader *reader, const struct conf_node *node
 	service->shadow_until = end;
 }
 
+size_t conf_shadow_count(const struct conf_grant *rules, size_t count)
+{
+	size_t shadows = 0;
+	for (size_t i = 0; i < count; i++)
+		shadows += rules[i].shadow != 0;
+	return shadows;
+}
+
+static void lines_put(struct buffer *out, const struct conf_grant *rules, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (rules[i].shadow && out->length < POLICY_LINES_MOST)
+			buffer_printf(out, "%s%d", out->length ? ", " : "", rules[i].node->line);
+		else if (rules[i].shadow && out->data[out->length - 1] != '.')
+			buffer_text(out, ", ...");
+}
+
+/* What is only tried must not be forgotten. */
+static void shadows_note(struct reader *reader, const struct conf_service *service)
+{
+	size_t grants = conf_shadow_count(service->grants, service->grant_count), denies = conf_shadow_count(service->denies, service->deny_count);
+	struct buffer what = BUFFER_INIT(100), lines = BUFFER_INIT(POLICY_LINES_MOST * 2);
+	if (!grants && !denies)
+		return;
+	if (grants)
+		buffer_printf(&what, "%zu grant%s%s", grants, grants == 1 ? "" : "s", denies ? " and " : "");
+	if (denies)
+		buffer_printf(&what, "%zu den%s", denies, denies == 1 ? "y" : "ies");
+	lines_put(&lines, service->grants, service->grant_count);
+	lines_put(&lines, service->denies, service->deny_count);
+	finding_node(reader->findings, "N-SHADOW", service->node, "service \"%.64s\" has %s in shadow mode, without effect (line%s %s)", service->id ? service->id : "",
+		     what.data ? what.data : "rules", grants + denies == 1 ? "" : "s", lines.data ? lines.data : "?");
+	buffer_free(&what);
+	buffer_free(&lines);
+}
+
 void policy_read(struct reader *reader, const struct conf_node *node, struct conf_service *service)
 {
 	scopes_read(reader, conf_child(node, "scopes"), service);
@@ -332,39 +369,7 @@ void policy_read(struct reader *reader, const struct conf_node *node, struct con
 	scopes_check(reader, service, child_or(node, "default_scopes"), &service->default_scopes);
 	if (service->permissions && service->permissions->kind == CONF_GROUP)
 		permissions_read(reader, service->permissions, service);
-}
-
-/* 1 if some text fits both patterns ("*" is any run). Lengths are bounded by the table on the stack. */
-#define PATTERN_MOST 256
-static int patterns_meet(const char *a, const char *b)
-{
-	size_t la = strlen(a), lb = strlen(b);
-	unsigned char meet[2][PATTERN_MOST + 1];
-	if (la > PATTERN_MOST || lb > PATTERN_MOST)
-		return 1;
-	for (size_t i = 0; i <= la; i++) {
-		unsigned char *now = meet[i % 2], *last = meet[(i + 1) % 2];
-		for (size_t j = 0; j <= lb; j++) {
-			int both = i && j, any_a = i && a[i - 1] == '*', any_b = j && b[j - 1] == '*';
-			now[j] = (unsigned char)((!i && !j) || (any_a && (last[j] || (j && now[j - 1]))) || (any_b && (now[j - 1] || (i && last[j]))) ||
-						 (both && !any_a && !any_b && last[j - 1] && a[i - 1] == b[j - 1]));
-		}
-	}
-	return meet[la % 2][lb];
-}
-
-static void patterns_lint(struct reader *reader, const struct conf_service *service, const struct conf_grant *grant)
-{
-	char shown[96];
-	for (size_t i = 0; i < grant->tools.count; i++) {
-		int open = 0;
-		for (size_t j = 0; j < service->scope_count && !open; j++)
-			for (size_t k = 0; k < service->scopes[j].tools.count && !open; k++)
-				open = patterns_meet(grant->tools.list[i], service->scopes[j].tools.list[k]);
-		if (!open)
-			finding_node(reader->findings, "W-UNSCOPED-TOOL", child_or(grant->node, "tools"), "no scope of the service opens a tool \"%s\": this has no effect",
-				     value_show(grant->tools.list[i], shown));
-	}
+	shadows_note(reader, service);
 }
 
 void policy_lint(struct reader *reader, const struct conf_service *service)
@@ -382,8 +387,4 @@ void policy_lint(struct reader *reader, const struct conf_service *service)
 		if (!granted && scope->name)
 			finding_node(reader->findings, "W-UNGRANTED-SCOPE", scope->node, "no grant gives the scope \"%.64s\": nobody can have it", scope->name);
 	}
-	for (size_t i = 0; i < service->grant_count; i++)
-		patterns_lint(reader, service, &service->grants[i]);
-	for (size_t i = 0; i < service->deny_count; i++)
-		patterns_lint(reader, service, &service->denies[i]);
 }

@@ -213,6 +213,7 @@ int again_read(const char *line, size_t length, struct again *out, struct failur
 	out->assumed.method = text(out, "method");
 	out->assumed.target = text(out, "target");
 	out->salt = text(out, "salt");
+	out->view = text(out, "held_view");
 	*claims = (struct access_claims){ .provider = text(out, "provider"), .tenant = text(out, "tenant"), .sub = text(out, "subject"),
 		                          .client_id = text(out, "token_client"), .acr = text(out, "acr"), .auth_time = JWT_ABSENT };
 	if (json_integer(at(out, "auth_time"), &login))
@@ -354,6 +355,14 @@ static int name_subject(const struct conf_service *conf, const unsigned char *sa
 	return code;
 }
 
+/* Where a rule looks at a name at which none did, the record does not say whether the subject has it. */
+static int know_names(const struct service *service, const struct again *again, struct failure *failure)
+{
+	const struct access_claims *claims = &again->assumed.claims;
+	const char *lacks = again->view ? policy_view_lacks(service->policy, again->view, claims->provider, claims->tenant) : NULL;
+	return lacks ? failure_set(failure, EMA_BAD_REQUEST, "a rule looks at the group or role \"%.100s\", at which none looked when the record was made", lacks) : EMA_OK;
+}
+
 int again_decide(struct ema_context *context, const struct again *again, const char *state_dir, struct ema_decision **out, struct failure *failure)
 {
 	struct snapshot *snapshot = context_snapshot(context);
@@ -366,6 +375,8 @@ int again_decide(struct ema_context *context, const struct again *again, const c
 	if (service && policy_wants(service->policy, 0) & POLICY_WANTS_EMAIL)
 		code = never(failure, "a rule looks at the e-mail address, which the record does not have");
 	else if (service)
+		code = know_names(service, again, failure);
+	if (!code && service)
 		code = name_subject(service->conf, has_salt ? salt : NULL, &assumed.claims.sub, failure);
 	if (!code) {
 		code = context_assume(context, &assumed, out);

@@ -16,6 +16,7 @@ struct again {
 	struct access_name *groups, *roles;
 	char *arguments, *names; /* memory */
 	const char *salt;        /* id of the pseudonyms' key */
+	const char *view;        /* policy_view() under which groups and roles were taken down; NULL: all of them were, by an earlier version */
 	int code;                /* what was answered */
 };
 

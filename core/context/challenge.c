@@ -202,8 +202,11 @@ void check_answer(struct pipeline *p, int code)
 	struct ema_decision *d = p->decision;
 	const struct check *check = p->check;
 	const struct code_row *row = code_row(code);
-	d->status = check->message_refused && code == check->error.code ? check->error.status : row->request_status;
+	const int theirs = check->message_refused && code == check->error.code;
+	d->status = theirs ? check->error.status : row->request_status;
 	if (code) {
+		/* What is wrong with a message is its client's to read, and no matter of signing in. */
+		d->user_line = theirs ? decision_copy(d, check->error.text) : NULL;
 		d->challenge = challenge(p, code, d->status);
 		d->rpc_error = rpc_error(p, code);
 	} else if (d->expires) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "describe.h"
 #include "method.h"
 #include "pipeline.h"
 #include "standing.h"
@@ -152,19 +153,29 @@ static int message_fail(struct pipeline *p)
 
 /* ---- Whether it may be had ---- */
 
+/* Did shadow mode alone let it in? */
+static int by_shadow(const struct policy_result *result)
+{
+	return result->code == EMA_OK && result->enforced != EMA_OK;
+}
+
 /* What the rules see of a target is in the trace and the record, never its arguments. */
 static void trace(struct pipeline *p, const struct mcp_call *call, const struct policy_target *target, const struct policy_result *result)
 {
 	char place[300], name[160], text[220];
+	struct buffer shadow = BUFFER_INIT(DESCRIBE_MOST);
 	const struct decision_list *held = &p->decision->scopes;
 	const int given = result->code == EMA_OK && result->scope;
 	const char *through = given ? policy_through(p->service->policy, held->list, held->count, result->scope->name) : NULL;
-	if (through)
+	if (by_shadow(result))
+		describe_shadow(p->service->conf, result, &shadow);
+	else if (through)
 		snprintf(text, sizeof text, "%.100s through %.100s", result->scope->name, through);
 	pipeline_place(result->rule, place, sizeof place);
 	snprintf(name, sizeof name, "%.40s%s%.100s", call->method, target->name ? " " : "", target->name ? target->name : "");
 	decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = "permission", .name = name, .code = result->code,
-		                                                       .text = through ? text : result->text });
+		                                                       .text = shadow.length ? shadow.data : through ? text : result->text });
+	buffer_free(&shadow);
 }
 
 /* The worse of two answers decides: one that nothing cures, then a login, then more scope. */
@@ -207,9 +218,10 @@ static void judge_target(struct pipeline *p, const struct mcp_call *call, const 
 		reasons_tell(p, target, &result);
 	if (result.code == EMA_INSUFFICIENT_SCOPE)
 		need(check, p->decision, result.scope);
-	if ((result.shadow || result.enforced != result.code) && !check->shadow.text)
+	if ((result.shadow && !check->shadow.text) || (by_shadow(&result) && !by_shadow(&check->shadow)))
 		check->shadow = result;
-	if (!check->decided || rank(result.code) > rank(check->result.code)) {
+	/* Of two permits that which shadow mode alone gave. */
+	if (!check->decided || rank(result.code) > rank(check->result.code) || (!check->result.code && by_shadow(&result) && !by_shadow(&check->result))) {
 		check->decided = target;
 		check->result = result;
 	}
@@ -237,6 +249,14 @@ static const struct conf_client *too_narrow(const struct pipeline *p)
 	return NULL;
 }
 
+static void tell_shadow(struct pipeline *p, const struct policy_result *result)
+{
+	struct buffer text = BUFFER_INIT(DESCRIBE_MOST);
+	describe_shadow(p->service->conf, result, &text);
+	p->decision->shadow = decision_copy(p->decision, text.data ? text.data : "let in by shadow mode alone");
+	buffer_free(&text);
+}
+
 /* All or nothing: of a batch, too (MCP-70). */
 static int judge(struct pipeline *p)
 {
@@ -260,6 +280,8 @@ static int judge(struct pipeline *p)
 	if (!code) {
 		/* Only now: the rule that a grant is due to. */
 		pipeline_place(result->rule, p->rule, sizeof p->rule);
+		if (by_shadow(result))
+			tell_shadow(p, result);
 		return EMA_OK;
 	}
 	const struct conf_client *narrow = code == EMA_INSUFFICIENT_SCOPE ? too_narrow(p) : NULL;

@@ -155,6 +155,7 @@ void decision_refuse(struct ema_decision *decision, int code)
 	decision->kept = NULL;
 	decision->subject = decision->provider = decision->issuer = decision->tenant = decision->sub = decision->client = NULL;
 	decision->email = decision->person = decision->actor = decision->resource = NULL;
+	decision->shadow = NULL;
 	decision->token = decision->token_id = decision->token_type = decision->bound_key = decision->bound_certificate = NULL;
 	decision->expires = decision->token_lifetime = decision->issued = 0;
 	decision->groups.count = decision->roles.count = decision->scopes.count = decision->accounts.count = 0;

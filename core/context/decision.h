@@ -35,6 +35,8 @@ struct ema_decision {
 	int broken; /* no memory on the way: the code is out_of_memory, whatever else is here */
 	char id[AUDIT_ID];
 	const char *operator_line;
+	const char *user_line;   /* NULL: that of the code */
+	const char *shadow;      /* of a permit that shadow mode alone gave: until when, and what it would be without; NULL: it is none */
 	const char *subject, *provider, *issuer, *tenant, *sub, *client, *email, *person, *actor, *resource;
 	int64_t expires;
 	const char *token;       /* what a redemption gives; a secret */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "codes.h"
 
 #define VALUES_MOST 8 /* of a list that are shown */
 
@@ -183,4 +184,11 @@ void describe_lacks(const struct policy_stand *stand, struct buffer *out)
 		buffer_text(out, "it counts only if ");
 		describe_arguments(when, out);
 	}
+}
+
+void describe_shadow(const struct conf_service *service, const struct policy_result *result, struct buffer *out)
+{
+	const struct conf_node *until = conf_child(service->permissions, "until");
+	buffer_printf(out, "let in by shadow mode alone, until %.32s: without it %s, %s", until && until->kind == CONF_STRING ? until->string : "its end",
+	              code_name(result->enforced), result->text);
 }

@@ -19,5 +19,7 @@ void describe_time(const struct conf_conditions *when, struct buffer *out);
 void describe_when(const struct conf_conditions *when, struct buffer *out);
 /* What keeps a rule from counting. */
 void describe_lacks(const struct policy_stand *stand, struct buffer *out);
+/* Of an answer that shadow mode alone made a permit: until when, and what it would be without. */
+void describe_shadow(const struct conf_service *service, const struct policy_result *result, struct buffer *out);
 
 #endif

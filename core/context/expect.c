@@ -89,8 +89,8 @@ static void tell(struct expecting *x, const struct conf_expectation *test, const
 	const char *rule = assume_rule(decision), *advice = test->may ? advice_of(decision) : NULL;
 	const int good = holds(test, decision->code);
 	if (decision->code == EMA_OK)
-		finding_node(x->findings, good ? "N-HOLDS" : "E-EXPECTED", test->node, "%.64s may %.160s of %.64s%s; permitted by %s", who, target, test->service,
-		             good ? "" : ", and should not", *rule ? rule : "no rule");
+		finding_node(x->findings, good ? "N-HOLDS" : "E-EXPECTED", test->node, "%.64s may %.160s of %.64s%s; permitted by %s%s%.400s", who, target,
+		             test->service, good ? "" : ", and should not", *rule ? rule : "no rule", decision->shadow ? ": " : "", decision->shadow ? decision->shadow : "");
 	else
 		finding_node(x->findings, good ? "N-HOLDS" : "E-EXPECTED", test->node, "%.64s may not %.160s of %.64s%s; %s: %.300s%s%.400s", who, target,
 		             test->service, good ? "" : test->may ? ", and should" : test->code ? ", as expected, but for another reason" :

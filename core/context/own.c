@@ -8,13 +8,6 @@
 
 #define SKEW 30
 
-static char *copied(const char *text, int *lost)
-{
-	char *copy = text ? strdup(text) : NULL;
-	*lost |= text && !copy;
-	return copy;
-}
-
 /* The groups and roles that the provider's token had: what directories say is asked anew. */
 static int take_names(const struct access_name *from, size_t count, struct principal_name **to, size_t *taken)
 {
@@ -22,8 +15,8 @@ static int take_names(const struct access_name *from, size_t count, struct princ
 	if (!count)
 		return EMA_OK;
 	*to = calloc(count, sizeof **to);
-	for (size_t i = 0; *to && i < count; i++, ++*taken)
-		(*to)[i] = (struct principal_name){ copied(from[i].name, &lost), copied(from[i].source, &lost), copied(from[i].tenant, &lost) };
+	for (size_t i = 0; *to && i < count && !lost; i++)
+		lost = principal_add_name(*to, taken, from[i].name, from[i].source, from[i].tenant);
 	return *to && !lost ? EMA_OK : EMA_OUT_OF_MEMORY;
 }
 

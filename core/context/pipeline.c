@@ -291,7 +291,10 @@ static void grant(struct pipeline *p)
 	for (size_t i = 0; i < p->principal.role_count; i++)
 		decision_add(d, &d->roles, p->principal.roles[i].name);
 	copy_list(d, &d->accounts, &p->principal.accounts);
-	d->operator_line = decision_printf(d, "granted to %s by provider \"%s\"", d->subject, d->provider);
+	if (d->shadow)
+		d->operator_line = decision_printf(d, "%s%s%s", p->rule, p->rule[0] ? ": " : "", d->shadow);
+	else
+		d->operator_line = decision_printf(d, "granted to %s by provider \"%s\"", d->subject, d->provider);
 }
 
 static void finish(struct pipeline *p, int code)

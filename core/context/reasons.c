@@ -114,7 +114,7 @@ void reasons_tell(struct pipeline *p, const struct policy_target *target, const 
 	char name[120];
 	struct reasons r = { .p = p, .target = target, .name = name };
 	snprintf(name, sizeof name, "%.100s", target->name ? target->name : "");
-	if (policy_explain(p->service->policy, &who, target, p->now, tell_stand, &r) || !result->code || target->kind == POLICY_SERVER)
+	if (policy_explain(p->service->policy, &who, target, p->now, tell_stand, &r) || !result->enforced || target->kind == POLICY_SERVER)
 		return;
 	if (r.denied)
 		tell_deny(&r);

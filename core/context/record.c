@@ -10,7 +10,7 @@
 #include "client.h"
 #include "jwt.h"
 
-#define FIELDS_MOST 57
+#define FIELDS_MOST 58
 
 struct fields {
 	struct audit_field list[FIELDS_MOST];
@@ -186,19 +186,23 @@ static void collect(const struct pipeline *p, struct asked *asked)
 
 #define HELD_MOST 512
 
-/* Groups or roles of the subject's own tenant, as SOURCE:NAME: what rules are held against. */
-static void put_held(struct fields *fields, const char *field, const struct principal_name *names, size_t count, const char *tenant, struct ema_decision *d)
+/* Groups or roles of the subject's own tenant at which a rule of the service looks, as SOURCE:NAME. */
+static void put_held(struct fields *fields, const struct pipeline *p, int role)
 {
-	const char *list[HELD_MOST];
+	const struct principal_name *names = role ? p->principal.roles : p->principal.groups;
+	const size_t count = role ? p->principal.role_count : p->principal.group_count;
+	const char *list[HELD_MOST], *tenant = p->winner->subject.tenant;
+	struct ema_decision *d = p->decision;
 	size_t used = 0;
 	for (size_t i = 0; i < count && used < HELD_MOST; i++)
-		if (names[i].tenant && tenant ? !strcmp(names[i].tenant, tenant) : names[i].tenant == tenant)
+		if ((names[i].tenant && tenant ? !strcmp(names[i].tenant, tenant) : names[i].tenant == tenant) &&
+		    policy_wants_name(p->service->policy, role, names[i].name, names[i].source))
 			list[used++] = decision_printf(d, "%s:%s", names[i].source, names[i].name);
 	/* The list outlives this function with the decision. */
 	struct decision_list *kept = fields->held + fields->held_count++;
 	for (size_t i = 0; i < used; i++)
 		decision_add(d, kept, list[i]);
-	put_list(fields, field, kept->list, kept->count);
+	put_list(fields, role ? "held_roles" : "held_groups", kept->list, kept->count);
 }
 
 static void put_asked(struct fields *fields, const struct pipeline *p, const struct asked *asked, char shadow[300])
@@ -287,8 +291,9 @@ int record_decision(struct pipeline *p, int code)
 		const int64_t login = found ? found->auth_time : p->own.claims.auth_time;
 		put_number(&fields, "decided_at", p->now);
 		put_list(&fields, "held_scopes", d->scopes.list, d->scopes.count);
-		put_held(&fields, "held_groups", p->principal.groups, p->principal.group_count, p->winner->subject.tenant, d);
-		put_held(&fields, "held_roles", p->principal.roles, p->principal.role_count, p->winner->subject.tenant, d);
+		put_held(&fields, p, 0);
+		put_held(&fields, p, 1);
+		put(&fields, "held_view", policy_view(p->service->policy), 0);
 		if (ours)
 			put_list(&fields, "amr", p->own.claims.amr, p->own.claims.amr_count);
 		put(&fields, "acr", ours ? p->own.claims.acr : NULL, 0);
@@ -309,8 +314,9 @@ int record_decision(struct pipeline *p, int code)
 	}
 	put(&fields, "traceparent", p->request->items[EMA_REQUEST_TRACEPARENT], 0);
 	put_list(&fields, "scopes", d->scopes.list, code ? 0 : d->scopes.count);
-	put_list(&fields, "groups", d->groups.list, code ? 0 : d->groups.count);
-	put_list(&fields, "roles", d->roles.list, code ? 0 : d->roles.count);
+	/* Of a check no more than its rules look at, which stands above. */
+	put_list(&fields, "groups", d->groups.list, code || p->check ? 0 : d->groups.count);
+	put_list(&fields, "roles", d->roles.list, code || p->check ? 0 : d->roles.count);
 	for (size_t i = 0; i < d->step_count; i++)
 		traced[i] = d->steps[i].line;
 	put_list(&fields, "trace", traced, d->step_count);

@@ -56,7 +56,7 @@ static size_t choose_names(const struct policy *policy, const struct principal_n
 	size_t kept = 0;
 	/* No more than the rules look at; and what a directory says is asked again at each request; the token holds what it alone can tell. */
 	for (size_t i = 0; i < count && kept < ACCESS_NAMES_MOST; i++)
-		if (!strcmp(from[i].source, PRINCIPAL_CLAIMS) && policy_wants_name(policy, roles, from[i].name))
+		if (!strcmp(from[i].source, PRINCIPAL_CLAIMS) && policy_wants_name(policy, roles, from[i].name, PRINCIPAL_CLAIMS))
 			to[kept++] = (struct access_name){ from[i].name, from[i].source, from[i].tenant };
 	return kept;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "describe.h"
 #include "jwt.h"
 #include "resource.h"
 
@@ -167,9 +168,13 @@ int pipeline_grants(struct pipeline *p)
 	for (size_t i = 0; i < scopes->count; i++) {
 		struct policy_result result;
 		char place[300], text[FAILURE_TEXT];
+		struct buffer shadow = BUFFER_INIT(DESCRIBE_MOST);
 		int code = policy_scope(p->service->policy, principal, scopes->list[i], p->now, &result);
+		if (!code && result.enforced)
+			describe_shadow(p->service->conf, &result, &shadow);
 		pipeline_place(result.rule, place, sizeof place);
-		snprintf(text, sizeof text, "scope %.100s%s%.300s", scopes->list[i], *result.text ? ": " : "", result.text);
+		snprintf(text, sizeof text, "scope %.100s%s%.300s", scopes->list[i], *result.text ? ": " : "", shadow.length ? shadow.data : result.text);
+		buffer_free(&shadow);
 		decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = "permission", .name = "", .code = code, .text = text });
 		if (!code) {
 			scopes->list[kept++] = scopes->list[i];

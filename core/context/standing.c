@@ -95,6 +95,9 @@ int standing_allows(const struct pipeline *p, const struct policy_target *target
 	if (!p->read_only || !named || (result->code != EMA_OK && result->code != EMA_INSUFFICIENT_SCOPE) ||
 	    (result->scope && !result->scope->writes))
 		return 1;
+	/* Nor is it the mode of permissions that refuses it. */
+	if (result->code != result->enforced)
+		result->rule = NULL;
 	result->code = result->enforced = EMA_KEYS_UNAVAILABLE;
 	result->shadow = NULL;
 	result->text = "the provider is away for longer than read_only_after, and this is not given by a scope that only reads";

@@ -181,6 +181,28 @@ static void put_marks(struct buffer *out, struct ema_context *context)
 	buffer_char(out, '}');
 }
 
+/* AZN-57: whose permissions, grants or denies are in shadow mode, and until when. */
+static void put_shadow(struct buffer *out, struct ema_context *context, const struct conf *conf)
+{
+	const int64_t now = clock_wall(&context->clock) / 1000;
+	int some = 0;
+	buffer_text(out, "\"shadow\":[");
+	for (size_t i = 0; i < conf->service_count; i++) {
+		const struct conf_service *service = &conf->services[i];
+		size_t grants = conf_shadow_count(service->grants, service->grant_count), denies = conf_shadow_count(service->denies, service->deny_count);
+		const int64_t until = service->shadow_until > now ? service->shadow_until : 0;
+		if (!grants && !denies && !until)
+			continue;
+		buffer_text(out, some++ ? ",{" : "{");
+		put_text(out, "service", service->id);
+		put_number(out, "until", until);
+		put_number(out, "grants", (int64_t)grants);
+		put_number(out, "denies", (int64_t)denies);
+		buffer_char(out, '}');
+	}
+	buffer_char(out, ']');
+}
+
 int status_json(struct ema_context *context, struct buffer *out)
 {
 	struct snapshot *snapshot = context_snapshot(context);
@@ -198,6 +220,8 @@ int status_json(struct ema_context *context, struct buffer *out)
 	put_sinks(out, context, snapshot->conf);
 	buffer_char(out, ',');
 	put_marks(out, context);
+	buffer_char(out, ',');
+	put_shadow(out, context, snapshot->conf);
 	buffer_char(out, ',');
 	put_rates(out, context);
 	buffer_char(out, '}');

@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "assume.h"
+#include "authority.h"
 #include "check.h"
 #include "describe.h"
 #include "jwt.h"
 #include "people.h"
 #include "pipeline.h"
 #include "subject.h"
+#include "tools.h"
 
 #define LIST_MS 5000         /* that a directory may take to list its people */
 #define TEXT_MOST 2048
@@ -109,6 +111,33 @@ static void take_rule(void *data, const struct policy_stand *stand)
 	buffer_free(&text);
 }
 
+/* What is so for everybody: permissions in shadow mode. */
+static void add_shadow(struct surveying *s)
+{
+	const struct conf_service *conf = s->service->conf;
+	char place[300], text[160], until[CLOCK_TEXT];
+	if (conf->shadow_until <= (s->now ? s->now : clock_wall(&s->context->clock) / 1000))
+		return;
+	clock_text(conf->shadow_until * 1000, until);
+	pipeline_place(conf->permissions, place, sizeof place);
+	snprintf(text, sizeof text, "permissions are in shadow mode until %s: what no grant gives is allowed too", until);
+	add_row(s, &(struct survey_row){ .kind = "shadow", .service = conf->id, .rule = place, .text = text });
+}
+
+/* And a tool that the tools_file keeps from all of them. */
+static void add_closed(struct surveying *s, const struct policy_target *target)
+{
+	const struct conf_service *conf = s->service->conf;
+	char place[300];
+	if (!policy_closed(s->service->policy, target))
+		return;
+	pipeline_place(conf_child(conf->node, "tools_file"), place, sizeof place);
+	add_row(s, &(struct survey_row){ .kind = "closed", .service = conf->id, .what = target->name, .rule = place, .code = EMA_FORBIDDEN,
+	                                 .text = tools_find(&conf->tools, target->name, target->length) ?
+	                                         "the tool waits in tools_file, closed to everybody until `emactl tools accept` takes it" :
+	                                         "the tool is not in tools_file, and closed to everybody until `emactl tools import` has it and it is accepted" });
+}
+
 /* ---- People of directories ---- */
 
 static int take_name(void *data, const char *person, int active, const char *subject, const char *email)
@@ -169,13 +198,10 @@ static int list_people(struct surveying *s, const struct service *service)
 /* The provider that has the authority for an address, if it is one for which the directory speaks; NULL: none. */
 static const char *provider_of(const struct surveying *s, const struct conf_service_directory *entry, const char *email)
 {
-	const char *at = strrchr(email, '@');
-	for (size_t i = 0; at && i < entry->providers.count; i++) {
+	for (size_t i = 0; i < entry->providers.count; i++) {
 		size_t number = snapshot_provider(s->snapshot, entry->providers.list[i]);
-		const struct conf_provider *provider = number == SIZE_MAX ? NULL : s->snapshot->providers[number].conf;
-		for (size_t k = 0; provider && k < provider->authority.count; k++)
-			if (!strcmp(provider->authority.list[k], at + 1))
-				return provider->instance.id;
+		if (number != SIZE_MAX && authority_has(s->snapshot->providers[number].conf, email))
+			return s->snapshot->providers[number].conf->instance.id;
 	}
 	return NULL;
 }
@@ -199,7 +225,7 @@ static int ask(struct surveying *s, const char *kind, const char *who, const str
 		return EMA_OUT_OF_MEMORY;
 	}
 	/* The conditions of the grant that gives it, or what a permit would need. */
-	const char *rule = assume_rule(decision), *text = NULL;
+	const char *rule = assume_rule(decision), *text = decision->shadow;
 	for (size_t i = 0; i < decision->step_count && !text; i++)
 		if (decision->code ? !strcmp(decision->steps[i].stage, "change") : !strcmp(decision->steps[i].stage, "grant") && !strcmp(decision->steps[i].rule, rule) &&
 		                                                                  decision->steps[i].code == EMA_OK)
@@ -268,6 +294,8 @@ int survey_who(struct ema_context *context, const char *service, const char *met
 	const struct policy_who who = { .provider = "", .sub = "" };
 	const struct policy_target about = { .kind = !strcmp(method, "prompts/get") ? POLICY_PROMPT : !strcmp(method, "resources/read") ? POLICY_URI : POLICY_TOOL,
 		                             .name = target, .length = strlen(target), .listing = 1 };
+	add_closed(&s, &about);
+	add_shadow(&s);
 	code = policy_explain(s.service->policy, &who, &about, now ? now : clock_wall(&context->clock) / 1000, take_rule, &s);
 	if (!code)
 		code = list_people(&s, s.service);
@@ -322,6 +350,7 @@ static int ask_services(struct surveying *s, const char *who, const struct subje
 		s->service = &s->snapshot->services[i];
 		if (!conf_has_provider(s->snapshot->conf, s->service->conf, subject->provider))
 			continue;
+		add_shadow(s);
 		code = ask(s, "service", who, subject, email, "tools/list", NULL, take_rule, groups, s->claims->group_count, roles, s->claims->role_count);
 		if (!code)
 			code = ask_tools(s, who, subject, email, groups, roles);
@@ -331,23 +360,45 @@ static int ask_services(struct surveying *s, const char *who, const struct subje
 	return code;
 }
 
+/* SIZE_MAX: none has the authority for the address, or more than one. */
+static size_t speaker_of(const struct surveying *s, const char *address)
+{
+	size_t speaker = SIZE_MAX;
+	for (size_t i = 0; i < s->snapshot->conf->provider_count; i++) {
+		if (!authority_has(s->snapshot->providers[i].conf, address))
+			continue;
+		if (speaker != SIZE_MAX)
+			return SIZE_MAX;
+		speaker = i;
+	}
+	return speaker;
+}
+
 int survey_what(struct ema_context *context, const char *text, const struct survey_claims *claims, int64_t now, struct ema_survey **out)
 {
 	struct surveying s = { .context = context, .now = now, .claims = claims };
 	struct subject subject;
-	char *memory = NULL;
-	size_t found = 0;
+	char *memory = NULL, address[AUTHORITY_ADDRESS + 1];
+	size_t found = 0, number;
 	int code = begin(&s, out);
+	if (!code && claims->email && !authority_address(claims->email, address))
+		code = EMA_BAD_REQUEST;
 	if (code)
 		return finish(&s, code);
 	if (subject_parse(text, &subject, &memory) == EMA_OK) {
-		if (snapshot_provider(s.snapshot, subject.provider) == SIZE_MAX)
+		number = snapshot_provider(s.snapshot, subject.provider);
+		if (number == SIZE_MAX)
 			code = EMA_UNKNOWN_SUBJECT;
+		else if (claims->email && !authority_has(s.snapshot->providers[number].conf, address))
+			code = EMA_WRONG_PROVIDER;
 		else
-			code = ask_services(&s, text, &subject, NULL);
+			code = ask_services(&s, text, &subject, claims->email ? address : NULL);
 		free(memory);
 		return finish(&s, code);
 	}
+	/* The address of a person says it all. */
+	if (claims->email)
+		return finish(&s, EMA_BAD_REQUEST);
 	code = list_people(&s, NULL);
 	for (size_t i = 0; i < s.name_count && !code; i++) {
 		const struct named *name = &s.names[i];
@@ -370,6 +421,12 @@ int survey_what(struct ema_context *context, const char *text, const struct surv
 			subject = (struct subject){ provider, NULL, NULL, "" };
 			code = ask_services(&s, who, &subject, name->email);
 		}
+	}
+	/* Nobody whom a directory lists: whoever comes with the address, by the one provider that speaks for it. */
+	number = !code && !found && authority_address(text, address) ? speaker_of(&s, address) : SIZE_MAX;
+	if (number != SIZE_MAX && ++found) {
+		subject = (struct subject){ s.snapshot->providers[number].conf->instance.id, NULL, NULL, "" };
+		code = ask_services(&s, address, &subject, address);
 	}
 	return finish(&s, code ? code : found ? EMA_OK : EMA_UNKNOWN_SUBJECT);
 }

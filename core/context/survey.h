@@ -6,7 +6,7 @@
 #include "arena.h"
 
 struct survey_row {
-	const char *kind;    /* "grant", "deny", "person", "service", "tool", "note" */
+	const char *kind;    /* "grant", "deny", "person", "service", "tool", "shadow", "closed", "note" */
 	const char *service;
 	const char *who;     /* a person and its subject, or whom a rule names */
 	const char *what;    /* a target, or what a rule is about */
@@ -22,8 +22,9 @@ struct ema_survey {
 	int broken;          /* no memory on the way */
 };
 
-/* What tokens may say beyond what a directory knows: groups and roles of the provider's claims. */
+/* What tokens may say beyond what a directory knows: groups and roles of the provider's claims; with a subject its e-mail address (NULL: none). */
 struct survey_claims {
+	const char *email;
 	const char *const *groups, *const *roles;
 	size_t group_count, role_count;
 };

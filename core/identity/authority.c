@@ -65,6 +65,12 @@ static int speaks_for(const struct conf_provider *provider, const char *domain)
 	return 0;
 }
 
+int authority_has(const struct conf_provider *provider, const char *address)
+{
+	const char *at = strrchr(address, '@');
+	return at && speaks_for(provider, at + 1);
+}
+
 /*
  * Unverified or not: only the domain's authority is believed at all, and it knows its own addresses (JAG-84); of anybody
  * else no address is taken, verified or not. So verified never adds anything.

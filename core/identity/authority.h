@@ -12,6 +12,8 @@
  * folded. 1, or 0 for what is no address of ASCII characters with one unquoted local part and one domain name.
  */
 int authority_address(const char *address, char out[AUTHORITY_ADDRESS + 1]);
+/* 1 if the provider has the authority for an address in that form. */
+int authority_has(const struct conf_provider *provider, const char *address);
 
 /*
  * May this provider say this? EMA_OK with the address as it is compared (a new string, free() it) or NULL if it was

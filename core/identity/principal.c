@@ -29,21 +29,31 @@ void principal_clear(struct principal *principal)
 	*principal = (struct principal){ 0 };
 }
 
+int principal_add_name(struct principal_name *names, size_t *count, const char *name, const char *source, const char *tenant)
+{
+	struct principal_name made = { strdup(name), strdup(source), tenant ? strdup(tenant) : NULL };
+	if (!made.name || !made.source || (tenant && !made.tenant)) {
+		free(made.name);
+		free(made.source);
+		free(made.tenant);
+		return -1;
+	}
+	names[(*count)++] = made;
+	return 0;
+}
+
 static int names_add(struct principal_name **names, size_t *count, const struct call_list *from, const char *source, const char *tenant)
 {
+	int lost = 0;
 	if (!from->count)
 		return 0;
 	struct principal_name *more = realloc(*names, (*count + from->count) * sizeof *more);
 	if (!more)
 		return -1;
 	*names = more;
-	for (size_t i = 0; i < from->count; i++) {
-		struct principal_name *name = &more[(*count)++];
-		*name = (struct principal_name){ strdup(from->list[i]), strdup(source), tenant ? strdup(tenant) : NULL };
-		if (!name->name || !name->source || (tenant && !name->tenant))
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; i < from->count && !lost; i++)
+		lost = principal_add_name(more, count, from->list[i], source, tenant);
+	return lost;
 }
 
 static int add_known(struct principal *principal, const struct subject *subject, const char *source, const struct call_list *groups,

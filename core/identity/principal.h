@@ -27,6 +27,8 @@ struct principal { /* all zero: nothing is known */
 	struct call_list accounts; /* SYSTEM=NAME; the first directory that names a system is believed */
 };
 void principal_clear(struct principal *principal);
+/* Adds a copy to a list that has room for one more. 0, or -1 without memory: what is in the list is whole, then, too. */
+int principal_add_name(struct principal_name *names, size_t *count, const char *name, const char *source, const char *tenant);
 
 /* Adds what identify found in the claims. EMA_OK or EMA_OUT_OF_MEMORY. */
 int principal_claims(struct principal *principal, const struct subject *subject, const struct call_result *found);

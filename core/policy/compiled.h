@@ -22,7 +22,12 @@ struct policy_name {
 	enum policy_name_kind kind;
 	const char *text;
 	uint32_t first;      /* place in policy->uses, UINT32_MAX: none; of NAME_SCOPE the scope's number */
-	int claims;          /* a rule takes the group or role from the provider's claims */
+	uint32_t sources;    /* of a group or role: place in policy->sources of the first from which a rule takes it; UINT32_MAX: none */
+};
+
+struct name_source {
+	const char *from;    /* NULL: whichever it is */
+	uint32_t next;       /* UINT32_MAX: none */
 };
 
 struct name_use {
@@ -81,6 +86,8 @@ struct policy {
 	size_t name_mask;
 	struct name_use *uses;
 	size_t use_count;
+	struct name_source *sources;
+	size_t source_count;
 	struct pattern_row *patterns;
 	size_t pattern_count;
 	/* Of each kind: all by their whole text; those that are more than a literal by what they begin or, if that is longer, end with. */
@@ -89,6 +96,7 @@ struct policy {
 	size_t pointer_count; /* one more than that: there are more */
 	unsigned wants, deny_wants;
 	char deny_view[17];
+	char *view; /* policy_view() */
 };
 
 /* Where a principal's rules are found: 0 is all there is, then the scopes, then the patterns. */
@@ -127,8 +135,15 @@ int rule_names(const struct rule *rule, const struct policy_who *who);
 /* acr and amr: of a grant, is something lacking; of a deny, is it known that they are not those that it is for. */
 int rule_weak(const struct rule *rule, const struct policy_who *who);
 
-/* lint.c: what the tools_file shows of the rules. */
-void tools_lint(const struct policy *policy, struct findings *findings);
+/* view.c: which groups and roles rules look at. How many there may be of one rule; its own; all of them, when the rules are there: 0, or -1 without memory. */
+size_t view_room(const struct conf_grant *conf);
+void view_add(struct policy *policy, const struct conf_grant *conf);
+int view_make(struct policy *policy);
+
+/* The node of one of the strings of a list, for its line. */
+const struct conf_node *policy_string_node(const struct conf_node *group, const char *key, size_t number);
+/* lint.c: rules without effect, and what the tools_file shows of them. */
+void rules_lint(const struct policy *policy, struct findings *findings);
 
 /* condition.c */
 enum condition { CONDITION_NO, CONDITION_YES, CONDITION_UNKNOWN };

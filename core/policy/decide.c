@@ -252,8 +252,11 @@ static void answer_shadow(const struct judging *j, const struct denied *denied, 
 		out->shadow = node_of(shadow->rule);
 		out->shadowed = EMA_OK;
 	}
-	if (out->enforced != EMA_OK && j->now < j->policy->conf->shadow_until)
+	if (out->enforced != EMA_OK && j->now < j->policy->conf->shadow_until) {
+		const struct conf_node *mode = conf_child(j->policy->conf->permissions, "mode");
 		out->code = EMA_OK;
+		out->rule = mode ? mode : j->policy->conf->permissions;
+	}
 }
 
 static void answer_denied(const struct denied *denied, struct policy_result *out)
@@ -293,7 +296,7 @@ static int is_named(const struct policy_target *target)
 	return target->kind == POLICY_TOOL || target->kind == POLICY_PROMPT || target->kind == POLICY_URI;
 }
 
-static int is_closed(const struct policy *policy, const struct policy_target *target)
+int policy_closed(const struct policy *policy, const struct policy_target *target)
 {
 	const struct conf_service *conf = policy->conf;
 	const struct conf_tool *tool = conf->tools_file && target->kind == POLICY_TOOL ? tools_find(&conf->tools, target->name, target->length) : NULL;
@@ -347,7 +350,7 @@ int policy_decide(const struct policy *policy, const struct policy_principal *pr
 		return out->code;
 	}
 	/* Not even shadow mode opens what nobody accepted. */
-	if (is_closed(policy, target))
+	if (policy_closed(policy, target))
 		return answer(out, EMA_NOT_GRANTED, "the tool is not accepted in the service's tools_file: see emactl tools");
 	struct offer offer = { LACKS_ALL, NULL, NO_NUMBER }, shadow = offer;
 	if (target->kind == POLICY_LIST)

@@ -1,4 +1,4 @@
-/* What a tools_file shows of the rules: tools that wait, that nothing opens, and that do more than their scope says. */
+/* Rules without effect; and what a tools_file shows: tools that wait, that nothing opens, and that do more than their scope says. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +6,64 @@
 #include "tools.h"
 
 #define NAMED_MOST 8 /* tools that a finding names */
+#define MEET_MOST 256 /* bytes of a pattern that is held against others byte by byte */
+
+static int is_run(char c)
+{
+	return (unsigned char)c <= OP_LAST;
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* 1 if some text fits both patterns, where stars and values may be any run: what is said to be without effect is. */
+static int patterns_meet(const struct pattern *a, const struct pattern *b)
+{
+	const size_t la = a->length, lb = b->length, tail = least(a->tail, b->tail);
+	unsigned char meet[2][MEET_MOST + 1];
+	if (a->head == la && b->head == lb)
+		return la == lb && !memcmp(a->text, b->text, la);
+	if (memcmp(a->text, b->text, least(a->head, b->head)) || memcmp(a->text + la - tail, b->text + lb - tail, tail))
+		return 0;
+	if (la > MEET_MOST || lb > MEET_MOST)
+		return 1;
+	for (size_t i = 0; i <= la; i++) {
+		unsigned char *now = meet[i % 2], *last = meet[(i + 1) % 2];
+		for (size_t j = 0; j <= lb; j++) {
+			int both = i && j, any_a = i && is_run(a->text[i - 1]), any_b = j && is_run(b->text[j - 1]);
+			now[j] = (unsigned char)((!i && !j) || (any_a && (last[j] || (j && now[j - 1]))) || (any_b && (now[j - 1] || (i && last[j]))) ||
+			                         (both && !any_a && !any_b && last[j - 1] && a->text[i - 1] == b->text[j - 1]));
+		}
+	}
+	return meet[la % 2][lb];
+}
+
+static int is_opened(const struct policy *policy, const struct pattern_row *row)
+{
+	int opened = row->scopes.count != 0;
+	/* Those of scopes are the first. */
+	for (const struct pattern_row *scoped = policy->patterns; !opened && scoped < policy->patterns + policy->pattern_count && scoped->scopes.count; scoped++)
+		opened = scoped->kind == row->kind && patterns_meet(&row->pattern, &scoped->pattern);
+	return opened;
+}
+
+/* Targets of a rule that no scope opens: a grant cannot give them, and a deny refuses what nobody has. */
+static void lint_unscoped(const struct policy *policy, const struct rule *rule, struct findings *findings)
+{
+	static const struct { const char *key, *id, *what; } kinds[POLICY_KINDS] = {
+		[POLICY_TOOL] = { "tools", "W-UNSCOPED-TOOL", "tool" }, [POLICY_PROMPT] = { "prompts", "W-UNSCOPED-PROMPT", "prompt" },
+		[POLICY_URI] = { "uris", "W-UNSCOPED-URI", "URI" },
+	};
+	const struct conf_strings *strings[POLICY_KINDS] = { &rule->conf->tools, &rule->conf->prompts, &rule->conf->uris };
+	size_t target = 0;
+	for (size_t k = 0; k < POLICY_KINDS; k++)
+		for (size_t i = 0; i < strings[k]->count; i++)
+			if (!is_opened(policy, &policy->patterns[rule->targets.list[target++]]))
+				finding_node(findings, kinds[k].id, policy_string_node(rule->conf->node, kinds[k].key, i),
+				             "no scope of the service opens a %s \"%.128s\": this has no effect", kinds[k].what, strings[k]->list[i]);
+}
 
 /* Names of tools, one after another; the rest is counted. */
 struct naming {
@@ -160,8 +218,12 @@ static void lint_conditions(const struct policy *policy, struct findings *findin
 	free(states);
 }
 
-void tools_lint(const struct policy *policy, struct findings *findings)
+void rules_lint(const struct policy *policy, struct findings *findings)
 {
+	/* Permissions in shadow mode let in what no scope opens, but for what a deny refuses. */
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (!policy->rules[i].deny || !policy->conf->shadow_until)
+			lint_unscoped(policy, &policy->rules[i], findings);
 	if (!policy->conf->tools_file)
 		return;
 	lint_writing(policy, findings);

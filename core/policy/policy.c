@@ -24,8 +24,7 @@ static void wrong(struct builder *b, const char *id, const struct conf_node *nod
 		finding_node(b->findings, id, node, "%s \"%.64s\" %s", what, text, why);
 }
 
-/* The node of one of the strings of a list, for its line. */
-static const struct conf_node *string_node(const struct conf_node *group, const char *key, size_t number)
+const struct conf_node *policy_string_node(const struct conf_node *group, const char *key, size_t number)
 {
 	const struct conf_node *list = conf_child(group, key);
 	if (!list)
@@ -45,7 +44,7 @@ static uint32_t add_pattern(struct builder *b, const struct conf_node *node, siz
 	struct pattern pattern;
 	const char *why = pattern_compile(lists[list].form, text, room, &pattern);
 	if (why) {
-		wrong(b, "E-PATTERN", string_node(node, lists[list].key, number), lists[list].what, text, why);
+		wrong(b, "E-PATTERN", policy_string_node(node, lists[list].key, number), lists[list].what, text, why);
 		return NO_NUMBER;
 	}
 	return policy_pattern_add(b->policy, lists[list].kind, &pattern);
@@ -154,7 +153,7 @@ static int includes_build(struct builder *b)
 			if (name)
 				included(policy, i)[name->first / 64] |= UINT64_C(1) << name->first % 64;
 			else
-				wrong(b, "E-UNKNOWN", string_node(scope->node, "includes", k), "the scope", scope->includes.list[k], "is none of the service");
+				wrong(b, "E-UNKNOWN", policy_string_node(scope->node, "includes", k), "the scope", scope->includes.list[k], "is none of the service");
 		}
 	}
 	rows_close(policy);
@@ -225,12 +224,6 @@ static int takes_claims(const struct conf_grant *conf)
 		if (!strcmp(conf->from.list[i], PRINCIPAL_CLAIMS))
 			return 1;
 	return !conf->from.count;
-}
-
-static void names_add(struct builder *b, enum policy_name_kind kind, const struct conf_strings *strings, int claims)
-{
-	for (size_t i = 0; i < strings->count; i++)
-		policy_name_add(b->policy, kind, strings->list[i])->claims |= claims;
 }
 
 static void use_add(struct builder *b, enum policy_name_kind kind, const char *text, uint32_t rule)
@@ -319,16 +312,14 @@ static int rule_build(struct builder *b, uint32_t number)
 		if (scope)
 			rule->scopes.list[rule->scopes.count++] = scope->first;
 		else
-			wrong(b, "E-UNKNOWN", string_node(conf->node, "scopes", i), "the scope", conf->scopes.list[i], "is none of the service");
+			wrong(b, "E-UNKNOWN", policy_string_node(conf->node, "scopes", i), "the scope", conf->scopes.list[i], "is none of the service");
 		if (scope && rule->deny && opens_nothing(&policy->conf->scopes[scope->first]))
-			wrong(b, "E-VALUE", string_node(conf->node, "scopes", i), "the scope", conf->scopes.list[i],
+			wrong(b, "E-VALUE", policy_string_node(conf->node, "scopes", i), "the scope", conf->scopes.list[i],
 			      "opens nothing itself, so that this would deny nothing: name the scopes that it includes");
 	}
 	if (!rule->deny && policy->included && grant_includes(b, rule))
 		return -1;
-	int claims = takes_claims(conf);
-	names_add(b, NAME_GROUP, &conf->groups, claims);
-	names_add(b, NAME_ROLE, &conf->roles, claims);
+	view_add(policy, conf);
 	enum policy_name_kind kind = NAME_ANYBODY;
 	const struct conf_strings *strings = found_by(conf, &kind);
 	/* A deny for a client counts for a principal whose client is not known, too. */
@@ -456,18 +447,12 @@ unsigned policy_wants(const struct policy *policy, int denies)
 	return denies ? policy->deny_wants : policy->wants;
 }
 
-int policy_wants_name(const struct policy *policy, int role, const char *name)
-{
-	const struct policy_name *found = policy_name(policy, role ? NAME_ROLE : NAME_GROUP, name);
-	return found && found->claims;
-}
-
 /* ---- All of it ---- */
 
 static int rooms(struct policy *policy)
 {
 	const struct conf_service *service = policy->conf;
-	size_t names = service->scope_count + 1, uses = 0, patterns[POLICY_KINDS] = { 0 }, slots = 4;
+	size_t names = service->scope_count + 1, uses = 0, sources = 0, patterns[POLICY_KINDS] = { 0 }, slots = 4;
 	policy->grant_count = service->grant_count;
 	policy->rule_count = service->grant_count + service->deny_count;
 	for (size_t i = 0; i < service->scope_count; i++) {
@@ -482,6 +467,7 @@ static int rooms(struct policy *policy)
 		patterns[POLICY_URI] += conf->uris.count;
 		names += name_count(conf) + 1;
 		uses += name_count(conf);
+		sources += view_room(conf);
 	}
 	while (slots < names * 2)
 		slots *= 2;
@@ -489,6 +475,7 @@ static int rooms(struct policy *policy)
 	policy->name_slots = arena_get(&policy->arena, slots, sizeof *policy->name_slots);
 	policy->name_mask = slots - 1;
 	policy->uses = arena_get(&policy->arena, uses, sizeof *policy->uses);
+	policy->sources = arena_get(&policy->arena, sources, sizeof *policy->sources);
 	policy->rules = arena_get(&policy->arena, policy->rule_count, sizeof *policy->rules);
 	policy->patterns = arena_get(&policy->arena, patterns[0] + patterns[1] + patterns[2], sizeof *policy->patterns);
 	for (size_t i = 0; policy->name_slots && i < slots; i++)
@@ -520,8 +507,10 @@ struct policy *policy_new(const struct conf *conf, const struct conf_service *se
 	if (b.errors || policy->arena.failed)
 		goto fail;
 	wants_build(policy, conf);
+	if (view_make(policy))
+		goto fail;
 	if (findings)
-		tools_lint(policy, findings);
+		rules_lint(policy, findings);
 	return policy;
 fail:
 	policy_free(policy);

@@ -54,8 +54,17 @@ unsigned policy_wants(const struct policy *policy, int denies);
  * lack what a deny needs, and is to be refused.
  */
 const char *policy_deny_view(const struct policy *policy);
-/* 1 if a rule looks at the group (or role) of this name when it comes from the provider's claims. */
-int policy_wants_name(const struct policy *policy, int role, const char *name);
+/* 1 if a rule, in shadow mode or not, looks at the group (or role) of this name when it comes from the source, PRINCIPAL_CLAIMS or a directory. */
+int policy_wants_name(const struct policy *policy, int role, const char *name, const char *source);
+/*
+ * Stands for all groups and roles at which rules look: 16 hexadecimal digits, and behind a blank POLICY_VIEW_NAME characters for each,
+ * unless there are more than POLICY_VIEW_NAMES. Whoever has one and the same knows of the same names.
+ */
+#define POLICY_VIEW_NAME 12
+#define POLICY_VIEW_NAMES 80
+const char *policy_view(const struct policy *policy);
+/* The name of a group or role at which a rule for this provider and tenant looks, and which under that view nobody looked at; NULL: none. */
+const char *policy_view_lacks(const struct policy *policy, const char *view, const char *provider, const char *tenant);
 /* The JSON pointers of the arguments that rules look at, each once, in the order of the rules. NULL: more than POLICY_POINTERS_MOST. */
 const char *const *policy_pointers(const struct policy *policy, size_t *count);
 
@@ -103,7 +112,7 @@ struct policy_target {
 
 struct policy_result {
 	int code;                     /* EMA_OK, DENIED (by a deny), NOT_GRANTED, INSUFFICIENT_SCOPE, WEAK_AUTHENTICATION, BAD_REQUEST */
-	const struct conf_node *rule; /* the grant or deny that decided (NULL with NOT_GRANTED: none, or the tool is not accepted), or the grant that something is lacking for; NULL: none */
+	const struct conf_node *rule; /* the grant or deny that decided (NULL with NOT_GRANTED: none, or the tool is not accepted), or the grant that something is lacking for; the mode of permissions where shadow mode alone gave it; NULL: none */
 	const struct conf_scope *scope; /* by which the grant gives it; with INSUFFICIENT_SCOPE the one that a token would need */
 	const struct conf_conditions *login; /* with WEAK_AUTHENTICATION: whose acr, amr, max_age are not met */
 	const char *text;             /* static, for the operator; "" with EMA_OK */
@@ -119,6 +128,9 @@ struct policy_result {
  */
 int policy_decide(const struct policy *policy, const struct policy_principal *principal, const struct policy_target *target, int64_t now,
                   struct policy_result *out);
+
+/* 1 if it is a tool that the service's tools_file does not have, or not as accepted: nobody gets it. */
+int policy_closed(const struct policy *policy, const struct policy_target *target);
 
 /* ---- Why: each rule that is about a target, and what keeps it from counting ---- */
 

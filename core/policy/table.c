@@ -46,7 +46,7 @@ struct policy_name *policy_name_add(struct policy *policy, enum policy_name_kind
 	uint32_t *slot = name_slot(policy, kind, text);
 	if (*slot == NO_NUMBER) {
 		*slot = (uint32_t)policy->name_count;
-		policy->names[policy->name_count++] = (struct policy_name){ .kind = kind, .text = text, .first = NO_NUMBER };
+		policy->names[policy->name_count++] = (struct policy_name){ .kind = kind, .text = text, .first = NO_NUMBER, .sources = NO_NUMBER };
 	}
 	return &policy->names[*slot];
 }

@@ -86,15 +86,18 @@ typedef struct ema_survey ema_survey;
 int ema_who_can(ema_context *context, const char *service, const char *method, const char *target, int64_t now, ema_survey **out);
 /*
  * What a subject may do at each service that its provider's people may come to: provider/tenant/sub, or the id or e-mail address of
- * a person of a directory. groups and roles, which end with NULL or are it, are those that the provider's token has. EMA_OK;
- * EMA_UNKNOWN_SUBJECT: no such provider, or nobody is known by that name.
+ * a person of a directory; an address that none lists is taken for one of the provider that has the authority for it, if it is one alone.
+ * email (NULL: none) is the address that the token of a provider/tenant/sub has; groups and roles, which end with NULL or are it, are
+ * those that the provider's token has. EMA_OK; EMA_UNKNOWN_SUBJECT: no such provider, or nobody is known by that name;
+ * EMA_WRONG_PROVIDER: it has no authority for the address; EMA_BAD_REQUEST: email is no address, or subject no provider/tenant/sub.
  */
-int ema_what_can(ema_context *context, const char *subject, const char *const *groups, const char *const *roles, int64_t now, ema_survey **out);
+int ema_what_can(ema_context *context, const char *subject, const char *email, const char *const *groups, const char *const *roles, int64_t now, ema_survey **out);
 void ema_survey_free(ema_survey *survey);
 /*
  * Of the index'th row; NULL (-1 for the code) past the end. name: "kind" ("grant" or "deny": a rule that is about it; "person": the
- * answer for one; "service": may the subject come in at all; "tool": the answer for one that the configuration names; "note": what
- * could not be looked at), "service", "who", "what", "rule" (FILE:LINE, or ""), "text" (under which conditions, or why not).
+ * answer for one; "service": may the subject come in at all; "tool": the answer for one that the configuration names; "shadow":
+ * permissions of the service are in shadow mode; "closed": its tools_file keeps the tool from everybody; "note": what could not be
+ * looked at), "service", "who", "what", "rule" (FILE:LINE, or ""), "text" (under which conditions, or why not).
  */
 const char *ema_survey_text(const ema_survey *survey, size_t index, const char *name);
 int ema_survey_code(const ema_survey *survey, size_t index);

@@ -131,7 +131,7 @@ void ema_decision_free(ema_decision *decision);
 
 int ema_decision_code(const ema_decision *decision);           /* EMA_OK: granted */
 const char *ema_decision_id(const ema_decision *decision);     /* correlation id (UUIDv7), in every audit record */
-const char *ema_decision_user_line(const ema_decision *decision);     /* may be shown to the user */
+const char *ema_decision_user_line(const ema_decision *decision);     /* may be shown to the user; of a message that cannot be read, to its client */
 const char *ema_decision_operator_line(const ema_decision *decision); /* names the rule by file and line; not for users */
 
 /* ---- Check: a request at an MCP server ---- */

@@ -1171,6 +1171,181 @@ static void decided_again(void **state)
 	desk_close(&desk);
 }
 
+/* The line of ema.conf that a FILE:LINE is of. */
+static int place_has(struct desk *desk, const char *place, const char *text)
+{
+	char *conf = world_read(&desk->world, "ema.conf"), *at = conf;
+	for (int line = atoi(strrchr(place, ':') + 1); line > 1 && at; line--)
+		at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL;
+	assert_non_null(at);
+	at[strcspn(at, "\n")] = 0;
+	int has = strstr(at, text) != NULL;
+	free(conf);
+	return has;
+}
+
+/* AZN-57: what shadow mode alone lets in is due to the line of its mode, in decision, record, trace and explanation, until when and what it would be without. */
+static void shadow_mode_says_so(void **state)
+{
+	(void)state;
+	static const char form[] = "SERVICES:, { id = \"deep\"; resource = \"" DEEP "\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; uris = [\"file:///docs/*\"]; }, { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; } );\n"
+		"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; },\n"
+		"    { provider = \"idp\"; group = \"ops\"; scopes = [\"write\"]; } );\n"
+		"  denies = ( { tools = [\"get_secret\"]; } );\n  permissions = {\n    mode = \"shadow\"; until = \"%s\"; }; }";
+	static const struct { const char *tool, *line, *enforced, *change; int code; } rows[] = {
+		{ "get_issue", "grants = (", NULL, NULL, EMA_OK }, { "put_file", "mode = \"shadow\"", "not_granted", "it is for provider idp, group ops", EMA_OK },
+		{ "get_secret", "denies = (", NULL, NULL, EMA_FORBIDDEN },
+	};
+	const time_t end = time(NULL) + 20 * 86400;
+	char until[16], *extra = NULL, said[160];
+	struct tm parts;
+	struct desk desk;
+	struct ask ask;
+	gmtime_r(&end, &parts);
+	assert_true(strftime(until, sizeof until, "%Y-%m-%d", &parts) > 0);
+	assert_true(asprintf(&extra, form, until) > 0);
+	snprintf(said, sizeof said, "let in by shadow mode alone, until %s: without it not_granted, no grant gives this to the subject", until);
+	desk_open(&desk, extra, NULL);
+	char *token = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "read", "write" } });
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		size_t n = 0;
+		ask_begin(&ask, NULL, token);
+		ask_tool(&ask, rows[i].tool, NULL);
+		ask_check(&ask, &desk, "deep");
+		expect(&ask, i, rows[i].code, rows[i].code ? 403 : 200);
+		if (!place_has(&desk, desk_audited(&desk, "/rule"), rows[i].line))
+			fail_msg("%s: by %s", rows[i].tool, desk_audited(&desk, "/rule"));
+		assert_string_equal(desk_audited(&desk, "/enforced"), rows[i].enforced ? rows[i].enforced : "");
+		while (ema_step_stage(ask.decision, n) && strcmp(ema_step_stage(ask.decision, n), "permission"))
+			n++;
+		assert_true(place_has(&desk, ema_step_rule(ask.decision, n), rows[i].line));
+		if (rows[i].enforced) {
+			assert_string_equal(ema_step_text(ask.decision, n), said);
+			assert_non_null(strstr(ema_decision_operator_line(ask.decision), said));
+			char place[300];
+			snprintf(place, sizeof place, "%.*s", (int)(strlen(ema_decision_operator_line(ask.decision)) - strlen(said) - 2), ema_decision_operator_line(ask.decision));
+			assert_true(place_has(&desk, place, rows[i].line));
+		} else {
+			assert_null(strstr(ema_decision_operator_line(ask.decision), "shadow"));
+		}
+		ask_end(&ask);
+	}
+	/* Of two that one message asks for, the one that no grant gives decides. */
+	for (int k = 0; k < 2; k++) {
+		ask_begin(&ask, NULL, token);
+		ask_message(&ask, "subscriptions/listen", NULL, k ? "\"notifications\":{\"resourceSubscriptions\":[\"file:///etc/a\",\"file:///docs/a\"]}" :
+		                                                     "\"notifications\":{\"resourceSubscriptions\":[\"file:///docs/a\",\"file:///etc/a\"]}");
+		ask_check(&ask, &desk, "deep");
+		expect(&ask, (size_t)k, EMA_OK, 200);
+		assert_true(place_has(&desk, desk_audited(&desk, "/rule"), "mode = \"shadow\""));
+		assert_string_equal(desk_audited(&desk, "/enforced"), "not_granted");
+		ask_end(&ask);
+	}
+	/* Whoever looks is told what a permit by the rules would need. */
+	ask = (struct ask){ .request = ema_request_new() };
+	ask_tool(&ask, "put_file", NULL);
+	assert_int_equal(ema_request_credential(ask.request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)), EMA_OK);
+	assert_int_equal(ema_explain(desk.world.context, "deep", ask.request, 0, &ask.decision), EMA_OK);
+	size_t n = 0;
+	while (ema_step_stage(ask.decision, n) && strcmp(ema_step_stage(ask.decision, n), "change"))
+		n++;
+	assert_non_null(ema_step_stage(ask.decision, n));
+	assert_non_null(strstr(ema_step_text(ask.decision, n), rows[1].change));
+	assert_non_null(strstr(ema_decision_operator_line(ask.decision), said));
+	ask_end(&ask);
+	/* And of a message that cannot be read, what its client is told. */
+	static const struct { const char *body; int code; } bad[] = {
+		{ "{\"jsonrpc\":", EMA_BAD_JSON }, { "{\"jsonrpc\":\"2.0\",\"id\":1,\"id\":2,\"method\":\"ping\"}", EMA_DUPLICATE_MEMBER },
+		{ "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", EMA_TOO_LARGE },
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct json json = { .count = 0 };
+		ask_begin(&ask, NULL, token);
+		assert_int_equal(ema_request_body(ask.request, bad[i].body, strlen(bad[i].body)), EMA_OK);
+		ask_check(&ask, &desk, "deep");
+		assert_int_equal(ask.code, bad[i].code);
+		const char *error = ema_decision_rpc_error(ask.decision);
+		assert_int_equal(json_parse(error, strlen(error), &json_limits_document, &json, NULL), EMA_OK);
+		char *answered = strdup(json_string(json_at(&json, "/error/message")));
+		assert_string_equal(ema_decision_user_line(ask.decision), answered);
+		json_free(&json);
+		ask_end(&ask);
+		ask = (struct ask){ .request = ema_request_new() };
+		assert_int_equal(ema_request_body(ask.request, bad[i].body, strlen(bad[i].body)), EMA_OK);
+		assert_int_equal(ema_request_credential(ask.request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)), EMA_OK);
+		assert_int_equal(ema_explain(desk.world.context, "deep", ask.request, 0, &ask.decision), bad[i].code);
+		assert_string_equal(ema_decision_user_line(ask.decision), answered);
+		free(answered);
+		ask_end(&ask);
+	}
+	free(token);
+	free(extra);
+	desk_close(&desk);
+}
+
+/* AUD-11: of a person with hundreds of groups the record has the one at which a rule looks; a configuration that looks at another decides nothing by it. */
+static void groups_that_no_rule_sees(void **state)
+{
+	(void)state;
+	static const char staff[] = "directories = ( { id = \"staff\"; plugin = \"file\"; path = \"people.conf\"; } );SERVICES:, { id = \"deep\"; resource = \"" DEEP "\";\n"
+		"  identity = [\"idp\"]; directory = ( { id = \"staff\"; for = [\"idp\"]; } ); scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } );\n  ";
+	static const struct { const char *rules; int code; const char *why; } rows[] = {
+		{ "grants = ( { provider = \"idp\"; group = [\"g599\", \"away\"]; from = \"staff\"; scopes = [\"read\"]; } ); }", EMA_OK, NULL },
+		{ "grants = ( { provider = \"idp\"; group = \"g599\"; from = \"staff\"; scopes = [\"read\"]; } ); }", EMA_OK, NULL },
+		{ "grants = ( { provider = \"idp\"; group = \"away\"; from = \"staff\"; scopes = [\"read\"]; } ); }", EMA_FORBIDDEN, NULL },
+		{ "grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }", EMA_OK, NULL },
+		{ "grants = ( { provider = \"idp\"; group = \"g598\"; from = \"staff\"; scopes = [\"read\"]; } ); }", EMA_BAD_REQUEST, "group or role \"g598\"" },
+		{ "grants = ( { provider = \"idp\"; group = \"g599\"; scopes = [\"read\"]; } ); }", EMA_BAD_REQUEST, "group or role \"g599\"" },
+		{ "grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); denies = ( { group = \"g1\"; tools = [\"get_*\"]; } ); }", EMA_BAD_REQUEST, "group or role \"g1\"" },
+		{ "grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); denies = ( { role = \"g599\"; tools = [\"get_*\"]; mode = \"shadow\"; } ); }", EMA_BAD_REQUEST, "group or role \"g599\"" },
+	};
+	struct desk desk;
+	struct ask ask;
+	struct buffer people = BUFFER_INIT(65536);
+	desk_open(&desk, "", NULL);
+	buffer_text(&people, "people = ( { id = \"ada\"; subjects = [\"idp/-/ada\"]; groups = [\"g0\"");
+	for (int i = 1; i < 600; i++)
+		buffer_printf(&people, ", \"g%d\"", i);
+	buffer_text(&people, "]; } );\n");
+	world_file(&desk.world, "people.conf", people.data);
+	char *line = NULL;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *extra = NULL, *why = NULL;
+		ema_decision *decision = NULL;
+		assert_true(asprintf(&extra, "%s%s", staff, rows[i].rules) > 0);
+		if (desk_load(&desk, extra, NULL))
+			fail_msg("%zu: %s", i, ema_error(desk.world.context));
+		free(extra);
+		if (!i) {
+			char *token = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "read" } });
+			ask_begin(&ask, NULL, token);
+			ask_tool(&ask, "get_issue", NULL);
+			ask_check(&ask, &desk, "deep");
+			expect(&ask, i, EMA_OK, 200);
+			ask_end(&ask);
+			free(token);
+			assert_string_equal(desk_audited(&desk, "/held_groups/0"), "staff:g599");
+			assert_string_equal(desk_audited(&desk, "/held_groups/1"), "");
+			char *trail = world_read(&desk.world, "audit.jsonl"), *from = strstr(trail, "\"kind\":\"check\"");
+			while (from > trail && from[-1] != '\n')
+				from--;
+			assert_non_null(line = strdup(from));
+			line[strcspn(line, "\n")] = 0;
+			assert_null(strstr(line, "g598"));
+			free(trail);
+		}
+		int code = ema_audit_again(desk.world.context, line, strlen(line), NULL, &decision, &why);
+		if (code != rows[i].code || (rows[i].why ? !why || !strstr(why, rows[i].why) : !decision))
+			fail_msg("%zu: %s: %s", i, ema_code_name(code), why ? why : "");
+		ema_decision_free(decision);
+		ema_text_free(why);
+	}
+	free(line);
+	buffer_free(&people);
+	desk_close(&desk);
+}
+
 /* What cannot be decided again is said, and not guessed. */
 static void never_guessed(void **state)
 {
@@ -1249,6 +1424,8 @@ int main(void)
 		cmocka_unit_test(tokens_of_the_provider),
 		cmocka_unit_test(explained),
 		cmocka_unit_test(known_by_address),
+		cmocka_unit_test(shadow_mode_says_so),
+		cmocka_unit_test(groups_that_no_rule_sees),
 		cmocka_unit_test(decided_again),
 		cmocka_unit_test(never_guessed),
 	};

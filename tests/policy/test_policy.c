@@ -324,16 +324,88 @@ static void shadows(void **state)
 		if (out.code != rows[i].code || out.enforced != out.code || (out.shadow ? out.shadow->line - 1 : 0) != rows[i].shadow || out.shadowed != rows[i].shadowed)
 			fail_msg("%s %s: %s, shadow %d", rows[i].who, rows[i].target, code_name(out.code), out.shadow ? out.shadow->line - 1 : 0);
 	}
-	/* The whole service: what no grant gives is given, what a deny denies is not. Until its date. */
+	rig_close(&rig);
+	/* The whole service: what no grant gives is given, by the line of the mode, what a deny denies is not. Until its date. */
+	char shadowed[1024];
+	snprintf(shadowed, sizeof shadowed, "%s/* 4 */ permissions = {\n/* 5 */ mode = \"shadow\"; until = \"2001-01-01\"; };\n", body);
+	rig = rig_open(shadowed);
 	rig.conf->services[0].shadow_until = RIG_NOW + 10;
 	assert_int_equal(rig_decide(&rig, "okta/-/al", "tool get_a", NULL, RIG_NOW + 9, &out), EMA_OK);
 	assert_int_equal(out.enforced, EMA_NOT_GRANTED);
 	assert_int_equal(rig_decide(&rig, "okta/-/al groups=a", "tool get_a", NULL, RIG_NOW + 9, &out), EMA_OK);
 	assert_int_equal(out.enforced, EMA_INSUFFICIENT_SCOPE);
+	assert_int_equal(out.rule->line - 1, 5);
+	/* What a grant gives is due to the grant. */
+	assert_int_equal(rig_decide(&rig, "okta/-/al groups=a scopes=r", "tool get_a", NULL, RIG_NOW + 9, &out), EMA_OK);
+	assert_int_equal(out.rule->line - 1, 2);
 	assert_int_equal(rig_decide(&rig, "okta/-/al", "tool get_y", NULL, RIG_NOW + 9, &out), EMA_DENIED);
+	assert_int_equal(out.rule->line - 1, 3);
 	assert_int_equal(rig_decide(&rig, "okta/-/al", "uri x://a@b", NULL, RIG_NOW + 9, &out), EMA_BAD_REQUEST);
 	assert_int_equal(rig_decide(&rig, "okta/-/al", "tool get_a", NULL, RIG_NOW + 10, &out), EMA_NOT_GRANTED);
 	rig_close(&rig);
+}
+
+/* AUD-11: of a subject's groups and roles those at which some rule looks, from where it does; what another configuration looks at is known. */
+static void views(void **state)
+{
+	(void)state;
+	static const char scopes[] = "scopes = ( { name = \"r\"; access = \"read\"; tools = \"get_*\"; } );\n";
+	static const struct { const char *rules, *lacks, *of_azure; } rows[] = { /* what it looks at that the first does not */
+		{ "grants = ( { provider = \"okta\"; group = [\"a\", \"b\"]; from = \"staff\"; scopes = \"r\"; }, { provider = \"okta\"; role = \"w\"; scopes = \"r\"; } );"
+		  "denies = ( { group = \"d\"; from = \"claims\"; mode = \"shadow\"; tools = \"get_x\"; } );", NULL, NULL },
+		{ "grants = ( { provider = \"okta\"; role = \"w\"; scopes = \"r\"; } );", NULL, NULL },
+		{ "grants = ( { provider = \"okta\"; role = \"w\"; from = \"claims\"; scopes = \"r\"; }, { provider = \"okta\"; group = \"b\"; from = \"staff\"; scopes = \"r\"; } );", NULL, NULL },
+		{ "grants = ( { provider = \"okta\"; scopes = \"r\"; } );", NULL, NULL },
+		{ "grants = ( { provider = \"okta\"; group = \"c\"; scopes = \"r\"; } );", "c", NULL },
+		{ "grants = ( { provider = \"okta\"; group = \"a\"; scopes = \"r\"; } );", "a", NULL },
+		{ "grants = ( { provider = \"okta\"; group = \"a\"; from = [\"staff\", \"claims\"]; scopes = \"r\"; } );", "a", NULL },
+		{ "grants = ( { provider = \"*\"; role = \"a\"; from = \"claims\"; scopes = \"r\"; } );", "a", "a" },
+		{ "grants = ( { provider = \"*\"; scopes = \"r\"; } ); denies = ( { group = \"e\"; from = \"claims\"; mode = \"shadow\"; tools = \"get_x\"; } );", "e", "e" },
+		{ "grants = ( { provider = \"*\"; group = \"c\"; from = \"claims\"; tenant = [\"t2\"]; scopes = \"r\"; } );", NULL, NULL },
+		{ "grants = ( { provider = \"*\"; group = \"c\"; from = \"claims\"; tenant = [\"t2\", \"t1\"]; scopes = \"r\"; } );", "c", "c" },
+	};
+	static const struct { int role, wants; const char *name, *source; } wanted[] = {
+		{ 0, 1, "a", "staff" }, { 0, 0, "a", "claims" }, { 0, 0, "a", "hr" }, { 1, 1, "w", "claims" }, { 1, 1, "w", "staff" }, { 0, 0, "w", "staff" },
+		{ 1, 0, "a", "staff" }, { 0, 1, "d", "claims" }, { 0, 0, "d", "staff" }, { 0, 0, "c", "claims" },
+	};
+	char body[4096], first[1024] = "";
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(body, sizeof body, "%s%s", scopes, rows[i].rules);
+		struct rig rig = rig_open(body);
+		if (!rig.policy)
+			rig_show(&rig);
+		assert_non_null(rig.policy);
+		for (size_t k = 0; !i && k < sizeof wanted / sizeof *wanted; k++)
+			if (policy_wants_name(rig.policy, wanted[k].role, wanted[k].name, wanted[k].source) != wanted[k].wants)
+				fail_msg("%s of %s", wanted[k].name, wanted[k].source);
+		if (!i)
+			snprintf(first, sizeof first, "%s", policy_view(rig.policy));
+		const char *lacks = policy_view_lacks(rig.policy, first, "okta", "t1"), *azure = policy_view_lacks(rig.policy, first, "azure", "t1");
+		if (lacks ? !rows[i].lacks || strcmp(lacks, rows[i].lacks) : rows[i].lacks != NULL)
+			fail_msg("%zu: lacks %s", i, lacks ? lacks : "nothing");
+		if (azure ? !rows[i].of_azure || strcmp(azure, rows[i].of_azure) : rows[i].of_azure != NULL)
+			fail_msg("%zu: of azure lacks %s", i, azure ? azure : "nothing");
+		/* A view of which nothing is left, or no view, shows no name. */
+		assert_true(!rows[i].lacks || policy_view_lacks(rig.policy, "x", "okta", "t1"));
+		rig_close(&rig);
+	}
+	/* More names than it has room for: the same configuration alone knows what it looked at. */
+	struct buffer many = BUFFER_INIT(65536);
+	buffer_printf(&many, "%sgrants = ( { provider = \"okta\"; scopes = \"r\"; group = [\"n\"", scopes);
+	for (int i = 0; i < POLICY_VIEW_NAMES; i++)
+		buffer_printf(&many, ", \"n%d\"", i);
+	buffer_text(&many, "]; } );");
+	struct rig rig = rig_open(many.data);
+	assert_non_null(rig.policy);
+	assert_int_equal(strlen(policy_view(rig.policy)), 16);
+	snprintf(first, sizeof first, "%s", policy_view(rig.policy));
+	assert_null(policy_view_lacks(rig.policy, first, "okta", NULL));
+	rig_close(&rig);
+	snprintf(body, sizeof body, "%sgrants = ( { provider = \"okta\"; scopes = \"r\"; group = \"n\"; } );", scopes);
+	rig = rig_open(body);
+	assert_string_equal(policy_view_lacks(rig.policy, first, "okta", NULL), "n");
+	rig_close(&rig);
+	buffer_free(&many);
 }
 
 /* JAG-72 */
@@ -414,11 +486,11 @@ static void what_the_rules_look_at(void **state)
 	assert_int_equal(policy_wants(rig.policy, 0), POLICY_WANTS_EMAIL | POLICY_WANTS_ACR | POLICY_WANTS_AMR | POLICY_WANTS_AUTH_TIME |
 	                                                      POLICY_WANTS_GROUPS | POLICY_WANTS_ROLES);
 	assert_int_equal(policy_wants(rig.policy, 1), POLICY_WANTS_AMR | POLICY_WANTS_AUTH_TIME);
-	assert_true(policy_wants_name(rig.policy, 0, "g"));
-	assert_false(policy_wants_name(rig.policy, 0, "h"));
-	assert_true(policy_wants_name(rig.policy, 0, "i"));
-	assert_false(policy_wants_name(rig.policy, 1, "g"));
-	assert_true(policy_wants_name(rig.policy, 1, "r"));
+	assert_true(policy_wants_name(rig.policy, 0, "g", "claims"));
+	assert_false(policy_wants_name(rig.policy, 0, "h", "claims"));
+	assert_true(policy_wants_name(rig.policy, 0, "i", "claims"));
+	assert_false(policy_wants_name(rig.policy, 1, "g", "claims"));
+	assert_true(policy_wants_name(rig.policy, 1, "r", "claims"));
 	rig_close(&rig);
 	rig = rig_open(basic);
 	assert_int_equal(policy_wants(rig.policy, 0), POLICY_WANTS_GROUPS | POLICY_WANTS_ROLES);
@@ -576,6 +648,48 @@ static void mistakes_are_found_with_their_place(void **state)
 	rig_close(&rig);
 }
 
+/* What no scope opens is found, and nothing else: a star or a value may stand for what another pattern spells out. */
+static void what_no_scope_opens(void **state)
+{
+	(void)state;
+	static const char form[] = "scopes = ( { name = \"r\"; access = \"read\"; tools = [\"get_*\", \"one\", \"at_{tenant}\"]; prompts = [\"draft_*\"];\n"
+		"  uris = [\"repo://Acme/%%61/**\", \"home:/{subject}/*.txt\", \"x:/a?q=*\"]; } );\n%s = ( { provider = \"okta\"; %s%s } );\n";
+	static const struct { const char *key, *more; } rules[] = {
+		{ "grants", "scopes = \"r\"; " }, { "denies", "" }, { "permissions = { mode = \"shadow\"; until = \"2001-01-01\"; }; denies", "" },
+	};
+	static const struct { const char *target, *id; int line; } rows[] = {
+		{ "tools = \"get_x\";", NULL, 0 }, { "tools = \"*x\";", NULL, 0 }, { "tools = \"*\";", NULL, 0 }, { "tools = [\"one\", \"at_t1\"];", NULL, 0 },
+		{ "tools = \"get_{email}\";", NULL, 0 }, { "tools = \"{subject}t_*\";", NULL, 0 },
+		{ "tools = \"on\";", "W-UNSCOPED-TOOL", 4 }, { "tools = \"one_*\";", "W-UNSCOPED-TOOL", 4 }, { "tools = [\"one\",\n\"put_*\"];", "W-UNSCOPED-TOOL", 5 },
+		{ "tools = \"draft_x\";", "W-UNSCOPED-TOOL", 4 }, { "tools = \"one*two\";", "W-UNSCOPED-TOOL", 4 },
+		{ "prompts = [\"draft_x\", \"*\", \"d*\"];", NULL, 0 }, { "prompts = \"one\";", "W-UNSCOPED-PROMPT", 4 },
+		{ "prompts = [\"draft_x\",\n\"draft\"];", "W-UNSCOPED-PROMPT", 5 },
+		{ "uris = [\"**\", \"repo://acme/a/b\", \"REPO://ACME/*/b\", \"home:/al/b.txt\", \"home:/*/*\", \"x:/a?q=1\"];", NULL, 0 },
+		{ "uris = \"repo://acme/b/**\";", "W-UNSCOPED-URI", 4 }, { "uris = [\"home:/al/b.txt\",\n\"home:/al/b.csv\"];", "W-UNSCOPED-URI", 5 },
+		{ "uris = \"x:/a\";", "W-UNSCOPED-URI", 4 },
+		{ "tools = \"one\"; prompts = \"draft_a\"; uris = [\"x:/a?q=1\",\n\"x:/b\"];", "W-UNSCOPED-URI", 5 },
+	};
+	char body[2048];
+	for (size_t i = 0; i < sizeof rows / sizeof *rows * 3; i++) {
+		const size_t row = i / 3, rule = i % 3;
+		/* Permissions in shadow mode let in what no scope opens: there, a deny has an effect. */
+		const size_t wanted = rows[row].id && rule < 2;
+		size_t found = 0, good = 0;
+		snprintf(body, sizeof body, form, rules[rule].key, rules[rule].more, rows[row].target);
+		struct rig rig = rig_open(body);
+		for (size_t f = 0; f < rig.findings.count; f++) {
+			const struct finding *finding = &rig.findings.list[f];
+			found += !strncmp(finding->id, "W-UNSCOPED", 10);
+			good += wanted && !strcmp(finding->id, rows[row].id) && finding->line == rows[row].line;
+		}
+		if (!rig.policy || found != wanted || good != wanted) {
+			rig_show(&rig);
+			fail_msg("%s %s: %zu found", rules[rule].key, rows[row].target, found);
+		}
+		rig_close(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -585,6 +699,7 @@ int main(void)
 		cmocka_unit_test(login_and_time),
 		cmocka_unit_test(denies_by_scope_and_value),
 		cmocka_unit_test(shadows),
+		cmocka_unit_test(views),
 		cmocka_unit_test(scopes_for_a_token),
 		cmocka_unit_test(listing_asks_whether_some_call_could_be),
 		cmocka_unit_test(what_the_rules_look_at),
@@ -592,6 +707,7 @@ int main(void)
 		cmocka_unit_test(hundreds_of_scopes_include_one_another),
 		cmocka_unit_test(hierarchies_that_do_not_load),
 		cmocka_unit_test(mistakes_are_found_with_their_place),
+		cmocka_unit_test(what_no_scope_opens),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,10 +228,13 @@ static void check_answer(const struct rig *rig, struct rig_who *who, const struc
 		fail_msg("%s: %s, slowly %s", told, code_name(out->code), code_name(slow.code));
 	if (out->enforced == EMA_DENIED && out->rule != slow.deny->node)
 		fail_msg("%s: denied by line %d, slowly by %d", told, out->rule->line, slow.deny->node->line);
+	const int by_shadow = out->code != out->enforced; /* decided by permissions in shadow mode, and no grant */
+	if (by_shadow)
+		assert_ptr_equal(out->rule, conf_child(service->permissions, "mode"));
 	const struct conf_grant *grant = by_node(service->grants, service->grant_count, out->rule);
 	if (out->enforced == EMA_OK && target->kind != POLICY_SERVER && (!grant || grant->shadow || !slow_gives(service, grant, out->scope, &who->who, target, RIG_NOW)))
 		fail_msg("%s: the grant that is named does not give it", told);
-	if (out->enforced == EMA_WEAK_AUTHENTICATION)
+	if (out->enforced == EMA_WEAK_AUTHENTICATION && !by_shadow)
 		assert_ptr_equal(out->login, grant->conditions);
 	if (out->enforced == EMA_INSUFFICIENT_SCOPE) {
 		struct policy_result then;
@@ -276,14 +279,14 @@ static void tell(void *data, const struct policy_stand *stand)
 static void check_explained(const struct rig *rig, const struct rig_who *who, const struct policy_target *target, const struct policy_result *out,
                             const char *text)
 {
-	struct told told = { .rule = out->rule };
+	struct told told = { .rule = out->code == out->enforced ? out->rule : NULL };
 	int code = policy_explain(rig->policy, &who->who, target, RIG_NOW, tell, &told);
 	if (!code)
 		code = told.deny ? EMA_DENIED : told.gives || target->kind == POLICY_SERVER ? EMA_OK : told.lacks_scope ? EMA_INSUFFICIENT_SCOPE :
 		       told.lacks_login ? EMA_WEAK_AUTHENTICATION : EMA_NOT_GRANTED;
 	if (code != out->enforced)
 		fail_msg("%s: %s, explained as %s", text, code_name(out->enforced), code_name(code));
-	if (code == EMA_DENIED ? told.deny->node != out->rule : out->rule && !told.seen)
+	if (code == EMA_DENIED ? told.deny->node != out->rule : told.rule && !told.seen)
 		fail_msg("%s: the rule that decided is not explained", text);
 }
 

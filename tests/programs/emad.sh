@@ -119,24 +119,46 @@ okta=$(sed -n 's/^okta=//p' "$work/ready")
 curl -s -o /dev/null "http://127.0.0.1:$okta/oauth2/v1/keys" # made when they are first asked for
 (umask 077; echo correct-horse-battery-staple >"$work/secret")
 mkdir "$work/cache" 2>/dev/null
-write_conf "$plain" "$short
+# with_github MORE: the same with a service, which may have more keys.
+with_github() {
+	write_conf "$plain" "$short
 	providers = ( { id = \"okta\"; plugin = \"okta_xaa\"; org = \"http://127.0.0.1:$okta\"; insecure_http = true; } );
 	clients = ( { id = \"vscode\"; auth = \"client_secret_basic\"; secret = { file = \"$work/secret\"; }; } );
 	services = ( { id = \"github\"; resource = \"https://mcp.acme.example/github\"; issuer = \"https://auth.acme.example/github\";
 	  identity = [\"okta\"]; scopes = ( { name = \"repo:read\"; access = \"read\"; tools = [\"get_*\"]; } );
-	  grants = ( { provider = \"okta\"; scopes = [\"repo:read\"]; } ); } );"
+	  grants = ( { provider = \"okta\"; scopes = [\"repo:read\"]; } ); $1 } );"
+}
+with_github ''
 ok "a configuration with a service" emactl -c "$conf" reload
 assertion() { devidp --state "$work/idp" --print-assertion alice --service https://auth.acme.example/github --client vscode --scope repo:read | tr -d '\n'; }
 # The keys of a provider are fetched by a thread; until they are there, the answer is 503 and uses nothing up.
 redeems() {
 	assertion >"$work/jag"
 	curl -s -u vscode:correct-horse-battery-staple "http://$web/github/token" -d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer \
-		--data-urlencode "assertion@$work/jag" | grep -q access_token
+		--data-urlencode "assertion@$work/jag" | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p' >"$work/token"
+	[ -s "$work/token" ]
 }
 ok "JAG-07: an ID-JAG becomes a token" wait_for redeems
 assertion >"$work/jag"
 shows() { cd "$work" && transcripts; }
 ok "what the manual shows is what one sees" shows
+
+# ---- Shadow mode ----
+until=$(date -u -d '+20 days' +%Y-%m-%d)
+with_github "denies = ( { tools = [\"get_secret\"]; mode = \"shadow\"; } );
+	  permissions = { mode = \"shadow\"; until = \"$until\"; };"
+ok "permissions in shadow mode" emactl -c "$conf" reload
+ok "AZN-57: status says so" emactl -c "$conf" status
+says "shadow mode service github: what no grant gives is allowed too, until ${until}T00:00:00Z; 0 grants and 1 deny decide nothing"
+ok "AZN-57: and in JSON" sh -c 'emactl -c "$1" status --json | tr -d " \n" | grep -o "\"shadow\":\[{[^]]*]"' sh "$conf"
+says "\"shadow\":[{\"service\":\"github\",\"until\":$(date -u -d "$until" +%s),\"grants\":0,\"denies\":1}]"
+message() { printf '%s' "$1" >"$work/message"; emactl -c "$conf" explain --service github --token "$work/token" --message "$work/message"; }
+ok "AZN-57: what it lets in is explained by it" message '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"put_file","arguments":{}}}'
+says "because    $conf:11: let in by shadow mode alone, until $until: without it not_granted, no grant gives this to the subject"
+says "for a permit without shadow mode"
+says "no grant opens this for anybody: a scope must have it"
+fails 1 "a message that is no JSON" message '{"jsonrpc":'
+says "user sees  the body is not strict JSON"
 write_conf "$plain" "$short"
 ok "and without a service again" emactl -c "$conf" reload
 

@@ -93,4 +93,15 @@ fails 2 "no word" emactl -c "$work/ema.conf" test
 printf '%s\n' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "get_x"; arguments = "{"; may = false; } );' | table
 fails 1 "arguments that are no JSON" run
 says "but not by a rule"
+
+# What shadow mode alone permits is no grant's.
+until=$(date -u -d '+20 days' +%Y-%m-%d)
+sed "s/  denies = ( { tools = \[\"delete_\*\"\]; } ); } );/  denies = ( { tools = [\"delete_*\"]; } );\n  permissions = { mode = \"shadow\"; until = \"$until\"; }; } );/" "$work/ema.conf" >"$work/shadow.conf"
+chmod 640 "$work/shadow.conf"
+printf '%s\n' "$people" 'tests = ( { who = "bob"; service = "repo"; tool = ["create_x", "get_x"]; may = true; },' \
+	'  { who = "eve"; service = "repo"; tool = "get_x"; may = false; code = "disabled"; },' \
+	'  { who = "bob"; service = "repo"; tool = "create_y"; may = false; } );' | table
+fails 1 "a table in shadow mode" emactl -c "$work/shadow.conf" -v test "$work/table"
+says "bob may tools/call create_y of repo, and should not; permitted by $work/shadow.conf:14: let in by shadow mode alone, until $until: without it not_granted, no grant gives this to the subject"
+says "bob may tools/call get_x of repo; permitted by $work/shadow.conf:9"
 plan

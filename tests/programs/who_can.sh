@@ -66,6 +66,69 @@ ok "roles of the token" run what-can other/-/x --role writer --json
 says '"what": "scopes write; prompts draft"'
 fails 1 "without them" run what-can other/-/x
 fails 2 "nobody" run what-can zoe
+# Whom a directory knows by the address alone is found with it.
+ok "a subject whose address is not said" run what-can idp/-/b1
+says "idp/-/b1 at wiki: nothing, unknown_subject"
+says "say which one the token has, with --email"
+ok "with its address" run what-can idp/-/b1 --email bob@EXAMPLE.com --now 2051-01-01T00:00:00Z
+says "idp/-/b1 at repo"
+says "yes page_get"
+fails 2 "an address that is the provider's to say not" run what-can idp/-/b1 --email bob@example.net
+says "the provider of idp/-/b1 has no authority for that domain"
+fails 2 "no address" run what-can idp/-/b1 --email bob
+fails 2 "an address beside another" run what-can bob@example.com --email bob@example.com
+ok "an address alone" run what-can --email bob@example.com
+says "bob (bob@example.com) at repo"
+ok "an address that no directory lists" run what-can zoe@Example.com
+says "zoe@example.com at repo"
+says "zoe@example.com at wiki: nothing, unknown_subject"
+fails 2 "of a domain for which nobody speaks" run what-can zoe@example.net
+says "nor an e-mail address for which one provider alone has the authority"
 fails 2 "a provider that there is not" run what-can okta/-/ada
+
+# Permissions in shadow mode, and a tool that waits.
+until=$(date -u -d '+20 days' +%Y-%m-%d)
+echo '{"tools":[{"name":"get_file","inputSchema":{"type":"object"}}]}' >"$work/answer"
+fails 1 "a tool waits" emactl tools import "$work/tools" "$work/answer"
+cat >"$work/shadow.conf" <<CONF
+issuer = "https://auth.example";
+providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; accepts = ["id_jag"]; authority = ["example.com"]; } );
+directories = ( { id = "staff"; plugin = "file"; path = "people.conf"; } );
+audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
+services = ( { id = "repo"; resource = "https://mcp.example/repo"; identity = ["idp"]; issuer = "https://auth.example/repo";
+  directory = ( { id = "staff"; for = ["idp"]; } );
+  scopes = ( { name = "read"; access = "read"; tools = ["get_file"]; }, { name = "write"; access = "write"; tools = ["put_file", "drop"]; } );
+  grants = ( { provider = "idp"; scopes = ["read"]; },
+    { provider = "idp"; group = "dev"; from = "staff"; scopes = ["write"]; mode = "shadow"; } );
+  denies = ( { tools = ["drop"]; }, { tools = ["get_file"]; subject = "eve"; mode = "shadow"; } );
+  permissions = { mode = "shadow"; until = "$until"; }; },
+  { id = "wait"; resource = "https://mcp.example/wait"; identity = ["idp"]; issuer = "https://auth.example/wait"; tools_file = "$work/tools";
+  directory = ( { id = "staff"; for = ["idp"]; } );
+  scopes = ( { name = "read"; access = "read"; tools = ["get_*"]; } ); grants = ( { provider = "idp"; scopes = ["read"]; } ); } );
+CONF
+chmod 640 "$work/shadow.conf" "$work/tools"
+shadow() { emactl -c "$work/shadow.conf" "$@"; }
+why="let in by shadow mode alone, until $until: without it"
+ok "what a subject can in shadow mode" shadow what-can zoe@example.com
+says "$work/shadow.conf:11: permissions are in shadow mode until $until"
+says "yes put_file  $work/shadow.conf:11: $why not_granted, no grant gives this to the subject"
+says "no  drop  forbidden"
+ok "who can in shadow mode" shadow who-can put_file --service repo
+says "yes bob (bob@example.com)  $work/shadow.conf:11: $why"
+fails 1 "what no grant opens" shadow who-can other --service repo
+says "no grant opens it: shadow mode alone lets in whom no deny refuses"
+says "2 can, 1 cannot"
+ok "in JSON" shadow who-can put_file --service repo --json
+says '"kind": "shadow"'
+fails 1 "shadow mode is found" shadow check
+says "$work/shadow.conf:5: N-SHADOW: service \"repo\" has 1 grant and 1 deny in shadow mode, without effect (lines 9, 10)"
+says "W-SHADOW"
+fails 1 "who can use a tool that waits" shadow who-can get_file --service wait
+says "$work/shadow.conf:12: the tool waits in tools_file, closed to everybody until \`emactl tools accept\` takes it"
+says "grants that would open it"
+says "0 can, 3 cannot"
+fails 1 "and one that was never imported" shadow who-can get_other --service wait --json
+says '"kind": "closed"'
+says "until \`emactl tools import\` has it"
 ok "nothing is written down" test ! -e "$work/audit.jsonl"
 plan
