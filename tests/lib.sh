@@ -2,9 +2,11 @@
 # shellcheck shell=bash
 set -u
 : "${srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}" "${builddir:=$srcdir}"
-PATH="$builddir/emactl:$builddir/emad:$builddir/devidp:$PATH"
+# Rather the programs themselves than what libtool writes to start them: a script that starts half a dozen others before.
+PATH="$builddir/emactl/.libs:$builddir/emad/.libs:$builddir/emactl:$builddir/emad:$builddir/devidp:$PATH"
+LD_LIBRARY_PATH="$builddir/core/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 EMA_PLUGIN_PATH="$builddir/plugins/.libs"
-export PATH EMA_PLUGIN_PATH
+export PATH LD_LIBRARY_PATH EMA_PLUGIN_PATH
 work=$(mktemp -d) || exit 99
 pids=()
 tests=0 failures=0

@@ -154,25 +154,41 @@ ok "and undone" shut root true
 ok "by all" wait_for all_say bob ok
 
 echo "# what they cannot do"
+cat >"$work/hands.py" <<'EOF'
+import glob, os, shutil, sys
+
+public, people, folders, own = sys.argv[1:]
+done = 0
+
+def tries(what, act, *arguments):
+    global done
+    try:
+        act(*arguments)
+    except OSError:
+        return
+    done = 1
+    print(os.path.basename(own), what)
+
+files = glob.glob(public + "/*") + glob.glob(public + "/cache/*") + [people]
+for file in files:
+    tries("wrote " + file, open, file, "ab")
+    tries("took away " + file, os.rename, file, own + "/taken")
+    tries("removed " + file, os.remove, file)
+    tries("changed " + file, os.chmod, file, 0o666)
+    tries("put a link beside " + file, os.symlink, "/dev/null", file + ".bad")
+    shutil.copy("/etc/hostname", own + "/mine")
+    tries("replaced " + file, os.rename, own + "/mine", file)
+tries("moved the folder", os.rename, public, public + ".old")
+tries("made a folder", os.mkdir, public + "/cache/x")
+tries("holds the lock of who publishes", open, public + "/lock")
+others = [folder for folder in glob.glob(folders + "/*") if folder != own]
+for folder in others:
+    tries("wrote into " + folder, open, folder + "/x", "w")
+sys.exit(done or (2 if len(files) < 5 or len(others) < 10 else 0))
+EOF
 hands() {
-	local i file done=0
-	for ((i = 0; i < count; i++)); do
-		for file in "$public"/* "$public"/cache/* "$work/people.conf"; do
-			as $((first + i)) sh -c ': >>"$1"' - "$file" 2>/dev/null && { echo "$i wrote $file"; done=1; }
-			as $((first + i)) mv "$file" "$work/var/$i/taken" 2>/dev/null && { echo "$i took $file away"; done=1; }
-			as $((first + i)) rm -f "$file" 2>/dev/null && { echo "$i removed $file"; done=1; }
-			as $((first + i)) chmod 0666 "$file" 2>/dev/null && { echo "$i changed $file"; done=1; }
-			as $((first + i)) ln -s /dev/null "$file.bad" 2>/dev/null && { echo "$i put a link beside $file"; done=1; }
-			as $((first + i)) sh -c 'cp /etc/hostname "$2/mine" && mv "$2/mine" "$1"' - "$file" "$work/var/$i" 2>/dev/null && { echo "$i replaced $file"; done=1; }
-		done
-		as $((first + i)) mv "$public" "$public.old" 2>/dev/null && { echo "$i moved the folder"; done=1; }
-		as $((first + i)) mkdir "$public/cache/x" 2>/dev/null && { echo "$i made a folder"; done=1; }
-		as $((first + i)) sh -c 'exec 9<"$1"' - "$public/lock" 2>/dev/null && { echo "$i holds the lock of who publishes"; done=1; }
-		for file in "$work/var"/*/; do
-			[ "$file" = "$work/var/$i/" ] || as $((first + i)) touch "$file/x" 2>/dev/null && [ "$file" != "$work/var/$i/" ] && { echo "$i wrote into $file"; done=1; }
-		done
-	done
-	return $done
+	local i
+	for ((i = 0; i < count; i++)); do as $((first + i)) python3 "$work/hands.py" "$public" "$work/people.conf" "$work/var" "$work/var/$i" || return; done
 }
 ok "none of the ten can write, rename, remove, replace or lock what another one trusts" hands
 closed() { as 50001 ls "$public" && ! as 50001 ls "$work/var/emad/keys"; }
