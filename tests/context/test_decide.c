@@ -1,7 +1,10 @@
 #define _GNU_SOURCE
 #include "world.h"
 
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,6 +84,36 @@ static void each_fault_has_its_code(void **state)
 	snprintf(changes, sizeof changes, "{\"nbf\":%lld}", (long long)world.now + 100);
 	decides(&world, changes, EMA_NOT_YET_VALID, "");
 	world_close(&world);
+}
+
+/* JAG-37: an issuer that no provider has is not asked for anything, though the operator would let a fetch go to its address. */
+static void a_stranger_causes_no_fetch(void **state)
+{
+	struct world world;
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof address;
+	char changes[160];
+	(void)state;
+	int ear = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(ear, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(listen(ear, 16), 0);
+	assert_int_equal(getsockname(ear, (struct sockaddr *)&address, &length), 0);
+	world_open(&world);
+	assert_int_equal(world_load(&world, "issuer = \"" OURS "\"; insecure_http = true;\n"
+		"providers = ( { id = \"idp\"; plugin = \"oidc\"; issuer = \"" ISSUER "\"; jwks = \"%JWKS%\"; insecure_http = true;\n"
+		"  internal_hosts = [\"127.0.0.1\", \"localhost\"]; jwks_hosts = [\"127.0.0.1\", \"localhost\"]; } );\n"
+		"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"]; } );\n"), EMA_OK);
+	static const char *const forms[][2] = { { "http://127.0.0.1", "" }, { "https://127.0.0.1", "" }, { "http://localhost", "/" }, { "https://localhost", "/t" } };
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		char issuer[64];
+		snprintf(issuer, sizeof issuer, "%s:%d%s", forms[i][0], ntohs(address.sin_port), forms[i][1]);
+		snprintf(changes, sizeof changes, "{\"iss\":\"%s\",\"jku\":\"%s/jwks\"}", issuer, issuer);
+		assert_int_equal(world_decide(&world, "svc", world_token(&world, changes), NULL), EMA_UNKNOWN_ISSUER);
+		assert_int_equal(world_decide(&world, "svc", world_sign(&world, world.other, "oauth-id-jag+jwt", changes), NULL), EMA_UNKNOWN_ISSUER);
+	}
+	world_close(&world); /* its threads have ended: whatever they began would wait at the socket */
+	assert_int_equal(poll(&(struct pollfd){ .fd = ear, .events = POLLIN }, 1, 0), 0);
+	close(ear);
 }
 
 /* JAG-38 JWT-15 JWT-19 JWT-67: a key that is not the issuer's, and tokens of other kinds. */
@@ -444,6 +477,7 @@ int main(void)
 		cmocka_unit_test(trace_context_is_kept),
 		cmocka_unit_test(the_life_of_a_context_is_in_the_trail),
 		cmocka_unit_test(each_fault_has_its_code),
+		cmocka_unit_test(a_stranger_causes_no_fetch),
 		cmocka_unit_test(other_keys_and_kinds),
 		cmocka_unit_test(an_assertion_counts_once),
 		cmocka_unit_test(reload_is_all_or_nothing),

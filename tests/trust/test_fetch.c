@@ -146,6 +146,40 @@ static void redirects(void **state)
 	server_stop(other);
 }
 
+/* JWT-43: each of the three bounds ends a fetch by itself, long before the others would. The peer is a socket that takes connections and
+   says nothing: over https the time to connect is that of the handshake too. */
+static void three_bounds(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof address;
+	static const char *const internal[] = { "127.0.0.1" };
+	int mute = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(mute, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(listen(mute, 8), 0);
+	assert_int_equal(getsockname(mute, (struct sockaddr *)&address, &length), 0);
+	const struct {
+		const char *scheme;
+		struct fetch_rules rules;
+		const char *says;
+	} rows[] = {
+		{ "https", { .internal_hosts = internal, .internal_host_count = 1, .connect_ms = 100, .total_ms = 50000 }, "onnection time" },
+		{ "http", { .insecure_http = 1, .connect_ms = 50000, .total_ms = 100 }, "peration timed out" },
+		{ "http", { .insecure_http = 1, .connect_ms = 50000, .total_ms = 50000 }, "peration too slow" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct failure failure = FAILURE_INIT;
+		char url[64];
+		snprintf(url, sizeof url, "%s://127.0.0.1:%d/x", rows[i].scheme, ntohs(address.sin_port));
+		int64_t before = clock_monotonic(&clock_system);
+		assert_int_equal(get(f, &rows[i].rules, url, 0, NULL, &failure), EMA_TIMEOUT);
+		if (!strstr(failure.text, rows[i].says))
+			fail_msg("%zu: %s", i, failure.text);
+		assert_true(clock_monotonic(&clock_system) - before < 50000);
+	}
+	close(mute);
+}
+
 /* JWT-43: slow, large and compressed answers are cut off. */
 static void cuts_off(void **state)
 {
@@ -345,6 +379,7 @@ int main(void)
 		TEST(refuses_addresses),
 		TEST(refuses_rebinding),
 		TEST(redirects),
+		TEST(three_bounds),
 		TEST(cuts_off),
 		TEST(headers_are_checked),
 		TEST(no_proxy_from_the_environment),
