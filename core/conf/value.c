@@ -369,6 +369,23 @@ static void value_secret(struct reader *reader, const struct conf_key *key, cons
 		memcpy((char *)out + key->offset, &node, sizeof node);
 }
 
+/* As one writes it, with the largest unit that leaves nothing over. */
+static const char *number_text(enum key_type type, int64_t value, char out[32])
+{
+	static const struct unit {
+		const char *name;
+		int64_t of;
+	} times[] = { { "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 } },
+	  sizes[] = { { "GiB", 1 << 30 }, { "MiB", 1 << 20 }, { "KiB", 1 << 10 }, { "B", 1 } }, none[] = { { "", 1 } };
+	const struct unit *unit = type == KEY_SECONDS || type == KEY_DURATION ? times : type == KEY_SIZE ? sizes : none;
+	if (type == KEY_SECONDS)
+		value = value > INT64_MAX / 1000 ? INT64_MAX : value * 1000;
+	while (unit->of > 1 && (!value || value % unit->of))
+		unit++;
+	snprintf(out, 32, "%s%lld%s%s", unit == none ? "" : "\"", (long long)(value / unit->of), value ? unit->name : "", unit == none ? "" : "\"");
+	return out;
+}
+
 static void value_number(struct reader *reader, const struct conf_key *key, const struct conf_node *node, void *out)
 {
 	int64_t value = 0;
@@ -391,9 +408,9 @@ static void value_number(struct reader *reader, const struct conf_key *key, cons
 		value /= 1000;
 	}
 	if (value < key->least || value > key->most) {
-		const char *unit = key->type == KEY_SECONDS ? " s" : key->type == KEY_DURATION ? " ms" : key->type == KEY_SIZE ? " bytes" : "";
-		finding_node(reader->findings, "E-VALUE", node, "%s is %lld%s, outside of %lld to %lld%s", value_key(node),
-			     (long long)value, unit, (long long)key->least, (long long)key->most, unit);
+		char text[3][32];
+		finding_node(reader->findings, "E-VALUE", node, "%s is %s, outside of %s to %s", value_key(node), number_text(key->type, value, text[0]),
+			     number_text(key->type, key->least, text[1]), number_text(key->type, key->most, text[2]));
 		return;
 	}
 	put(out, key, value);

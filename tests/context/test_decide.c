@@ -187,6 +187,21 @@ static void reload_is_all_or_nothing(void **state)
 	world_close(&world);
 }
 
+/* What came from memory is in no file. */
+static void memory_is_not_read_again(void **state)
+{
+	static const char conf[] = "issuer = \"" OURS "\";";
+	ema_context *context = ema_new();
+	(void)state;
+	assert_int_equal(ema_load_memory(context, conf, sizeof conf - 1, "in memory"), EMA_OK);
+	assert_string_equal(ema_error(context), "");
+	assert_int_equal(ema_reload(context), EMA_BAD_REQUEST);
+	assert_non_null(strstr(ema_error(context), "nothing was loaded from a file"));
+	assert_int_equal(ema_load_memory(context, conf, sizeof conf - 1, "in memory"), EMA_OK);
+	assert_string_equal(ema_error(context), "");
+	ema_free(context);
+}
+
 /* A child of the process gets a clean answer and does not hang. */
 static void a_child_is_told(void **state)
 {
@@ -201,7 +216,8 @@ static void a_child_is_told(void **state)
 		alarm(20);
 		ema_request *request = ema_request_new();
 		ema_request_credential(request, EMA_CREDENTIAL_ID_JAG, token, strlen(token));
-		int right = ema_decide(world.context, "svc", request, NULL) == EMA_AFTER_FORK && ema_reload(world.context) == EMA_AFTER_FORK;
+		int right = ema_decide(world.context, "svc", request, NULL) == EMA_AFTER_FORK && ema_reload(world.context) == EMA_AFTER_FORK &&
+			    strstr(ema_error(world.context), "fork()");
 		ema_free(world.context);
 		test_child_ends(right);
 	}
@@ -481,6 +497,7 @@ int main(void)
 		cmocka_unit_test(other_keys_and_kinds),
 		cmocka_unit_test(an_assertion_counts_once),
 		cmocka_unit_test(reload_is_all_or_nothing),
+		cmocka_unit_test(memory_is_not_read_again),
 		cmocka_unit_test(a_child_is_told),
 		cmocka_unit_test(every_decision_is_written_down),
 		cmocka_unit_test(a_stacks_when_counts),
