@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "context.h"
+#include "jws.h"
 
 static void decides(struct world *world, const char *changes, int code, const char *text)
 {
@@ -54,22 +55,35 @@ static void each_fault_has_its_code(void **state)
 		{ lengthy, EMA_LIFETIME_TOO_LONG, "" },
 		{ "{\"aud\":\"" OURS "/\"}", EMA_WRONG_AUDIENCE, "" },
 		{ "{\"aud\":[\"" OURS "\",\"https://x.example\"]}", EMA_WRONG_AUDIENCE, "" },
+		{ "{\"aud\":[\"" OURS "\",\"" OURS "\"]}", EMA_WRONG_AUDIENCE, "" },
+		{ "{\"aud\":\"" OURS "/token\"}", EMA_WRONG_AUDIENCE, "" },
+		{ "{\"aud\":7}", EMA_BAD_CLAIM, "aud" },
+		{ "{\"aud\":\"\"}", EMA_BAD_CLAIM, "aud" },
 		{ "{\"aud\":[]}", EMA_BAD_CLAIM, "aud" },
 		{ "{\"aud\":null}", EMA_MISSING_CLAIM, "aud" },
 		{ "{\"sub\":null}", EMA_MISSING_CLAIM, "sub" },
 		{ "{\"sub\":\"\"}", EMA_BAD_CLAIM, "sub" },
 		{ "{\"sub\":7}", EMA_BAD_CLAIM, "sub" },
 		{ "{\"jti\":null}", EMA_MISSING_CLAIM, "jti" },
+		{ "{\"jti\":\"\"}", EMA_BAD_CLAIM, "jti" },
+		{ "{\"jti\":7}", EMA_BAD_CLAIM, "jti" },
 		{ "{\"exp\":null}", EMA_MISSING_CLAIM, "exp" },
 		{ "{\"iat\":null}", EMA_MISSING_CLAIM, "iat" },
 		{ "{\"exp\":\"soon\"}", EMA_BAD_CLAIM, "exp" },
+		{ "{\"iat\":\"now\"}", EMA_BAD_CLAIM, "iat" },
 		{ "{\"client_id\":null}", EMA_MISSING_CLAIM, "client_id" },
+		{ "{\"client_id\":\"\"}", EMA_BAD_CLAIM, "client_id" },
+		{ "{\"client_id\":[\"app\"]}", EMA_BAD_CLAIM, "client_id" },
 		{ "{\"client_id\":\"another\"}", EMA_WRONG_CLIENT, "client" },
 		{ "{\"scope\":\"read \\\"x\"}", EMA_BAD_SCOPE, "" },
 		{ "{\"scope\":\"read admin\"}", EMA_UNKNOWN_SCOPE, "admin" },
 		{ "{\"resource\":\"https://mcp.example/other\"}", EMA_WRONG_RESOURCE, "other" },
 		{ "{\"resource\":\"https://mcp.example/svc/\"}", EMA_WRONG_RESOURCE, "svc/" },
 		{ "{\"resource\":\"/svc\"}", EMA_BAD_CLAIM, "resource" },
+		{ "{\"resource\":\"https://mcp.example/svc#a\"}", EMA_BAD_CLAIM, "resource" },
+		{ "{\"resource\":7}", EMA_BAD_CLAIM, "resource" },
+		{ "{\"resource\":[\"https://mcp.example/svc\",7]}", EMA_BAD_CLAIM, "resource" },
+		{ "{\"resource\":[\"https://mcp.example/svc\",\"https://x.example\"]}", EMA_WRONG_RESOURCE, "also for the resource \"https://x.example\"" },
 		{ "{\"authorization_details\":[{\"type\":\"x\"}]}", EMA_UNSUPPORTED_DETAILS, "" },
 		{ "{\"cnf\":{\"jkt\":\"x\"}}", EMA_BOUND_TOKEN, "" },
 		{ "{\"iss\":\"https://idp.example/\"}", EMA_UNKNOWN_ISSUER, "slash at its end" },
@@ -86,13 +100,23 @@ static void each_fault_has_its_code(void **state)
 	world_close(&world);
 }
 
-/* JAG-37: an issuer that no provider has is not asked for anything, though the operator would let a fetch go to its address. */
+/* The world's usual assertion with more in its header. */
+static char *with_header(struct world *world, const char *issuer, const char *more)
+{
+	char claims[512], *token = NULL;
+	snprintf(claims, sizeof claims, "{\"iss\":\"%s\",\"sub\":\"ada\",\"aud\":\"" OURS "\",\"client_id\":\"app\",\"jti\":\"h-%d\",\"iat\":%lld,\"exp\":%lld,"
+	         "\"scope\":\"read\"}", issuer, ++world->serial, (long long)world->now, (long long)world->now + 300);
+	assert_int_equal(jws_sign(world->key, JOSE_ES256, "oauth-id-jag+jwt", more, claims, strlen(claims), &token, NULL), EMA_OK);
+	return token;
+}
+
+/* JAG-37 JWT-16: an issuer that no provider has is not asked for anything, and nor is what a header names, though the operator would let a
+   fetch go to its address. */
 static void a_stranger_causes_no_fetch(void **state)
 {
 	struct world world;
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof address;
-	char changes[160];
 	(void)state;
 	int ear = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(ear, (struct sockaddr *)&address, sizeof address), 0);
@@ -102,14 +126,15 @@ static void a_stranger_causes_no_fetch(void **state)
 	assert_int_equal(world_load(&world, "issuer = \"" OURS "\"; insecure_http = true;\n"
 		"providers = ( { id = \"idp\"; plugin = \"oidc\"; issuer = \"" ISSUER "\"; jwks = \"%JWKS%\"; insecure_http = true;\n"
 		"  internal_hosts = [\"127.0.0.1\", \"localhost\"]; jwks_hosts = [\"127.0.0.1\", \"localhost\"]; } );\n"
-		"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"]; } );\n"), EMA_OK);
+		"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); } );\n"), EMA_OK);
 	static const char *const forms[][2] = { { "http://127.0.0.1", "" }, { "https://127.0.0.1", "" }, { "http://localhost", "/" }, { "https://localhost", "/t" } };
 	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-		char issuer[64];
+		char issuer[64], more[256];
 		snprintf(issuer, sizeof issuer, "%s:%d%s", forms[i][0], ntohs(address.sin_port), forms[i][1]);
-		snprintf(changes, sizeof changes, "{\"iss\":\"%s\",\"jku\":\"%s/jwks\"}", issuer, issuer);
-		assert_int_equal(world_decide(&world, "svc", world_token(&world, changes), NULL), EMA_UNKNOWN_ISSUER);
-		assert_int_equal(world_decide(&world, "svc", world_sign(&world, world.other, "oauth-id-jag+jwt", changes), NULL), EMA_UNKNOWN_ISSUER);
+		snprintf(more, sizeof more, ",\"jku\":\"%s\",\"x5u\":\"%s\"", issuer, issuer);
+		assert_int_equal(world_decide(&world, "svc", with_header(&world, issuer, more), NULL), EMA_UNKNOWN_ISSUER);
+		assert_int_equal(world_decide(&world, "svc", with_header(&world, ISSUER, more), NULL), EMA_OK);
 	}
 	world_close(&world); /* its threads have ended: whatever they began would wait at the socket */
 	assert_int_equal(poll(&(struct pollfd){ .fd = ear, .events = POLLIN }, 1, 0), 0);

@@ -83,7 +83,7 @@ static void clock_writes_rfc3339(void **state)
 	assert_true(clock_wall(&clock_system) > CLOCK_LEAST);
 }
 
-/* JWT-30 */
+/* JWT-30 JWT-84 */
 static void secrets_compare_and_go(void **state)
 {
 	(void)state;
