@@ -163,6 +163,42 @@ static void other_keys_and_kinds(void **state)
 	world_close(&world);
 }
 
+/* JWT-36 JWT-61 JAG-38: two issuers have keys with one and the same kid; each vouches with its own alone. */
+static void a_kid_is_its_issuers(void **state)
+{
+	static const char conf[] = "issuer = \"" OURS "\";\n"
+		"providers = ( { id = \"idp\"; plugin = \"oidc\"; issuer = \"" ISSUER "\"; jwks = \"%JWKS%\"; },\n"
+		"  { id = \"two\"; plugin = \"oidc\"; issuer = \"https://two.example\"; jwks_file = \"two.jwks\"; } );\n"
+		"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\", \"two\"];\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); } );\n";
+	struct world world;
+	struct jwk *twin = NULL;
+	struct json json = { 0 };
+	char set[2048];
+	(void)state;
+	world_open(&world);
+	char *text = jwk_print(world.other, 1), *kid = strstr(text, jwk_kid(world.other));
+	assert_non_null(kid);
+	assert_int_equal(strlen(jwk_kid(world.key)), strlen(jwk_kid(world.other)));
+	memcpy(kid, jwk_kid(world.key), strlen(jwk_kid(world.key)));
+	assert_int_equal(json_parse(text, strlen(text), &json_limits_header, &json, NULL), EMA_OK);
+	assert_int_equal(jwk_parse_private(&json, json_root(&json), &twin, NULL), EMA_OK);
+	json_free(&json);
+	free(text);
+	text = jwk_print(twin, 0);
+	snprintf(set, sizeof set, "{\"keys\":[%s]}", text);
+	free(text);
+	world_file(&world, "two.jwks", set);
+	assert_int_equal(world_load(&world, conf), EMA_OK);
+	static const char two[] = "{\"iss\":\"https://two.example\"}";
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, "{}"), NULL), EMA_OK);
+	assert_int_equal(world_decide(&world, "svc", world_sign(&world, twin, "oauth-id-jag+jwt", two), NULL), EMA_OK);
+	assert_int_equal(world_decide(&world, "svc", world_sign(&world, twin, "oauth-id-jag+jwt", "{}"), NULL), EMA_BAD_SIGNATURE);
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, two), NULL), EMA_BAD_SIGNATURE);
+	jwk_free(twin);
+	world_close(&world);
+}
+
 /* JAG-51 JAG-52 JAG-56 JAG-59: once is once; a refusal and an explanation use nothing up. */
 static void an_assertion_counts_once(void **state)
 {
@@ -519,6 +555,7 @@ int main(void)
 		cmocka_unit_test(the_life_of_a_context_is_in_the_trail),
 		cmocka_unit_test(each_fault_has_its_code),
 		cmocka_unit_test(a_stranger_causes_no_fetch),
+		cmocka_unit_test(a_kid_is_its_issuers),
 		cmocka_unit_test(other_keys_and_kinds),
 		cmocka_unit_test(an_assertion_counts_once),
 		cmocka_unit_test(reload_is_all_or_nothing),
