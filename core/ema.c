@@ -68,6 +68,12 @@ int ema_reload(ema_context *context)
 		return context ? EMA_AFTER_FORK : EMA_BAD_REQUEST;
 	pthread_mutex_lock(&context->load_lock);
 	char *path = context->path ? strdup(context->path) : NULL;
+	if (!context->path) {
+		struct findings findings = { 0 };
+		finding_add(&findings, "E-FILE", "ema.conf", 0, "nothing was loaded from a file, so that there is none to read again");
+		context_keep_error(context, &findings);
+		findings_free(&findings);
+	}
 	pthread_mutex_unlock(&context->load_lock);
 	int code = path ? context_load(context, path, NULL, 0, NULL) : EMA_BAD_REQUEST;
 	free(path);
@@ -76,6 +82,8 @@ int ema_reload(ema_context *context)
 
 const char *ema_error(const ema_context *context)
 {
+	if (context && !context_is_alive(context))
+		return code_row(EMA_AFTER_FORK)->meaning;
 	return context && context->error ? context->error : "";
 }
 

@@ -171,14 +171,50 @@ static void services_lint(struct reader *reader, const struct conf_client *clien
 	}
 }
 
+/* A scope that no service has is given to nobody. */
+static void scopes_lint(struct reader *reader, const struct conf_client *client)
+{
+	const struct conf *conf = reader->conf;
+	for (size_t i = 0; conf->service_count && i < client->scopes.count; i++) {
+		int there = 0;
+		for (size_t k = 0; k < conf->service_count && !there; k++)
+			for (size_t s = 0; s < conf->services[k].scope_count && !there; s++)
+				there = conf->services[k].scopes[s].name && !strcmp(conf->services[k].scopes[s].name, client->scopes.list[i]);
+		if (!there)
+			finding_node(reader->findings, "W-UNUSED", conf_child(client->node, "scopes"), "no service has a scope \"%.64s\": this has no effect",
+			             client->scopes.list[i]);
+	}
+}
+
+/* Of a provider. Where clients are listed, one that is not, and is no URL, is misspelt. */
+static void provider_clients_lint(struct reader *reader, const struct conf_provider *provider)
+{
+	const struct conf *conf = reader->conf;
+	for (size_t i = 0; conf->client_count && i < provider->clients.count; i++) {
+		const char *name = provider->clients.list[i], *nearest = NULL;
+		int there = strstr(name, "://") != NULL;
+		for (size_t k = 0; k < conf->client_count && !there; k++) {
+			const char *names[2] = { conf->clients[k].id, NULL };
+			there = names[0] && !strcmp(names[0], name);
+			nearest = nearest || !names[0] ? nearest : conf_nearest(name, names);
+		}
+		if (!there)
+			finding_node(reader->findings, "W-UNUSED", conf_child(provider->instance.node, "clients"), "there is no client \"%.64s\"%s%s%s: this has no effect",
+			             name, nearest ? " (did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?)" : "");
+	}
+}
+
 void clients_lint(struct reader *reader)
 {
 	const struct conf *conf = reader->conf;
 	int taken = 0;
 	for (size_t i = 0; i < conf->provider_count; i++)
 		taken |= conf->providers[i].public_clients;
+	for (size_t i = 0; i < conf->provider_count; i++)
+		provider_clients_lint(reader, &conf->providers[i]);
 	for (size_t i = 0; i < conf->client_count; i++) {
 		services_lint(reader, &conf->clients[i]);
+		scopes_lint(reader, &conf->clients[i]);
 		if (conf->clients[i].auth == AUTH_NONE)
 			finding_node(reader->findings, "W-PUBLIC-CLIENT", conf->clients[i].node, taken ?
 				     "a public client: whoever knows its id may come as it, and its tokens are bound to a key that nobody has vouched for" :
@@ -187,4 +223,5 @@ void clients_lint(struct reader *reader)
 	for (size_t i = 0; i < conf->caller_count; i++)
 		services_lint(reader, &conf->callers[i]);
 	services_lint(reader, &conf->documents.client);
+	scopes_lint(reader, &conf->documents.client);
 }

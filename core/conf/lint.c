@@ -167,6 +167,38 @@ static void lint_providers(struct reader *reader)
 	}
 }
 
+/* Do two sinks write the same to the same place? The settings of a plugin are its own, so that all of them are compared. */
+static int same_sink(const struct conf_node *a, const struct conf_node *b)
+{
+	size_t counts[2] = { 0, 0 };
+	const struct conf_node *both[2] = { a, b };
+	for (int k = 0; k < 2; k++)
+		for (size_t i = 0; i < both[k]->count; i++) {
+			const struct conf_node *child = &both[k]->children[i];
+			if (!strcmp(child->name, "id") || !strcmp(child->name, "on_failure"))
+				continue;
+			counts[k]++;
+			if (!conf_same(child, conf_child(both[!k], child->name)))
+				return 0;
+		}
+	return counts[0] == counts[1];
+}
+
+static void lint_sinks(struct reader *reader)
+{
+	const struct conf *conf = reader->conf;
+	for (size_t i = 0; i < conf->sink_count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (same_sink(conf->sinks[j].instance.node, conf->sinks[i].instance.node)) {
+				finding_node(reader->findings, "E-DUPLICATE", conf->sinks[i].instance.node,
+				             "the audit sink of line %d has the same settings: each record would be there twice, and its chain would not hold",
+				             conf->sinks[j].instance.node->line);
+				break;
+			}
+	if (!conf->sink_count)
+		finding_add(reader->findings, "W-NO-AUDIT", conf->path, 1, "there is no audit sink: nothing that is decided is written down");
+}
+
 static void lint_audiences(struct reader *reader, const struct conf_service *a, const struct conf_service *b)
 {
 	for (size_t i = 0; i < a->audience_count; i++)
@@ -356,6 +388,5 @@ void lint_run(struct reader *reader)
 	for (size_t i = 0; i < conf->provider_count; i++)
 		lint_quota(reader, &conf->providers[i]);
 	lint_insecure(reader, conf->root);
-	if (!conf->sink_count)
-		finding_add(reader->findings, "W-NO-AUDIT", conf->path, 1, "there is no audit sink: nothing that is decided is written down");
+	lint_sinks(reader);
 }

@@ -68,3 +68,17 @@ const char *conf_nearest(const char *wrong, const char *const *names)
 	}
 	return nearest;
 }
+
+int conf_same(const struct conf_node *a, const struct conf_node *b)
+{
+	if (!a || !b)
+		return a == b;
+	if (a->kind != b->kind || a->count != b->count || a->integer != b->integer || !(a->real <= b->real && a->real >= b->real))
+		return 0;
+	if (!a->name != !b->name || (a->name && strcmp(a->name, b->name)) || (a->kind == CONF_STRING && strcmp(a->string, b->string)))
+		return 0;
+	for (size_t i = 0; i < a->count; i++)
+		if (!conf_same(&a->children[i], &b->children[i]))
+			return 0;
+	return 1;
+}

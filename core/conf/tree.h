@@ -22,6 +22,8 @@ struct conf_node {
 };
 
 const struct conf_node *conf_child(const struct conf_node *group, const char *name); /* NULL: absent */
+/* Equal but for where they stand. Either may be NULL. */
+int conf_same(const struct conf_node *a, const struct conf_node *b);
 /* "a string", "a list", ... for messages. */
 const char *conf_kind_name(enum conf_kind kind);
 /* The nearest of the names to a wrong one; NULL if none is near. names ends with NULL. */

@@ -7,6 +7,7 @@
 #include "schema.h"
 
 #define VALUE_NAMES_MOST 64
+#define AUTHORITIES_MOST ((size_t)4 << 20) /* of a file of certificates: all that a system has are 200 KiB */
 
 const char *value_show(const char *text, char out[96])
 {
@@ -108,7 +109,7 @@ static const char *url_wrong(const char *url, enum key_form form, int http)
 {
 	size_t scheme = !strncmp(url, "https://", 8) ? 8 : !strncmp(url, "http://", 7) ? 7 : 0;
 	if (!scheme)
-		return "wants a URL that begins with https://";
+		return http == 2 ? "wants a URL, as in \"http://proxy.acme.example:3128\"" : "wants a URL that begins with https://";
 	const char *host = url + scheme;
 	size_t authority = strcspn(host, "/?#"), length = authority;
 	for (const char *at = url; *at; at++)
@@ -141,15 +142,21 @@ static const char *id_wrong(const char *text)
 	for (size_t i = 0; i < length; i++)
 		if (!((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z') || (text[i] >= '0' && text[i] <= '9') ||
 		      (i && (text[i] == '.' || text[i] == '_' || text[i] == '-'))))
-			return "is a name of letters, digits, '.', '_' and '-', and begins with a letter or digit";
+			return "is no name: write letters, digits, '.', '_' and '-', and a letter or digit first";
 	return NULL;
 }
 
 static const char *host_wrong(const char *text, int domain)
 {
 	size_t length = strlen(text), label = 0, labels = 1;
-	if (text[0] == '@')
-		return "is a domain without \"@\"";
+	if (strchr(text, '@'))
+		return domain ? "has an \"@\": write the domain alone" : "has an \"@\": write the host alone";
+	if (strstr(text, "://"))
+		return "is a URL: write its host alone";
+	/* A port would never be compared, so that the entry would stand for nothing. */
+	const char *colon = domain || text[0] == '[' ? NULL : strchr(text, ':');
+	if (strstr(text, "]:") || (colon && !strchr(colon + 1, ':')))
+		return "has a port: write the host alone";
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)text[i];
 		if (c == '.') {
@@ -172,7 +179,7 @@ static const char *host_wrong(const char *text, int domain)
 static const char *pointer_wrong(const char *text)
 {
 	if (text[0] != '/')
-		return "is a JSON pointer and begins with \"/\": \"/repo\", \"/owner/name\"";
+		return "is no JSON pointer: it begins with \"/\", as in \"/repo\" or \"/owner/name\"";
 	for (; *text; text++)
 		if (*text == '~' && text[1] != '0' && text[1] != '1')
 			return "has a \"~\": in a JSON pointer \"~\" is written \"~0\" and \"/\" in a name \"~1\"";
@@ -187,6 +194,20 @@ static const char *scope_wrong(const char *text)
 		if (*text <= ' ' || *text >= 0x7f || *text == '"' || *text == '\\')
 			return "is one scope: no blanks, quotes or backslashes (RFC 6749 3.3)";
 	return NULL;
+}
+
+/* Certificates in another form would be told by each fetch alone, as something that is wrong with the provider. */
+static int certificates_there(struct reader *reader, const struct conf_node *node, const char *path)
+{
+	size_t length = 0;
+	char *text = file_read(&reader->trust, path, AUTHORITIES_MOST, 0, node->file, node->line, &length, reader->findings);
+	const char *at = text ? strstr(text, "-----BEGIN ") : NULL;
+	int there = at && strstr(at, "CERTIFICATE-----");
+	if (text && !there)
+		finding_node(reader->findings, "E-FILE", node, "%s has no certificate in PEM (\"-----BEGIN CERTIFICATE-----\"); "
+			     "`openssl x509 -inform DER` makes one of a certificate in DER", path);
+	free(text);
+	return there;
 }
 
 /* The string as the struct keeps it; NULL: a finding was added. */
@@ -254,6 +275,8 @@ static const char *value_string(struct reader *reader, const struct conf_key *ke
 		reader->findings->out_of_memory = 1;
 		return NULL;
 	}
+	if (key->form == FORM_FILE && !strcmp(key->name, "ca_file"))
+		return certificates_there(reader, node, copy) ? copy : NULL;
 	if (key->form == FORM_FILE) {
 		int fd = file_open(&reader->trust, copy, 0, 0, node->file, node->line, reader->findings);
 		if (fd < 0)
@@ -346,6 +369,23 @@ static void value_secret(struct reader *reader, const struct conf_key *key, cons
 		memcpy((char *)out + key->offset, &node, sizeof node);
 }
 
+/* As one writes it, with the largest unit that leaves nothing over. */
+static const char *number_text(enum key_type type, int64_t value, char out[32])
+{
+	static const struct unit {
+		const char *name;
+		int64_t of;
+	} times[] = { { "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 } },
+	  sizes[] = { { "GiB", 1 << 30 }, { "MiB", 1 << 20 }, { "KiB", 1 << 10 }, { "B", 1 } }, none[] = { { "", 1 } };
+	const struct unit *unit = type == KEY_SECONDS || type == KEY_DURATION ? times : type == KEY_SIZE ? sizes : none;
+	if (type == KEY_SECONDS)
+		value = value > INT64_MAX / 1000 ? INT64_MAX : value * 1000;
+	while (unit->of > 1 && (!value || value % unit->of))
+		unit++;
+	snprintf(out, 32, "%s%lld%s%s", unit == none ? "" : "\"", (long long)(value / unit->of), value ? unit->name : "", unit == none ? "" : "\"");
+	return out;
+}
+
 static void value_number(struct reader *reader, const struct conf_key *key, const struct conf_node *node, void *out)
 {
 	int64_t value = 0;
@@ -368,9 +408,9 @@ static void value_number(struct reader *reader, const struct conf_key *key, cons
 		value /= 1000;
 	}
 	if (value < key->least || value > key->most) {
-		const char *unit = key->type == KEY_SECONDS ? " s" : key->type == KEY_DURATION ? " ms" : key->type == KEY_SIZE ? " bytes" : "";
-		finding_node(reader->findings, "E-VALUE", node, "%s is %lld%s, outside of %lld to %lld%s", value_key(node),
-			     (long long)value, unit, (long long)key->least, (long long)key->most, unit);
+		char text[3][32];
+		finding_node(reader->findings, "E-VALUE", node, "%s is %s, outside of %s to %s", value_key(node), number_text(key->type, value, text[0]),
+			     number_text(key->type, key->least, text[1]), number_text(key->type, key->most, text[2]));
 		return;
 	}
 	put(out, key, value);

@@ -57,6 +57,22 @@ static int collect_names(struct snapshot *s)
 	return 0;
 }
 
+/* The global issuer, too, where each service has one of its own, and those that a service had. */
+static int is_ours(const struct conf *conf, const char *issuer)
+{
+	if (conf->issuer && !strcmp(conf->issuer, issuer))
+		return 1;
+	for (size_t k = 0; k < conf->service_count; k++) {
+		const struct conf_service *service = &conf->services[k];
+		if (!strcmp(service->issuer, issuer))
+			return 1;
+		for (size_t i = 0; i < service->former_issuers.count; i++)
+			if (!strcmp(service->former_issuers.list[i], issuer))
+				return 1;
+	}
+	return 0;
+}
+
 static void lint_issuers(const struct snapshot *s, struct findings *findings)
 {
 	for (size_t i = 0; i < s->name_count; i++) {
@@ -74,13 +90,10 @@ static void lint_issuers(const struct snapshot *s, struct findings *findings)
 			             provider->instance.id, name->issuer, name->tenant ? " tenant " : "", name->tenant ? name->tenant : "",
 			             s->providers[before->provider].conf->instance.id, other->file, other->line);
 		}
-		for (size_t k = 0; k < s->conf->service_count; k++)
-			if (!strcmp(s->conf->services[k].issuer, name->issuer)) {
-				finding_node(findings, "E-ISSUER", provider->instance.node,
-				             "provider \"%s\" has the issuer \"%s\", which is our own: we do not take assertions that we made",
-				             provider->instance.id, name->issuer);
-				break;
-			}
+		if (is_ours(s->conf, name->issuer))
+			finding_node(findings, "E-ISSUER", provider->instance.node,
+			             "provider \"%s\" has the issuer \"%s\", which is our own: we do not take assertions that we made",
+			             provider->instance.id, name->issuer);
 	}
 }
 
@@ -219,11 +232,24 @@ struct tenant_lint {
 	int told;
 };
 
+/* A grant or deny for a tenant that the provider does not have is for nobody. */
+static void lint_tenants(const struct tenant_lint *lint, size_t number, const struct conf_grant *rules, size_t count)
+{
+	const struct provider *provider = &lint->snapshot->providers[number];
+	for (size_t i = 0; provider->instance && i < count; i++)
+		for (size_t t = 0; rules[i].provider && !strcmp(rules[i].provider, provider->conf->instance.id) && t < rules[i].tenants.count; t++)
+			if (!snapshot_tenant(lint->snapshot, number, rules[i].tenants.list[t]))
+				finding_node(lint->findings, "W-UNUSED", rules[i].node, "provider \"%s\" has no tenant \"%.64s\": this has no effect",
+				             provider->conf->instance.id, rules[i].tenants.list[t]);
+}
+
 static void lint_service_tenants(void *data, size_t number)
 {
 	struct tenant_lint *lint = data;
 	const struct provider *provider = &lint->snapshot->providers[number];
 	const struct conf_service *service = lint->service->conf;
+	lint_tenants(lint, number, service->grants, service->grant_count);
+	lint_tenants(lint, number, service->denies, service->deny_count);
 	if (lint->told || !several_tenants(provider))
 		return;
 	if (!service->tenants.count) {

@@ -233,6 +233,18 @@ int pipeline_scope_map(struct pipeline *p)
 	return EMA_OK;
 }
 
+/* Is it the resource of a service that has this one's issuer? */
+static int is_ours(const struct pipeline *p, const char *resource)
+{
+	const char *issuer = p->redemption ? p->redemption->issuer : p->service->conf->issuer;
+	for (size_t i = 0; i < p->snapshot->conf->service_count; i++) {
+		const struct conf_service *service = &p->snapshot->conf->services[i];
+		if (target_serves(service, issuer, p->now) && resource_same(service->resource, resource))
+			return 1;
+	}
+	return 0;
+}
+
 int pipeline_scopes(struct pipeline *p)
 {
 	const struct conf_service *service = p->service->conf;
@@ -248,6 +260,13 @@ int pipeline_scopes(struct pipeline *p)
 		         service->resource);
 		return scope_fail(p, EMA_WRONG_RESOURCE, text);
 	}
+	/* JAG-61: each of them is ours, or the assertion as a whole is for somebody else. */
+	for (size_t i = 0; i < found->resources.count; i++)
+		if (!is_ours(p, found->resources.list[i])) {
+			snprintf(text, sizeof text, "the token is also for the resource \"%.150s\", which no service with the issuer \"%.120s\" has",
+			         found->resources.list[i], service->issuer);
+			return scope_fail(p, EMA_WRONG_RESOURCE, text);
+		}
 	if (parameter && !resource_same(parameter, service->resource)) {
 		snprintf(text, sizeof text, "the request's resource parameter is \"%.150s\", the service's is \"%.150s\"", parameter, service->resource);
 		return scope_fail(p, EMA_WRONG_RESOURCE, text);

@@ -9,20 +9,6 @@ struct sink {
 	struct instance *instance;
 };
 
-int conf_same(const struct conf_node *a, const struct conf_node *b)
-{
-	if (!a || !b)
-		return a == b;
-	if (a->kind != b->kind || a->count != b->count || a->integer != b->integer || !(a->real <= b->real && a->real >= b->real))
-		return 0;
-	if (!a->name != !b->name || (a->name && strcmp(a->name, b->name)) || (a->kind == CONF_STRING && strcmp(a->string, b->string)))
-		return 0;
-	for (size_t i = 0; i < a->count; i++)
-		if (!conf_same(&a->children[i], &b->children[i]))
-			return 0;
-	return 1;
-}
-
 static const struct ema_audit_ops *ops_of(const struct sink *sink)
 {
 	return instance_plugin(sink->instance)->audit;

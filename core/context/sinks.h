@@ -10,7 +10,4 @@ int sinks_swap(struct ema_context *context, struct held_conf *held, const struct
 /* Looks whether they could be: their plugins and settings are checked, nothing is opened for good. */
 void sinks_lint(struct ema_context *context, struct held_conf *held, const struct plugin_search *search, struct findings *findings);
 
-/* Equal but for where they stand. Either may be NULL. */
-int conf_same(const struct conf_node *a, const struct conf_node *b);
-
 #endif

@@ -1,4 +1,5 @@
 /* keyset_open: an instance declares whose tokens it can read, and where their keys are. */
+#include <stdio.h>
 #include <string.h>
 
 #include "lent.h"
@@ -162,8 +163,12 @@ int host_keyset_open(ema_conf *conf, const struct ema_issuer *theirs, ema_keyset
 	}
 	if (provider && provider->accepts)
 		keyset->declared.kinds &= provider->accepts;
-	if (!keyset->declared.kinds)
-		return host_conf_fail(conf, "accepts", "this plugin cannot read what it lists");
+	if (!keyset->declared.kinds) {
+		char text[160];
+		snprintf(text, sizeof text, "the plugin \"%.64s\", as it is set up here, reads \"%s\" alone", plugin_description(instance->plugin)->name,
+		         issuer.kinds & EMA_ID_JAG ? "id_jag" : "access_token");
+		return host_conf_fail(conf, "accepts", text);
+	}
 	if (!(issuer.flags & EMA_ISSUER_NO_KEYS)) {
 		if (!instance->settings.trust)
 			return host_conf_fail(conf, NULL, "no keys can be had here");

@@ -80,7 +80,7 @@ int instance_open(const struct instance_settings *settings, struct instance **ou
 	if (code == EMA_OK)
 		instance->close = shut;
 	if (code == EMA_OK || instance->conf_failed)
-		settings_unasked(instance);
+		settings_unasked(instance, code != EMA_OK);
 	if (code == EMA_OK && settings->kind == PLUGIN_IDENTITY && !instance->declared_count && !instance->conf_failed)
 		finding_node(findings, "E-PLUGIN", settings->node, "the plugin \"%s\" declared no issuer (keyset_open)", d->name);
 	if (code != EMA_OK && findings->errors == errors)

@@ -114,7 +114,7 @@ int call_tenant_fits(struct ema_call *call, const struct declared *declared, con
 
 void conf_mark(struct instance *instance, const struct conf_node *group, const char *key);
 /* Findings for what nobody asked for. */
-void settings_unasked(struct instance *instance);
+void settings_unasked(struct instance *instance, int early);
 /* What a fetch for this instance may do. internal_hosts: room for more hosts behind those of the provider; NULL. */
 void lent_fetch_rules(const struct instance *instance, struct fetch_rules *out);
 

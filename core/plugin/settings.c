@@ -289,6 +289,7 @@ int host_conf_fail(ema_conf *conf, const char *key, const char *text)
 	if (!instance)
 		return EMA_INTERNAL;
 	const struct conf_node *node = key && conf->node ? conf_child(conf->node, key) : NULL;
+	conf_mark(instance, conf->node, key); /* whoever finds fault with it knows it */
 	struct failure clean = FAILURE_INIT;
 	failure_set(&clean, EMA_CONFIG, "%s", text ? text : "it did not say why");
 	return WRONG(instance, node ? node : conf->node, "%s%s%s", key ? key : "", key ? ": " : "", clean.text);
@@ -369,7 +370,8 @@ static int listed(const char *const *names, const char *name)
 	return 0;
 }
 
-static void unasked_in(struct instance *instance, const struct conf_node *group, const char *const *core_keys)
+/* early: the plugin gave up, so that it may not have asked for all that it knows; then a misspelt key alone is told. */
+static void unasked_in(struct instance *instance, const struct conf_node *group, const char *const *core_keys, int early)
 {
 	size_t core_count = 0, count = 0;
 	while (core_keys && core_keys[core_count])
@@ -389,16 +391,18 @@ static void unasked_in(struct instance *instance, const struct conf_node *group,
 		if (!child->name || listed(names, child->name))
 			continue;
 		const char *nearest = conf_nearest(child->name, names);
+		if (early && !nearest)
+			continue;
 		finding_node(instance->findings, "E-UNKNOWN", child, "unknown key \"%s\" of plugin \"%s\"%s%s%s", child->name, plugin_description(instance->plugin)->name,
 		             nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 	}
 	free(names);
 }
 
-void settings_unasked(struct instance *instance)
+void settings_unasked(struct instance *instance, int early)
 {
 	if (instance->settings.node)
-		unasked_in(instance, instance->settings.node, instance->settings.core_keys);
+		unasked_in(instance, instance->settings.node, instance->settings.core_keys, early);
 	for (struct ema_conf *group = instance->root.next; group; group = group->next)
-		unasked_in(instance, group->node, NULL);
+		unasked_in(instance, group->node, NULL, early);
 }

@@ -210,6 +210,8 @@ static int exchange_once(struct exchange *exchange, const char *text, const stru
 	if (rules->ca_file) {
 		SET(CURLOPT_CAINFO, rules->ca_file);
 		SET(CURLOPT_CAPATH, NULL); /* that file instead of the system's, not beside them */
+		SET(CURLOPT_PROXY_CAINFO, rules->ca_file); /* of a proxy that is itself spoken to by TLS */
+		SET(CURLOPT_PROXY_CAPATH, NULL);
 	}
 	SET(CURLOPT_PROXY, exchange->by_proxy ? rules->proxy : ""); /* "": the environment has no say */
 	SET(CURLOPT_NOPROXY, "");

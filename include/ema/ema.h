@@ -53,7 +53,7 @@ int ema_set_plugin_path(ema_context *context, const char *folders);
 int ema_load(ema_context *context, const char *path);
 /* The same from memory; name stands for the file in messages, and its folder is where relative paths begin. */
 int ema_load_memory(ema_context *context, const char *text, size_t length, const char *name);
-/* Reads the file of the last ema_load() again. */
+/* Reads the file of the last ema_load() again; EMA_BAD_REQUEST if there was none. */
 int ema_reload(ema_context *context);
 
 /* What was wrong at the last load, as FILE:LINE: TEXT, one mistake a line; "" after a good one. Valid until the next load. */

@@ -323,6 +323,17 @@ static void file_close(ema_instance *self)
 	free(self);
 }
 
+/* Whoever sets this up should know of a folder that is not there before the first decision does. */
+static void warn_of_folder(const ema_instance *self)
+{
+	char folder[4096];
+	struct stat is;
+	const char *slash = strrchr(self->path, '/'); /* the host made the path absolute */
+	int length = slash && slash > self->path ? (int)(slash - self->path) : 1;
+	if ((size_t)snprintf(folder, sizeof folder, "%.*s", length, self->path) < sizeof folder && stat(folder, &is) && (errno == ENOENT || errno == ENOTDIR))
+		say(self, EMA_LOG_WARNING, "there is no such folder: until there is, records wait, and decisions as on_failure says", 0);
+}
+
 static int file_open(const struct ema_host *host, const ema_handle *handle, ema_conf *conf, ema_instance **out)
 {
 	static const char *const policies[] = { [FSYNC_BATCH] = "batch", [FSYNC_ALWAYS] = "always", [FSYNC_NEVER] = "never" };
@@ -355,6 +366,7 @@ static int file_open(const struct ema_host *host, const ema_handle *handle, ema_
 		return host->conf_fail(conf, "fsync", "fsync is \"always\", \"batch\" or \"never\"");
 	}
 	/* A full or missing disk is a state, no error of the configuration: the first record opens the file. */
+	warn_of_folder(self);
 	*out = self;
 	return EMA_OK;
 }

@@ -9,4 +9,12 @@ explained() {
 	return $lacking
 }
 ok "each finding is explained" explained
+
+shown() { "$builddir/run" man "$@" | tr -d '\b' | grep -q "plugin of EMA"; }
+if command -v man >/dev/null || command -v mandoc >/dev/null; then
+	ok "a page of the tree is read out of an uninstalled build" shown ema-plugin
+	ok "by its section too" shown 7 ema-plugin
+else
+	skip "a page of the tree is read out of an uninstalled build" "neither man nor mandoc is here"
+fi
 plan

@@ -114,6 +114,21 @@ static void includes_keep_file_and_line(void **state)
 	read_bad("ema.conf", "E-UNKNOWN", "ema.conf", 2, "unknown key \"x\"");
 }
 
+/* A file that holds no certificate is told where it is named, not by each fetch. */
+static void authorities_are_certificates(void **state)
+{
+	(void)state;
+	text("ema.conf", "\nfetch = { ca_file = \"ca.pem\"; };\n");
+	text("ca.pem", "0\202\003\017 what DER looks like");
+	read_bad("ema.conf", "E-FILE", "ema.conf", 2, "has no certificate in PEM");
+	text("ca.pem", "");
+	read_bad("ema.conf", "E-FILE", "ema.conf", 2, "has no certificate in PEM");
+	text("ca.pem", "-----BEGIN PRIVATE KEY-----\n");
+	read_bad("ema.conf", "E-FILE", "ema.conf", 2, "has no certificate in PEM");
+	text("ca.pem", "Our own\n-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n");
+	conf_free(read_ok("ema.conf"));
+}
+
 static void cycles_end(void **state)
 {
 	(void)state;
@@ -311,6 +326,7 @@ static void data_is_not_judged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(authorities_are_certificates),
 		cmocka_unit_test(includes_keep_file_and_line),
 		cmocka_unit_test(cycles_end),
 		cmocka_unit_test(folder_is_read_in_order),

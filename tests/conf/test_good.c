@@ -19,7 +19,7 @@ static const char company[] =
 	"  { id = \"contractors\"; plugin = \"azure_ad\"; tenant = \"t\"; accepts = [\"access_token\"]; skew = \"1m\"; algorithms = [\"ES512\", \"RS256\"]; } );\n"
 	"directories = ( { id = \"staff\"; plugin = \"file\"; path = \"people.conf\"; on_failure = \"last_known\"; } );\n"
 	"guards = ( { id = \"hours\"; plugin = \"hours\"; } );\n"
-	"audit = ( { plugin = \"file\"; }, { plugin = \"/x/file\"; }, { plugin = \"file\"; on_failure = \"continue\"; } );\n"
+	"audit = ( { plugin = \"file\"; }, { plugin = \"/x/file\"; }, { plugin = \"file\"; path = \"x\"; on_failure = \"continue\"; } );\n"
 	"clients = ( { id = \"vscode\"; auth = \"client_secret_post\"; secret = { credential = \"vscode\"; }; services = \"github\"; token_lifetime = \"10m\"; } );\n"
 	"stacks = ( { id = \"all\"; rules = [\"@okta-only\", \"contractors\"]; }, { id = \"okta-only\"; rules = [\"okta\"]; } );\n"
 	"services = (\n"
@@ -296,7 +296,7 @@ static void the_example_loads(void **state)
 		snprintf(path, sizeof path, "%s/%s", folder, files[i]);
 		FILE *file = fopen(path, "w");
 		assert_non_null(file);
-		fputs("{ \"tools\": [] }\n", file);
+		fputs(i ? "{ \"tools\": [] }\n" : "-----BEGIN CERTIFICATE-----\n", file);
 		fclose(file);
 	}
 	snprintf(path, sizeof path, "%s/ema.conf", folder);

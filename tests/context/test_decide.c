@@ -1,11 +1,15 @@
 #define _GNU_SOURCE
 #include "world.h"
 
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "context.h"
+#include "jws.h"
 
 static void decides(struct world *world, const char *changes, int code, const char *text)
 {
@@ -51,22 +55,35 @@ static void each_fault_has_its_code(void **state)
 		{ lengthy, EMA_LIFETIME_TOO_LONG, "" },
 		{ "{\"aud\":\"" OURS "/\"}", EMA_WRONG_AUDIENCE, "" },
 		{ "{\"aud\":[\"" OURS "\",\"https://x.example\"]}", EMA_WRONG_AUDIENCE, "" },
+		{ "{\"aud\":[\"" OURS "\",\"" OURS "\"]}", EMA_WRONG_AUDIENCE, "" },
+		{ "{\"aud\":\"" OURS "/token\"}", EMA_WRONG_AUDIENCE, "" },
+		{ "{\"aud\":7}", EMA_BAD_CLAIM, "aud" },
+		{ "{\"aud\":\"\"}", EMA_BAD_CLAIM, "aud" },
 		{ "{\"aud\":[]}", EMA_BAD_CLAIM, "aud" },
 		{ "{\"aud\":null}", EMA_MISSING_CLAIM, "aud" },
 		{ "{\"sub\":null}", EMA_MISSING_CLAIM, "sub" },
 		{ "{\"sub\":\"\"}", EMA_BAD_CLAIM, "sub" },
 		{ "{\"sub\":7}", EMA_BAD_CLAIM, "sub" },
 		{ "{\"jti\":null}", EMA_MISSING_CLAIM, "jti" },
+		{ "{\"jti\":\"\"}", EMA_BAD_CLAIM, "jti" },
+		{ "{\"jti\":7}", EMA_BAD_CLAIM, "jti" },
 		{ "{\"exp\":null}", EMA_MISSING_CLAIM, "exp" },
 		{ "{\"iat\":null}", EMA_MISSING_CLAIM, "iat" },
 		{ "{\"exp\":\"soon\"}", EMA_BAD_CLAIM, "exp" },
+		{ "{\"iat\":\"now\"}", EMA_BAD_CLAIM, "iat" },
 		{ "{\"client_id\":null}", EMA_MISSING_CLAIM, "client_id" },
+		{ "{\"client_id\":\"\"}", EMA_BAD_CLAIM, "client_id" },
+		{ "{\"client_id\":[\"app\"]}", EMA_BAD_CLAIM, "client_id" },
 		{ "{\"client_id\":\"another\"}", EMA_WRONG_CLIENT, "client" },
 		{ "{\"scope\":\"read \\\"x\"}", EMA_BAD_SCOPE, "" },
 		{ "{\"scope\":\"read admin\"}", EMA_UNKNOWN_SCOPE, "admin" },
 		{ "{\"resource\":\"https://mcp.example/other\"}", EMA_WRONG_RESOURCE, "other" },
 		{ "{\"resource\":\"https://mcp.example/svc/\"}", EMA_WRONG_RESOURCE, "svc/" },
 		{ "{\"resource\":\"/svc\"}", EMA_BAD_CLAIM, "resource" },
+		{ "{\"resource\":\"https://mcp.example/svc#a\"}", EMA_BAD_CLAIM, "resource" },
+		{ "{\"resource\":7}", EMA_BAD_CLAIM, "resource" },
+		{ "{\"resource\":[\"https://mcp.example/svc\",7]}", EMA_BAD_CLAIM, "resource" },
+		{ "{\"resource\":[\"https://mcp.example/svc\",\"https://x.example\"]}", EMA_WRONG_RESOURCE, "also for the resource \"https://x.example\"" },
 		{ "{\"authorization_details\":[{\"type\":\"x\"}]}", EMA_UNSUPPORTED_DETAILS, "" },
 		{ "{\"cnf\":{\"jkt\":\"x\"}}", EMA_BOUND_TOKEN, "" },
 		{ "{\"iss\":\"https://idp.example/\"}", EMA_UNKNOWN_ISSUER, "slash at its end" },
@@ -81,6 +98,47 @@ static void each_fault_has_its_code(void **state)
 	snprintf(changes, sizeof changes, "{\"nbf\":%lld}", (long long)world.now + 100);
 	decides(&world, changes, EMA_NOT_YET_VALID, "");
 	world_close(&world);
+}
+
+/* The world's usual assertion with more in its header. */
+static char *with_header(struct world *world, const char *issuer, const char *more)
+{
+	char claims[512], *token = NULL;
+	snprintf(claims, sizeof claims, "{\"iss\":\"%s\",\"sub\":\"ada\",\"aud\":\"" OURS "\",\"client_id\":\"app\",\"jti\":\"h-%d\",\"iat\":%lld,\"exp\":%lld,"
+	         "\"scope\":\"read\"}", issuer, ++world->serial, (long long)world->now, (long long)world->now + 300);
+	assert_int_equal(jws_sign(world->key, JOSE_ES256, "oauth-id-jag+jwt", more, claims, strlen(claims), &token, NULL), EMA_OK);
+	return token;
+}
+
+/* JAG-37 JWT-16: an issuer that no provider has is not asked for anything, and nor is what a header names, though the operator would let a
+   fetch go to its address. */
+static void a_stranger_causes_no_fetch(void **state)
+{
+	struct world world;
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof address;
+	(void)state;
+	int ear = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(ear, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(listen(ear, 16), 0);
+	assert_int_equal(getsockname(ear, (struct sockaddr *)&address, &length), 0);
+	world_open(&world);
+	assert_int_equal(world_load(&world, "issuer = \"" OURS "\"; insecure_http = true;\n"
+		"providers = ( { id = \"idp\"; plugin = \"oidc\"; issuer = \"" ISSUER "\"; jwks = \"%JWKS%\"; insecure_http = true;\n"
+		"  internal_hosts = [\"127.0.0.1\", \"localhost\"]; jwks_hosts = [\"127.0.0.1\", \"localhost\"]; } );\n"
+		"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); } );\n"), EMA_OK);
+	static const char *const forms[][2] = { { "http://127.0.0.1", "" }, { "https://127.0.0.1", "" }, { "http://localhost", "/" }, { "https://localhost", "/t" } };
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		char issuer[64], more[256];
+		snprintf(issuer, sizeof issuer, "%s:%d%s", forms[i][0], ntohs(address.sin_port), forms[i][1]);
+		snprintf(more, sizeof more, ",\"jku\":\"%s\",\"x5u\":\"%s\"", issuer, issuer);
+		assert_int_equal(world_decide(&world, "svc", with_header(&world, issuer, more), NULL), EMA_UNKNOWN_ISSUER);
+		assert_int_equal(world_decide(&world, "svc", with_header(&world, ISSUER, more), NULL), EMA_OK);
+	}
+	world_close(&world); /* its threads have ended: whatever they began would wait at the socket */
+	assert_int_equal(poll(&(struct pollfd){ .fd = ear, .events = POLLIN }, 1, 0), 0);
+	close(ear);
 }
 
 /* JAG-38 JWT-15 JWT-19 JWT-67: a key that is not the issuer's, and tokens of other kinds. */
@@ -102,6 +160,42 @@ static void other_keys_and_kinds(void **state)
 	char *bent = token + strlen(token) - 8;
 	*bent = *bent == 'A' ? 'B' : 'A';
 	assert_int_equal(world_decide(&world, "svc", token, NULL), EMA_BAD_SIGNATURE);
+	world_close(&world);
+}
+
+/* JWT-36 JWT-61 JAG-38: two issuers have keys with one and the same kid; each vouches with its own alone. */
+static void a_kid_is_its_issuers(void **state)
+{
+	static const char conf[] = "issuer = \"" OURS "\";\n"
+		"providers = ( { id = \"idp\"; plugin = \"oidc\"; issuer = \"" ISSUER "\"; jwks = \"%JWKS%\"; },\n"
+		"  { id = \"two\"; plugin = \"oidc\"; issuer = \"https://two.example\"; jwks_file = \"two.jwks\"; } );\n"
+		"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\", \"two\"];\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); } );\n";
+	struct world world;
+	struct jwk *twin = NULL;
+	struct json json = { 0 };
+	char set[2048];
+	(void)state;
+	world_open(&world);
+	char *text = jwk_print(world.other, 1), *kid = strstr(text, jwk_kid(world.other));
+	assert_non_null(kid);
+	assert_int_equal(strlen(jwk_kid(world.key)), strlen(jwk_kid(world.other)));
+	memcpy(kid, jwk_kid(world.key), strlen(jwk_kid(world.key)));
+	assert_int_equal(json_parse(text, strlen(text), &json_limits_header, &json, NULL), EMA_OK);
+	assert_int_equal(jwk_parse_private(&json, json_root(&json), &twin, NULL), EMA_OK);
+	json_free(&json);
+	free(text);
+	text = jwk_print(twin, 0);
+	snprintf(set, sizeof set, "{\"keys\":[%s]}", text);
+	free(text);
+	world_file(&world, "two.jwks", set);
+	assert_int_equal(world_load(&world, conf), EMA_OK);
+	static const char two[] = "{\"iss\":\"https://two.example\"}";
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, "{}"), NULL), EMA_OK);
+	assert_int_equal(world_decide(&world, "svc", world_sign(&world, twin, "oauth-id-jag+jwt", two), NULL), EMA_OK);
+	assert_int_equal(world_decide(&world, "svc", world_sign(&world, twin, "oauth-id-jag+jwt", "{}"), NULL), EMA_BAD_SIGNATURE);
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, two), NULL), EMA_BAD_SIGNATURE);
+	jwk_free(twin);
 	world_close(&world);
 }
 
@@ -154,6 +248,21 @@ static void reload_is_all_or_nothing(void **state)
 	world_close(&world);
 }
 
+/* What came from memory is in no file. */
+static void memory_is_not_read_again(void **state)
+{
+	static const char conf[] = "issuer = \"" OURS "\";";
+	ema_context *context = ema_new();
+	(void)state;
+	assert_int_equal(ema_load_memory(context, conf, sizeof conf - 1, "in memory"), EMA_OK);
+	assert_string_equal(ema_error(context), "");
+	assert_int_equal(ema_reload(context), EMA_BAD_REQUEST);
+	assert_non_null(strstr(ema_error(context), "nothing was loaded from a file"));
+	assert_int_equal(ema_load_memory(context, conf, sizeof conf - 1, "in memory"), EMA_OK);
+	assert_string_equal(ema_error(context), "");
+	ema_free(context);
+}
+
 /* A child of the process gets a clean answer and does not hang. */
 static void a_child_is_told(void **state)
 {
@@ -168,7 +277,8 @@ static void a_child_is_told(void **state)
 		alarm(20);
 		ema_request *request = ema_request_new();
 		ema_request_credential(request, EMA_CREDENTIAL_ID_JAG, token, strlen(token));
-		int right = ema_decide(world.context, "svc", request, NULL) == EMA_AFTER_FORK && ema_reload(world.context) == EMA_AFTER_FORK;
+		int right = ema_decide(world.context, "svc", request, NULL) == EMA_AFTER_FORK && ema_reload(world.context) == EMA_AFTER_FORK &&
+			    strstr(ema_error(world.context), "fork()");
 		ema_free(world.context);
 		test_child_ends(right);
 	}
@@ -444,9 +554,12 @@ int main(void)
 		cmocka_unit_test(trace_context_is_kept),
 		cmocka_unit_test(the_life_of_a_context_is_in_the_trail),
 		cmocka_unit_test(each_fault_has_its_code),
+		cmocka_unit_test(a_stranger_causes_no_fetch),
+		cmocka_unit_test(a_kid_is_its_issuers),
 		cmocka_unit_test(other_keys_and_kinds),
 		cmocka_unit_test(an_assertion_counts_once),
 		cmocka_unit_test(reload_is_all_or_nothing),
+		cmocka_unit_test(memory_is_not_read_again),
 		cmocka_unit_test(a_child_is_told),
 		cmocka_unit_test(every_decision_is_written_down),
 		cmocka_unit_test(a_stacks_when_counts),

@@ -77,7 +77,7 @@ static const struct {
 	{ "E-ROLE", 3, "plugin \"oidc\" is no directory plugin", HEAD "providers = ( " IDP " );\ndirectories = ( { id = \"d\"; plugin = \"oidc\"; } );\n" SVC },
 	{ "E-ROLE", 3, "plugin \"oidc\" is no audit plugin", HEAD "providers = ( " IDP " );\naudit = ( { plugin = \"oidc\"; } );\n" SVC },
 	{ "E-ROLE", 3, "plugin \"oidc\" is no store plugin", HEAD "providers = ( " IDP " );\nstore = { plugin = \"oidc\"; };\n" SVC },
-	{ "E-VALUE", 2, "accepts: this plugin cannot read what it lists",
+	{ "E-VALUE", 2, "accepts: the plugin \"okta_xaa\", as it is set up here, reads \"id_jag\" alone",
 	  HEAD "providers = ( { id = \"idp\"; plugin = \"okta_xaa\"; org = \"https://127.0.0.1:2\"; accepts = [\"access_token\"]; } );\n" SVC },
 	{ "E-PLUGIN", 2, "nosuch", HEAD "providers = ( { id = \"idp\"; plugin = \"nosuch\"; } );\n" SVC },
 	{ "E-PLUGIN", 4, "nosuch", HEAD "providers = ( " IDP " );\nguards = ( { id = \"g\";\n  plugin = \"nosuch\"; } );\n" SVC },
@@ -91,6 +91,13 @@ static const struct {
 	  HEAD "providers = ( " IDP ",\n  { id = \"twin\"; plugin = \"oidc\"; issuer = \"" ISSUER "\"; jwks = \"%JWKS%\"; tenant_claim = \"t\"; tenants = [\"t1\"]; } );\n" SVC },
 	{ "E-ISSUER", 3, "which is our own",
 	  HEAD "providers = ( " IDP ",\n  { id = \"self\"; plugin = \"oidc\"; issuer = \"" OURS "\"; jwks = \"%JWKS%\"; } );\n" SVC },
+	{ "E-ISSUER", 3, "which is our own",
+	  HEAD "providers = ( " IDP ",\n  { id = \"self\"; plugin = \"oidc\"; issuer = \"" OURS "\"; jwks = \"%JWKS%\"; } );\n"
+	  "services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; issuer = \"https://own.example/svc\"; identity = [\"idp\"]; } );\n" },
+	{ "E-ISSUER", 3, "which is our own",
+	  HEAD "providers = ( " IDP ",\n  { id = \"self\"; plugin = \"oidc\"; issuer = \"https://old.example\"; jwks = \"%JWKS%\"; } );\n"
+	  "services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"];\n"
+	  "  former_issuers = ( { issuer = \"https://old.example\"; until = \"2036-01-01\"; } ); } );\n" },
 	{ "E-ISSUER", 2, "which is our own",
 	  "providers = ( " IDP ",\n  { id = \"self\"; plugin = \"oidc\"; issuer = \"https://own.example/svc\"; jwks = \"%JWKS%\"; } );\n"
 	  "services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; issuer = \"https://own.example/svc\"; identity = [\"idp\"]; } );\n" },
@@ -142,6 +149,35 @@ static void findings_have_a_place(void **state)
 		assert_int_equal(world_decide(&world, "svc", world_token(&world, "{}"), NULL), EMA_CONFIG);
 	}
 	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	world_close(&world);
+}
+
+/* A grant, and a deny, for a tenant that the provider does not have; one that it has is nothing to tell. */
+static void tenants_are_there(void **state)
+{
+	struct world world;
+	char path[128];
+	ema_findings *findings = NULL;
+	int told = 0;
+	(void)state;
+	world_open(&world);
+	snprintf(path, sizeof path, "%s/ema.conf", world.folder);
+	world_file(&world, "ema.conf", HEAD "providers = ( " IDP ", " OTHER("tenant_claim = \"t\"; tenants = [\"t1\", \"t2\"]; ") " );\n"
+	           "services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\", \"other\"]; tenants = [\"t1\"];\n"
+	           "  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"*\"]; } );\n"
+	           "  grants = ( { provider = \"other\"; tenant = \"t1\"; group = \"g\"; scopes = [\"read\"]; },\n"
+	           "    { provider = \"idp\"; tenant = \"t1\"; group = \"g\"; scopes = [\"read\"]; } );\n"
+	           "  denies = ( { provider = \"other\"; tenant = \"t3\"; tools = \"*\"; } ); } );\n");
+	assert_int_equal(ema_lint(world.context, path, &findings), EMA_OK);
+	for (size_t k = 0; ema_finding_id(findings, k); k++)
+		if (!strcmp(ema_finding_id(findings, k), "W-UNUSED")) {
+			int line = ema_finding_line(findings, k);
+			assert_non_null(strstr(ema_finding_text(findings, k),
+			                       line == 6 ? "\"idp\" has no tenant \"t1\"" : "\"other\" has no tenant \"t3\""));
+			told += line == 6 ? 1 : line == 7 ? 10 : 100;
+		}
+	assert_int_equal(told, 11);
+	ema_findings_free(findings);
 	world_close(&world);
 }
 
@@ -319,6 +355,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(findings_have_a_place),
+		cmocka_unit_test(tenants_are_there),
 		cmocka_unit_test(what_is_right_passes),
 		cmocka_unit_test(rates_are_told), cmocka_unit_test(a_restart_is_needed),
 		cmocka_unit_test(a_failed_start_leaves_nothing),

@@ -59,12 +59,23 @@ static void failure_keeps_the_first_and_cuts(void **state)
 	assert_int_equal(failure_set(NULL, EMA_DENIED, "x"), EMA_DENIED);
 }
 
+/* AUD-45: upper case, milliseconds, and nothing that RFC 3339 does not have: the text of a time that cannot be written is "-". */
 static void clock_writes_rfc3339(void **state)
 {
 	(void)state;
 	char text[CLOCK_TEXT];
 	clock_text(INT64_C(1795434033123), text);
 	assert_string_equal(text, "2026-11-23T11:40:33.123Z");
+	clock_text(0, text);
+	assert_string_equal(text, "1970-01-01T00:00:00.000Z");
+	clock_text(INT64_C(1483228799999), text); /* the last that is not a leap second */
+	assert_string_equal(text, "2016-12-31T23:59:59.999Z");
+	clock_text(INT64_C(1483228800000), text);
+	assert_string_equal(text, "2017-01-01T00:00:00.000Z");
+	clock_text(INT64_C(253402300799999), text);
+	assert_string_equal(text, "9999-12-31T23:59:59.999Z");
+	clock_text(INT64_C(253402300800000), text);
+	assert_string_equal(text, "-");
 	clock_text(-1, text);
 	assert_string_equal(text, "-");
 	clock_text(INT64_MAX, text);
@@ -72,7 +83,7 @@ static void clock_writes_rfc3339(void **state)
 	assert_true(clock_wall(&clock_system) > CLOCK_LEAST);
 }
 
-/* JWT-30 */
+/* JWT-30 JWT-84 */
 static void secrets_compare_and_go(void **state)
 {
 	(void)state;

@@ -47,6 +47,7 @@ static void is_not_opened(void **state)
 	} cases[] = {
 		{ "open_fails", "", "E-PLUGIN", "something that the decision needs did not answer" },
 		{ "open_says_why", "colour = \"red\";", "E-VALUE", "colour: must be blue" },
+		{ "open_says_why", "colour = \"red\"; color = \"red\";", "E-UNKNOWN", "\"color\" of plugin \"open_says_why\"; did you mean \"colour\"?" },
 		{ "fetches_in_open", "", "E-PLUGIN", "without naming it" },
 		{ "good", "color = \"red\";", "E-UNKNOWN", "unknown key \"color\"" },
 	};
@@ -58,6 +59,17 @@ static void is_not_opened(void **state)
 		assert_null(rig.instance);
 		rig_close(&rig);
 	}
+}
+
+/* A key that the plugin finds fault with is one that it knows. */
+static void a_wrong_key_is_known(void **state)
+{
+	(void)state;
+	struct rig rig = { .conf = NULL };
+	assert_int_equal(rig_open(&rig, "open_says_why", PLUGIN_IDENTITY, "colour = \"red\";"), EMA_CONFIG);
+	assert_true(rig_found(&rig, "E-VALUE", "colour: must be blue"));
+	assert_int_equal(rig.findings.count, 1);
+	rig_close(&rig);
 }
 
 static void is_not_believed(void **state)
@@ -235,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_not_loaded),
 		cmocka_unit_test(is_not_opened),
+		cmocka_unit_test(a_wrong_key_is_known),
 		cmocka_unit_test(is_not_believed),
 		cmocka_unit_test(an_ignored_rule_need_not_vouch),
 		cmocka_unit_test(an_answer_after_the_deadline_is_a_timeout),

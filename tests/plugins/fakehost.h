@@ -87,11 +87,12 @@ static int fake_fail(ema_conf *conf, const char *key, const char *text)
 	return EMA_CONFIG;
 }
 
+static char fake_logged[512]; /* the last line */
+
 static void fake_log(const ema_handle *handle, int level, const char *text)
 {
 	(void)handle;
-	(void)level;
-	(void)text;
+	snprintf(fake_logged, sizeof fake_logged, "%d %s", level, text);
 }
 
 static const char *fake_line(const ema_event *event, size_t *length)

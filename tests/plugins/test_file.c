@@ -99,6 +99,24 @@ static void check(const struct file *file, int want, const char *says)
 }
 
 /* AUD-38: mode 0640, no following of links, whole lines. */
+/* A folder that is not there is told when the sink is opened, and is no reason not to open it. */
+static void a_missing_folder_is_told(void **state)
+{
+	(void)state;
+	struct file file;
+	char folder[256], none[300];
+	make_scratch(folder, sizeof folder);
+	fake_logged[0] = 0;
+	file_name(&file, NULL, folder);
+	assert_string_equal(fake_logged, "");
+	ops->close(file.self);
+	snprintf(none, sizeof none, "%.200s/none", folder);
+	file_name(&file, NULL, none);
+	assert_non_null(strstr(fake_logged, "/none/audit.jsonl: there is no such folder"));
+	ops->close(file.self);
+	rmdir(folder);
+}
+
 static void the_file_is_closed_to_others(void **state)
 {
 	(void)state;
@@ -506,6 +524,7 @@ int main(int argc, char **argv)
 		append_for_ever(argv[2], (int)strtol(argv[3], NULL, 10));
 	}
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_missing_folder_is_told),
 		cmocka_unit_test(the_file_is_closed_to_others),
 		cmocka_unit_test(rotation_makes_no_gap),
 		cmocka_unit_test(a_full_disk_refuses_and_recovers),

@@ -240,6 +240,12 @@ static void explains_settings(void **state)
 		{ OIDC("https://idp.example") "group_claim = \"groups\"; ", "group_claim" },
 	};
 	rig_refused("oidc", PLUGIN_IDENTITY, settings, sizeof settings / sizeof *settings);
+	/* Who gives up at one key has not asked for the rest, which is not called unknown: but what is misspelt is. */
+	struct rig rig;
+	assert_int_equal(rig_open(&rig, "oidc", PLUGIN_IDENTITY, "presett = \"x\"; preset = \"keyclock\"; " OIDC("https://idp.example")), -1);
+	assert_true(rig_says(&rig, "did you mean \"preset\"?"));
+	assert_false(rig_says(&rig, "\"issuer\""));
+	rig_close(&rig);
 }
 
 /* JAG-118: the worked examples load, and their plugins open */

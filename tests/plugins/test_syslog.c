@@ -184,6 +184,31 @@ static void the_header_is_rfc5424(void **state)
 	close(fd);
 }
 
+/* AUD-45: a record without a time, or with one that is unknown, has the NIL value and is read all the same. */
+static void an_unknown_time_is_nil(void **state)
+{
+	(void)state;
+	static const char *const times[] = { NULL, "", "-" };
+	struct setting settings[] = { { "path", socket_path, 0 }, { "hostname", "mcp1", 0 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	int fd = listen_unix(), elements = 0;
+	ema_instance *self = open_sink(ops, &conf);
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+		struct made made;
+		event_make(&made, "subject", "ann");
+		for (size_t n = 0; n < made.event.count; n++)
+			if (!strcmp(made.names[n], "time"))
+				times[i] ? (void)(made.values[n] = times[i]) : (void)(made.names[n] = "other");
+		assert_int_equal(ops->record(self, &made.event), EMA_OK);
+		receive(fd);
+		starts_with(received, "<84>1 - mcp1 ema ");
+		assert_non_null(parse_5424(received, &elements));
+		buffer_free(&made.line);
+	}
+	ops->close(self);
+	close(fd);
+}
+
 /* AUD-13 AUD-47 AUD-49: no value breaks out; the BOM is there for text that is not ASCII, and only then. */
 static void values_cannot_break_out(void **state)
 {
@@ -709,6 +734,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_header_is_rfc5424),
+		cmocka_unit_test(an_unknown_time_is_nil),
 		cmocka_unit_test(values_cannot_break_out),
 		cmocka_unit_test(long_records_are_cut),
 		cmocka_unit_test(the_daemon_comes_and_goes),

@@ -1,7 +1,9 @@
 #include "test.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -144,6 +146,40 @@ static void redirects(void **state)
 	assert_int_equal(get_path(f, &some, "/moved", 0, NULL, NULL), EMA_CONFIG);
 	assert_int_equal(server_count(f->server, "/there"), 0);
 	server_stop(other);
+}
+
+/* JWT-43: each of the three bounds ends a fetch by itself, long before the others would. The peer is a socket that takes connections and
+   says nothing: over https the time to connect is that of the handshake too. */
+static void three_bounds(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof address;
+	static const char *const internal[] = { "127.0.0.1" };
+	int mute = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(mute, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(listen(mute, 8), 0);
+	assert_int_equal(getsockname(mute, (struct sockaddr *)&address, &length), 0);
+	const struct {
+		const char *scheme;
+		struct fetch_rules rules;
+		const char *says;
+	} rows[] = {
+		{ "https", { .internal_hosts = internal, .internal_host_count = 1, .connect_ms = 100, .total_ms = 50000 }, "onnection time" },
+		{ "http", { .insecure_http = 1, .connect_ms = 50000, .total_ms = 100 }, " time" },
+		{ "http", { .insecure_http = 1, .connect_ms = 50000, .total_ms = 50000 }, "peration too slow" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct failure failure = FAILURE_INIT;
+		char url[64];
+		snprintf(url, sizeof url, "%s://127.0.0.1:%d/x", rows[i].scheme, ntohs(address.sin_port));
+		int64_t before = clock_monotonic(&clock_system);
+		assert_int_equal(get(f, &rows[i].rules, url, 0, NULL, &failure), EMA_TIMEOUT);
+		if (!strstr(failure.text, rows[i].says))
+			fail_msg("%zu: %s", i, failure.text);
+		assert_true(clock_monotonic(&clock_system) - before < 50000);
+	}
+	close(mute);
 }
 
 /* JWT-43: slow, large and compressed answers are cut off. */
@@ -337,6 +373,82 @@ static void the_proxy_of_the_operator(void **state)
 	close(ear.socket);
 }
 
+struct tunnel {
+	int socket;
+	atomic_int port; /* where all connections end, whatever was asked for */
+	char line[128];
+};
+
+/* A company's proxy: each CONNECT is a way to the port, until one of the two goes. It ends when the socket is shut down. */
+static void *tunnel_run(void *data)
+{
+	struct tunnel *tunnel = data;
+	for (int fd; (fd = accept(tunnel->socket, NULL, NULL)) >= 0; close(fd)) {
+		struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)atomic_load(&tunnel->port)) };
+		char bytes[4096];
+		ssize_t n = read(fd, bytes, sizeof bytes); /* the head is one write */
+		int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		snprintf(tunnel->line, sizeof tunnel->line, "%.*s", (int)(n > 0 ? n : 0), bytes);
+		int open = n > 0 && !connect(other, (struct sockaddr *)&address, sizeof address) && send(fd, "HTTP/1.1 200 OK\r\n\r\n", 19, MSG_NOSIGNAL) == 19;
+		while (open) {
+			struct pollfd both[2] = { { fd, POLLIN, 0 }, { other, POLLIN, 0 } };
+			open = poll(both, 2, -1) > 0;
+			for (int i = 0; i < 2 && open; i++)
+				if (both[i].revents) {
+					n = read(both[i].fd, bytes, sizeof bytes);
+					open = n > 0 && send(both[!i].fd, bytes, (size_t)n, MSG_NOSIGNAL) == n;
+				}
+		}
+		close(other);
+	}
+	return NULL;
+}
+
+/* JWT-41 JWT-44: through a proxy that knows the name, to a server whose certificate is by the company's own authority. */
+static void a_company_network(void **state)
+{
+	struct fixture *f = *state;
+	struct certificate right = certificate_make("DNS:idp.invalid", -1, 1), wrong = certificate_make("DNS:other.invalid", -1, 1);
+	const struct certificate *both[] = { &right, &wrong };
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof address;
+	struct tunnel tunnel = { socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 0, "" };
+	pthread_t thread;
+	char proxy[64];
+	assert_int_equal(bind(tunnel.socket, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(listen(tunnel.socket, 4), 0);
+	assert_int_equal(getsockname(tunnel.socket, (struct sockaddr *)&address, &length), 0);
+	snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", ntohs(address.sin_port));
+	for (size_t i = 0; i < 2; i++) {
+		struct server *server = server_start(both[i]->key, both[i]->text);
+		struct fetch_rules rules = { .proxy = proxy, .ca_file = f->ca_file, .connect_ms = 60000, .total_ms = 60000 };
+		struct failure failure = FAILURE_INIT;
+		FILE *file = fopen(f->ca_file, "w");
+		if (!server)
+			test_skip("libmicrohttpd has no TLS");
+		assert_non_null(file);
+		fputs(both[i]->text, file);
+		fclose(file);
+		server_json(server, "/keys", "{}");
+		atomic_store(&tunnel.port, server_port(server));
+		if (!i)
+			assert_int_equal(pthread_create(&thread, NULL, tunnel_run, &tunnel), 0);
+		int code = get(f, &rules, "https://idp.invalid/keys", 0, NULL, &failure);
+		if (code != (i ? EMA_UNAVAILABLE : EMA_OK))
+			fail_msg("%zu: %d %s", i, code, failure.text);
+		assert_int_equal(server_count(server, "/keys"), !i);
+		rules.ca_file = NULL; /* the system's know nobody here */
+		assert_int_equal(get(f, &rules, "https://idp.invalid/keys", 0, NULL, NULL), EMA_UNAVAILABLE);
+		server_stop(server);
+	}
+	shutdown(tunnel.socket, SHUT_RDWR);
+	pthread_join(thread, NULL);
+	assert_int_equal(strncmp(tunnel.line, "CONNECT idp.invalid:443 ", 24), 0);
+	close(tunnel.socket);
+	certificate_free(&right);
+	certificate_free(&wrong);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -345,12 +457,14 @@ int main(void)
 		TEST(refuses_addresses),
 		TEST(refuses_rebinding),
 		TEST(redirects),
+		TEST(three_bounds),
 		TEST(cuts_off),
 		TEST(headers_are_checked),
 		TEST(no_proxy_from_the_environment),
 		TEST(certificates),
 		TEST(old_tls_is_refused),
 		TEST(the_proxy_of_the_operator),
+		TEST(a_company_network),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
