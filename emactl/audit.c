@@ -159,8 +159,18 @@ static int subject(const struct options *options, const char *who, const char *p
 	return code == EMA_OK && !fflush(stdout) ? STATUS_FINE : STATUS_USAGE;
 }
 
+/* Is the record of provider/tenant, "-" for no tenant? Who is shown those of one tenant sees none that names another, or nobody. */
+static int is_of(struct json_object *record, const char *tenant)
+{
+	const char *provider = text_of(record, "provider"), *of = text_of(record, "tenant");
+	size_t length = strcspn(tenant, "/");
+	return length && !strncmp(provider, tenant, length) && !provider[length] && !strcmp(*of ? of : "-", tenant + length + 1);
+}
+
 static int show(const struct options *options, const char *path)
 {
+	if (options->tenant && !strchr(options->tenant, '/'))
+		return complain("--tenant %s: write PROVIDER/TENANT, or PROVIDER/- for what a provider without tenants vouched for", options->tenant);
 	FILE *file = !strcmp(path, "-") ? stdin : fopen(path, "re");
 	if (!file)
 		return complain("%s: %s", path, strerror(errno));
@@ -186,7 +196,9 @@ static int show(const struct options *options, const char *path)
 			json_object_put(record);
 			record = inner;
 		}
-		if (all) {
+		if (options->tenant && !is_of(record, options->tenant)) {
+			json_object_put(record);
+		} else if (all) {
 			json_object_array_add(all, record);
 		} else {
 			show_row(record, narrow);

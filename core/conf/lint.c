@@ -167,9 +167,14 @@ static void lint_providers(struct reader *reader)
 	}
 }
 
-/* Do two sinks write the same to the same place? The settings of a plugin are its own, so that all of them are compared. */
+/*
+ * Do two sinks write to the same place? The settings of a plugin are its own, so that all of them are compared; but in whatever form,
+ * two chains in one file hold no more than one twice.
+ */
 static int same_sink(const struct conf_node *a, const struct conf_node *b)
 {
+	if (conf_child(a, "path") && conf_same(conf_child(a, "path"), conf_child(b, "path")) && conf_same(conf_child(a, "plugin"), conf_child(b, "plugin")))
+		return 1;
 	size_t counts[2] = { 0, 0 };
 	const struct conf_node *both[2] = { a, b };
 	for (int k = 0; k < 2; k++)
@@ -191,7 +196,7 @@ static void lint_sinks(struct reader *reader)
 		for (size_t j = 0; j < i; j++)
 			if (same_sink(conf->sinks[j].instance.node, conf->sinks[i].instance.node)) {
 				finding_node(reader->findings, "E-DUPLICATE", conf->sinks[i].instance.node,
-				             "the audit sink of line %d has the same settings: each record would be there twice, and its chain would not hold",
+				             "the audit sink of line %d writes to the same place: each record would be there twice, and its chain would not hold",
 				             conf->sinks[j].instance.node->line);
 				break;
 			}

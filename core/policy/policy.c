@@ -42,11 +42,15 @@ static uint32_t add_pattern(struct builder *b, const struct conf_node *node, siz
 {
 	char room[PATTERN_TEXT];
 	struct pattern pattern;
-	const char *why = pattern_compile(lists[list].form, text, room, &pattern);
+	const char *why = pattern_compile(lists[list].form, text, room, &pattern), *other;
 	if (why) {
 		wrong(b, "E-PATTERN", policy_string_node(node, lists[list].key, number), lists[list].what, text, why);
 		return NO_NUMBER;
 	}
+	/* Names of tools have none of these (of prompts hardly), regular expressions and a shell's patterns do. */
+	if (b->findings && lists[list].form == PATTERN_NAME && (other = strpbrk(text, "[]?()|^$+\\")))
+		finding_node(b->findings, "W-PATTERN", policy_string_node(node, lists[list].key, number),
+		             "%s \"%.64s\" has a '%c', which stands for itself: only * and {tenant}, {subject}, {email} stand for more", lists[list].what, text, *other);
 	return policy_pattern_add(b->policy, lists[list].kind, &pattern);
 }
 

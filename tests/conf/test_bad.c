@@ -119,6 +119,7 @@ static void keys_and_values(void **state)
 		{ "\n\nzzz = 1;", "E-UNKNOWN", 3, "unknown key \"zzz\" in ema.conf" },
 		{ "issuer = 5;", "E-TYPE", 1, "a string is wanted" },
 		{ "audit = ( { plugin = \"file\"; path = \"a\"; },\n { on_failure = \"continue\"; id = \"b\"; path = \"a\"; plugin = \"file\"; } );", "E-DUPLICATE", 2, "of line 1" },
+		{ "audit = ( { plugin = \"file\"; path = \"a\"; format = \"json\"; },\n { path = \"a\"; plugin = \"file\"; fsync = \"always\"; } );", "E-DUPLICATE", 2, "of line 1" },
 		{ "issuer = \"http://a.example\";", "E-VALUE", 1, "plain http" },
 		{ "insecure_http = true; issuer = \"http://a.example\";", "E-VALUE", 1, "loopback alone" },
 		{ "state_dir = \"/s\";\npublish = \"/s/keys/x\";", "E-VALUE", 2, "state_dir's own folder \"keys\"" },

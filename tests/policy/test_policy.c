@@ -648,6 +648,32 @@ static void mistakes_are_found_with_their_place(void **state)
 	rig_close(&rig);
 }
 
+/* Who writes another language of patterns is told so; what names of tools, prompts and URIs have is no other language. */
+static void other_languages_are_told(void **state)
+{
+	(void)state;
+	static const struct { const char *list, *says; } rows[] = {
+		{ "tools = \"get_[a-z]*\";", "'['" }, { "tools = [\"get_?\"];", "'?'" }, { "tools = \"^get\";", "'^'" }, { "prompts = \"(a|b)\";", "'('" },
+		{ "tools = \"get\\\\*\";", "'\\'" }, { "tools = \"ns.get_x-1/*\"; prompts = \"dr\xc3\xa4" "ft {tenant} *\"; uris = \"x:/a?q=[1]|*\";", NULL },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char body[512];
+		int found = 0, good = 0;
+		snprintf(body, sizeof body, "scopes = ( { name = \"r\"; access = \"read\"; %s } );\ngrants = ( { provider = \"okta\"; scopes = \"r\"; } );\n", rows[i].list);
+		struct rig rig = rig_open(body);
+		for (size_t f = 0; f < rig.findings.count; f++)
+			if (!strcmp(rig.findings.list[f].id, "W-PATTERN")) {
+				found++;
+				good += rows[i].says && strstr(rig.findings.list[f].text, rows[i].says) && rig.findings.list[f].line == 2;
+			}
+		if (!rig.policy || found != !!rows[i].says || good != found) {
+			rig_show(&rig);
+			fail_msg("%s: %d found", rows[i].list, found);
+		}
+		rig_close(&rig);
+	}
+}
+
 /* What no scope opens is found, and nothing else: a star or a value may stand for what another pattern spells out. */
 static void what_no_scope_opens(void **state)
 {
@@ -707,6 +733,7 @@ int main(void)
 		cmocka_unit_test(hundreds_of_scopes_include_one_another),
 		cmocka_unit_test(hierarchies_that_do_not_load),
 		cmocka_unit_test(mistakes_are_found_with_their_place),
+		cmocka_unit_test(other_languages_are_told),
 		cmocka_unit_test(what_no_scope_opens),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

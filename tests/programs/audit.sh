@@ -92,4 +92,17 @@ says 'tools/call ???elif??2J????????'
 says '?2026-10-12T12:00:00.000Z permit?über名😀 {"repo"'
 ok "and is one row" sh -c 'test "$(grep -c permit "$1")" = 1 && test "$(wc -l <"$1")" = "$2"' sh "$work/hostile" "$rows"
 if LC_ALL=C grep -q "$(printf '\302\233')\|$(printf '\342\200')\|$(printf '\033')" "$work/.out"; then ok "no control" false; else ok "no control" true; fi
+# AUD-68
+printf '%s\n' '{"kind":"decision","provider":"azure","tenant":"t1","subject":"ann","reason":"one"}' '{"kind":"decision","provider":"azure","tenant":"t2","subject":"bob","reason":"two"}' \
+	'{"kind":"decision","provider":"azur","tenant":"e/t1","reason":"three"}' '{"kind":"decision","provider":"azure","reason":"four"}' '{"kind":"keys-stale","reason":"five"}' \
+	'{"kind":"decision","provider":"azure2","tenant":"t1","reason":"six"}' >"$work/tenants.jsonl"
+of() { emactl audit show "$work/tenants.jsonl" --tenant "$1" | sed 1d | grep -oE 'one|two|three|four|five|six' | tr '\n' ' '; }
+ok "AUD-68 one tenant's records" test "$(of azure/t1)" = "one "
+ok "AUD-68 another's" test "$(of azure/t2)" = "two "
+ok "AUD-68 those without a tenant" test "$(of azure/-)" = "four "
+ok "AUD-68 of nobody" test -z "$(of azure/t3)$(of /t1)$(of azure/)"
+ok "AUD-68 with --json" emactl audit show "$work/tenants.jsonl" --tenant azure/t2 --json
+ok "AUD-68 which has one record" test "$(grep -c '"kind"' "$work/.out")" = 1
+fails 2 "AUD-68 what is no tenant" emactl audit show "$work/tenants.jsonl" --tenant azure
+says "PROVIDER/TENANT"
 plan
