@@ -26,6 +26,8 @@ trap 'exit 143' INT TERM
 
 # Waits for what a slow machine may need minutes for, which is no answer in itself.
 wait_for() { local i; for ((i = 0; i < 2400; i++)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done; return 1; }
+# What reads sources says the same in each build: the sweep asks it once.
+of_sources() { [ -z "${SANITIZER-}${EMA_SHORT-}" ] || { echo "1..0 # SKIP it says the same in a plain build"; exit 0; }; }
 # What shows something of time and faults rather than of a build: EMA_SHORT leaves it out (make distcheck within scripts/sweep).
 takes_long() { [ -z "${EMA_SHORT-}" ] || { echo "1..0 # SKIP EMA_SHORT is set"; exit 0; }; }
 

@@ -263,8 +263,8 @@ static void check_end(struct verify *v)
 			else if (number == writer->number && strcmp(head, here))
 				finding(v, "the last record of %s (%" PRIu64 ") was changed", writer->name, number);
 		}
-		buffer_printf(v->report, "%s: %" PRIu64 " records, the last is %" PRIu64 ", %" PRIu64 " checkpoints", writer->name, writer->records, writer->number,
-		              writer->checkpoints);
+		buffer_printf(v->report, "%s: %" PRIu64 " records, the last is %" PRIu64 ", %" PRIu64 " checkpoint%s", writer->name, writer->records, writer->number,
+		              writer->checkpoints, writer->checkpoints == 1 ? "" : "s");
 		if (writer->sealed)
 			buffer_printf(v->report, ", sealed up to %" PRIu64, writer->sealed);
 		buffer_printf(v->report, "; head %s\n", here);

@@ -1,5 +1,6 @@
 # The headers stand alone in every dialect, keep what was promised, and name nothing that the manual does not.
 . "${srcdir:-.}/tests/lib.sh"
+of_sources
 compilers() { for c in "$@"; do command -v "$c" >/dev/null && echo "$c"; done; }
 
 alone() { # COMPILER LANGUAGE DIALECT

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The rules of the house that can be read off the source (HACKING.md).
 . "${srcdir:-.}/tests/lib.sh"
+of_sources
 cd "$srcdir" || exit 99
 
 find core plugins emactl emad devidp examples include -name '*.[ch]' 2>/dev/null | LC_ALL=C sort >"$work/files"
