@@ -178,8 +178,10 @@ int command_explain(const struct options *options, int count, char **words)
 		return complain("--service is missing: for which service should it be decided?");
 	if (!path || (options->assertion && options->token))
 		return complain("give --assertion FILE for an ID-JAG or --token FILE for an access token, \"-\" for standard input");
-	if (options->message && (options->assertion || options->client || options->resource || options->scope))
+	if (options->message && options->assertion)
 		return complain("--message is for --token alone: the access token that came with the message");
+	if (options->message && (options->client || options->resource || options->scope))
+		return complain("--message takes no --client, --resource or --scope: the token says them");
 	if (options->message && !strcmp(options->message, "-") && !strcmp(path, "-"))
 		return complain("--token and --message cannot both be standard input");
 	if (now < 0)

@@ -179,7 +179,10 @@ static int is_about(const struct policy *policy, const struct rule *rule, const 
 
 enum { CONCERNS = 1, MAY_HAVE = 2 }; /* a tool; one that has the argument, or whose arguments are not known */
 
-/* Conditions on arguments that no tool has which the rule is about: an "absent" then always holds, and all others never do. */
+/*
+ * Conditions on arguments that no tool has which the rule is about: of a grant, an "absent" then always holds, and all others never do; of
+ * a deny all do.
+ */
 static void lint_conditions(const struct policy *policy, struct findings *findings)
 {
 	const struct conf_tools *tools = &policy->conf->tools;
@@ -213,6 +216,7 @@ static void lint_conditions(const struct policy *policy, struct findings *findin
 			if (states[at] == CONCERNS)
 				finding_node(findings, "W-ARGUMENT", condition->node ? condition->node : policy->rules[i].conf->node,
 				             "no tool that the rule is about has an argument \"%.100s\", by the tools_file%s", argument,
+				             policy->rules[i].deny ? ": a deny takes what is absent for met, and refuses these calls whatever they say" :
 				             condition->test == TEST_ABSENT ? ": it is always absent, and the condition limits nothing" : ": the condition never holds");
 		}
 	free(states);

@@ -119,7 +119,11 @@ says 'has an argument "force", by the tools_file: the condition never holds'
 ok "a pointer that begins outside of the arguments" condition "$(with write '' /arguments/repo 'equals = "a"')"
 ok "not where a tool of the rule may have it" nothing "$(with read '' /forec 'absent = true')"
 ok "of a deny" sh -c 'sed "s|denies = ( |denies = ( { tools = [\"put_*\"]; when = { args = ( { at = \"/forec\"; equals = true; } ); }; }, |" "$1/ema.conf" >"$1/more.conf"
-	chmod 640 "$1/more.conf"; emactl -c "$1/more.conf" check 2>&1 | grep "W-ARGUMENT.*forec.*never holds"' sh "$work"
+	chmod 640 "$1/more.conf"; emactl -c "$1/more.conf" check 2>&1 | grep "W-ARGUMENT.*forec.*a deny takes what is absent for met"' sh "$work"
+
+# Which is what it does: put_file without that argument is refused.
+ok "and such a deny refuses" sh -c 'printf "%s\n" "people = ( { id = \"ada\"; subject = \"idp/-/ada\"; } );" "tests = ( { who = \"ada\"; service = \"repo\"; tool = \"put_file\"; may = false; } );" >"$1/denied"
+	chmod 640 "$1/denied"; emactl -c "$1/more.conf" test "$1/denied"' sh "$work"
 
 cp "$work/repo.tools" "$work/kept"
 same() { cmp "$work/repo.tools" "$work/kept"; }
