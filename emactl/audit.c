@@ -56,11 +56,11 @@ static void print_column(const char *text, size_t width)
 	printf("%*s", (int)(width - length + 1), "");
 }
 
-enum { TIME, VERDICT, CODE, SERVICE, PROVIDER, CLIENT, COLUMNS };
+enum { TIME, VERDICT, CODE, SERVICE, PROVIDER, CLIENT, SUBJECT, COLUMNS };
 
 /* A terminal that is too narrow for a whole row has it in two lines, of which the first fits into 80 columns. */
 #define NARROW 132
-static const size_t widths_wide[COLUMNS] = { 24, 7, 18, 14, 14, 12 }, widths_narrow[COLUMNS] = { 19, 7, 18, 12, 9, 8 };
+static const size_t widths_wide[COLUMNS] = { 24, 7, 18, 14, 14, 12, 12 }, widths_narrow[COLUMNS] = { 19, 7, 18, 12, 9, 8, 12 };
 
 static int is_narrow(void)
 {
@@ -70,11 +70,13 @@ static int is_narrow(void)
 
 static void show_titles(int narrow)
 {
-	static const char *const titles[COLUMNS] = { "TIME", "VERDICT", "CODE", "SERVICE", "PROVIDER", "CLIENT" };
+	static const char *const titles[COLUMNS] = { "TIME", "VERDICT", "CODE", "SERVICE", "PROVIDER", "CLIENT", "SUBJECT" };
 	fputs(colour(COLOUR_BOLD), stdout);
-	for (size_t i = 0; i < COLUMNS; i++)
+	for (size_t i = 0; i < COLUMNS; i++) {
+		fputs(narrow && i == SUBJECT ? "\n    " : "", stdout);
 		print_column(titles[i], (narrow ? widths_narrow : widths_wide)[i]);
-	printf("%sWHAT, AND WHY%s\n", narrow ? "\n    " : "", colour_off());
+	}
+	printf("WHAT, AND WHY%s\n", colour_off());
 }
 
 /* What shadow mode kept from happening, or shows of a rule in it. */
@@ -112,9 +114,12 @@ static void show_row(struct json_object *record, int narrow)
 	print_column(*text_of(record, "client") ? text_of(record, "client") : text_of(record, "token_client"), width[CLIENT]);
 	/* Of a check, what was asked for. */
 	const char *method = text_of(record, "method"), *target = text_of(record, "target"), *reason = text_of(record, "reason");
+	const char *who = text_of(record, "subject"), *rule = text_of(record, "rule");
 	struct json_object *request = request_of(record), *arguments = NULL;
-	if (narrow && (*method || *target || *reason))
+	if (narrow && (*who || *method || *target || *reason))
 		fputs("\n    ", stdout);
+	if (!narrow || *who || *method || *target || *reason)
+		print_column(who, width[SUBJECT]); /* a pseudonym's beginning tells it from others */
 	print_plain(method);
 	fputs(*method && *target ? " " : "", stdout);
 	print_plain(target);
@@ -122,7 +127,9 @@ static void show_row(struct json_object *record, int narrow)
 		putchar(' ');
 		print_plain(json_object_to_json_string_ext(arguments, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	}
-	fputs(*method && *reason ? ": " : "", stdout);
+	fputs(*method && (*rule || *reason) ? ": " : "", stdout);
+	print_plain(rule);
+	fputs(*rule && *reason ? ": " : "", stdout);
 	print_plain(reason);
 	show_shadow(record, code);
 	putchar('\n');

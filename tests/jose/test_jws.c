@@ -136,6 +136,9 @@ static void every_algorithm(void **state)
 	(void)state;
 	for (int a = JOSE_NONE + 1; a < JOSE_ALGORITHMS; a++) {
 		struct jwk *key = NULL, *public = NULL, *again = NULL;
+		/* Minutes under valgrind, for each key of RSA that is made, on the same way but for the digest's name. */
+		if (getenv("VALGRIND") && (a == JOSE_RS384 || a == JOSE_RS512 || a == JOSE_PS384 || a == JOSE_PS512))
+			continue;
 		assert_int_equal(jwk_generate((enum jose_algorithm)a, &key, NULL), EMA_OK);
 		assert_string_equal(jwk_kid(key), jwk_thumbprint(key));
 		char *text = jwk_print(key, 0), *secret = jwk_print(key, 1);

@@ -64,7 +64,7 @@ says "the chain does not hold"
 
 # A check is shown as the request that it was.
 cat >"$work/check.jsonl" <<'EOF'
-{"arguments":["/repo=\"acme/x\"","/deep/n=7"],"code":"forbidden","decided_at":1791806400,"held_scopes":["read"],"kind":"check","method":"tools/call","provider":"idp","reason":"no grant","salt":"s","service":"repo","subject":"p","target":"put_file","time":"2026-10-12T12:00:00.000Z","verdict":"deny"}
+{"arguments":["/repo=\"acme/x\"","/deep/n=7"],"code":"forbidden","decided_at":1791806400,"held_scopes":["read"],"kind":"check","method":"tools/call","provider":"idp","reason":"no grant","rule":"ema.conf:9","salt":"s","service":"repo","subject":"pseudonym-of-ann","target":"put_file","time":"2026-10-12T12:00:00.000Z","verdict":"deny"}
 EOF
 cat >"$work/shadow.jsonl" <<'EOF'
 {"code":"ok","enforced":"not_granted","kind":"check","method":"tools/call","service":"repo","target":"put_file","time":"2026-10-12T12:00:00.000Z","token_client":"vscode","verdict":"permit"}
@@ -75,11 +75,11 @@ says 'vscode'
 says 'tools/call put_file [shadow mode: it would be not_granted]'
 says 'tools/call put_file: no grant [in shadow mode: ema.conf:7 would make it ok]'
 ok "a check in the table" emactl audit show "$work/check.jsonl"
-says 'tools/call put_file {"repo":"acme/x","deep":{"n":7}}: no grant'
+says 'pseudonym-of tools/call put_file {"repo":"acme/x","deep":{"n":7}}: ema.conf:9: no grant'
 narrow() { # on a terminal of 80 columns each first line fits, and the reason stands below
 	script -qec "stty cols 80; NO_COLOR=1 emactl audit show '$work/check.jsonl'" /dev/null </dev/null | tr -d '\r' >"$work/narrow"
 	cat "$work/narrow"
-	grep -q '^2026-10-12T12:00:00 deny    forbidden ' "$work/narrow" && grep -q '^    tools/call put_file .*: no grant$' "$work/narrow" &&
+	grep -q '^2026-10-12T12:00:00 deny    forbidden ' "$work/narrow" && grep -q '^    pseudonym-of tools/call put_file .*: no grant$' "$work/narrow" &&
 		! grep -v '^    ' "$work/narrow" | grep -q '.\{81\}'
 }
 if command -v script >/dev/null; then ok "a check on a narrow terminal" narrow; else skip "a check on a narrow terminal" "no script(1) here"; fi
