@@ -157,6 +157,15 @@ void describe_when(const struct conf_conditions *when, struct buffer *out)
 	}
 }
 
+void describe_values(unsigned values, struct buffer *out)
+{
+	static const char *const words[] = { "{tenant}", "{subject}", "{email}" };
+	int some = 0;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (values >> i & 1)
+			buffer_printf(out, "%s%s", some++ ? " and " : "", words[i]);
+}
+
 void describe_lacks(const struct policy_stand *stand, struct buffer *out)
 {
 	const struct conf_conditions *when = stand->rule->conditions;

@@ -25,6 +25,13 @@ static void tell_step(struct reasons *r, const char *stage, const struct conf_no
 	decision_step(r->p->decision, &(struct decision_step){ .rule = place, .stage = stage, .name = r->name, .code = code, .text = text });
 }
 
+/* Behind words to which nothing was to be added. */
+static void trim(struct buffer *text)
+{
+	while (text->length && text->data[text->length - 1] == ' ')
+		text->data[--text->length] = 0;
+}
+
 static int lack_count(const struct policy_stand *stand)
 {
 	return __builtin_popcount(stand->lacks) + (stand->lacks & POLICY_LACKS_WHO ? 4 : 0);
@@ -70,14 +77,13 @@ static void tell_stand(void *data, const struct policy_stand *stand)
 			buffer_printf(&text, " through %.100s", through);
 		buffer_char(&text, ' ');
 		describe_when(stand->rule->conditions, &text);
+		trim(&text);
 	} else {
 		buffer_text(&text, "it does not count: ");
 		describe_lacks(stand, &text);
 	}
 	if (stand->rule->shadow)
 		buffer_text(&text, " (mode = \"shadow\": it decides nothing)");
-	while (text.length && text.data[text.length - 1] == ' ')
-		text.data[--text.length] = 0;
 	tell_step(r, stand->deny ? "deny" : "grant", stand->rule->node, stand->deny ? counts ? EMA_DENIED : EMA_OK : code_of(stand), text.data);
 	buffer_free(&text);
 	if (stand->rule->shadow)
@@ -96,6 +102,7 @@ static void tell_deny(struct reasons *r)
 	describe_who(r->deny.rule, &text);
 	buffer_char(&text, ' ');
 	describe_when(r->deny.rule->conditions, &text);
+	trim(&text);
 	tell_step(r, "change", r->deny.rule->node, EMA_DENIED, text.data);
 	buffer_free(&text);
 }

@@ -97,6 +97,12 @@ static void take_rule(void *data, const struct policy_stand *stand)
 		return;
 	describe_who(stand->rule, &who);
 	put_about(&what, stand->rule);
+	/* Whose it is: nobody was asked about. */
+	if (stand->values) {
+		buffer_text(&text, "where ");
+		describe_values(stand->values, &text);
+		buffer_printf(&text, " %s the subject's own%s", stand->values & (stand->values - 1) ? "are" : "is", stand->rule->conditions ? " " : "");
+	}
 	describe_when(stand->rule->conditions, &text);
 	if (stand->lacks & POLICY_LACKS_TIME)
 		buffer_text(&text, " (not now)");

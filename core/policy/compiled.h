@@ -125,7 +125,8 @@ struct policy_name *policy_name(const struct policy *policy, enum policy_name_ki
 struct policy_name *policy_name_add(struct policy *policy, enum policy_name_kind kind, const char *text);
 int policy_table_room(struct policy *policy, struct pattern_table *table, size_t patterns);
 uint32_t policy_pattern_add(struct policy *policy, enum policy_kind kind, const struct pattern *pattern);
-/* The patterns that match, MAYBE in those that only a deny may take for a match. SIZE_MAX: more than POLICY_MATCHES_MOST. */
+/* The patterns that match, MAYBE in those that only a deny may take for a match. SIZE_MAX: more than POLICY_MATCHES_MOST.
+   values NULL: those that match for whomever, see pattern_match(). */
 #define MAYBE UINT32_C(0x80000000)
 size_t policy_matches(const struct policy *policy, enum policy_kind kind, const char *text, size_t length, const struct pattern_values *values,
                       uint32_t out[POLICY_MATCHES_MOST]);
