@@ -209,6 +209,8 @@ int command_what_can(const struct options *options, int count, char **words)
 				printf(" at %s%s%s%s\n", text(survey, i, "service"), colour_off(), refused ? ": nothing, " : "", refused ? ema_code_name(refused) : "");
 				if (refused && *why) {
 					printf("    ");
+					print_plain(text(survey, i, "rule"));
+					fputs(*text(survey, i, "rule") ? ": " : "", stdout);
 					print_plain(why);
 					putchar('\n');
 				}

@@ -133,6 +133,8 @@ size_t policy_matches(const struct policy *policy, enum policy_kind kind, const 
 
 /* prepare.c */
 int rule_names(const struct rule *rule, const struct policy_who *who);
+/* What of it the principal is not: POLICY_OTHER_ bits. */
+unsigned rule_strange(const struct rule *rule, const struct policy_who *who);
 /* acr and amr: of a grant, is something lacking; of a deny, is it known that they are not those that it is for. */
 int rule_weak(const struct rule *rule, const struct policy_who *who);
 
@@ -150,6 +152,8 @@ void rules_lint(const struct policy *policy, struct findings *findings);
 enum condition { CONDITION_NO, CONDITION_YES, CONDITION_UNKNOWN };
 /* All of them: NO if one is not met, else UNKNOWN if one cannot be judged: something is not there, or not of the type. */
 enum condition arguments_judge(const struct rule *rule, const struct policy_target *target, const struct pattern_values *values);
+/* Those that keep the rule from counting: the first POLICY_FAILED_MOST, into the stand. */
+void arguments_failed(const struct rule *rule, const struct policy_target *target, const struct pattern_values *values, struct policy_stand *out);
 /* NULL, or what is wrong with it; out->steps is NULL without memory. */
 const char *argument_compile(struct policy *policy, const struct conf_argument *conf, struct argument *out);
 

@@ -465,6 +465,10 @@ int policy_explain(const struct policy *policy, const struct policy_who *who, co
 		if (!about && (rule->deny || !is_about(&any, rule)))
 			continue;
 		struct policy_stand stand = { .rule = rule->conf, .deny = rule->deny, .lacks = lacks_of(&j, rule, who) | (about ? 0 : POLICY_LACKS_VALUE) };
+		if (stand.lacks & POLICY_LACKS_WHO)
+			stand.strange = rule_strange(rule, who);
+		if (stand.lacks & POLICY_LACKS_ARGUMENTS && !j.listing)
+			arguments_failed(rule, target, &principal->values, &stand);
 		stand.values = values_by(by, &rule->targets, &nothing) | values_by(by, &nothing, &rule->scopes);
 		uint32_t scope = rule->deny ? NO_NUMBER : scope_of(by, rule);
 		stand.scope = scope == NO_NUMBER ? NULL : &policy->conf->scopes[scope];

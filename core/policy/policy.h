@@ -144,11 +144,21 @@ enum {
 };
 /* Those three, as they stand in the patterns by which alone a rule is about the target. */
 enum { POLICY_TENANT = 1, POLICY_SUBJECT = 2, POLICY_EMAIL = 4 };
+/* What of whom a rule names the principal is not. */
+enum { POLICY_OTHER_PROVIDER = 1, POLICY_OTHER_TENANT = 2, POLICY_OTHER_GROUP = 4, POLICY_OTHER_ROLE = 8, POLICY_OTHER_SUBJECT = 16, POLICY_OTHER_CLIENT = 32 };
+#define POLICY_FAILED_MOST 8
+struct policy_failed {              /* an argument that is not what a rule is for */
+	const struct conf_argument *argument;
+	const struct json_node *sent; /* NULL: nothing, or nobody knows what */
+};
 struct policy_stand {
 	const struct conf_grant *rule;
 	int deny;
 	unsigned lacks;                 /* 0: it counts, or would if it were not in shadow mode */
+	unsigned strange;               /* with POLICY_LACKS_WHO: POLICY_OTHER_ bits */
 	unsigned values;                /* POLICY_TENANT, _SUBJECT and _EMAIL */
+	struct policy_failed failed[POLICY_FAILED_MOST]; /* with POLICY_LACKS_ARGUMENTS: the first of them; none of what is asked for as a list */
+	size_t failed_count;
 	const struct conf_scope *scope; /* of a grant, by which it opens this; one of the token's if there is one */
 };
 

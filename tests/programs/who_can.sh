@@ -16,7 +16,7 @@ services = ( { id = "repo"; resource = "https://mcp.example/repo"; identity = ["
              { name = "write"; access = "write"; tools = ["create_issue", "delete_repo"]; prompts = ["draft"]; } );
   grants = ( { provider = "idp"; scopes = ["read"]; },
     { provider = "idp"; group = "dev"; from = "staff"; scopes = ["write"]; when = { args = ( { at = "/repo"; like = "acme/*"; } ); }; },
-    { provider = "other"; role = "writer"; scopes = ["write"]; prompts = ["draft"]; } );
+    { provider = "other"; role = "writer"; scopes = ["write"]; prompts = ["draft"]; tools = ["create_issue"]; } );
   denies = ( { tools = ["delete_*"]; } ); },
   { id = "wiki"; resource = "https://mcp.example/wiki"; identity = ["idp"]; directory = ( { id = "staff"; for = ["idp"]; required = true; } );
     scopes = ( { name = "page"; access = "read"; tools = ["page_get"]; } );
@@ -67,8 +67,11 @@ says "no  create_issue  forbidden"
 fails 1 "who was shut out" run what-can idp/-/eve
 says "at repo: nothing, disabled"
 ok "roles of the token" run what-can other/-/x --role writer --json
-says '"what": "scopes write; prompts draft"'
+says '"what": "scopes write; tools create_issue; prompts draft"'
 fails 1 "without them" run what-can other/-/x
+says "other/-/x at repo: nothing, forbidden
+    $work/ema.conf:12: this grant would give it, but it is for role writer"
+says "no  create_issue  forbidden  $work/ema.conf:12: this grant would give it, but it is for role writer"
 fails 2 "nobody" run what-can zoe
 # Whom a directory knows by the address alone is found with it.
 ok "a subject whose address is not said" run what-can idp/-/b1
@@ -102,6 +105,7 @@ says "$work/tenant.conf:17: provider customers, tenant north or south where {ten
 says "yes ann (customers/north/ann)"
 says "no  sue (customers/south/sue)  forbidden"
 says "1 can, 1 cannot"
+says "this grant would give it, but the scope files opens it for another tenant than this one's"
 ok "in JSON" tenant who-can uri file:///north/x --service files --json
 says "where {tenant} is the subject's own"
 fails 1 "a file of no tenant's" tenant who-can uri file:///north --service files
