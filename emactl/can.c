@@ -43,6 +43,7 @@ static void print_rules(const ema_survey *survey, const char *service, const cha
 {
 	int begun = 0;
 	for (size_t i = 0; ema_survey_text(survey, i, "kind"); i++) {
+		const char *why = text(survey, i, "text");
 		if (strcmp(text(survey, i, "kind"), kind) || strcmp(text(survey, i, "service"), service))
 			continue;
 		if (!begun++)
@@ -51,8 +52,8 @@ static void print_rules(const ema_survey *survey, const char *service, const cha
 		print_plain(text(survey, i, "rule"));
 		fputs(": ", stdout);
 		print_plain(text(survey, i, first));
-		putchar(' ');
-		print_plain(text(survey, i, "text"));
+		fputs(*why ? " " : "", stdout);
+		print_plain(why);
 		putchar('\n');
 	}
 }
@@ -208,6 +209,8 @@ int command_what_can(const struct options *options, int count, char **words)
 				printf(" at %s%s%s%s\n", text(survey, i, "service"), colour_off(), refused ? ": nothing, " : "", refused ? ema_code_name(refused) : "");
 				if (refused && *why) {
 					printf("    ");
+					print_plain(text(survey, i, "rule"));
+					fputs(*text(survey, i, "rule") ? ": " : "", stdout);
 					print_plain(why);
 					putchar('\n');
 				}
@@ -219,7 +222,7 @@ int command_what_can(const struct options *options, int count, char **words)
 			} else if (!strcmp(kind, "grant") || !strcmp(kind, "deny")) {
 				printf("    %s%s%s ", colour(strcmp(kind, "deny") ? COLOUR_GOOD : COLOUR_BAD), strcmp(kind, "deny") ? "may" : "may not", colour_off());
 				print_plain(text(survey, i, "what"));
-				putchar(' ');
+				fputs(*why ? " " : "", stdout);
 				print_plain(why);
 				printf("  (");
 				print_plain(text(survey, i, "rule"));

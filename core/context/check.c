@@ -266,8 +266,6 @@ static int judge(struct pipeline *p)
 	check->principal = pipeline_prepare(p);
 	if (!check->principal)
 		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
-	if (check->explain)
-		reasons_token(p);
 	for (size_t i = 0; i < message->count; i++)
 		for (size_t k = 0; k < message->calls[i].target_count; k++)
 			judge_target(p, &message->calls[i], &message->calls[i].targets[k]);
@@ -394,12 +392,16 @@ int check_walk(struct pipeline *p)
 	int code = p->purpose == PURPOSE_ASSUME ? read_message(p) : EMA_OK;
 	if (!code)
 		code = again ? pipeline_adopt(p) : read_token(p);
+	if (!code && p->check->explain)
+		reasons_subject(p);
 	if (!code)
 		code = pipeline_marks(p);
 	if (!code && !again && !p->check->explain)
 		code = credential_binding(p);
 	if (!code && !p->check->resolved)
 		code = pipeline_directories(p);
+	if (!code && p->check->explain)
+		reasons_token(p);
 	/* Guards may count, and be slow: who asks again asks often. */
 	if (!code && !again)
 		code = pipeline_guards(p);

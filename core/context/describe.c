@@ -1,5 +1,6 @@
 #include "describe.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "codes.h"
 
 #define VALUES_MOST 8 /* of a list that are shown */
+#define SENT_MOST 100 /* bytes of a string that was sent */
 
 /* Between two parts of a list. */
 static void part(struct buffer *out, size_t from)
@@ -27,19 +29,31 @@ static void put_list(struct buffer *out, size_t from, const char *what, const st
 		buffer_printf(out, " or %zu more", list->count - VALUES_MOST);
 }
 
-void describe_who(const struct conf_grant *rule, struct buffer *out)
+/* As much of it as the bits of POLICY_OTHER_ say. */
+static void put_who(const struct conf_grant *rule, unsigned bits, struct buffer *out)
 {
 	size_t from = out->length;
-	if (rule->provider && strcmp(rule->provider, "*"))
+	if (bits & POLICY_OTHER_PROVIDER && rule->provider && strcmp(rule->provider, "*"))
 		buffer_printf(out, "provider %s", rule->provider);
-	put_list(out, from, "tenant", &rule->tenants);
-	put_list(out, from, "group", &rule->groups);
-	put_list(out, from, "role", &rule->roles);
-	put_list(out, from, "from", &rule->from);
-	put_list(out, from, "subject", &rule->subjects);
-	put_list(out, from, "client", &rule->clients);
+	if (bits & POLICY_OTHER_TENANT)
+		put_list(out, from, "tenant", &rule->tenants);
+	if (bits & POLICY_OTHER_GROUP)
+		put_list(out, from, "group", &rule->groups);
+	if (bits & POLICY_OTHER_ROLE)
+		put_list(out, from, "role", &rule->roles);
+	if (bits & (POLICY_OTHER_GROUP | POLICY_OTHER_ROLE))
+		put_list(out, from, "from", &rule->from);
+	if (bits & POLICY_OTHER_SUBJECT)
+		put_list(out, from, "subject", &rule->subjects);
+	if (bits & POLICY_OTHER_CLIENT)
+		put_list(out, from, "client", &rule->clients);
 	if (out->length == from)
 		buffer_text(out, "anybody");
+}
+
+void describe_who(const struct conf_grant *rule, struct buffer *out)
+{
+	put_who(rule, UINT_MAX, out);
 }
 
 void describe_login(const struct conf_conditions *when, struct buffer *out)
@@ -157,13 +171,84 @@ void describe_when(const struct conf_conditions *when, struct buffer *out)
 	}
 }
 
+void describe_values(unsigned values, struct buffer *out)
+{
+	static const char *const words[] = { "{tenant}", "{subject}", "{email}" };
+	int some = 0;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (values >> i & 1)
+			buffer_printf(out, "%s%s", some++ ? " and " : "", words[i]);
+}
+
+/* What a message has there, cut before a character that would not fit. */
+static void put_sent(struct buffer *out, const struct json_node *sent)
+{
+	size_t length = sent ? sent->length : 0;
+	if (!sent) {
+		buffer_text(out, "nothing");
+		return;
+	}
+	switch (sent->type) {
+	case JSON_STRING:
+		if (length > SENT_MOST)
+			for (length = SENT_MOST; length && ((unsigned char)sent->text[length] & 0xc0) == 0x80;)
+				length--;
+		buffer_json(out, sent->text, length);
+		buffer_text(out, length < sent->length ? " and more" : "");
+		break;
+	case JSON_NUMBER:
+		buffer_printf(out, "%.40s", sent->text);
+		break;
+	case JSON_ARRAY:
+		buffer_text(out, "a list");
+		break;
+	case JSON_OBJECT:
+		buffer_text(out, "an object");
+		break;
+	case JSON_TRUE:
+	case JSON_FALSE:
+	case JSON_NULL:
+		buffer_text(out, sent->type == JSON_TRUE ? "true" : sent->type == JSON_FALSE ? "false" : "null");
+		break;
+	}
+}
+
+static void put_failed(const struct policy_stand *stand, struct buffer *out)
+{
+	for (size_t i = 0; i < stand->failed_count; i++) {
+		buffer_text(out, i ? " and " : "");
+		put_argument(out, stand->failed[i].argument);
+		buffer_text(out, " (sent is ");
+		put_sent(out, stand->failed[i].sent);
+		buffer_char(out, ')');
+	}
+	/* Of a list nothing was sent. */
+	if (!stand->failed_count)
+		describe_arguments(stand->rule->conditions, out);
+}
+
+static void put_others(const struct policy_stand *stand, struct buffer *out)
+{
+	static const char *const words[] = { "tenant", "subject", "e-mail address" };
+	int some = 0;
+	buffer_printf(out, "the scope %.100s opens it for another ", stand->scope ? stand->scope->name : "that it gives");
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (stand->values >> i & 1)
+			buffer_printf(out, "%s%s", some++ ? " or " : "", words[i]);
+	buffer_text(out, " than this one's");
+}
+
 void describe_lacks(const struct policy_stand *stand, struct buffer *out)
 {
 	const struct conf_conditions *when = stand->rule->conditions;
 	size_t from = out->length;
 	if (stand->lacks & POLICY_LACKS_WHO) {
 		buffer_text(out, "it is for ");
-		describe_who(stand->rule, out);
+		put_who(stand->rule, stand->strange, out);
+	}
+	if (stand->lacks & POLICY_LACKS_VALUE) {
+		part(out, from);
+		put_others(stand, out);
 	}
 	if (stand->lacks & POLICY_LACKS_SCOPE) {
 		part(out, from);
@@ -182,7 +267,7 @@ void describe_lacks(const struct policy_stand *stand, struct buffer *out)
 	if (stand->lacks & POLICY_LACKS_ARGUMENTS) {
 		part(out, from);
 		buffer_text(out, "it counts only if ");
-		describe_arguments(when, out);
+		put_failed(stand, out);
 	}
 }
 

@@ -17,6 +17,8 @@ void describe_arguments(const struct conf_conditions *when, struct buffer *out);
 void describe_time(const struct conf_conditions *when, struct buffer *out);
 /* All conditions of a rule but for whom it names: "if ..."; nothing without conditions. */
 void describe_when(const struct conf_conditions *when, struct buffer *out);
+/* "{tenant} and {email}": POLICY_TENANT and the others; nothing for none. */
+void describe_values(unsigned values, struct buffer *out);
 /* What keeps a rule from counting. */
 void describe_lacks(const struct policy_stand *stand, struct buffer *out);
 /* Of an answer that shadow mode alone made a permit: until when, and what it would be without. */

@@ -122,8 +122,9 @@ int pipeline_explain(struct ema_context *context, const char *service, const str
 int pipeline_assume(struct ema_context *context, const char *service, const struct ema_request *request, const struct access_claims *claims,
                     int64_t now, struct check *check, struct ema_decision **out);
 
-/* reasons.c: steps of the trace for those who look (check.explain): what the token has; each rule that is about the target, and what
+/* reasons.c: steps of the trace for those who look (check.explain): who it is; what the token and directories say; each rule that is about the target, and what
    would have to change to get a permit. */
+void reasons_subject(struct pipeline *p);
 void reasons_token(struct pipeline *p);
 void reasons_tell(struct pipeline *p, const struct policy_target *target, const struct policy_result *result);
 

@@ -97,6 +97,12 @@ static void take_rule(void *data, const struct policy_stand *stand)
 		return;
 	describe_who(stand->rule, &who);
 	put_about(&what, stand->rule);
+	/* Whose it is: nobody was asked about. */
+	if (stand->values) {
+		buffer_text(&text, "where ");
+		describe_values(stand->values, &text);
+		buffer_printf(&text, " %s the subject's own%s", stand->values & (stand->values - 1) ? "are" : "is", stand->rule->conditions ? " " : "");
+	}
 	describe_when(stand->rule->conditions, &text);
 	if (stand->lacks & POLICY_LACKS_TIME)
 		buffer_text(&text, " (not now)");
@@ -226,10 +232,13 @@ static int ask(struct surveying *s, const char *kind, const char *who, const str
 	}
 	/* The conditions of the grant that gives it, or what a permit would need. */
 	const char *rule = assume_rule(decision), *text = decision->shadow;
-	for (size_t i = 0; i < decision->step_count && !text; i++)
-		if (decision->code ? !strcmp(decision->steps[i].stage, "change") : !strcmp(decision->steps[i].stage, "grant") && !strcmp(decision->steps[i].rule, rule) &&
-		                                                                  decision->steps[i].code == EMA_OK)
-			text = decision->steps[i].text;
+	for (size_t i = 0; i < decision->step_count && !text; i++) {
+		const struct decision_step *step = &decision->steps[i];
+		if (decision->code ? strcmp(step->stage, "change") : strcmp(step->stage, "grant") || strcmp(step->rule, rule) || step->code)
+			continue;
+		text = step->text;
+		rule = *step->rule ? step->rule : rule;
+	}
 	set_row(s, &s->survey->rows[place], &(struct survey_row){ kind, s->service->conf->id, who, target, rule, assume_is_answer(decision->code) && text ? text :
 	        decision->code ? decision->operator_line : "", decision->code });
 	decision_free(decision);

@@ -125,13 +125,16 @@ struct policy_name *policy_name(const struct policy *policy, enum policy_name_ki
 struct policy_name *policy_name_add(struct policy *policy, enum policy_name_kind kind, const char *text);
 int policy_table_room(struct policy *policy, struct pattern_table *table, size_t patterns);
 uint32_t policy_pattern_add(struct policy *policy, enum policy_kind kind, const struct pattern *pattern);
-/* The patterns that match, MAYBE in those that only a deny may take for a match. SIZE_MAX: more than POLICY_MATCHES_MOST. */
+/* The patterns that match, MAYBE in those that only a deny may take for a match. SIZE_MAX: more than POLICY_MATCHES_MOST.
+   values NULL: those that match for whomever, see pattern_match(). */
 #define MAYBE UINT32_C(0x80000000)
 size_t policy_matches(const struct policy *policy, enum policy_kind kind, const char *text, size_t length, const struct pattern_values *values,
                       uint32_t out[POLICY_MATCHES_MOST]);
 
 /* prepare.c */
 int rule_names(const struct rule *rule, const struct policy_who *who);
+/* What of it the principal is not: POLICY_OTHER_ bits. */
+unsigned rule_strange(const struct rule *rule, const struct policy_who *who);
 /* acr and amr: of a grant, is something lacking; of a deny, is it known that they are not those that it is for. */
 int rule_weak(const struct rule *rule, const struct policy_who *who);
 
@@ -149,6 +152,8 @@ void rules_lint(const struct policy *policy, struct findings *findings);
 enum condition { CONDITION_NO, CONDITION_YES, CONDITION_UNKNOWN };
 /* All of them: NO if one is not met, else UNKNOWN if one cannot be judged: something is not there, or not of the type. */
 enum condition arguments_judge(const struct rule *rule, const struct policy_target *target, const struct pattern_values *values);
+/* Those that keep the rule from counting: the first POLICY_FAILED_MOST, into the stand. */
+void arguments_failed(const struct rule *rule, const struct policy_target *target, const struct pattern_values *values, struct policy_stand *out);
 /* NULL, or what is wrong with it; out->steps is NULL without memory. */
 const char *argument_compile(struct policy *policy, const struct conf_argument *conf, struct argument *out);
 

@@ -177,3 +177,13 @@ enum condition arguments_judge(const struct rule *rule, const struct policy_targ
 	}
 	return result;
 }
+
+void arguments_failed(const struct rule *rule, const struct policy_target *target, const struct pattern_values *values, struct policy_stand *out)
+{
+	for (size_t i = 0; rule->when && i < rule->when->arg_count && out->failed_count < POLICY_FAILED_MOST; i++) {
+		int broken = target->arguments && target->arguments->type != JSON_OBJECT;
+		enum condition one = judge(&rule->args[i], target, values);
+		if (rule->deny ? one == CONDITION_NO : one != CONDITION_YES)
+			out->failed[out->failed_count++] = (struct policy_failed){ rule->args[i].conf, argument_at(&rule->args[i], target, &broken) };
+	}
+}

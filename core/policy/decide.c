@@ -14,6 +14,7 @@ struct judging {
 	const struct policy *policy;
 	const struct policy_principal *principal;
 	const struct policy_target *target;
+	const struct pattern_values *values; /* the principal's; NULL: whoever it is */
 	int64_t now;
 	int listing;
 	size_t words;
@@ -284,6 +285,7 @@ static void judging_begin(struct judging *j, const struct policy *policy, const 
 	j->policy = policy;
 	j->principal = principal;
 	j->target = target;
+	j->values = &principal->values;
 	j->now = now;
 	j->words = (policy->conf->scope_count + 63) / 64;
 	j->match_count = 0;
@@ -321,7 +323,7 @@ static int judging_look(struct judging *j, struct policy_result *out)
 			return answer(out, EMA_BAD_REQUEST, wrong);
 		name = uri;
 	}
-	j->match_count = policy_matches(j->policy, target->kind, name, length, &j->principal->values, j->matches);
+	j->match_count = policy_matches(j->policy, target->kind, name, length, j->values, j->matches);
 	if (j->match_count == SIZE_MAX)
 		return answer(out, EMA_INTERNAL, "more patterns match this than can be looked at");
 	open_scopes(j);
@@ -383,6 +385,31 @@ static int is_about(const struct judging *j, const struct rule *rule)
 	return hits && opens;
 }
 
+static unsigned values_of(const struct pattern *pattern)
+{
+	return (pattern->values & 1u << OP_TENANT ? POLICY_TENANT : 0) | (pattern->values & 1u << OP_SUBJECT ? POLICY_SUBJECT : 0) |
+	       (pattern->values & 1u << OP_EMAIL ? POLICY_EMAIL : 0);
+}
+
+/* The values in these patterns, and in those of these scopes, that match; none if one without a value does as well. */
+static unsigned values_by(const struct judging *j, const struct numbers *patterns, const struct numbers *scopes)
+{
+	unsigned values = 0;
+	for (size_t m = 0; m < j->match_count; m++) {
+		const struct pattern_row *row = &j->policy->patterns[j->matches[m] & ~MAYBE];
+		int by = 0;
+		for (size_t i = 0; i < patterns->count && !by; i++)
+			by = &j->policy->patterns[patterns->list[i]] == row;
+		for (size_t i = 0; i < scopes->count && !by; i++)
+			for (size_t k = 0; k < row->scopes.count && !by; k++)
+				by = row->scopes.list[k] == scopes->list[i];
+		if (by && !row->pattern.values)
+			return 0;
+		values |= by ? values_of(&row->pattern) : 0;
+	}
+	return values;
+}
+
 /* By which scope of the grant: best one that the token has. */
 static uint32_t scope_of(const struct judging *j, const struct rule *rule)
 {
@@ -416,19 +443,34 @@ static unsigned lacks_of(const struct judging *j, const struct rule *rule, const
 int policy_explain(const struct policy *policy, const struct policy_who *who, const struct policy_target *target, int64_t now,
                    void (*tell)(void *data, const struct policy_stand *stand), void *data)
 {
-	struct judging j;
+	struct judging j, any;
 	struct policy_result result = { .text = "" };
 	struct policy_principal *principal = policy_prepare(policy, who);
 	if (!principal)
 		return EMA_OUT_OF_MEMORY;
 	judging_begin(&j, policy, principal, target, now);
+	judging_begin(&any, policy, principal, target, now);
+	any.values = NULL;
 	int code = judging_look(&j, &result);
+	/* Of more than can be looked at, the first are enough to tell of. */
+	if (!code && judging_look(&any, &result)) {
+		any.match_count = POLICY_MATCHES_MOST;
+		open_scopes(&any);
+	}
 	for (size_t i = 0; !code && i < policy->rule_count; i++) {
+		static const struct numbers nothing = { NULL, 0 };
 		const struct rule *rule = &policy->rules[i];
-		if (!is_about(&j, rule))
+		const int about = is_about(&j, rule);
+		const struct judging *by = about ? &j : &any;
+		if (!about && (rule->deny || !is_about(&any, rule)))
 			continue;
-		struct policy_stand stand = { .rule = rule->conf, .deny = rule->deny, .lacks = lacks_of(&j, rule, who) };
-		uint32_t scope = rule->deny ? NO_NUMBER : scope_of(&j, rule);
+		struct policy_stand stand = { .rule = rule->conf, .deny = rule->deny, .lacks = lacks_of(&j, rule, who) | (about ? 0 : POLICY_LACKS_VALUE) };
+		if (stand.lacks & POLICY_LACKS_WHO)
+			stand.strange = rule_strange(rule, who);
+		if (stand.lacks & POLICY_LACKS_ARGUMENTS && !j.listing)
+			arguments_failed(rule, target, &principal->values, &stand);
+		stand.values = values_by(by, &rule->targets, &nothing) | values_by(by, &nothing, &rule->scopes);
+		uint32_t scope = rule->deny ? NO_NUMBER : scope_of(by, rule);
 		stand.scope = scope == NO_NUMBER ? NULL : &policy->conf->scopes[scope];
 		if (!rule->deny && (scope == NO_NUMBER || !bit(principal->scopes, scope)))
 			stand.lacks |= POLICY_LACKS_SCOPE;

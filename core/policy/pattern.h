@@ -40,6 +40,7 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
 
 /*
  * 1 if the text matches. A value that is not usable matches nothing; with maybe, for denies, it matches whatever stands there.
+ * Without values each of them is any one value, as '*' is: for those who ask what a pattern is about, whoever it is for.
  * The time is bounded by length of text times length of pattern.
  */
 int pattern_match(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe);

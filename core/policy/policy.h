@@ -139,19 +139,33 @@ enum {
 	POLICY_LACKS_SCOPE = 2,     /* the token has none of the scopes by which the grant opens this */
 	POLICY_LACKS_LOGIN = 4,     /* acr, amr or max_age */
 	POLICY_LACKS_TIME = 8,
-	POLICY_LACKS_ARGUMENTS = 16
+	POLICY_LACKS_ARGUMENTS = 16,
+	POLICY_LACKS_VALUE = 32     /* a pattern opens this for another {tenant}, {subject} or {email} */
+};
+/* Those three, as they stand in the patterns by which alone a rule is about the target. */
+enum { POLICY_TENANT = 1, POLICY_SUBJECT = 2, POLICY_EMAIL = 4 };
+/* What of whom a rule names the principal is not. */
+enum { POLICY_OTHER_PROVIDER = 1, POLICY_OTHER_TENANT = 2, POLICY_OTHER_GROUP = 4, POLICY_OTHER_ROLE = 8, POLICY_OTHER_SUBJECT = 16, POLICY_OTHER_CLIENT = 32 };
+#define POLICY_FAILED_MOST 8
+struct policy_failed {              /* an argument that is not what a rule is for */
+	const struct conf_argument *argument;
+	const struct json_node *sent; /* NULL: nothing, or nobody knows what */
 };
 struct policy_stand {
 	const struct conf_grant *rule;
 	int deny;
 	unsigned lacks;                 /* 0: it counts, or would if it were not in shadow mode */
+	unsigned strange;               /* with POLICY_LACKS_WHO: POLICY_OTHER_ bits */
+	unsigned values;                /* POLICY_TENANT, _SUBJECT and _EMAIL */
+	struct policy_failed failed[POLICY_FAILED_MOST]; /* with POLICY_LACKS_ARGUMENTS: the first of them; none of what is asked for as a list */
+	size_t failed_count;
 	const struct conf_scope *scope; /* of a grant, by which it opens this; one of the token's if there is one */
 };
 
 /*
- * Tells of each grant that opens the target for somebody and each deny that is about it, in the order of the configuration: the
- * target is permitted if a grant in force lacks nothing, and each deny in force lacks something. Of a list with listing set, all rules are told. EMA_OK; BAD_REQUEST, INTERNAL as
- * policy_decide(); OUT_OF_MEMORY.
+ * Tells of each grant that opens the target for somebody, be it another {tenant}, {subject} or {email}, and each deny that is about it,
+ * in the order of the configuration: the target is permitted if a grant in force lacks nothing, and each deny in force lacks something.
+ * Of a list with listing set, all rules are told. EMA_OK; BAD_REQUEST, INTERNAL as policy_decide(); OUT_OF_MEMORY.
  */
 int policy_explain(const struct policy *policy, const struct policy_who *who, const struct policy_target *target, int64_t now,
                    void (*tell)(void *data, const struct policy_stand *stand), void *data);

@@ -37,14 +37,28 @@ static int has_name(const struct conf_grant *conf, const struct conf_strings *wa
 	return 0;
 }
 
-int rule_names(const struct rule *rule, const struct policy_who *who)
+unsigned rule_strange(const struct rule *rule, const struct policy_who *who)
 {
 	const struct conf_grant *conf = rule->conf;
-	return (!conf->provider || !strcmp(conf->provider, "*") || same(conf->provider, who->provider)) &&
-	       (!conf->tenants.count || listed(&conf->tenants, who->tenant)) && (!conf->subjects.count || listed(&conf->subjects, who->sub)) &&
-	       (!conf->clients.count || (who->client ? listed(&conf->clients, who->client) : rule->deny)) &&
-	       (!conf->groups.count || has_name(conf, &conf->groups, who, who->groups, who->group_count)) &&
-	       (!conf->roles.count || has_name(conf, &conf->roles, who, who->roles, who->role_count));
+	unsigned strange = 0;
+	if (conf->provider && strcmp(conf->provider, "*") && !same(conf->provider, who->provider))
+		strange |= POLICY_OTHER_PROVIDER;
+	if (conf->tenants.count && !listed(&conf->tenants, who->tenant))
+		strange |= POLICY_OTHER_TENANT;
+	if (conf->subjects.count && !listed(&conf->subjects, who->sub))
+		strange |= POLICY_OTHER_SUBJECT;
+	if (conf->clients.count && (who->client ? !listed(&conf->clients, who->client) : !rule->deny))
+		strange |= POLICY_OTHER_CLIENT;
+	if (conf->groups.count && !has_name(conf, &conf->groups, who, who->groups, who->group_count))
+		strange |= POLICY_OTHER_GROUP;
+	if (conf->roles.count && !has_name(conf, &conf->roles, who, who->roles, who->role_count))
+		strange |= POLICY_OTHER_ROLE;
+	return strange;
+}
+
+int rule_names(const struct rule *rule, const struct policy_who *who)
+{
+	return !rule_strange(rule, who);
 }
 
 static int has_amr(const struct conf_strings *wanted, const struct policy_who *who)

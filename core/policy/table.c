@@ -165,7 +165,7 @@ static void search_chain(struct search *s, uint32_t number)
 	for (; number != NO_NUMBER; number = s->policy->patterns[number].next) {
 		const struct pattern *pattern = &s->policy->patterns[number].pattern;
 		int sure = pattern_match(pattern, s->text, s->length, s->values, 0);
-		if (!sure && !(pattern->values && pattern_match(pattern, s->text, s->length, s->values, 1)))
+		if (!sure && !(s->values && pattern->values && pattern_match(pattern, s->text, s->length, s->values, 1)))
 			continue;
 		if (s->kind == POLICY_TOOL && s->plain < 0)
 			s->plain = is_plain_tool(s->text, s->length);

@@ -16,6 +16,7 @@
 #define SVC "https://mcp.example/svc"
 #define DEEP "https://mcp.example/deep"
 #define TREE "https://mcp.example/tree"
+#define WHY "https://mcp.example/why"
 #define METADATA "https://mcp.example/.well-known/oauth-protected-resource/"
 #define FOREVER 3600
 
@@ -36,7 +37,15 @@ static const char services[] =
 	"  grants = ( { provider = \"idp\"; scopes = [\"write\"]; } ); },\n"
 	"  { id = \"tried\"; resource = \"https://mcp.example/tried\"; identity = [\"idp\"];\n"
 	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } );\n"
-	"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; mode = \"shadow\"; } ); }";
+	"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; mode = \"shadow\"; } ); },\n"
+	"  { id = \"why\"; resource = \"" WHY "\"; identity = [\"idp\"];\n"
+	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; uris = [\"note://{subject}/**\"]; },\n"
+	"    { name = \"write\"; access = \"write\"; tools = [\"put_*\", \"drop_*\"]; } );\n"
+	"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; },\n"
+	"    { provider = \"idp\"; tenant = \"north\"; scopes = [\"write\"]; },\n"
+	"    { provider = \"idp\"; group = \"dev\"; role = \"boss\"; scopes = [\"write\"];\n"
+	"      when = { args = ( { at = \"/repo\"; like = \"acme/*\"; }, { at = \"/n\"; less = 5; }, { at = \"/force\"; absent = true; } ); }; } );\n"
+	"  denies = ( { tools = [\"get_secret\", \"drop_*\"]; }, { tools = [\"get_secret\"]; subject = [\"bo\", \"ada\"]; } ); }";
 
 /* ---- Tokens and requests ---- */
 
@@ -1004,30 +1013,48 @@ static void explained(void **state)
 	static const struct {
 		const char *scopes[3], *tool, *arguments;
 		int code;
-		const char *lines[4]; /* STAGE:TEXT, TEXT is in a step of that stage */
+		const char *lines[6]; /* STAGE:TEXT, TEXT is in a step of that stage */
+		int why;
 	} rows[] = {
-		{ { "read" }, "get_issue", "{}", EMA_OK, { "scopes:its scopes: read", "grant:it gives this to provider idp by the scope read" } },
+		{ { "read" }, "get_issue", "{}", EMA_OK, { "scopes:its scopes: read", "grant:it gives this to provider idp by the scope read" }, 0 },
 		{ { "read" }, "put_file", "{\"repo\":\"acme/x\"}", EMA_INSUFFICIENT_SCOPE,
-		  { "grant:it does not count: the token lacks the scope write", "change:this grant would give it, but the token lacks the scope write" } },
+		  { "grant:it does not count: the token lacks the scope write", "change:this grant would give it, but the token lacks the scope write" }, 0 },
 		{ { "read", "write" }, "put_file", "{\"repo\":\"other/x\"}", EMA_FORBIDDEN,
-		  { "scopes:its scopes: read write", "change:this grant would give it, but it counts only if /repo is like \"acme/*\"" } },
-		{ { "admin" }, "admin_reset", "{}", EMA_WEAK_AUTHENTICATION, { "change:the login is not acr strong or a\"b\\c, a login of the last 300 s" } },
-		{ { "read" }, "get_secret", "{}", EMA_FORBIDDEN, { "grant:it gives this", "deny:it counts: it is for anybody", "change:this deny must not count" } },
-		{ { "read" }, "other_tool", "{}", EMA_FORBIDDEN, { "change:no grant opens this for anybody" } },
-		{ { "read" }, "nothing", "{}", EMA_FORBIDDEN, { "change:no grant opens this for anybody" } },
+		  { "scopes:its scopes: read write", "change:this grant would give it, but it counts only if /repo is like \"acme/*\" (sent is \"other/x\")" }, 0 },
+		{ { "admin" }, "admin_reset", "{}", EMA_WEAK_AUTHENTICATION, { "change:the login is not acr strong or a\"b\\c, a login of the last 300 s" }, 0 },
+		{ { "read" }, "get_secret", "{}", EMA_FORBIDDEN, { "grant:it gives this", "deny:it counts: it is for anybody", "change:this deny must not count" }, 0 },
+		{ { "read" }, "other_tool", "{}", EMA_FORBIDDEN, { "change:no grant opens this for anybody" }, 0 },
+		{ { "read" }, "nothing", "{}", EMA_FORBIDDEN, { "change:no grant opens this for anybody" }, 0 },
+		/* At the service "why", in the group dev: what is refused says who asked. */
+		{ { "read" }, "get_secret", "{}", EMA_FORBIDDEN, { "scopes:the subject: idp/-/ada, by the client app", "scopes:its groups: dev (claims)",
+		  "change:this deny must not count, or go: it is for anybody", "change:and this deny must not count, or go: it is for subject bo or ada" }, 1 },
+		{ { "read", "write" }, "drop_x", "{\"repo\":\"other/x\",\"n\":7,\"force\":true}", EMA_FORBIDDEN, { "change:this deny must not count, or go: it is for anybody",
+		  "change:and this grant would give it, but it is for role boss, it counts only if /repo is like \"acme/*\" (sent is \"other/x\") and "
+		  "/n is less than 5 (sent is 7) and /force is absent (sent is true)", "change:or this grant would give it, but it is for tenant north" }, 1 },
+		{ { "read", "write" }, "put_x", "{\"repo\":\"acme/x\",\"n\":\"7\"}", EMA_FORBIDDEN,
+		  { "change:this grant would give it, but it is for role boss, it counts only if /n is less than 5 (sent is \"7\")" }, 1 },
+		{ { "read", "write" }, "put_x", "{\"n\":1}", EMA_FORBIDDEN, { "change:it counts only if /repo is like \"acme/*\" (sent is nothing)" }, 1 },
+		{ { "read" }, "note://bo/x", NULL, EMA_FORBIDDEN, { "grant:it does not count: the scope read opens it for another subject than this one's",
+		  "change:this grant would give it, but the scope read opens it for another subject than this one's" }, 1 },
+		{ { "read" }, "note://ada/x", NULL, EMA_OK, { "grant:it gives this to provider idp by the scope read" }, 1 },
 	};
 	struct desk desk;
 	desk_open(&desk, services, "");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct made made = { .audience = DEEP, .scopes = { rows[i].scopes[0], rows[i].scopes[1] }, .jkt = i ? NULL : "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" };
+		struct made made = { .audience = rows[i].why ? WHY : DEEP, .group = rows[i].why ? "dev" : NULL, .scopes = { rows[i].scopes[0], rows[i].scopes[1] }, .jkt = i ? NULL : "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" };
 		struct ask ask = { .request = ema_request_new() };
 		char *token = make(&desk, &made);
-		ask_tool(&ask, rows[i].tool, rows[i].arguments);
+		char params[80];
+		snprintf(params, sizeof params, "\"uri\":\"%s\"", rows[i].tool);
+		if (strstr(rows[i].tool, "://"))
+			ask_message(&ask, "resources/read", rows[i].tool, params);
+		else
+			ask_tool(&ask, rows[i].tool, rows[i].arguments);
 		assert_int_equal(ema_request_credential(ask.request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)), EMA_OK);
-		ask.code = ema_explain(desk.world.context, "deep", ask.request, 0, &ask.decision);
+		ask.code = ema_explain(desk.world.context, rows[i].why ? "why" : "deep", ask.request, 0, &ask.decision);
 		if (ask.code != rows[i].code)
 			fail_msg("%zu: %s: %s", i, ema_code_name(ask.code), ema_decision_operator_line(ask.decision));
-		for (size_t k = 0; k < 4 && rows[i].lines[k]; k++) {
+		for (size_t k = 0; k < 6 && rows[i].lines[k]; k++) {
 			size_t stage = strcspn(rows[i].lines[k], ":"), n = 0;
 			while (ema_step_stage(ask.decision, n) && (strlen(ema_step_stage(ask.decision, n)) != stage || strncmp(ema_step_stage(ask.decision, n), rows[i].lines[k], stage) ||
 			                                            !strstr(ema_step_text(ask.decision, n), rows[i].lines[k] + stage + 1)))
@@ -1194,7 +1221,7 @@ static void shadow_mode_says_so(void **state)
 		"    { provider = \"idp\"; group = \"ops\"; scopes = [\"write\"]; } );\n"
 		"  denies = ( { tools = [\"get_secret\"]; } );\n  permissions = {\n    mode = \"shadow\"; until = \"%s\"; }; }";
 	static const struct { const char *tool, *line, *enforced, *change; int code; } rows[] = {
-		{ "get_issue", "grants = (", NULL, NULL, EMA_OK }, { "put_file", "mode = \"shadow\"", "not_granted", "it is for provider idp, group ops", EMA_OK },
+		{ "get_issue", "grants = (", NULL, NULL, EMA_OK }, { "put_file", "mode = \"shadow\"", "not_granted", "it is for group ops", EMA_OK },
 		{ "get_secret", "denies = (", NULL, NULL, EMA_FORBIDDEN },
 	};
 	const time_t end = time(NULL) + 20 * 86400;

@@ -232,6 +232,28 @@ static void values_are_literals(void **state)
 	}
 }
 
+/* Who asks whom a pattern is for has no values: each word is any one. */
+static void any_one_value(void **state)
+{
+	(void)state;
+	static const struct { enum pattern_kind kind; const char *pattern, *target; int matches; } rows[] = {
+		{ PATTERN_URI, "x:/{tenant}/**", "x:/acme/a/b", 1 },
+		{ PATTERN_URI, "x:/{tenant}/**", "x:/a b/c", 1 },
+		{ PATTERN_URI, "x:/{tenant}/a", "x:/acme/b/a", 0 },
+		{ PATTERN_URI, "x:/{tenant}/**", "y:/acme/a", 0 },
+		{ PATTERN_URI, "x:/{tenant}-{subject}/*c", "x:/a-b/bc", 1 },
+		{ PATTERN_URI, "x:/{tenant}-{subject}/*c", "x:/ab/bc", 0 },
+		{ PATTERN_URI, "x://{tenant}/**", "x://ACME/a", 1 },
+		{ PATTERN_NAME, "get_{email}", "get_a@b", 1 },
+		{ PATTERN_NAME, "get_{email}", "put_a@b", 0 },
+		{ PATTERN_VALUE, "/{tenant}/**", "/acme/x", 1 },
+		{ PATTERN_VALUE, "/{tenant}/*", "/acme/x/y", 0 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (matches(rows[i].kind, rows[i].pattern, rows[i].target, NULL, 0) != rows[i].matches)
+			fail_msg("\"%s\" and \"%s\"", rows[i].pattern, rows[i].target);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +261,7 @@ int main(void)
 		cmocka_unit_test(patterns_match_whole_texts),
 		cmocka_unit_test(patterns_that_do_not_compile),
 		cmocka_unit_test(values_are_literals),
+		cmocka_unit_test(any_one_value),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

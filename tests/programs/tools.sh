@@ -62,7 +62,7 @@ ok "and is open" may put_file true
 ok "the other is not" may get_rid_of false
 ok "and what-can goes by it" emactl -c "$work/ema.conf" what-can idp/-/ada
 says "yes put_file"
-says "no  get_rid_of  forbidden: the tool is not accepted"
+says "no  get_rid_of  forbidden  $work/ema.conf:5: the tool is not accepted"
 ok "then all" emactl tools accept "$work/repo.tools" '*'
 ok "and it is open" may get_rid_of true
 # What was accepted and changes is closed again.

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Who can, and what can they: from the configuration and its directories.
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+# Of the last command's output.
+no_blanks() { cp "$work/.out" "$work/rows"; fails 1 "no row ends in a blank" grep -n ' $' "$work/rows"; }
 
 cat >"$work/ema.conf" <<CONF
 issuer = "https://auth.example";
@@ -14,7 +16,7 @@ services = ( { id = "repo"; resource = "https://mcp.example/repo"; identity = ["
              { name = "write"; access = "write"; tools = ["create_issue", "delete_repo"]; prompts = ["draft"]; } );
   grants = ( { provider = "idp"; scopes = ["read"]; },
     { provider = "idp"; group = "dev"; from = "staff"; scopes = ["write"]; when = { args = ( { at = "/repo"; like = "acme/*"; } ); }; },
-    { provider = "other"; role = "writer"; scopes = ["write"]; prompts = ["draft"]; } );
+    { provider = "other"; role = "writer"; scopes = ["write"]; prompts = ["draft"]; tools = ["create_issue"]; } );
   denies = ( { tools = ["delete_*"]; } ); },
   { id = "wiki"; resource = "https://mcp.example/wiki"; identity = ["idp"]; directory = ( { id = "staff"; for = ["idp"]; required = true; } );
     scopes = ( { name = "page"; access = "read"; tools = ["page_get"]; } );
@@ -44,6 +46,7 @@ says "2 can, 1 cannot"
 ok "a deny wins over grants" run who-can delete_repo --service repo
 says "denies, which win"
 says "0 can, 3 cannot"
+no_blanks
 fails 1 "what no grant opens" run who-can drop_table --service repo
 says "nobody can"
 fails 2 "a URI that nobody may have" run who-can uri 'file:///docs/%zz' --service repo
@@ -54,17 +57,21 @@ fails 2 "no name" run who-can --service repo
 ok "what can ada" run what-can ada
 says "ada (idp/-/ada) at repo"
 says "may scopes write if /repo is like \"acme/*\"  ($work/ema.conf:11)"
-says "may not tools delete_*   ($work/ema.conf:13)"
+says "may not tools delete_*  ($work/ema.conf:13)"
 says "yes create_issue"
 says "no  delete_repo  forbidden"
 says "ada (idp/-/ada) at wiki: nothing, forbidden"
+no_blanks
 ok "by e-mail address" run what-can bob@example.com
 says "no  create_issue  forbidden"
 fails 1 "who was shut out" run what-can idp/-/eve
 says "at repo: nothing, disabled"
 ok "roles of the token" run what-can other/-/x --role writer --json
-says '"what": "scopes write; prompts draft"'
+says '"what": "scopes write; tools create_issue; prompts draft"'
 fails 1 "without them" run what-can other/-/x
+says "other/-/x at repo: nothing, forbidden
+    $work/ema.conf:12: this grant would give it, but it is for role writer"
+says "no  create_issue  forbidden  $work/ema.conf:12: this grant would give it, but it is for role writer"
 fails 2 "nobody" run what-can zoe
 # Whom a directory knows by the address alone is found with it.
 ok "a subject whose address is not said" run what-can idp/-/b1
@@ -85,6 +92,24 @@ says "zoe@example.com at wiki: nothing, unknown_subject"
 fails 2 "of a domain for which nobody speaks" run what-can zoe@example.net
 says "nor an e-mail address for which one provider alone has the authority"
 fails 2 "a provider that there is not" run what-can okta/-/ada
+
+# The recipe of ema-policy(7) for tenants: what a pattern has filled in from the token is some tenant's.
+awk '/^\.Ss Tenants that never meet/ { here = 1 } /^\.Ed/ { if (inside) exit } inside { print } here && /^\.Bd/ { inside = 1 }' "$srcdir/man/ema-policy.7" |
+	sed 's/authority = .*//; s/^audit = .*/directories = ( { id = "staff"; plugin = "file"; path = "tenants.conf"; } ); audit = ( { plugin = "file"; path = "audit.jsonl"; } );/
+	s/^    identity = .*/&\n    directory = ( { id = "staff"; for = ["customers"]; } );/' >"$work/tenant.conf"
+printf '%s\n' 'people = ( { id = "ann"; subjects = ["customers/north/ann"]; }, { id = "sue"; subjects = ["customers/south/sue"]; } );' >"$work/tenants.conf"
+chmod 640 "$work/tenant.conf" "$work/tenants.conf"
+tenant() { emactl -c "$work/tenant.conf" "$@"; }
+ok "who can read a tenant's file" tenant -v who-can uri file:///north/x --service files
+says "$work/tenant.conf:17: provider customers, tenant north or south where {tenant} is the subject's own"
+says "yes ann (customers/north/ann)"
+says "no  sue (customers/south/sue)  forbidden"
+says "1 can, 1 cannot"
+says "this grant would give it, but the scope files opens it for another tenant than this one's"
+ok "in JSON" tenant who-can uri file:///north/x --service files --json
+says "where {tenant} is the subject's own"
+fails 1 "a file of no tenant's" tenant who-can uri file:///north --service files
+says "nobody can"
 
 # Permissions in shadow mode, and a tool that waits.
 until=$(date -u -d '+20 days' +%Y-%m-%d)
