@@ -151,12 +151,15 @@ static int make_folder(const char *path, struct failure *failure)
 	while (end > 1 && path[end - 1] == '/')
 		end--;
 	errno = ENAMETOOLONG;
-	if (snprintf(aside, sizeof aside, "%.*s.new", (int)end, path) < (int)sizeof aside && (!mkdir(aside, 0755) || errno == EEXIST))
+	int fits = snprintf(aside, sizeof aside, "%.*s.new", (int)end, path) < (int)sizeof aside;
+	if (fits && (!mkdir(aside, 0755) || errno == EEXIST))
 		fd = open(aside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int made = fd >= 0 && !fchmod(fd, 0755) && (!rename(aside, path) || errno == EEXIST || errno == ENOTEMPTY);
+	int moved = fd >= 0 && !fchmod(fd, 0755) && !rename(aside, path), made = moved || (fd >= 0 && (errno == EEXIST || errno == ENOTEMPTY));
 	int code = made ? EMA_OK : failure_set(failure, EMA_CONFIG, "%.300s cannot be made: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
+	if (fits && !moved)
+		rmdir(aside);
 	return code;
 }
 
@@ -182,10 +185,10 @@ int published_write(int folder, const char *name, const char *text, size_t lengt
 	if (fd < 0 || descriptor_write(fd, text, length) || fchmod(fd, 0644) || (durable && fsync(fd)) || renameat(folder, aside, folder, name)) {
 		code = failure_set(failure, EMA_UNAVAILABLE, "%.100s cannot be published: %s", name, strerror(errno));
 		unlinkat(folder, aside, 0);
+	} else if (durable && fsync(folder) && (errno == EIO || errno == ENOSPC || errno == EDQUOT)) { /* others: of folders there that is no call */
+		code = failure_set(failure, EMA_UNAVAILABLE, "%.100s is published, but may not outlive the power: %s", name, strerror(errno));
 	}
 	if (fd >= 0)
 		close(fd);
-	if (!code && durable)
-		fsync(folder);
 	return code;
 }

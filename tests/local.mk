@@ -3,6 +3,8 @@
 EXTRA_DIST += tests/lib.sh
 UNIT_CPPFLAGS = $(ENDPOINT_CPPFLAGS) -I$(top_srcdir)/tests $(CMOCKA_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"' -DBUILDDIR='"$(abs_top_builddir)"'
 UNIT_LDADD = $(INTERNAL) $(CMOCKA_LIBS)
+# Calls of the system that fail.
+CALLS = tests/calls.c tests/calls.h
 
 include tests/core/local.mk
 include tests/interop/local.mk

@@ -14,6 +14,7 @@
 #include <openssl/hmac.h>
 
 #include "base64url.h"
+#include "descriptor.h"
 #include "secret.h"
 
 static int read_key(const char *path, unsigned char out[32])
@@ -52,7 +53,7 @@ int chain_make_key(const char *folder, const char *name, unsigned char out[32], 
 		return failure_set(failure, EMA_CONFIG, "cannot use %s: it must be 32 bytes, of this user, with mode 0600 (%s)", path, strerror(errno));
 	unlink(fresh);
 	int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int good = fd >= 0 && getrandom(key, sizeof key, 0) == sizeof key && write(fd, key, sizeof key) == sizeof key && !fsync(fd) &&
+	int good = fd >= 0 && getrandom(key, sizeof key, 0) == sizeof key && !descriptor_write(fd, (const char *)key, sizeof key) && !fsync(fd) &&
 		   (!link(fresh, path) || errno == EEXIST);
 	int error = errno;
 	secret_wipe(key, sizeof key);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,13 +233,22 @@ static int locked_file(const char *path, int create, int *out, struct failure *f
 	return failure_set(failure, EMA_CONFIG, "the audit spool %s is replaced again and again", path);
 }
 
+/* Of so much room in the file, what was begun: to make it larger or smaller may have failed half way. */
+static size_t begun_room(int fd, size_t there)
+{
+	struct { char magic[8]; uint32_t version, reserved; uint64_t room; } head;
+	_Static_assert(sizeof head == offsetof(struct spool_map, end), "the head of struct spool_map");
+	int begun = pread(fd, &head, sizeof head, 0) == (ssize_t)sizeof head && !memcmp(head.magic, SPOOL_MAGIC, 8) && head.version == SPOOL_VERSION;
+	return begun && head.room >= SPOOL_LEAST && head.room <= there && !(head.room & 4095) ? (size_t)head.room : there;
+}
+
 static int map_file(struct spool *spool, size_t bytes, int create, const char *path, struct failure *failure)
 {
 	struct stat is;
 	if (fstat(spool->fd, &is))
 		return failure_set(failure, EMA_CONFIG, "cannot read the audit spool %s: %s", path, strerror(errno));
 	size_t there = is.st_size > (off_t)HEAD_ROOM && is.st_size < SPOOL_MOST + (off_t)HEAD_ROOM ? (size_t)is.st_size - HEAD_ROOM : 0;
-	there &= ~(size_t)4095;
+	there = begun_room(spool->fd, there & ~(size_t)4095);
 	spool->room = there >= SPOOL_LEAST ? there : bytes;
 	spool->mapped = HEAD_ROOM + spool->room;
 	/* All blocks now: a full disk must not become a SIGBUS later. */
@@ -262,8 +272,8 @@ static int map_file(struct spool *spool, size_t bytes, int create, const char *p
 		spool->map = NULL;
 		spool->room = bytes;
 		spool->mapped = HEAD_ROOM + bytes;
-		if ((error = posix_fallocate(spool->fd, 0, (off_t)spool->mapped)) || ftruncate(spool->fd, (off_t)spool->mapped))
-			return failure_set(failure, EMA_CONFIG, "no room for the audit spool %s (%zu bytes)", path, spool->mapped);
+		if ((error = posix_fallocate(spool->fd, 0, (off_t)spool->mapped)))
+			return failure_set(failure, EMA_CONFIG, "no room for the audit spool %s (%zu bytes): %s", path, spool->mapped, strerror(error));
 		spool->map = mmap(NULL, spool->mapped, PROT_READ | PROT_WRITE, MAP_SHARED, spool->fd, 0);
 		if (spool->map == MAP_FAILED) {
 			spool->map = NULL;
@@ -274,6 +284,8 @@ static int map_file(struct spool *spool, size_t bytes, int create, const char *p
 		cursor.offset = 0;
 		memcpy(spool->map->merged, merged, sizeof merged);
 		spool_commit(spool, &cursor);
+		/* Where it cannot be made shorter, its head says how much of it counts. */
+		(void)!ftruncate(spool->fd, (off_t)spool->mapped);
 		return EMA_OK;
 	}
 	/* Another writer's is nobody's to empty: what is in it may be another version's to read. */
@@ -286,8 +298,9 @@ static int map_file(struct spool *spool, size_t bytes, int create, const char *p
 
 int spool_open(const char *folder, size_t bytes, int create, struct spool **out, struct failure *failure)
 {
-	int result = EMA_OUT_OF_MEMORY;
+	int result = EMA_OUT_OF_MEMORY, made;
 	char path[4096];
+	struct stat is;
 	bytes = (bytes + 4095) & ~(size_t)4095;
 	struct spool *spool = calloc(1, sizeof *spool);
 	if (!spool)
@@ -311,8 +324,15 @@ int spool_open(const char *folder, size_t bytes, int create, struct spool **out,
 		result = failure_set(failure, EMA_CONFIG, "state_dir is too long a path");
 		goto fail;
 	}
-	if ((result = locked_file(path, create, &spool->fd, failure)) != EMA_OK || (result = map_file(spool, bytes, create, path, failure)) != EMA_OK)
+	if ((result = locked_file(path, create, &spool->fd, failure)) != EMA_OK)
 		goto fail;
+	made = !fstat(spool->fd, &is) && !is.st_size;
+	if ((result = map_file(spool, bytes, create, path, failure)) != EMA_OK) {
+		/* Half of a file that never had a record would look like one that was lost. */
+		if (made && create)
+			unlink(path);
+		goto fail;
+	}
 	*out = spool;
 	return EMA_OK;
 fail:

@@ -24,13 +24,18 @@ struct horizon {
 };
 
 /* All of it is on the disk before it is mapped, so that a full disk is an error here and no signal later. */
-static int begin(int fd, int64_t latest)
+static int begin(int fd, int64_t latest, int is_new)
 {
 	struct contents fresh = { .magic = MAGIC, .latest = latest };
 	ssize_t written = pwrite(fd, &fresh, sizeof fresh, 0);
-	if (written >= 0 && written != (ssize_t)sizeof fresh)
-		errno = ENOSPC;
-	return written == (ssize_t)sizeof fresh && !ftruncate(fd, sizeof fresh) ? 0 : -1;
+	if (written == (ssize_t)sizeof fresh && !ftruncate(fd, sizeof fresh))
+		return 0;
+	int error = written >= 0 && written != (ssize_t)sizeof fresh ? ENOSPC : errno;
+	/* What is not whole would be taken for one that was lost; where that cannot be helped, it is. */
+	if (is_new)
+		(void)!ftruncate(fd, 0);
+	errno = error;
+	return -1;
 }
 
 static int map(int fd, int64_t now, struct horizon *horizon)
@@ -55,7 +60,7 @@ static int map(int fd, int64_t now, struct horizon *horizon)
 	} else {
 		if (status.st_size > 0)
 			horizon->before = now + HORIZON_AHEAD;
-		if (begin(fd, horizon->before))
+		if (begin(fd, horizon->before, !status.st_size))
 			return -1;
 	}
 	horizon->contents = mmap(NULL, sizeof contents, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

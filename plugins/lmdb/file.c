@@ -60,7 +60,7 @@ int file_failed(ema_instance *self, const char *what, int error)
 		return EMA_STORE_FULL;
 	if (error == ENOMEM)
 		return EMA_OUT_OF_MEMORY;
-	int corrupt = error == MDB_CORRUPTED || error == MDB_PAGE_NOTFOUND || error == MDB_PANIC || error == MDB_INVALID || error == MDB_BAD_TXN;
+	int corrupt = error == MDB_CORRUPTED || error == MDB_PAGE_NOTFOUND || error == MDB_INVALID || error == MDB_BAD_TXN;
 	if (!__atomic_exchange_n(&self->failing, 1, __ATOMIC_SEQ_CST)) {
 		snprintf(text, sizeof text, "the store's file: %s: %.80s%s%s", what, mdb_strerror(error), corrupt ? ": " : "", corrupt ? RECOVER : "");
 		self->host->log(self->handle, 1, text);
@@ -76,15 +76,20 @@ static void pause_for(long nanoseconds)
 	nanosleep(&t, NULL);
 }
 
+static void deadline(int64_t until, struct timespec *out)
+{
+	int64_t left = until - monotonic_ms();
+	clock_gettime(CLOCK_REALTIME, out);
+	int64_t nanoseconds = out->tv_nsec + (left > 0 ? left % 1000 * 1000000 : 0);
+	out->tv_sec += (time_t)((left > 0 ? left / 1000 : 0) + nanoseconds / 1000000000);
+	out->tv_nsec = (long)(nanoseconds % 1000000000);
+}
+
 /* LMDB's own lock has no time limit, so ours stands before it. It ends with its process, and no child has it. */
 static int writer_lock(struct file *file, int64_t until)
 {
 	struct timespec limit;
-	int64_t left = until - monotonic_ms();
-	clock_gettime(CLOCK_REALTIME, &limit);
-	int64_t nanoseconds = limit.tv_nsec + (left > 0 ? left % 1000 * 1000000 : 0);
-	limit.tv_sec += (time_t)((left > 0 ? left / 1000 : 0) + nanoseconds / 1000000000);
-	limit.tv_nsec = (long)(nanoseconds % 1000000000);
+	deadline(until, &limit);
 	if (pthread_mutex_timedlock(&file->writer, &limit))
 		return EMA_TIMEOUT;
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
@@ -117,24 +122,40 @@ static int is_truncated(const struct file *file)
 	       (uint64_t)st.st_size < ((uint64_t)info.me_last_pgno + 1) * file->page;
 }
 
-int file_begin(ema_instance *self, struct file *file, int write, int64_t ms, MDB_txn **out)
+static int env_again(ema_instance *self, struct file *file, int64_t until);
+
+static int txn_begin(struct file *file, int write, MDB_txn **out)
 {
-	if (file->pid != getpid() || __atomic_load_n(&file->broken, __ATOMIC_SEQ_CST))
-		return EMA_UNAVAILABLE;
-	int code = write ? writer_lock(file, monotonic_ms() + (ms > 0 ? ms : 0)) : EMA_OK;
-	if (code != EMA_OK)
-		return code;
-	int error = is_truncated(file) ? MDB_CORRUPTED : mdb_txn_begin(file->env, NULL, write ? 0 : MDB_RDONLY, out);
+	int error = !file->env ? MDB_PANIC : is_truncated(file) ? MDB_CORRUPTED : mdb_txn_begin(file->env, NULL, write ? 0 : MDB_RDONLY, out);
 	if (error == MDB_READERS_FULL) {
 		int dead;
 		mdb_reader_check(file->env, &dead);
 		error = mdb_txn_begin(file->env, NULL, MDB_RDONLY, out);
 	}
-	if (!error)
-		return EMA_OK;
-	if (write)
-		writer_unlock(file);
-	return file_failed(self, "begin", error);
+	return error;
+}
+
+int file_begin(ema_instance *self, struct file *file, int write, int64_t ms, MDB_txn **out)
+{
+	int64_t until = monotonic_ms() + (ms > 0 ? ms : 0);
+	for (int again = 0;; again++) {
+		if (file->pid != getpid() || __atomic_load_n(&file->broken, __ATOMIC_SEQ_CST))
+			return EMA_UNAVAILABLE;
+		/* The lock of writers within it: env_again() takes both, too. */
+		pthread_rwlock_rdlock(&file->use);
+		int error = 0, code = write ? writer_lock(file, until) : EMA_OK;
+		if (code == EMA_OK && !(error = txn_begin(file, write, out)))
+			return EMA_OK;
+		if (code == EMA_OK && write)
+			writer_unlock(file);
+		pthread_rwlock_unlock(&file->use);
+		if (code != EMA_OK)
+			return code;
+		if (error != MDB_PANIC || again)
+			return file_failed(self, "begin", error);
+		if ((code = env_again(self, file, until)) != EMA_OK)
+			return code;
+	}
 }
 
 int file_end(ema_instance *self, struct file *file, int write, MDB_txn *txn, int code)
@@ -146,6 +167,7 @@ int file_end(ema_instance *self, struct file *file, int write, MDB_txn *txn, int
 		mdb_txn_abort(txn);
 	if (write)
 		writer_unlock(file);
+	pthread_rwlock_unlock(&file->use);
 	if (error)
 		return file_failed(self, "commit", error);
 	if (code == EMA_OK)
@@ -265,6 +287,7 @@ static void file_release(struct file *file)
 	if (file->lock_fd >= 0)
 		close(file->lock_fd);
 	pthread_mutex_destroy(&file->writer);
+	pthread_rwlock_destroy(&file->use);
 	free(file);
 }
 
@@ -315,6 +338,40 @@ static int env_open(ema_instance *self, struct file *file, char *why, size_t roo
 	return EMA_OK;
 }
 
+/* Where the disk failed at the end of a commit, LMDB takes nothing more until the file is opened anew. */
+static int env_again(ema_instance *self, struct file *file, int64_t until)
+{
+	struct timespec limit;
+	char why[400];
+	struct stat st;
+	MDB_txn *txn = NULL;
+	int code = EMA_OK;
+	deadline(until, &limit);
+	if (pthread_rwlock_timedwrlock(&file->use, &limit)) /* one that met what cannot be has it for ever */
+		return EMA_TIMEOUT;
+	int error = file->env ? mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn) : MDB_PANIC;
+	if (!error)
+		mdb_txn_abort(txn);
+	if (error == MDB_PANIC) { /* no other thread was faster */
+		if (file->env)
+			mdb_env_close(file->env);
+		file->env = NULL;
+		/* Another folder of that name would know nothing of what this one does. */
+		if (stat(self->path, &st) || st.st_dev != file->device || st.st_ino != file->inode)
+			code = said(why, sizeof why, "its folder is not the one that it was", NULL);
+		else
+			code = env_open(self, file, why, sizeof why);
+		if (code != EMA_OK && file->env) {
+			mdb_env_close(file->env);
+			file->env = NULL;
+		}
+	}
+	pthread_rwlock_unlock(&file->use);
+	if (code != EMA_OK && !__atomic_exchange_n(&self->failing, 1, __ATOMIC_SEQ_CST))
+		self->host->log(self->handle, 1, why);
+	return code;
+}
+
 static int file_new(ema_instance *self, const struct stat *st, struct file **out, char *why, size_t room)
 {
 	char name[4096];
@@ -327,6 +384,7 @@ static int file_new(ema_instance *self, const struct stat *st, struct file **out
 	file->device = st->st_dev;
 	file->inode = st->st_ino;
 	pthread_mutex_init(&file->writer, NULL);
+	pthread_rwlock_init(&file->use, NULL);
 	int code = EMA_OK;
 	if ((size_t)snprintf(name, sizeof name, "%s/writer.lock", self->path) >= sizeof name)
 		code = said(why, room, "the path is too long", NULL);

@@ -35,7 +35,8 @@ struct file {
 	pid_t pid;
 	int lock_fd;               /* of the writers' lock */
 	pthread_mutex_t writer;    /* the same lock among threads */
-	MDB_env *env;
+	pthread_rwlock_t use;      /* held for reading by transactions, for writing while env is opened anew */
+	MDB_env *env;              /* NULL: that failed, and is tried again */
 	MDB_dbi entries, expiry, quotas, changes, about;
 	unsigned page;
 	int data_fd;

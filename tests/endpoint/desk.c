@@ -12,7 +12,7 @@
 const char desk_conf[] =
 	"issuer = \"" OURS "\";\n"
 	"providers = ( { id = \"idp\"; plugin = \"oidc\"; issuer = \"" ISSUER "\"; jwks = \"%JWKS%\"; accepts = [\"id_jag\"]; %PROVIDER% } );\n"
-	"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/audit.jsonl\"; } );\n"
+	"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/audit.jsonl\"; %SINK% } );\n"
 	"clients = ( { id = \"app\"; auth = \"private_key_jwt\"; jwks = \"%CLIENT%\"; },\n"
 	"  { id = \"basic\"; auth = \"client_secret_basic\"; secret = { file = \"%FOLDER%/secret\"; }; },\n"
 	"  { id = \"post\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; scopes = [\"read\"]; token_lifetime = \"5m\"; },\n"
@@ -42,7 +42,8 @@ static char *replaced(const char *text, const char *const *pairs)
 	return buffer_take(&out);
 }
 
-/* More services stand in extra, behind "SERVICES:"; more keys of the provider behind "PROVIDER:", more services of the caller behind "CALLER:". */
+/* More services stand in extra, behind "SERVICES:"; more keys of the provider behind "PROVIDER:", more services of the caller behind "CALLER:", keys of the
+   sink behind "SINK:". */
 int desk_load(struct desk *desk, const char *extra, const char *service)
 {
 	char *key = jwk_print(desk->client, 0), *set = NULL, *escaped = NULL, *head = strdup(extra ? extra : "");
@@ -51,7 +52,7 @@ int desk_load(struct desk *desk, const char *extra, const char *service)
 	assert_true(asprintf(&set, "{\"keys\":[%s]}", key) > 0);
 	const char *quotes[] = { "\"", "\\\"", NULL };
 	escaped = replaced(set, quotes);
-	char *services = strstr(head, "SERVICES:"), *provider = strstr(head, "PROVIDER:"), *caller = strstr(head, "CALLER:");
+	char *services = strstr(head, "SERVICES:"), *provider = strstr(head, "PROVIDER:"), *caller = strstr(head, "CALLER:"), *sink = strstr(head, "SINK:");
 	if (services) {
 		*services = 0;
 		services += 9;
@@ -64,8 +65,12 @@ int desk_load(struct desk *desk, const char *extra, const char *service)
 		*caller = 0;
 		caller += 7;
 	}
+	if (sink) {
+		*sink = 0;
+		sink += 5;
+	}
 	const char *pairs[] = { "%CLIENT%", escaped, "%EXTRA%", head, "%SERVICE%", service ? service : "", "%SERVICES%", services ? services : "",
-		                "%PROVIDER%", provider ? provider : "", "%CALLER%", caller ? caller : "", NULL };
+		                "%PROVIDER%", provider ? provider : "", "%CALLER%", caller ? caller : "", "%SINK%", sink ? sink : "", NULL };
 	char *text = replaced(desk_conf, pairs);
 	int code = world_load(&desk->world, text);
 	free(text);

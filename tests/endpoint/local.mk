@@ -1,6 +1,6 @@
 # Tests of the HTTP endpoints, without a network.
 ENDPOINT_TESTS = tests/endpoint/test_authzen tests/endpoint/test_check tests/endpoint/test_decision tests/endpoint/test_once tests/endpoint/test_pages tests/endpoint/test_properties tests/endpoint/test_tenants tests/endpoint/test_token \
-	tests/endpoint/test_torture
+	tests/endpoint/test_torture tests/endpoint/test_calls
 check_PROGRAMS += $(ENDPOINT_TESTS)
 TESTS += $(ENDPOINT_TESTS)
 tests_endpoint_test_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
@@ -18,6 +18,9 @@ tests_endpoint_test_torture_SOURCES = tests/endpoint/test_torture.c tests/contex
 tests_endpoint_test_torture_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_torture_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAP)
 tests_endpoint_test_torture_LDADD = $(CONTEXT_TEST_LDADD)
+tests_endpoint_test_calls_SOURCES = tests/endpoint/test_calls.c $(CALLS)
+tests_endpoint_test_calls_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_endpoint_test_calls_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_once_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_once_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_properties_SOURCES = tests/endpoint/test_properties.c tests/policy/slow_policy.c tests/policy/slow_policy.h

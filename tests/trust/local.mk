@@ -1,4 +1,4 @@
-TRUST_TESTS = tests/trust/test_address tests/trust/test_cache tests/trust/test_discovery tests/trust/test_fetch tests/trust/test_keyset
+TRUST_TESTS = tests/trust/test_address tests/trust/test_cache tests/trust/test_discovery tests/trust/test_fetch tests/trust/test_keyset tests/trust/test_calls
 check_PROGRAMS += $(TRUST_TESTS)
 TESTS += $(TRUST_TESTS)
 tests_trust_test_address_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -13,3 +13,6 @@ tests_trust_test_fetch_LDADD = $(UNIT_LDADD) $(MICROHTTPD_LIBS)
 tests_trust_test_keyset_SOURCES = tests/trust/test_keyset.c tests/trust/server.c tests/trust/server.h
 tests_trust_test_keyset_CPPFLAGS = $(UNIT_CPPFLAGS) $(MICROHTTPD_CFLAGS)
 tests_trust_test_keyset_LDADD = $(UNIT_LDADD) $(MICROHTTPD_LIBS)
+tests_trust_test_calls_SOURCES = tests/trust/test_calls.c tests/trust/server.c tests/trust/server.h $(CALLS)
+tests_trust_test_calls_CPPFLAGS = $(UNIT_CPPFLAGS) $(MICROHTTPD_CFLAGS)
+tests_trust_test_calls_LDADD = $(UNIT_LDADD) $(MICROHTTPD_LIBS)

@@ -1,0 +1,202 @@
+#define _GNU_SOURCE
+#undef _FORTIFY_SOURCE /* its own definitions of these would be in the way */
+#include "calls.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static atomic_uint kinds;
+static atomic_int how;
+static atomic_long countdown, failures;
+
+void calls_fail(unsigned which, long n, enum calls_mode mode)
+{
+	atomic_store(&kinds, 0);
+	atomic_store(&failures, 0);
+	atomic_store(&how, (int)mode);
+	atomic_store(&countdown, n);
+	atomic_store(&kinds, which);
+}
+
+long calls_failed(void)
+{
+	return atomic_load(&failures);
+}
+
+long calls_good(void)
+{
+	atomic_store(&kinds, 0);
+	return atomic_load(&failures);
+}
+
+/* 0: go on; 1: fail; 2: a short one. */
+static int fate(unsigned kind)
+{
+	int mode = atomic_load(&how);
+	if (!(atomic_load(&kinds) & kind) || (mode == CALLS_SHORT && kind != CALLS_WRITE))
+		return 0;
+	long left = atomic_fetch_sub(&countdown, 1);
+	if (left > 1 || (left < 1 && mode != CALLS_STAY))
+		return 0;
+	atomic_fetch_add(&failures, 1);
+	return left == 1 && kind == CALLS_WRITE && mode != CALLS_ONCE ? 2 : 1;
+}
+
+static int fails(unsigned kind, int error)
+{
+	if (!fate(kind))
+		return 0;
+	errno = error;
+	return 1;
+}
+
+/* The one that would have been called. */
+#define REAL(name)                                              \
+	static _Atomic(void *) kept;                            \
+	void *at = atomic_load(&kept);                          \
+	__typeof__(&name) real;                                 \
+	if (!at)                                                \
+		atomic_store(&kept, at = dlsym(RTLD_NEXT, #name)); \
+	if (!at)                                                \
+		abort();                                        \
+	memcpy(&real, &at, sizeof real)
+
+static int is_file(int fd)
+{
+	struct stat st;
+	return atomic_load(&kinds) && !fstat(fd, &st) && S_ISREG(st.st_mode);
+}
+
+#define WAITING (O_SYNC | O_DSYNC) /* see fsync() below */
+
+static int writes(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH);
+}
+
+int open(const char *path, int flags, ...)
+{
+	va_list arguments;
+	va_start(arguments, flags);
+	mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
+	va_end(arguments);
+	REAL(open);
+	return writes(flags) && fails(CALLS_OPEN, flags & O_CREAT ? ENOSPC : EMFILE) ? -1 : real(path, flags & ~WAITING, mode);
+}
+
+int openat(int folder, const char *path, int flags, ...)
+{
+	va_list arguments;
+	va_start(arguments, flags);
+	mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
+	va_end(arguments);
+	REAL(openat);
+	return writes(flags) && fails(CALLS_OPEN, flags & O_EXCL ? ENOSPC : EMFILE) ? -1 : real(folder, path, flags & ~WAITING, mode);
+}
+
+/* Half of it, where there are halves. */
+#define WRITE(name, parameters, whole, half)               \
+	ssize_t name parameters                            \
+	{                                                  \
+		REAL(name);                                \
+		int how_far = is_file(fd) ? fate(CALLS_WRITE) : 0; \
+		if (how_far == 1)                          \
+			errno = atomic_load(&countdown) & 1 ? EIO : ENOSPC; \
+		return how_far == 1 ? -1 : how_far ? real half : real whole; \
+	}
+WRITE(write, (int fd, const void *data, size_t length), (fd, data, length), (fd, data, (length + 1) / 2))
+WRITE(pwrite, (int fd, const void *data, size_t length, off_t offset), (fd, data, length, offset), (fd, data, (length + 1) / 2, offset))
+WRITE(writev, (int fd, const struct iovec *parts, int count), (fd, parts, count), (fd, parts, (count + 1) / 2))
+WRITE(pwritev, (int fd, const struct iovec *parts, int count, off_t offset), (fd, parts, count, offset), (fd, parts, (count + 1) / 2, offset))
+
+#define CALL(type, name, kind, error, parameters, arguments)       \
+	type name parameters                                       \
+	{                                                          \
+		REAL(name);                                        \
+		return fails(kind, error) ? (type)-1 : real arguments; \
+	}
+/* Nobody takes the power away: a test that waited for the disk each time would take minutes. */
+int fsync(int fd)
+{
+	(void)fd;
+	return fails(CALLS_SYNC, EIO) ? -1 : 0;
+}
+
+int fdatasync(int fd)
+{
+	return fsync(fd);
+}
+
+int msync(void *address, size_t length, int flags)
+{
+	(void)address, (void)length, (void)flags;
+	return fsync(-1);
+}
+
+CALL(int, mkdir, CALLS_NAME, ENOSPC, (const char *path, mode_t mode), (path, mode))
+CALL(int, link, CALLS_NAME, ENOSPC, (const char *from, const char *to), (from, to))
+CALL(int, rename, CALLS_NAME, EIO, (const char *from, const char *to), (from, to))
+CALL(int, renameat, CALLS_NAME, EIO, (int in, const char *from, int into, const char *to), (in, from, into, to))
+CALL(int, ftruncate, CALLS_CUT, EIO, (int fd, off_t length), (fd, length))
+CALL(int, connect, CALLS_CONNECT, ECONNREFUSED, (int fd, const struct sockaddr *to, socklen_t length), (fd, to, length))
+CALL(ssize_t, send, CALLS_SEND, EPIPE, (int fd, const void *data, size_t length, int flags), (fd, data, length, flags))
+
+int posix_fallocate(int fd, off_t offset, off_t length)
+{
+	REAL(posix_fallocate);
+	if (!fate(CALLS_ROOM))
+		return real(fd, offset, length);
+	struct stat st;
+	if (!fstat(fd, &st) && st.st_size < offset + length)
+		real(fd, offset, length / 2);
+	return ENOSPC;
+}
+
+void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	REAL(mmap);
+	return (flags & MAP_SHARED) && fd >= 0 && fails(CALLS_MAP, ENOMEM) ? MAP_FAILED : real(address, length, protection, flags, fd, offset);
+}
+
+int calls_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+const char *calls_left(const char *folder)
+{
+	static char found[4096];
+	char path[4096];
+	const char *left = NULL;
+	struct stat st;
+	DIR *dir = opendir(folder);
+	for (const struct dirent *entry; dir && !left && (entry = readdir(dir));) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || (size_t)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= sizeof path)
+			continue;
+		if (entry->d_name[0] == '.' || strstr(entry->d_name, ".new"))
+			left = memcpy(found, path, sizeof found);
+		else if (!lstat(path, &st) && S_ISDIR(st.st_mode))
+			left = calls_left(path);
+	}
+	if (dir)
+		closedir(dir);
+	return left;
+}
