@@ -1,4 +1,4 @@
-/* Any bytes as ema.conf: read, or refused with an error that names a line. */
+/* Any bytes as ema.conf: read, or refused with an error that names a line. No control turns a failure into success, or the other way round. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +17,20 @@ static size_t nodes(const struct conf_node *node)
 	return count;
 }
 
+static void check_rules(const struct conf_rules *rules)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		const unsigned char *action = rules->list[i].control.action;
+		if (action[EMA_OK] != ACTION_OK && action[EMA_OK] != ACTION_DONE && action[EMA_OK] != ACTION_IGNORE)
+			abort();
+		for (int code = EMA_OK + 1; code < EMA_CODES; code++)
+			if (action[code] != ACTION_IGNORE && action[code] != ACTION_BAD && action[code] != ACTION_DIE)
+				abort();
+			else if (action[EMA_OK] != ACTION_IGNORE && action[EMA_DENIED] == ACTION_IGNORE && !rules->list[i].control.keyword)
+				abort(); /* who can vouch cannot be passed over when it refuses */
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct findings findings = { NULL, 0, 0, 0 };
@@ -26,6 +40,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < findings.count; i++)
 		if (!findings.list[i].text[0] || (findings.list[i].line < 1 && findings.list[i].id[0] == 'E'))
 			abort();
+	for (size_t i = 0; conf && i < conf->service_count; i++) {
+		check_rules(&conf->services[i].identity);
+		check_rules(&conf->services[i].guards);
+	}
+	for (size_t i = 0; conf && i < conf->stack_count; i++)
+		check_rules(&conf->stacks[i].rules);
 	conf_free(conf);
 	findings_free(&findings);
 	return 0;

@@ -1,8 +1,9 @@
-/* Runs a fuzz target over its corpus where there is no libFuzzer: each file is one test, and to come back is to pass it. */
+/* Runs a fuzz target over the corpus of its name where there is no fuzzer: each file is one test, and to come back is to pass it. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define REPLAY_BYTES_MOST (1024 * 1024)
 #define REPLAY_FILES_MOST 10000
@@ -32,17 +33,21 @@ static int replay_file(const char *path)
 int main(int argc, char **argv)
 {
 	struct dirent **names = NULL;
+	char folder[2048], path[4096];
 	int count = 0, bad = 0, files = 0;
 	if (argc > 1) {
 		for (int i = 1; i < argc; i++)
 			bad |= !replay_file(argv[i]);
 		return bad;
 	}
-	files = scandir(CORPUS, &names, NULL, alphasort);
+	const char *target = strstr(argv[0], "fuzz_");
+	for (const char *next; target && (next = strstr(target + 1, "fuzz_"));)
+		target = next;
+	snprintf(folder, sizeof folder, CORPUS "/%s", target ? target + 5 : "");
+	files = scandir(folder, &names, NULL, alphasort);
 	for (int i = 0; i < files && i < REPLAY_FILES_MOST; i++) {
-		char path[4096];
 		if (names[i]->d_name[0] != '.') {
-			snprintf(path, sizeof path, "%s/%s", CORPUS, names[i]->d_name);
+			snprintf(path, sizeof path, "%s/%s", folder, names[i]->d_name);
 			int good = replay_file(path);
 			bad |= !good;
 			printf("%sok %d - %s\n", good ? "" : "not ", ++count, names[i]->d_name);

@@ -166,6 +166,9 @@ static int recover(struct spool *spool)
 		which ^= 1;
 	if (map->cursors[which].check != check_of(0, &map->cursors[which].cursor, sizeof(struct spool_cursor)))
 		return -1;
+	/* So many bytes no ring had: what is counted from there on would begin at 0 again. */
+	if (map->cursors[which].cursor.offset > UINT64_MAX / 2)
+		return -1;
 	atomic_store(&map->which, which);
 	spool->next = map->cursors[which].cursor.offset;
 	uint64_t end = atomic_load(&map->end);

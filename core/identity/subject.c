@@ -6,7 +6,7 @@
 #include "buffer.h"
 #include "ema/codes.h"
 
-#define SUBJECT_MOST (3 * 3 * 1024 + 2) /* three parts of at most 1,024 bytes, each of them %XX */
+#define SUBJECT_MOST (3 * 3 * SUBJECT_PART_MOST + 2) /* three parts, each byte of them %XX */
 
 static int text_same(const char *a, const char *b)
 {

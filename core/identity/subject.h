@@ -2,6 +2,8 @@
 #ifndef IDENTITY_SUBJECT_H
 #define IDENTITY_SUBJECT_H
 
+#define SUBJECT_PART_MOST 1024 /* bytes of provider, tenant, and sub */
+
 struct subject {
 	const char *provider; /* id of its entry; names the issuer, is not part of the key */
 	const char *issuer;
@@ -12,7 +14,7 @@ struct subject {
 /* 1 if issuer, tenant and sub are the same bytes. */
 int subject_same(const struct subject *a, const struct subject *b);
 
-/* provider/tenant/sub, percent-encoded, "-" for no tenant. A new string, free() it; NULL: no memory. */
+/* provider/tenant/sub, percent-encoded, "-" for no tenant. A new string, free() it; NULL: no memory (or parts that are too long). */
 char *subject_text(const struct subject *subject);
 /*
  * The text form in its parts; memory is what the strings of out point into: free() it. The issuer is not in the text and is

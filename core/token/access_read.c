@@ -181,6 +181,8 @@ static int read_subject(struct reader *reader, struct access_token *token)
 		code = get_string(reader, reader->login, "sub", 1, &claims->sub);
 	if (code)
 		return code;
+	if (strlen(claims->provider) > SUBJECT_PART_MOST || strlen(claims->sub) > SUBJECT_PART_MOST || (claims->tenant && strlen(claims->tenant) > SUBJECT_PART_MOST))
+		return bad(reader, "sub");
 	const struct subject subject = { claims->provider, NULL, claims->tenant, claims->sub };
 	char *text = subject_text(&subject);
 	if (!text)

@@ -6,6 +6,6 @@ tests_policy_test_pattern_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_policy_test_pattern_LDADD = $(UNIT_LDADD)
 tests_policy_test_policy_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_policy_test_policy_LDADD = $(UNIT_LDADD)
-tests_policy_test_random_SOURCES = tests/policy/test_random.c tests/policy/slow_policy.c tests/policy/slow_policy.h
+tests_policy_test_random_SOURCES = tests/policy/test_random.c tests/policy/dealt.c tests/policy/dealt.h tests/policy/slow_policy.c tests/policy/slow_policy.h
 tests_policy_test_random_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_policy_test_random_LDADD = $(UNIT_LDADD)

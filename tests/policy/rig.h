@@ -46,7 +46,7 @@ static inline void rig_close(struct rig *rig)
 static inline void rig_show(const struct rig *rig)
 {
 	for (size_t i = 0; i < rig->findings.count; i++)
-		print_message("# %d %s %s\n", rig->findings.list[i].line, rig->findings.list[i].id, rig->findings.list[i].text);
+		printf("# %d %s %s\n", rig->findings.list[i].line, rig->findings.list[i].id, rig->findings.list[i].text);
 }
 
 #define RIG_MOST 64

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "codes.h"
+#include "dealt.h"
 #include "rig.h"
 #include "slow_policy.h"
 
@@ -10,178 +11,10 @@
 
 static uint64_t dice_state;
 
-static unsigned dice(unsigned sides)
+unsigned dice(unsigned sides)
 {
 	dice_state = dice_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return (unsigned)(dice_state >> 33) % sides;
-}
-
-static const char *pick(const char *const *from, unsigned count)
-{
-	return from[dice(count)];
-}
-#define PICK(list) pick(list, sizeof(list) / sizeof *(list))
-
-static const char *const tool_patterns[] = { "get_a", "get_b", "get_*", "*_a", "*", "g*_*", "put_*", "put_a", "odd a", "get_{tenant}", "{subject}_*", "*_{email}" };
-static const char *const prompt_patterns[] = { "ask", "a*", "*", "ask {subject}" };
-static const char *const uri_patterns[] = { "x:/a/*", "x:/a/**", "x:/**", "**", "x:/a/b", "x:/{tenant}/**", "x:/{subject}/*", "x://h/**/b", "x:/*/b", "x:/{email}/b*" };
-static const char *const tools[] = { "get_a", "get_b", "put_a", "put_c", "odd a", "get_t1", "al_a", "zz", "get_a b", "get_*", "x_me" };
-static const char *const prompts[] = { "ask", "ask al", "b" };
-static const char *const uris[] = { "x:/a/b", "x:/a/b/c", "x:/a/%61", "x:/a/../t1/b", "x:/t1/z", "x:/al/b", "x://h/a/b", "x:/me/bc", "y:/a", "x://u@h/a/b", "x:/t2/../a/b", "x:/a/b?c" };
-static const char *const arguments[] = { NULL, "{}", "{\"p\":\"a\"}", "{\"p\":\"b\",\"n\":3}", "{\"n\":7,\"p\":1}", "{\"n\":\"7\"}", "{\"p\":\"al\",\"n\":null}", "{\"f\":true,\"p\":\"ab\"}", "{\"f\":false,\"n\":5}" };
-static const char *const argument_tests[] = { "{ at = \"/p\"; equals = \"a\"; }", "{ at = \"/p\"; like = \"a*\"; }", "{ at = \"/p\"; like = \"{subject}\"; }",
-	"{ at = \"/p\"; like = \"{email}*\"; }", "{ at = \"/n\"; in = [3, 5]; }", "{ at = \"/p\"; in = [\"a\", \"b\"]; }", "{ at = \"/n\"; less = 5; }", "{ at = \"/n\"; greater = 2; less = 6; }",
-	"{ at = \"/n\"; absent = true; }", "{ at = \"/f\"; equals = true; }", "{ at = \"/n\"; equals = 7; }" };
-static const char *const logins[] = { "acr = \"high\";", "amr = [\"mfa\", \"hwk\"];", "max_age = \"10m\";", "time = ( { days = \"mon\"; until = \"13:00\"; } );", "not_after = \"2026-10-12T12:30:00Z\";" };
-static const char *const scopes[] = { "r", "s", "w" };
-static const char *const groups[] = { "a", "b", "c" };
-static const char *const froms[] = { "claims", "staff", "hr" };
-static const char *const tenants[] = { "t1", "t2" };
-static const char *const subjects[] = { "al", "bo", "*", "..", "a/b" };
-static const char *const clients[] = { "c1", "c2" };
-
-struct text {
-	char *at;
-	size_t left;
-};
-
-static void say(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(struct text *text, const char *format, ...)
-{
-	va_list values;
-	va_start(values, format);
-	int n = vsnprintf(text->at, text->left, format, values);
-	va_end(values);
-	assert_true(n >= 0 && (size_t)n < text->left);
-	text->at += n;
-	text->left -= (size_t)n;
-}
-
-static void say_list(struct text *text, const char *key, const char *const *from, unsigned count)
-{
-	say(text, " %s = [", key);
-	for (unsigned i = 0, n = 1 + dice(2); i < n; i++)
-		say(text, i ? ", \"%s\"" : "\"%s\"", pick(from, count));
-	say(text, "%s", "];");
-}
-#define SAY_LIST(text, key, list) say_list(text, key, list, sizeof(list) / sizeof *(list))
-
-static void say_rule(struct text *text, int deny)
-{
-	static const char *const providers[] = { "okta", "azure", "*" };
-	say(text, "%s", "{");
-	if (!deny || !dice(3))
-		say(text, " provider = \"%s\";", PICK(providers));
-	if (!dice(4))
-		SAY_LIST(text, "tenant", tenants);
-	if (!dice(2)) {
-		SAY_LIST(text, "group", groups);
-		if (!dice(4))
-			SAY_LIST(text, "role", groups);
-		SAY_LIST(text, "from", froms);
-	}
-	if (!dice(8))
-		SAY_LIST(text, "subject", subjects);
-	if (!dice(8))
-		SAY_LIST(text, "client", clients);
-	if (!deny || !dice(3))
-		SAY_LIST(text, "scopes", scopes);
-	if (dice(3) == 0 || deny)
-		SAY_LIST(text, "tools", tool_patterns);
-	if (!dice(6))
-		SAY_LIST(text, "prompts", prompt_patterns);
-	if (!dice(4))
-		SAY_LIST(text, "uris", uri_patterns);
-	if (!dice(6))
-		say(text, "%s", " mode = \"shadow\";");
-	if (!dice(2)) {
-		say(text, "%s", " when = {");
-		unsigned which = dice(3);
-		if (which != 1) {
-			say(text, " args = ( %s", PICK(argument_tests));
-			if (!dice(2))
-				say(text, ", %s", PICK(argument_tests));
-			say(text, "%s", " );");
-		}
-		if (which)
-			say(text, " %s", PICK(logins));
-		say(text, "%s", " };");
-	}
-	say(text, "%s", " }");
-}
-
-static void say_policy(char *out, size_t room)
-{
-	struct text text = { out, room };
-	say(&text, "%s", "scopes = (");
-	for (size_t i = 0; i < 3; i++) {
-		say(&text, i ? ", { name = \"%s\"; access = \"read\";" : " { name = \"%s\"; access = \"read\";", scopes[i]);
-		SAY_LIST(&text, "tools", tool_patterns);
-		if (dice(2))
-			SAY_LIST(&text, "prompts", prompt_patterns);
-		if (dice(2))
-			SAY_LIST(&text, "uris", uri_patterns);
-		/* Of those after it, so that it never comes back to itself. */
-		if (i < 2 && !dice(3))
-			say(&text, " includes = \"%s\";", scopes[i + 1 + dice((unsigned)(2 - i))]);
-		say(&text, "%s", " }");
-	}
-	say(&text, "%s", " );\ngrants = ( ");
-	for (unsigned i = 0, n = 1 + dice(6); i < n; i++) {
-		say(&text, "%s", i ? ",\n" : "");
-		say_rule(&text, 0);
-	}
-	say(&text, "%s", " );\ndenies = ( ");
-	for (unsigned i = 0, n = dice(4); i < n; i++) {
-		say(&text, "%s", i ? ",\n" : "");
-		say_rule(&text, 1);
-	}
-	say(&text, "%s", " );\n");
-}
-
-static void say_who(char *out, size_t room)
-{
-	static const char *const sources[] = { "claims", "staff", "hr", "claims@t1", "claims@t2" };
-	static const char *const starts[] = { "okta/-/", "azure/t1/", "azure/t2/", "okta/t1/", "azure/-/", "azure/../", "okta/*/" };
-	struct text text = { out, room };
-	say(&text, "%s", PICK(starts));
-	say(&text, "%s", PICK(subjects));
-	for (unsigned kind = 0; kind < 2; kind++) {
-		say(&text, "%s", kind ? " roles=" : " groups=");
-		for (unsigned i = 0, n = dice(4); i < n; i++) {
-			say(&text, i ? ",%s" : "%s", PICK(groups));
-			if (dice(2))
-				say(&text, "@%s", PICK(sources));
-		}
-	}
-	if (dice(2))
-		say(&text, " client=%s", PICK(clients));
-	if (dice(2))
-		say(&text, " acr=%s", dice(2) ? "high" : "low");
-	if (dice(2))
-		say(&text, " amr=%s", dice(2) ? "hwk,mfa" : "mfa");
-	if (dice(2))
-		say(&text, " login=%s", dice(2) ? "100" : dice(2) ? "700" : "-100");
-	if (dice(2))
-		say(&text, " email=%s", dice(2) ? "me" : "a*");
-	say(&text, "%s", " scopes=");
-	for (unsigned i = 0, n = dice(4); i < n; i++)
-		say(&text, i ? ",%s" : "%s", PICK(scopes));
-}
-
-static const char *say_target(char *out, size_t room)
-{
-	struct text text = { out, room };
-	unsigned kind = dice(10);
-	if (kind < 5)
-		say(&text, "tool %s", PICK(tools));
-	else if (kind < 6)
-		say(&text, "prompt %s", PICK(prompts));
-	else if (kind < 9)
-		say(&text, "uri %s", PICK(uris));
-	else
-		say(&text, "%s", dice(3) ? "list" : "server");
-	return out;
 }
 
 static const struct conf_grant *by_node(const struct conf_grant *grants, size_t count, const struct conf_node *node)
@@ -294,11 +127,11 @@ static void check_explained(const struct rig *rig, const struct rig_who *who, co
 static void as_the_slow_one_decides(void **state)
 {
 	(void)state;
-	char body[8192], who_text[1024], target_text[256], told[1600];
+	char body[DEALT_POLICY], who_text[DEALT_WHO], target_text[DEALT_TARGET], told[1600];
 	int seen[EMA_CODES] = { 0 };
 	for (unsigned n = 0; n < POLICIES; n++) {
 		dice_state = n * 7919 + 1;
-		say_policy(body, sizeof body);
+		deal_policy(body, sizeof body);
 		struct rig rig = rig_open(body);
 		if (!rig.policy) {
 			rig_show(&rig);
@@ -309,10 +142,10 @@ static void as_the_slow_one_decides(void **state)
 			struct rig_who who;
 			struct json json;
 			struct policy_result out;
-			const char *values = PICK(arguments);
-			say_who(who_text, sizeof who_text);
+			const char *values = deal_arguments();
+			deal_who(who_text, sizeof who_text);
 			rig_who(&who, who_text);
-			struct policy_target target = rig_target(say_target(target_text, sizeof target_text), values, &json);
+			struct policy_target target = rig_target(deal_target(target_text, sizeof target_text), values, &json);
 			target.listing = !dice(5);
 			snprintf(told, sizeof told, "policy %u: %s; %s %s%s", n, who_text, target_text, values ? values : "", target.listing ? " (listing)" : "");
 			struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
