@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # emad over HTTP, by wrk on the same machine: a decision for a proxy about a token that it knows, beside libmicrohttpd that answers 204;
-# and its memory. BENCH_SECONDS=N: for so long each time (3).
+# and its memory. BENCH_SECONDS=N: for so long each time (3); BENCH_TOKENS=N: so many tokens (100,000).
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 
-seconds=${BENCH_SECONDS:-3} rounds=5 threads=2 connections=16 tokens=100000
+seconds=${BENCH_SECONDS:-3} rounds=5 threads=2 connections=16 tokens=${BENCH_TOKENS:-100000}
 load=$builddir/tests/programs/load
 read -r port decisions plain < <(python3 -c 'import socket
 all = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
@@ -23,7 +23,7 @@ store = { plugin = "memory"; entries = 4000000; quota = 4000000; };
 providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; jwks = "$(sed 's/["\\]/\\&/g' "$work/issuer.jwks")"; accepts = ["id_jag"]; } );
 clients = ( { id = "app"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; } );
 callers = ( { id = "gateway"; auth = "client_secret_basic"; secret = { file = "$work/secret"; }; services = ["svc"]; } );
-services = ( { id = "svc"; resource = "https://mcp.example/svc"; identity = ["idp"]; decision = { without_body = "connect"; }; enforced_by = "server";
+services = ( { id = "svc"; resource = "https://mcp.example/svc"; identity = ["idp"]; decision = { without_body = "connect"; enforced_by = "server"; };
   scopes = ( { name = "read"; access = "read"; tools = ["get_*"]; } );
   grants = ( { provider = "idp"; scopes = ["read"]; } ); } );
 EOF
