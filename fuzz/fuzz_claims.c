@@ -282,7 +282,7 @@ static void compare(struct keyring *keyring, struct seen *known, const char *tex
 	int code = access_read(keyring, signed_text, strlen(signed_text), &rules, &token, &failure);
 	if (code != failure.code)
 		abort();
-	if (code == EMA_BAD_JSON || code == EMA_DUPLICATE_MEMBER || code == EMA_TOO_LARGE)
+	if (code == EMA_MALFORMED || code == EMA_BAD_JSON || code == EMA_DUPLICATE_MEMBER || code == EMA_TOO_LARGE)
 		goto end;
 	struct json_tokener *tokener = json_tokener_new_ex(64);
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);

@@ -12,10 +12,9 @@ static const char *const action_names[] = { "", "ignore", "ok", "done", "bad", "
 
 static const char *const control_names[] = { "required", "requisite", "sufficient", "optional", NULL };
 
-/* A table in which all codes but ok have one action, and not_mine perhaps another. */
-#define REST8(a) a, a, a, a, a, a, a, a
-#define REST61(a) REST8(a), REST8(a), REST8(a), REST8(a), REST8(a), REST8(a), REST8(a), a, a, a, a, a
-#define TABLE(ok, not_mine, rest) { ok, rest, not_mine, REST61(rest) }
+/* A table in which all codes but ok have one action, and not_mine perhaps another: those of later versions, too. */
+#define TABLE(ok, not_mine, rest) { ok, rest, not_mine, [EMA_NOT_MINE + 1 ... sizeof((struct conf_control *)0)->action - 1] = rest }
+_Static_assert(EMA_OK == 0 && EMA_NOT_MINE == 2, "TABLE begins with them");
 static const struct conf_control keywords[] = {
 	{ "required", TABLE(ACTION_OK, ACTION_BAD, ACTION_BAD) },
 	{ "requisite", TABLE(ACTION_OK, ACTION_DIE, ACTION_DIE) },
