@@ -101,8 +101,21 @@ static void the_table_is_linted(void **state)
 	assert_true(rows >= 47);
 }
 
+/* A code without an action would end every list as internal. */
+static void keywords_know_every_code(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "required", "requisite", "sufficient", "optional" };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const struct conf_control *control = conf_keyword(names[i]);
+		for (size_t code = 0; code < sizeof control->action; code++)
+			assert_int_not_equal(control->action[code], ACTION_UNSET);
+		assert_int_equal(control->action[EMA_BLOCKED], control->action[EMA_DENIED]);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(the_table_is_linted) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(the_table_is_linted), cmocka_unit_test(keywords_know_every_code) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
