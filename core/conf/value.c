@@ -555,6 +555,9 @@ void section_read(struct reader *reader, const struct conf_section *section, con
 	const char *names[VALUE_NAMES_MOST + 1];
 	char hint[128];
 	size_t count = section->count < VALUE_NAMES_MOST ? section->count : VALUE_NAMES_MOST;
+	/* A list, say: who reads the key says that it is none, and its children have no names. */
+	if (node && node->kind != CONF_GROUP)
+		node = NULL;
 	for (size_t i = 0; i < count; i++)
 		names[i] = section->keys[i].name;
 	names[count] = NULL;

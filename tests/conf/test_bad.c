@@ -143,6 +143,7 @@ static void keys_and_values(void **state)
 		{ "fetch = { conect = \"5s\"; };", "E-UNKNOWN", 1, "\"connect\"" },
 		{ "fetch = { redirects = 3; };", "E-VALUE", 1, "outside of 0 to 2" },
 		{ "fetch = 5;", "E-TYPE", 1, "a group { } is wanted" },
+		{ "limits = ( { connections = 5; } );", "E-TYPE", 1, "a group { } is wanted" },
 		{ "providers = { id = \"x\"; };", "E-TYPE", 1, "providers = ( { ... } );" },
 		{ "providers = ( { plugin = \"x\"; } );", "E-MISSING", 1, "lacks the key \"id\"" },
 		{ "providers = ( { id = \"a b\"; plugin = \"x\"; } );", "E-VALUE", 1, "is no name: write letters, digits" },
