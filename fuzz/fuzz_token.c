@@ -55,7 +55,7 @@ static const char fuzz_conf[] =
 static struct {
 	ema_context *context;
 	struct jwk *key; /* the provider's */
-	int64_t now;
+	_Atomic int64_t now; /* the thread that lets keys come and go reads it, too */
 	int serial;
 } desk;
 
