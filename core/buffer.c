@@ -50,7 +50,9 @@ int buffer_expect(struct buffer *buffer, size_t bytes)
 
 int buffer_append(struct buffer *buffer, const void *data, size_t length)
 {
-	if (reserve(buffer, length))
+	/* Mostly there is room; then the call would be most of the work. */
+	if ((buffer->failed || length > buffer->most || buffer->length > buffer->most - length || length >= buffer->room ||
+	     buffer->length >= buffer->room - length) && reserve(buffer, length))
 		return -1;
 	if (length)
 		memcpy(buffer->data + buffer->length, data, length);

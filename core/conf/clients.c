@@ -97,6 +97,18 @@ static void auth_lint(struct reader *reader, struct conf_client *client)
 		finding_node(reader->findings, "E-VALUE", node, "%s", wrong);
 }
 
+/* Metrics are of the whole process; all else is of services, and no list of them would be all. */
+static void caller_lint(struct reader *reader, const struct conf_client *caller)
+{
+	const struct conf_node *services = conf_child(caller->node, "services"), *purposes = conf_child(caller->node, "purposes");
+	if (caller->purposes & ~CALLER_METRICS && !services)
+		finding_node(reader->findings, "E-MISSING", caller->node, "caller lacks the key \"services\": services that it speaks for");
+	if (caller->purposes == CALLER_METRICS && services)
+		finding_node(reader->findings, "W-UNUSED", services, "services: metrics are those of all: this has no effect");
+	if (caller->purposes & CALLER_METRICS && caller->auth != AUTH_SECRET_BASIC && conf_child(caller->node, "auth"))
+		finding_node(reader->findings, "E-VALUE", purposes, "purposes: metrics are read with auth = \"client_secret_basic\" alone");
+}
+
 static void client_read(struct reader *reader, const struct conf_section *section, const struct conf_node *node, struct conf_client *client)
 {
 	client->node = node;
@@ -145,6 +157,7 @@ void clients_read(struct reader *reader)
 	conf->callers = conf_entries(reader, "callers", sizeof *conf->callers, &list, &conf->caller_count);
 	for (size_t i = 0; i < conf->caller_count; i++) {
 		client_read(reader, &section_caller, &list->children[i], &conf->callers[i]);
+		caller_lint(reader, &conf->callers[i]);
 		for (size_t j = 0; j < i; j++)
 			conf_unique(reader, conf->callers[i].id, conf->callers[i].node, conf->callers[j].id, conf->callers[j].node);
 	}

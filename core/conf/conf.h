@@ -155,6 +155,10 @@ enum conf_auth { AUTH_PRIVATE_KEY_JWT, AUTH_SECRET_BASIC, AUTH_SECRET_POST, AUTH
 #define CLIENT_ID_MOST 512 /* characters */
 #define GRANT_JWT_BEARER 1u /* of conf_client's grants */
 
+#define CALLER_INTROSPECTION 1u /* of conf_client's purposes */
+#define CALLER_AUTHZEN 2u
+#define CALLER_METRICS 4u
+
 /* A secret, or a source of keys, and when it counts. */
 struct conf_credential {
 	const struct conf_node *secret;  /* has one of file, fd and credential: for conf_secret(); NULL: keys */
@@ -176,6 +180,7 @@ struct conf_client { /* or caller */
 	struct conf_strings scopes, services; /* empty: any */
 	int64_t token_lifetime;          /* seconds, at most; 0: as the service's */
 	unsigned grants;                 /* GRANT_ bits; none: it gets no tokens */
+	unsigned purposes;               /* of a caller: CALLER_ bits */
 	int proof_required;              /* dpop = "required" */
 	int certificate_bound;
 	const struct conf_node *node;

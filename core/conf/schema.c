@@ -33,6 +33,7 @@ static const char *const access_words[] = { "read", "write", NULL };
 static const char *const auth_words[] = { "private_key_jwt", "client_secret_basic", "client_secret_post", "tls_client_auth", "self_signed_tls_client_auth", "none", NULL };
 static const char *const caller_auth_words[] = { "private_key_jwt", "client_secret_basic", "client_secret_post", "tls_client_auth", "self_signed_tls_client_auth", NULL };
 static const char *const grant_words[] = { "jwt-bearer", "none", NULL };
+static const char *const purpose_words[] = { "introspection", "authzen", "metrics", NULL }; /* CALLER_ bits */
 static const char *const proof_words[] = { "optional", "required", NULL };
 static const char *const serve_words[] = { "token", "metadata", "introspection", "health", "metrics", "decision", "authzen", NULL }; /* EMA_SERVE_* in their order */
 
@@ -151,7 +152,7 @@ static const struct conf_key client_key_keys[] = {
 };
 SECTION(client_key, "keys of a client", 0);
 
-#define CLIENT_KEYS(words, services_required) \
+#define CLIENT_KEYS(words, services_meaning) \
 	{ "id", KEY_STRING, FORM_ANY, 1, AT(conf_client, id), 0, 0, NULL, NULL, NULL, "client_id" }, \
 	{ "auth", KEY_WORD, FORM_ANY, 1, AT(conf_client, auth), 0, 0, NULL, words, NULL, "how it proves who it is" }, \
 	JWKS_KEYS(conf_client, only.), \
@@ -167,7 +168,7 @@ SECTION(client_key, "keys of a client", 0);
 	{ "algorithms", KEY_WORDS, FORM_ANY, 0, AT(conf_client, algorithms), JOSE_RS256, 0, "RS256 PS256 ES256 EdDSA Ed25519", algorithm_words, NULL, "signature algorithms of its assertions" }, \
 	{ "internal_hosts", KEY_STRINGS, FORM_HOST, 0, AT(conf_client, internal_hosts), 0, 0, NULL, NULL, NULL, "hosts of jwks_url that may have private addresses" }, \
 	{ "insecure_http", KEY_BOOL, FORM_ANY, 0, AT(conf_client, insecure_http), 0, 0, "false", NULL, NULL, "plain http, on loopback alone" }, \
-	{ "services", KEY_STRINGS, FORM_ANY, services_required, AT(conf_client, services), 0, 0, NULL, NULL, NULL, services_required ? "services that it speaks for" : "services that it may reach; default: all" }
+	{ "services", KEY_STRINGS, FORM_ANY, 0, AT(conf_client, services), 0, 0, NULL, NULL, NULL, services_meaning }
 
 #define CLIENT_TOKEN_KEYS(type, member) \
 	{ "scopes", KEY_STRINGS, FORM_SCOPE, 0, AT(type, member scopes), 0, 0, NULL, NULL, NULL, "scopes that it may have; default: any" }, \
@@ -175,14 +176,17 @@ SECTION(client_key, "keys of a client", 0);
 	{ "dpop", KEY_WORD, FORM_ANY, 0, AT(type, member proof_required), 0, 0, "optional", proof_words, NULL, "whether it gets tokens without a DPoP proof" }
 
 static const struct conf_key client_keys[] = {
-	CLIENT_KEYS(auth_words, 0),
+	CLIENT_KEYS(auth_words, "services that it may reach; default: all"),
 	CLIENT_TOKEN_KEYS(conf_client, ),
 	{ "grants", KEY_WORDS, FORM_ANY, 0, AT(conf_client, grants), 0, 0, "jwt-bearer", grant_words, NULL, "grants that it may use; none: it gets no more tokens" },
 	{ "certificate_bound", KEY_BOOL, FORM_ANY, 0, AT(conf_client, certificate_bound), 0, 0, "false", NULL, NULL, "its tokens are bound to its TLS certificate" },
 };
 SECTION(client, "client", 0);
 
-static const struct conf_key caller_keys[] = { CLIENT_KEYS(caller_auth_words, 1) };
+static const struct conf_key caller_keys[] = {
+	CLIENT_KEYS(caller_auth_words, "services that it speaks for; none are wanted for metrics alone"),
+	{ "purposes", KEY_WORDS, FORM_ANY, 0, AT(conf_client, purposes), 0, 0, "introspection authzen", purpose_words, NULL, "what it may ask for" },
+};
 SECTION(caller, "caller", 0);
 
 static const struct conf_key documents_keys[] = {

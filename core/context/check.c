@@ -426,7 +426,6 @@ void check_end(struct pipeline *p)
 		free(check->message);
 	}
 	mcp_error_clear(&check->error);
-	free(check->missing.list);
 }
 
 int context_check_target(struct ema_context *context, const char *service, const struct ema_request *request, const char *method,

@@ -66,6 +66,11 @@ static const char *behind(const char *value, const char *scheme)
 	return !strncasecmp(value, scheme, length) && (!value[length] || value[length] == ' ') ? value + length + strspn(value + length, " ") : NULL;
 }
 
+static int is_token_byte(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '-' && c <= '9') || c == '_' || c == '~' || c == '+' || c == '=';
+}
+
 int credential_read(struct pipeline *p)
 {
 	const struct ema_request *request = p->request;
@@ -92,7 +97,9 @@ int credential_read(struct pipeline *p)
 	if (!token)
 		return failure_set(&p->failure, EMA_NO_TOKEN, "the header Authorization has another scheme than Bearer or DPoP");
 	/* RFC 6750 2.1: b64token. A second scheme behind a comma has none of its characters. */
-	size_t length = strspn(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/=");
+	size_t length = 0;
+	while (is_token_byte((unsigned char)token[length]))
+		length++;
 	if (!length || token[length + strspn(token + length, " \t")])
 		return failure_set(&p->failure, EMA_BAD_REQUEST, "the header Authorization has no token behind the scheme, or more than one");
 	p->credential = token;
@@ -148,8 +155,10 @@ int credential_binding(struct pipeline *p)
 	if (found) {
 		code = dpop_cnf(&found->claims, json_at(&found->claims, "/cnf"), 1, &bound, &p->failure);
 	} else {
-		snprintf(bound.jkt, sizeof bound.jkt, "%s", own->jkt ? own->jkt : "");
-		snprintf(bound.x5t, sizeof bound.x5t, "%s", own->x5t ? own->x5t : "");
+		if (own->jkt)
+			snprintf(bound.jkt, sizeof bound.jkt, "%s", own->jkt);
+		if (own->x5t)
+			snprintf(bound.x5t, sizeof bound.x5t, "%s", own->x5t);
 	}
 	p->check->bound_key = *bound.jkt != 0;
 	if (!code && p->service->conf->binding == BINDING_REQUIRED && !*bound.jkt && !*bound.x5t)

@@ -1,6 +1,8 @@
 #include "decision.h"
 
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,17 +16,23 @@
 struct decision_block {
 	struct decision_block *next;
 	size_t used, room;
-	char data[];
+	_Alignas(max_align_t) char data[];
+};
+
+/* The first block comes with it: most decisions need no other. */
+struct whole {
+	struct ema_decision decision;
+	struct decision_block first;
 };
 
 struct ema_decision *decision_new(void)
 {
-	struct ema_decision *decision = calloc(1, sizeof *decision);
-	if (decision) {
-		decision->code = EMA_INTERNAL;
-		decision->operator_line = "";
-	}
-	return decision;
+	struct whole *whole = malloc(sizeof *whole + BLOCK_ROOM);
+	if (!whole)
+		return NULL;
+	whole->decision = (struct ema_decision){ .code = EMA_INTERNAL, .operator_line = "", .blocks = &whole->first };
+	whole->first = (struct decision_block){ .room = BLOCK_ROOM };
+	return &whole->decision;
 }
 
 void decision_free(struct ema_decision *decision)
@@ -35,20 +43,16 @@ void decision_free(struct ema_decision *decision)
 	for (struct decision_block *block = decision->blocks, *next; block; block = next) {
 		next = block->next;
 		secret_wipe(block->data, block->used);
-		free(block);
+		if (next)
+			free(block);
 	}
-	free(decision->groups.list);
-	free(decision->roles.list);
-	free(decision->scopes.list);
-	free(decision->accounts.list);
-	free(decision->steps);
 	free(decision);
 }
 
 static char *reserve(struct ema_decision *decision, size_t size)
 {
 	struct decision_block *block = decision->blocks;
-	if (!block || block->room - block->used < size) {
+	if (block->room - block->used < size) {
 		size_t room = size > BLOCK_ROOM ? size : BLOCK_ROOM;
 		block = malloc(sizeof *block + room);
 		if (!block) {
@@ -60,6 +64,20 @@ static char *reserve(struct ema_decision *decision, size_t size)
 	}
 	char *at = block->data + block->used;
 	block->used += size;
+	return at;
+}
+
+/* Room for twice as many as there are, with those; what they were in stays until the end. NULL: no memory. */
+static void *grown(struct ema_decision *decision, const void *list, size_t count, size_t size, size_t *room)
+{
+	const size_t wanted = *room ? *room * 2 : 4;
+	char *at = reserve(decision, wanted * size + _Alignof(max_align_t) - 1);
+	if (!at)
+		return NULL;
+	at += -(uintptr_t)at % _Alignof(max_align_t);
+	if (count)
+		memcpy(at, list, count * size);
+	*room = wanted;
 	return at;
 }
 
@@ -90,14 +108,10 @@ const char *decision_printf(struct ema_decision *decision, const char *format, .
 void decision_add(struct ema_decision *decision, struct decision_list *list, const char *text)
 {
 	if (list->count == list->room) {
-		size_t room = list->room ? list->room * 2 : 8;
-		const char **grown = reallocarray(list->list, room, sizeof *grown);
-		if (!grown) {
-			decision->broken = 1;
+		const char **more = grown(decision, list->list, list->count, sizeof *more, &list->room);
+		if (!more)
 			return;
-		}
-		list->list = grown;
-		list->room = room;
+		list->list = more;
 	}
 	list->list[list->count++] = decision_copy(decision, text);
 }
@@ -129,14 +143,10 @@ size_t decision_step(struct ema_decision *decision, const struct decision_step *
 	if (decision->step_count == DECISION_STEPS_MOST)
 		return SIZE_MAX;
 	if (decision->step_count == decision->step_room) {
-		size_t room = decision->step_room ? decision->step_room * 2 : 8;
-		struct decision_step *grown = reallocarray(decision->steps, room, sizeof *grown);
-		if (!grown) {
-			decision->broken = 1;
+		struct decision_step *more = grown(decision, decision->steps, decision->step_count, sizeof *more, &decision->step_room);
+		if (!more)
 			return SIZE_MAX;
-		}
-		decision->steps = grown;
-		decision->step_room = room;
+		decision->steps = more;
 	}
 	struct decision_step *at = &decision->steps[decision->step_count];
 	*at = *step;

@@ -22,7 +22,7 @@ struct decision_step {
 	const char *line;    /* all of it, for a person */
 };
 
-struct decision_list {
+struct decision_list { /* by decision_add(): lives as long as the decision */
 	const char **list;
 	size_t count, room;
 };

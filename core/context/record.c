@@ -15,8 +15,6 @@
 struct fields {
 	struct audit_field list[FIELDS_MOST];
 	size_t count;
-	struct decision_list held[2]; /* of put_held() */
-	size_t held_count;
 };
 
 static void put(struct fields *fields, const char *name, const char *text, int personal)
@@ -198,11 +196,11 @@ static void put_held(struct fields *fields, const struct pipeline *p, int role)
 		if ((names[i].tenant && tenant ? !strcmp(names[i].tenant, tenant) : names[i].tenant == tenant) &&
 		    policy_wants_name(p->service->policy, role, names[i].name, names[i].source))
 			list[used++] = decision_printf(d, "%s:%s", names[i].source, names[i].name);
-	/* The list outlives this function with the decision. */
-	struct decision_list *kept = fields->held + fields->held_count++;
+	/* It outlives this function, with the decision. */
+	struct decision_list kept = { NULL, 0, 0 };
 	for (size_t i = 0; i < used; i++)
-		decision_add(d, kept, list[i]);
-	put_list(fields, role ? "held_roles" : "held_groups", kept->list, kept->count);
+		decision_add(d, &kept, list[i]);
+	put_list(fields, role ? "held_roles" : "held_groups", kept.list, kept.count);
 }
 
 static void put_asked(struct fields *fields, const struct pipeline *p, const struct asked *asked, char shadow[300])
@@ -334,10 +332,7 @@ int record_decision(struct pipeline *p, int code)
 	/* Whoever brings a token that an issuer of ours signed, or was authenticated as a client, is no stranger; a client that proves
 	   nothing may be anybody. */
 	int known = verified || ours || (p->redemption && !p->redemption->client->public);
-	int result = audit_append(p->context->audit, &event, known, p->deadline, NULL);
-	for (size_t i = 0; i < fields.held_count; i++)
-		free(fields.held[i].list);
-	return result;
+	return audit_append(p->context->audit, &event, known, p->deadline, NULL);
 }
 
 int context_answer(struct ema_context *context, const struct answer_facts *facts, int code, const char *text, struct ema_decision **out)

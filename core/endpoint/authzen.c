@@ -325,7 +325,7 @@ static void evaluate(struct exchange *x, int several, const char *endpoint)
 	struct json json = { .count = 0 };
 	struct exam exam = { x, &sender, &json };
 	x->place = METRICS_CHECK;
-	if (sender_read_json(x, KIND, &sender) || sender_authenticate(x, KIND, x->snapshot->callers, endpoint, &sender))
+	if (sender_read_json(x, KIND, &sender) || sender_caller(x, KIND, CALLER_AUTHZEN, endpoint, &sender))
 		goto end;
 	exchange_no_store(x);
 	echo(x);

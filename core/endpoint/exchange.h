@@ -65,8 +65,12 @@ int sender_read(struct exchange *x, const char *kind, struct sender *sender);
 int sender_read_json(struct exchange *x, const char *kind, struct sender *sender);
 /* Who is it? EMA_OK, or it was answered. endpoint: path of the endpoint below the issuer, "/token". */
 int sender_authenticate(struct exchange *x, const char *kind, const struct clients *clients, const char *endpoint, struct sender *sender);
-/* For a GET, which has neither form nor assertion: a caller, by client_secret_basic. Needs no store and no sender_end(). */
-int sender_basic(struct exchange *x, const char *kind, struct sender *sender);
+/* The same for a caller, who must be there for the purpose (CALLER_...), too. */
+int sender_caller(struct exchange *x, const char *kind, unsigned purpose, const char *endpoint, struct sender *sender);
+/* For a GET, which has neither form nor assertion: a caller for the purpose, by client_secret_basic. Needs no store and no sender_end(). */
+int sender_basic(struct exchange *x, const char *kind, unsigned purpose, struct sender *sender);
+/* The ways in which callers for the purpose prove who they are: a set of AUTH_BIT(). */
+unsigned sender_ways(const struct exchange *x, unsigned purpose);
 void sender_end(struct sender *sender);
 /* Writes a record and answers it. id of the record is the answer's. failed: it counts against the address. */
 void sender_refuse(struct exchange *x, const char *kind, const struct sender *sender, int code, const char *text);

@@ -102,7 +102,7 @@ static int may_read(struct exchange *x)
 	if (is_local(x) && !request_header(x->request, "Authorization", 0))
 		return 1;
 	x->place = METRICS_METRICS;
-	return !sender_basic(x, KIND, &sender);
+	return !sender_basic(x, KIND, CALLER_METRICS, &sender);
 }
 
 void endpoint_metrics(struct exchange *x)

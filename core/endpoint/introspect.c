@@ -157,7 +157,7 @@ void endpoint_introspect(struct exchange *x)
 {
 	struct sender sender;
 	x->place = METRICS_INTROSPECT;
-	if (sender_read(x, KIND, &sender) || sender_authenticate(x, KIND, x->snapshot->callers, "/introspect", &sender))
+	if (sender_read(x, KIND, &sender) || sender_caller(x, KIND, CALLER_INTROSPECTION, "/introspect", &sender))
 		goto end;
 	const char *text = form_value(&sender.form, "token");
 	if (!text) {

@@ -108,7 +108,7 @@ void endpoint_server_metadata(struct exchange *x)
 	const char *list[8];
 	if (!is_public(x))
 		return;
-	unsigned set = clients_methods(x->snapshot->clients), callers = clients_methods(x->snapshot->callers);
+	unsigned set = clients_methods(x->snapshot->clients), callers = sender_ways(x, CALLER_INTROSPECTION);
 	size_t count = list_methods(set, list);
 	buffer_char(body, '{');
 	put_text(body, "issuer", x->issuer);
@@ -129,7 +129,7 @@ void endpoint_server_metadata(struct exchange *x)
 		put_algorithms(body, "token_endpoint_auth_signing_alg_values_supported");
 		put_algorithms(body, "revocation_endpoint_auth_signing_alg_values_supported");
 	}
-	if (x->snapshot->conf->caller_count) {
+	if (callers) {
 		count = list_methods(callers, list);
 		put_url(x, "introspection_endpoint", "/introspect");
 		put_list(body, "introspection_endpoint_auth_methods_supported", list, count);

@@ -195,7 +195,38 @@ int sender_authenticate(struct exchange *x, const char *kind, const struct clien
 	return x->code;
 }
 
-int sender_basic(struct exchange *x, const char *kind, struct sender *sender)
+unsigned sender_ways(const struct exchange *x, unsigned purpose)
+{
+	const struct conf *conf = x->snapshot->conf;
+	unsigned ways = 0;
+	for (size_t i = 0; i < conf->caller_count; i++)
+		if (conf->callers[i].purposes & purpose)
+			ways |= AUTH_BIT(conf->callers[i].auth);
+	return ways;
+}
+
+/* Asked when it is proven who it is: a stranger learns nothing of what callers may. */
+static int admit_purpose(const struct client_found *found, unsigned purpose, struct failure *failure)
+{
+	const char *word = purpose == CALLER_METRICS ? "metrics" : purpose == CALLER_AUTHZEN ? "authzen" : "introspection";
+	if (found->conf->purposes & purpose)
+		return EMA_OK;
+	return failure_set(failure, EMA_CLIENT_NOT_ALLOWED, "the caller is not there for this: its purposes lack \"%s\"", word);
+}
+
+int sender_caller(struct exchange *x, const char *kind, unsigned purpose, const char *endpoint, struct sender *sender)
+{
+	struct failure failure = FAILURE_INIT;
+	if (sender_authenticate(x, kind, x->snapshot->callers, endpoint, sender))
+		return x->code;
+	int code = admit_purpose(&sender->client, purpose, &failure);
+	if (!code)
+		return EMA_OK;
+	sender_refuse(x, kind, sender, code, failure.text);
+	return x->code;
+}
+
+int sender_basic(struct exchange *x, const char *kind, unsigned purpose, struct sender *sender)
 {
 	struct failure failure = FAILURE_INIT;
 	int code;
@@ -215,13 +246,15 @@ int sender_basic(struct exchange *x, const char *kind, struct sender *sender)
 		.now = x->now,
 		.skew = SKEW,
 	};
-	if (!(clients_methods(callers) & AUTH_BIT(AUTH_SECRET_BASIC)))
-		code = failure_set(&failure, EMA_UNKNOWN_CLIENT, "who is not on this host must be one of the callers with auth = \"client_secret_basic\", and "
-				   "there is none: write callers = ( { id = \"prometheus\"; auth = \"client_secret_basic\"; secret = { file = ...; }; ... } )");
+	if (!(sender_ways(x, purpose) & AUTH_BIT(AUTH_SECRET_BASIC)))
+		code = failure_set(&failure, EMA_UNKNOWN_CLIENT, "who is not on this host must be one of the callers for metrics, and there is none: write "
+				   "callers = ( { id = \"prometheus\"; auth = \"client_secret_basic\"; secret = { file = ...; }; purposes = [\"metrics\"]; } )");
 	else if (!sender->authorization_count)
 		code = failure_set(&failure, EMA_CLIENT_REFUSED, "who is not on this host, or comes by a proxy, must be one of the callers, and has no Authorization header");
 	else
 		code = client_authenticate(callers, &request, &sender->client, &failure);
+	if (!code)
+		code = admit_purpose(&sender->client, purpose, &failure);
 	/* There is no other way to come here: its name is told to who came without, too (RFC 9110 11.6.1). */
 	sender->client.header = 1;
 	if (!code)

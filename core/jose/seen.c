@@ -12,7 +12,9 @@
 
 #define WAYS 8
 #define LOCKS 64
-#define HASHERS 16
+#define DESKS 16
+#define FRONTS 8
+#define FRONT_TURNS 64
 
 struct entry {
 	uint64_t used; /* by the place's count; 0: empty */
@@ -27,20 +29,31 @@ struct place {
 	struct entry entries[WAYS];
 };
 
-/* A context that is set up: making one takes half as long again as the digest. */
-struct hasher {
+/* What was asked for here twice in a row. */
+struct front {
+	unsigned char digest[SEEN_DIGEST];
+	struct seen_value *value; /* a view; NULL: none */
+	unsigned asked;           /* since it was kept; 0: it is not kept, and was asked for once if heard */
+	unsigned heard;
+};
+
+/* What one thread at a time uses, mostly the same one, so that it waits for no other. */
+struct desk {
+	char apart[64];           /* from what other threads write */
 	atomic_flag busy;
-	EVP_MD_CTX *context;
-	char apart[48]; /* from what other threads write */
+	EVP_MD_CTX *context;      /* set up: making one takes half as long again as the digest */
+	struct front fronts[FRONTS];
+	atomic_uint_least64_t hits;
 };
 
 struct seen {
-	struct hasher hashers[HASHERS];
+	struct desk desks[DESKS];
+	char apart[64];
 	EVP_MD *sha256;
 	pthread_mutex_t locks[LOCKS];
 	size_t lock_count;
 	size_t place_count;
-	atomic_uint_least64_t hits, added;
+	atomic_uint_least64_t added;
 	size_t place_bytes; /* so many at most */
 	struct place places[];
 };
@@ -57,9 +70,9 @@ struct seen *seen_new(size_t most, size_t bytes)
 	while (seen->lock_count < LOCKS && !pthread_mutex_init(&seen->locks[seen->lock_count], NULL))
 		seen->lock_count++;
 	int hashing = seen->sha256 != NULL;
-	for (size_t i = 0; hashing && i < HASHERS; i++) {
-		seen->hashers[i].context = EVP_MD_CTX_new();
-		hashing = seen->hashers[i].context && EVP_DigestInit_ex2(seen->hashers[i].context, seen->sha256, NULL) == 1;
+	for (size_t i = 0; hashing && i < DESKS; i++) {
+		seen->desks[i].context = EVP_MD_CTX_new();
+		hashing = seen->desks[i].context && EVP_DigestInit_ex2(seen->desks[i].context, seen->sha256, NULL) == 1;
 	}
 	if (!hashing || seen->lock_count < LOCKS) {
 		seen_free(seen);
@@ -77,36 +90,51 @@ void seen_free(struct seen *seen)
 			seen_release(seen->places[i].entries[k].value);
 	for (size_t i = 0; i < seen->lock_count; i++)
 		pthread_mutex_destroy(&seen->locks[i]);
-	for (size_t i = 0; i < HASHERS; i++)
-		EVP_MD_CTX_free(seen->hashers[i].context);
+	for (size_t i = 0; i < DESKS; i++) {
+		EVP_MD_CTX_free(seen->desks[i].context);
+		for (size_t k = 0; k < FRONTS; k++)
+			seen_release(seen->desks[i].fronts[k].value);
+	}
 	EVP_MD_free(seen->sha256);
 	free(seen);
 }
 
-/* One that no other thread uses: each begins at another, by where its stack is. NULL: there is none. */
-static struct hasher *seen_hasher(struct seen *seen)
+/* Each thread has its own, by where its stack is, as long as there are enough. */
+static size_t seen_desk(void)
 {
+	const char here = 0;
 	/* Stacks lie at even distances: the product's upper bits are spread all the same. */
-	const size_t first = (size_t)((uint64_t)((uintptr_t)&seen >> 12) * UINT64_C(0x9e3779b97f4a7c15) >> 56);
-	for (size_t i = 0; i < HASHERS; i++) {
-		struct hasher *hasher = &seen->hashers[(first + i) % HASHERS];
-		if (!atomic_flag_test_and_set_explicit(&hasher->busy, memory_order_acquire))
-			return hasher;
+	return (size_t)((uint64_t)((uintptr_t)&here >> 12) * UINT64_C(0x9e3779b97f4a7c15) >> 56) % DESKS;
+}
+
+/* One that no other thread uses. NULL: there is none. */
+static struct desk *desk_take(struct seen *seen)
+{
+	const size_t first = seen_desk();
+	for (size_t i = 0; i < DESKS; i++) {
+		struct desk *desk = &seen->desks[(first + i) % DESKS];
+		if (!atomic_flag_test_and_set_explicit(&desk->busy, memory_order_acquire))
+			return desk;
 	}
 	return NULL;
+}
+
+static void desk_leave(struct desk *desk)
+{
+	atomic_flag_clear_explicit(&desk->busy, memory_order_release);
 }
 
 /* The thumbprint's length is always the same: no two pairs have the same bytes. */
 int seen_digest(struct seen *seen, const char *thumbprint, const char *token, size_t length, unsigned char out[SEEN_DIGEST])
 {
-	struct hasher *hasher = seen_hasher(seen);
+	struct desk *desk = desk_take(seen);
 	ERR_set_mark();
-	EVP_MD_CTX *context = hasher ? hasher->context : EVP_MD_CTX_new();
-	int good = context && EVP_DigestInit_ex2(context, hasher ? NULL : seen->sha256, NULL) == 1 &&
+	EVP_MD_CTX *context = desk ? desk->context : EVP_MD_CTX_new();
+	int good = context && EVP_DigestInit_ex2(context, desk ? NULL : seen->sha256, NULL) == 1 &&
 	           EVP_DigestUpdate(context, thumbprint, strlen(thumbprint)) == 1 && EVP_DigestUpdate(context, token, length) == 1 &&
 	           EVP_DigestFinal_ex(context, out, NULL) == 1;
-	if (hasher)
-		atomic_flag_clear_explicit(&hasher->busy, memory_order_release);
+	if (desk)
+		desk_leave(desk);
 	else
 		EVP_MD_CTX_free(context);
 	ERR_pop_to_mark();
@@ -136,18 +164,63 @@ void seen_release(struct seen_value *value)
 		value->free(value);
 }
 
-int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value **out)
+static int is_of(const struct seen_value *value, uint64_t version)
+{
+	return !value || value->version == version;
+}
+
+static struct seen_value *take(struct seen_value *value)
+{
+	if (value)
+		atomic_fetch_add(&value->references, 1);
+	return value;
+}
+
+static int place_has(struct seen *seen, const unsigned char *digest, uint64_t version, struct seen_value **out)
 {
 	pthread_mutex_t *lock;
 	struct place *place = seen_place(seen, digest, &lock);
 	pthread_mutex_lock(lock);
 	struct entry *entry = seen_find(place, digest);
-	if (entry)
+	const int has = entry && is_of(entry->value, version);
+	if (has) {
 		entry->used = ++place->count;
-	if (entry && out && (*out = entry->value))
-		atomic_fetch_add(&entry->value->references, 1);
+		*out = take(entry->value);
+	}
 	pthread_mutex_unlock(lock);
-	return entry != NULL;
+	return has;
+}
+
+/* At the front is what is asked for again: a token that comes once pushes none out of it that comes often, but in its first question. */
+static void front_keep(struct front *front, const unsigned char *digest, int again, struct seen_value *value)
+{
+	struct seen_value *view = again && value && value->view ? value->view(value) : NULL;
+	seen_release(front->value);
+	*front = (struct front){ .value = view, .heard = 1, .asked = again && (view || !value) };
+	memcpy(front->digest, digest, SEEN_DIGEST);
+}
+
+int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], uint64_t version, struct seen_value **out)
+{
+	struct desk *desk = desk_take(seen);
+	struct front *front = desk ? &desk->fronts[digest[SEEN_DIGEST - 1] % FRONTS] : NULL;
+	const int again = front && front->heard && secret_same(front->digest, digest, SEEN_DIGEST);
+	struct seen_value *value = NULL;
+	int has = again && front->asked && is_of(front->value, version);
+	/* Its place must know that it is in use. */
+	if (has && ++front->asked % FRONT_TURNS)
+		value = take(front->value);
+	else
+		has = place_has(seen, digest, version, &value);
+	if (has && front && !(again && front->asked && is_of(front->value, version)))
+		front_keep(front, digest, again, value);
+	if (desk)
+		desk_leave(desk);
+	if (out)
+		*out = value;
+	else
+		seen_release(value);
+	return has;
 }
 
 /* Makes the entry empty, and puts what is to be released behind the lock into the chain. */
@@ -210,11 +283,13 @@ void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct
 
 void seen_hit(struct seen *seen)
 {
-	atomic_fetch_add_explicit(&seen->hits, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&seen->desks[seen_desk()].hits, 1, memory_order_relaxed);
 }
 
 void seen_counts(const struct seen *seen, uint64_t *hits, uint64_t *added)
 {
-	*hits = atomic_load_explicit(&seen->hits, memory_order_relaxed);
+	*hits = 0;
+	for (size_t i = 0; i < DESKS; i++)
+		*hits += atomic_load_explicit(&seen->desks[i].hits, memory_order_relaxed);
 	*added = atomic_load_explicit(&seen->added, memory_order_relaxed);
 }

@@ -18,7 +18,11 @@ struct seen; /* any number of threads */
 struct seen_value {
 	atomic_int references; /* its maker's one, to begin with */
 	size_t size;           /* bytes, with all that hangs on it */
+	uint64_t version;      /* of what made it: it is there for who asks for the same one */
 	void (*free)(struct seen_value *value);
+	/* Another handle of it, with a count of its own and a reference to this one: for a thread that often asks for it, as a count that
+	   several threads write is what they wait for. NULL: no memory. May be NULL. */
+	struct seen_value *(*view)(struct seen_value *value);
 };
 
 /* most entries, a multiple of 8, in places of eight that share the bytes for values evenly. NULL: no memory. */
@@ -27,8 +31,9 @@ void seen_free(struct seen *seen);
 
 /* The digest of a token, with the key of a thumbprint (RFC 7638) or with "". 1, or 0 if OpenSSL could not: then it is not remembered. */
 int seen_digest(struct seen *seen, const char *thumbprint, const char *token, size_t length, unsigned char out[SEEN_DIGEST]);
-/* Whether it was added, and is not forgotten yet; if so, its value in *out, with a reference of the caller's. out may be NULL. */
-int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value **out);
+/* Whether it was added, without a value or with one of the version, and is not forgotten yet; if so, its value or a view of it in *out,
+   with a reference of the caller's. out may be NULL. */
+int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], uint64_t version, struct seen_value **out);
 /* Takes a reference of its own to the value, which may be NULL. Where there is no room, what was not asked for lately is forgotten; a
    value that is more than a place may have is not kept. */
 void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value *value);

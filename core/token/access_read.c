@@ -271,16 +271,35 @@ static int read_claims(struct reader *reader, const struct access_rules *rules, 
 /* ---- Kept for who brings it again ---- */
 
 struct known {
-	struct seen_value value;
-	uint64_t generation; /* of the keys that it was verified by */
+	struct seen_value value;   /* its version is the generation of the keys that it was verified by */
+	struct seen_value *origin; /* of a view: whose strings these are */
 	struct access_token token;
 };
 
 static void known_free(struct seen_value *value)
 {
 	struct known *known = (struct known *)(void *)value;
-	access_free(&known->token);
+	if (known->origin)
+		seen_release(known->origin);
+	else
+		access_free(&known->token);
 	free(known);
+}
+
+#define LINE 64 /* bytes of memory that threads fight about at once */
+
+static struct seen_value *known_view(struct seen_value *value)
+{
+	const struct known *known = (const struct known *)(const void *)value;
+	struct known *view = aligned_alloc(LINE, (sizeof *view + LINE - 1) / LINE * LINE);
+	if (!view)
+		return NULL;
+	*view = *known;
+	view->value.view = NULL;
+	view->origin = value;
+	atomic_init(&view->value.references, 1);
+	atomic_fetch_add(&value->references, 1);
+	return &view->value;
 }
 
 static int keep(struct seen *table, const unsigned char digest[SEEN_DIGEST], uint64_t generation, struct access_token *token, struct failure *failure)
@@ -288,7 +307,8 @@ static int keep(struct seen *table, const unsigned char digest[SEEN_DIGEST], uin
 	struct known *known = malloc(sizeof *known);
 	if (!known)
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for an access token");
-	*known = (struct known){ { .size = sizeof *known + token->json.strings_room + token->memory_size, .free = known_free }, generation, *token };
+	*known = (struct known){ { .size = sizeof *known + token->json.strings_room + token->memory_size, .version = generation, .free = known_free, .view = known_view },
+	                         NULL, *token };
 	atomic_init(&known->value.references, 1);
 	token->known = &known->value;
 	seen_add(table, digest, &known->value);
@@ -298,14 +318,10 @@ static int keep(struct seen *table, const unsigned char digest[SEEN_DIGEST], uin
 static int recall(struct seen *table, const unsigned char digest[SEEN_DIGEST], uint64_t generation, struct access_token *out)
 {
 	struct seen_value *value = NULL;
-	if (!seen_has(table, digest, &value) || !value)
+	/* Of another generation: a key may be gone since. */
+	if (!seen_has(table, digest, generation, &value) || !value)
 		return 0;
 	const struct known *known = (const struct known *)(const void *)value;
-	/* A key may be gone since. */
-	if (known->generation != generation) {
-		seen_release(value);
-		return 0;
-	}
 	seen_hit(table);
 	*out = known->token;
 	out->known = value;

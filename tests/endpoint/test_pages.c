@@ -142,6 +142,7 @@ static char *token_of(struct desk *desk)
 	return strdup(desk_text(desk, "/access_token"));
 }
 
+#define METERED "CALLER:]; purposes = [\"introspection\", \"metrics\"" /* the caller may */
 #define GATEWAY "Basic Z2F0ZXdheTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"
 static const char inactive[] = "{\"active\":false}";
 
@@ -423,7 +424,7 @@ static void who_reads_metrics(void **state)
 		{ "127.0.0.1", "/metrics", "X-Real-IP: 127.0.0.1", NULL, 401 },
 		{ "unix", "/metrics", "Via: 1.1 edge", NULL, 401 },
 	};
-	desk_open(&desk, "proxies = [\"127.0.0.2\"]; rates = { address = 0; };", NULL);
+	desk_open(&desk, "proxies = [\"127.0.0.2\"]; rates = { address = 0; };" METERED, NULL);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		desk.remote = rows[i].remote;
 		desk_request(&desk, "GET", rows[i].url, NULL, rows[i].first ? rows[i].first : rows[i].second, rows[i].second, NULL);
@@ -451,7 +452,7 @@ static void who_reads_metrics(void **state)
 		ema_request_free(request);
 	}
 	/* Slowed down, and with the right secret, too, until the minute is over. */
-	assert_int_equal(desk_load(&desk, "rates = { address = 20; failure_cost = 10; };", NULL), EMA_OK);
+	assert_int_equal(desk_load(&desk, "rates = { address = 20; failure_cost = 10; };" METERED, NULL), EMA_OK);
 	desk.remote = "198.51.100.1";
 	for (int i = 0; i < 3; i++)
 		desk_request(&desk, "GET", "/metrics", NULL, wrong, NULL);
@@ -459,6 +460,44 @@ static void who_reads_metrics(void **state)
 	assert_true(atoi(desk_header(&desk, "Retry-After")) > 0);
 	desk_request(&desk, "GET", "/metrics", NULL, right, NULL);
 	assert_int_equal(desk.status, 429);
+	desk_close(&desk);
+}
+
+/* A caller gets what its purposes say and no more, and what nobody is there for is not announced. */
+static void purposes(void **state)
+{
+	(void)state;
+	static const char *const words[] = { "introspection", "authzen", "metrics" };
+	struct desk desk;
+	char extra[96];
+	desk_open(&desk, NULL, NULL);
+	for (size_t i = 0; i <= sizeof words / sizeof *words; i++) {
+		/* The last: none is written. */
+		int may_introspect = i == 0 || i == 3, may_ask = i == 1 || i == 3, may_read = i == 2;
+		snprintf(extra, sizeof extra, i < 3 ? "CALLER:]; purposes = [\"%s\"" : "", words[i % 3]);
+		assert_int_equal(desk_load(&desk, extra, NULL), EMA_OK);
+		desk.remote = "192.0.2.7";
+		desk_form(&desk, "/introspect", GATEWAY, "token", "x", NULL);
+		assert_int_equal(desk.status, may_introspect ? 200 : 400);
+		if (!may_introspect) {
+			assert_string_equal(desk_text(&desk, "/error"), "unauthorized_client");
+			assert_non_null(strstr(desk_audited(&desk, "/reason"), "lack \"introspection\""));
+		}
+		desk_request(&desk, "POST", "/access/v1/evaluation", "{}", "Authorization: " GATEWAY, "Content-Type: application/json", NULL);
+		assert_int_equal(desk.status, 400);
+		assert_int_equal(strstr(desk_audited(&desk, "/reason"), "lack \"authzen\"") == NULL, may_ask);
+		desk_request(&desk, "GET", "/metrics", NULL, "Authorization: " GATEWAY, NULL);
+		assert_int_equal(desk.status, may_read ? 200 : 401);
+		assert_int_equal(strstr(desk.body, "ema_info") != NULL, may_read);
+		desk_request(&desk, "GET", "/.well-known/oauth-authorization-server", NULL, NULL);
+		assert_int_equal(strstr(desk.body, "introspection_endpoint") != NULL, may_introspect);
+	}
+	/* Another, who may, changes nothing. */
+	assert_int_equal(desk_load(&desk, "CALLER:]; }, { id = \"prometheus\"; auth = \"client_secret_basic\"; secret = { file = \"%FOLDER%/secret\"; };"
+	                 " purposes = [\"metrics\"", NULL), EMA_OK);
+	desk_request(&desk, "GET", "/metrics", NULL, "Authorization: " GATEWAY, NULL);
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_audited(&desk, "/code"), "client_not_allowed");
 	desk_close(&desk);
 }
 
@@ -548,6 +587,7 @@ int main(void)
 		cmocka_unit_test(what_changed_since),
 		cmocka_unit_test(pages),
 		cmocka_unit_test(who_reads_metrics),
+		cmocka_unit_test(purposes),
 		cmocka_unit_test(nobody_reads_metrics),
 		cmocka_unit_test(served),
 		cmocka_unit_test(not_a_server),

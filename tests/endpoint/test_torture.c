@@ -295,8 +295,8 @@ static void deciding(void **state)
 	desk_close(&desk);
 }
 
-#define FIRST_MOST 60
-#define KNOWN_MOST 40
+#define FIRST_MOST 45
+#define KNOWN_MOST 31
 
 static long allocations(struct desk *desk, const char *token)
 {

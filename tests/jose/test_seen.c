@@ -86,26 +86,27 @@ static void bounded(void **state)
 	seen_add(seen, kept, NULL);
 	for (unsigned i = 1; i <= 10 * MOST; i++) {
 		digest_of(i, digest);
-		assert_false(seen_has(seen, digest, NULL));
+		assert_false(seen_has(seen, digest, 0, NULL));
 		seen_add(seen, digest, NULL);
-		assert_true(seen_has(seen, digest, NULL));
-		assert_true(seen_has(seen, kept, NULL));
+		assert_true(seen_has(seen, digest, 0, NULL));
+		assert_true(seen_has(seen, kept, 0, NULL));
 	}
 	for (unsigned i = 0; i <= 10 * MOST; i++) {
 		digest_of(i, digest);
-		there += (unsigned)seen_has(seen, digest, NULL);
+		there += (unsigned)seen_has(seen, digest, 0, NULL);
 	}
 	assert_in_range(there, MOST / 2, MOST);
 	/* One added again takes no second place. */
 	for (int i = 0; i < MOST; i++)
 		seen_add(seen, kept, NULL);
-	assert_true(seen_has(seen, digest, NULL));
+	assert_true(seen_has(seen, digest, 0, NULL));
 	seen_free(seen);
 	assert_null(seen_new(7, 0));
 }
 
 struct thing {
 	struct seen_value value;
+	struct thing *origin; /* of a view */
 	unsigned number;
 };
 
@@ -115,16 +116,29 @@ static void thing_free(struct seen_value *value)
 {
 	struct thing *thing = (struct thing *)(void *)value;
 	atomic_fetch_sub(&things, 1);
+	if (thing->origin)
+		seen_release(&thing->origin->value);
 	thing->number = 0;
 	free(thing);
 }
 
-static void add_thing(struct seen *seen, unsigned number, size_t size)
+static struct seen_value *thing_view(struct seen_value *value)
+{
+	struct thing *thing = (struct thing *)(void *)value, *view = malloc(sizeof *view);
+	assert_non_null(view);
+	*view = (struct thing){ { .size = value->size, .version = value->version, .free = thing_free }, thing, thing->number };
+	atomic_init(&view->value.references, 1);
+	atomic_fetch_add(&value->references, 1);
+	atomic_fetch_add(&things, 1);
+	return &view->value;
+}
+
+static void add_thing_of(struct seen *seen, unsigned number, size_t size, uint64_t version, struct seen_value *(*view)(struct seen_value *))
 {
 	unsigned char digest[SEEN_DIGEST];
 	struct thing *thing = calloc(1, sizeof *thing);
 	assert_non_null(thing);
-	*thing = (struct thing){ { .size = size, .free = thing_free }, number };
+	*thing = (struct thing){ { .size = size, .version = version, .free = thing_free, .view = view }, NULL, number };
 	atomic_init(&thing->value.references, 1);
 	atomic_fetch_add(&things, 1);
 	digest_of(number, digest);
@@ -132,12 +146,22 @@ static void add_thing(struct seen *seen, unsigned number, size_t size)
 	seen_release(&thing->value);
 }
 
-static struct thing *thing_of(struct seen *seen, unsigned number)
+static void add_thing(struct seen *seen, unsigned number, size_t size)
+{
+	add_thing_of(seen, number, size, 0, NULL);
+}
+
+static struct thing *thing_in(struct seen *seen, unsigned number, uint64_t version)
 {
 	unsigned char digest[SEEN_DIGEST];
 	struct seen_value *value = NULL;
 	digest_of(number, digest);
-	return seen_has(seen, digest, &value) ? (struct thing *)(void *)value : NULL;
+	return seen_has(seen, digest, version, &value) ? (struct thing *)(void *)value : NULL;
+}
+
+static struct thing *thing_of(struct seen *seen, unsigned number)
+{
+	return thing_in(seen, number, 0);
 }
 
 /* Values have an end in bytes, too; who holds one keeps it, and all are given back. */
@@ -188,6 +212,53 @@ static void values(void **state)
 	assert_int_equal(things, 0);
 }
 
+/* What is asked for again and again is a thread's own, counts for its place all the same, and is never of another version. */
+static void views(void **state)
+{
+	(void)state;
+	struct seen *seen = seen_new(8, 1000); /* one place */
+	add_thing_of(seen, 1, 100, 7, thing_view);
+	struct thing *first = thing_in(seen, 1, 7), *second = thing_in(seen, 1, 7), *third = thing_in(seen, 1, 7);
+	assert_ptr_equal(first, second);
+	assert_ptr_not_equal(first, third);
+	assert_ptr_equal(third->origin, first);
+	assert_int_equal(things, 2);
+	seen_release(&second->value);
+	const int references = atomic_load(&first->value.references);
+	for (int i = 0; i < 10; i++) {
+		struct thing *again = thing_in(seen, 1, 7);
+		assert_ptr_equal(again, third);
+		assert_int_equal(again->number, 1);
+		assert_int_equal(atomic_load(&first->value.references), references);
+		seen_release(&again->value);
+	}
+	assert_null(thing_in(seen, 1, 6));
+	assert_null(thing_in(seen, 1, 8));
+	/* Others come, one for each round in which it is asked for often: it stays in its place. */
+	for (unsigned i = 2; i < 40; i++) {
+		add_thing(seen, i, 10);
+		for (int k = 0; k < 70; k++)
+			seen_release(&thing_in(seen, 1, 7)->value);
+	}
+	assert_int_equal(atomic_load(&first->value.references), references);
+	seen_release(&first->value);
+	/* One of another version in its stead is what comes from now on, and at the front, too. */
+	add_thing_of(seen, 1, 100, 8, thing_view);
+	for (int i = 0; i < 5; i++) {
+		struct thing *newer = thing_in(seen, 1, 8);
+		assert_non_null(newer);
+		assert_int_equal(newer->value.version, 8);
+		assert_int_equal(newer->origin != NULL, i > 0);
+		seen_release(&newer->value);
+	}
+	assert_null(thing_in(seen, 1, 7));
+	/* Who holds one keeps it. */
+	assert_int_equal(third->origin->number, 1);
+	seen_release(&third->value);
+	seen_free(seen);
+	assert_int_equal(things, 0);
+}
+
 struct crowd {
 	struct seen *seen;
 	int wrong;
@@ -197,12 +268,14 @@ static void *things_work(void *data)
 {
 	struct crowd *crowd = data;
 	for (unsigned i = 0; i < 5000; i++) {
-		struct thing *thing = thing_of(crowd->seen, i % 100);
+		/* Each of a hundred four times in a row, in one of two versions. */
+		const unsigned number = i / 4 % 100, version = i / 1000 % 2;
+		struct thing *thing = thing_in(crowd->seen, number, version);
 		if (!thing) {
-			add_thing(crowd->seen, i % 100, 100);
+			add_thing_of(crowd->seen, number, 100, version, thing_view);
 			continue;
 		}
-		crowd->wrong |= thing->number != i % 100;
+		crowd->wrong |= thing->number != number || thing->value.version != version;
 		seen_release(&thing->value);
 	}
 	return NULL;
@@ -217,7 +290,7 @@ static void *crowd_work(void *data)
 		if (i % 200 < 100)
 			seen_add(crowd->seen, digest, NULL);
 		else
-			crowd->wrong |= seen_has(crowd->seen, digest, NULL); /* nobody adds these */
+			crowd->wrong |= seen_has(crowd->seen, digest, 0, NULL); /* nobody adds these */
 	}
 	return NULL;
 }
@@ -252,6 +325,7 @@ int main(void)
 		cmocka_unit_test(nothing_else_is_spared),
 		cmocka_unit_test(bounded),
 		cmocka_unit_test(values),
+		cmocka_unit_test(views),
 		cmocka_unit_test(threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -424,7 +424,7 @@ if [ -s "$work/one.pem" ]; then
 	write_conf "{ address = \"$web\"; serve = [\"health\", \"metrics\"]; }, { address = \"0.0.0.0:$public_port\"; serve = [\"metrics\"];
 		tls = { certificate = \"one.pem\"; key = \"one.key\"; }; }" "$short
 		providers = ( { id = \"okta\"; plugin = \"okta_xaa\"; org = \"http://127.0.0.1:$okta\"; insecure_http = true; } );
-		callers = ( { id = \"prometheus\"; auth = \"client_secret_basic\"; secret = { file = \"$work/secret\"; }; services = [\"github\"]; } );
+		callers = ( { id = \"prometheus\"; auth = \"client_secret_basic\"; secret = { file = \"$work/secret\"; }; purposes = [\"metrics\"]; } );
 		services = ( { id = \"github\"; resource = \"https://mcp.acme.example/github\"; identity = [\"okta\"];
 		  scopes = ( { name = \"repo:read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"okta\"; scopes = [\"repo:read\"]; } ); } );"
 	start
