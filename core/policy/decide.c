@@ -305,6 +305,25 @@ int policy_closed(const struct policy *policy, const struct policy_target *targe
 	return conf->tools_file && target->kind == POLICY_TOOL && !(tool && tool->accepted);
 }
 
+unsigned policy_mentions(const struct policy *policy, enum policy_kind kind, const char *name)
+{
+	uint32_t matches[POLICY_MATCHES_MOST];
+	const size_t count = policy_matches(policy, kind, name, strlen(name), NULL, matches);
+	unsigned mentions = 0;
+	if (count == SIZE_MAX)
+		return POLICY_OPENED | POLICY_REFUSED;
+	for (size_t m = 0; m < count; m++) {
+		const uint32_t number = matches[m] & ~MAYBE;
+		const struct pattern_row *row = &policy->patterns[number];
+		mentions |= row->scopes.count && !(matches[m] & MAYBE) ? POLICY_OPENED : 0;
+		for (size_t i = policy->grant_count; i < policy->rule_count; i++)
+			for (size_t t = 0; t < policy->rules[i].targets.count; t++)
+				if (policy->rules[i].targets.list[t] == number)
+					mentions |= POLICY_REFUSED | (row->pattern.head == row->pattern.length ? POLICY_REFUSED_BY_NAME : 0);
+	}
+	return mentions;
+}
+
 /* Finds the patterns that the target matches, and the scopes that have them. EMA_OK, or what is wrong with the target. */
 static int judging_look(struct judging *j, struct policy_result *out)
 {

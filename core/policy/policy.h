@@ -132,6 +132,14 @@ int policy_decide(const struct policy *policy, const struct policy_principal *pr
 /* 1 if it is a tool that the service's tools_file does not have, or not as accepted: nobody gets it. */
 int policy_closed(const struct policy *policy, const struct policy_target *target);
 
+/* What the configuration says of a tool (prompt, URI) of that name to anybody, be it a value's owner alone: bits. */
+enum {
+	POLICY_OPENED = 1,         /* a scope opens it */
+	POLICY_REFUSED = 2,        /* a deny has a pattern that it fits */
+	POLICY_REFUSED_BY_NAME = 4 /* and one names it in full */
+};
+unsigned policy_mentions(const struct policy *policy, enum policy_kind kind, const char *name);
+
 /* ---- Why: each rule that is about a target, and what keeps it from counting ---- */
 
 enum {
