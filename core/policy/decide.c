@@ -22,6 +22,9 @@ struct judging {
 	uint64_t might[WORDS_MOST]; /* and those that may, as far as a deny is concerned */
 	size_t match_count;
 	uint32_t matches[POLICY_MATCHES_MOST];
+	const char *name; /* in the form that patterns have */
+	size_t length;
+	char uri[URI_MOST + 1];
 };
 
 /* The best that a search found. */
@@ -328,21 +331,20 @@ unsigned policy_mentions(const struct policy *policy, enum policy_kind kind, con
 static int judging_look(struct judging *j, struct policy_result *out)
 {
 	const struct policy_target *target = j->target;
-	const char *name = target->name;
-	size_t length = target->length;
-	char uri[URI_MOST + 1];
+	j->name = target->name;
+	j->length = target->length;
 	j->listing = target->listing || !is_named(target);
 	if (!is_named(target))
 		return EMA_OK;
-	if (!name || !length)
+	if (!j->name || !j->length)
 		return answer(out, EMA_BAD_REQUEST, "is empty");
 	if (target->kind == POLICY_URI) {
-		const char *wrong = uri_normal(name, length, 0, uri, &length);
+		const char *wrong = uri_normal(j->name, j->length, 0, j->uri, &j->length);
 		if (wrong)
 			return answer(out, EMA_BAD_REQUEST, wrong);
-		name = uri;
+		j->name = j->uri;
 	}
-	j->match_count = policy_matches(j->policy, target->kind, name, length, j->values, j->matches);
+	j->match_count = policy_matches(j->policy, target->kind, j->name, j->length, j->values, j->matches);
 	if (j->match_count == SIZE_MAX)
 		return answer(out, EMA_INTERNAL, "more patterns match this than can be looked at");
 	open_scopes(j);
@@ -459,10 +461,42 @@ static unsigned lacks_of(const struct judging *j, const struct rule *rule, const
 	return lacks;
 }
 
+/* Does the pattern fit for one of those whom the rule names? What it does not limit may be any. */
+static int own_match(const struct judging *any, const struct pattern *pattern, const struct rule *rule)
+{
+	const struct conf_strings *lists[] = { [OP_TENANT] = &rule->conf->tenants, [OP_SUBJECT] = &rule->conf->subjects };
+	size_t counts[] = { [OP_TENANT] = 0, [OP_SUBJECT] = 0 };
+	unsigned whichever = 1u << OP_EMAIL;
+	for (int op = OP_TENANT; op <= OP_SUBJECT; op++) {
+		counts[op] = pattern->values & 1u << op ? lists[op]->count : 0;
+		whichever |= counts[op] ? 0 : 1u << op;
+	}
+	for (size_t t = 0; t == 0 || t < counts[OP_TENANT]; t++)
+		for (size_t s = 0; s == 0 || s < counts[OP_SUBJECT]; s++) {
+			struct pattern_values values = { .any = whichever };
+			pattern_value(&values, OP_TENANT, counts[OP_TENANT] ? lists[OP_TENANT]->list[t] : NULL);
+			pattern_value(&values, OP_SUBJECT, counts[OP_SUBJECT] ? lists[OP_SUBJECT]->list[s] : NULL);
+			if (pattern_match(pattern, any->name, any->length, &values, rule->deny))
+				return 1;
+		}
+	return 0;
+}
+
+/* Of what matches for somebody, what does for those whom the rule names. */
+static void own_look(const struct judging *any, const struct rule *rule, struct judging *own)
+{
+	judging_begin(own, any->policy, any->principal, any->target, any->now);
+	own->listing = any->listing;
+	for (size_t i = 0; i < any->match_count; i++)
+		if (own_match(any, &any->policy->patterns[any->matches[i] & ~MAYBE].pattern, rule))
+			own->matches[own->match_count++] = any->matches[i];
+	open_scopes(own);
+}
+
 int policy_explain(const struct policy *policy, const struct policy_who *who, const struct policy_target *target, int64_t now,
                    void (*tell)(void *data, const struct policy_stand *stand), void *data)
 {
-	struct judging j, any;
+	struct judging j, any, own;
 	struct policy_result result = { .text = "" };
 	struct policy_principal *principal = policy_prepare(policy, who);
 	if (!principal)
@@ -479,9 +513,12 @@ int policy_explain(const struct policy *policy, const struct policy_who *who, co
 	for (size_t i = 0; !code && i < policy->rule_count; i++) {
 		static const struct numbers nothing = { NULL, 0 };
 		const struct rule *rule = &policy->rules[i];
-		const int about = is_about(&j, rule);
-		const struct judging *by = about ? &j : &any;
-		if (!about && (rule->deny || !is_about(&any, rule)))
+		const int about = is_about(&j, rule), limited = rule->conf->tenants.count || rule->conf->subjects.count;
+		const struct judging *others = limited ? &own : &any, *by = about ? &j : others;
+		if (limited)
+			own_look(&any, rule, &own);
+		/* A deny may be about this for want of a value only, which none of those whom it names has. */
+		if (rule->deny ? !about || (!rule_names(rule, who) && !is_about(others, rule)) : !about && !is_about(others, rule))
 			continue;
 		struct policy_stand stand = { .rule = rule->conf, .deny = rule->deny, .lacks = lacks_of(&j, rule, who) | (about ? 0 : POLICY_LACKS_VALUE) };
 		if (stand.lacks & POLICY_LACKS_WHO)

@@ -171,8 +171,8 @@ struct policy_stand {
 };
 
 /*
- * Tells of each grant that opens the target for somebody, be it another {tenant}, {subject} or {email}, and each deny that is about it,
- * in the order of the configuration: the target is permitted if a grant in force lacks nothing, and each deny in force lacks something.
+ * Tells of each grant that opens the target for somebody whom it names, be it another {tenant}, {subject} or {email}, and each deny that
+ * is about it, in the order of the configuration: the target is permitted if a grant in force lacks nothing, and each deny in force lacks something.
  * Of a list with listing set, all rules are told. EMA_OK; BAD_REQUEST, INTERNAL as policy_decide(); OUT_OF_MEMORY.
  */
 int policy_explain(const struct policy *policy, const struct policy_who *who, const struct policy_target *target, int64_t now,

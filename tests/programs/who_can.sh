@@ -110,6 +110,35 @@ ok "in JSON" tenant who-can uri file:///north/x --service files --json
 says "where {tenant} is the subject's own"
 fails 1 "a file of no tenant's" tenant who-can uri file:///north --service files
 says "nobody can"
+# A rule that names tenants or subjects is about their values and no others.
+cat >"$work/own.conf" <<'CONF'
+issuer = "https://auth.example";
+providers = ( { id = "customers"; plugin = "oidc"; accepts = ["id_jag"]; issuer = "https://login.example"; tenant_claim = "tenant"; tenants = ["north", "south"]; } );
+directories = ( { id = "staff"; plugin = "file"; path = "tenants.conf"; } );
+audit = ( { plugin = "file"; path = "audit.jsonl"; } );
+services = ( { id = "files"; resource = "https://mcp.example/files"; identity = ["customers"]; tenants = ["north", "south"];
+  directory = ( { id = "staff"; for = ["customers"]; } );
+  scopes = ( { name = "files"; access = "write"; uris = ["file:///{tenant}/**", "home:///{tenant}/{subject}/*", "mail:///{email}"]; } );
+  grants = ( { provider = "customers"; tenant = "north"; scopes = ["files"]; },
+    { provider = "customers"; tenant = ["north", "south"]; subject = ["sue", "sam"]; scopes = ["files"]; uris = ["home:///{tenant}/{subject}/*"]; } );
+  denies = ( { provider = "customers"; tenant = "north"; uris = ["file:///{tenant}/old/**", "home:///{tenant}/*/*"]; } ); } );
+CONF
+chmod 640 "$work/own.conf"
+own() { emactl -c "$work/own.conf" who-can uri "$1" --service files; }
+ok "a file of the tenant that a grant names" own file:///north/x
+says "own.conf:8: provider customers, tenant north where {tenant} is the subject's own"
+says "1 can, 1 cannot"
+fails 1 "of another tenant" own file:///south/x
+says "nobody can"
+fails 1 "though a deny is about files of one" own file:///south/old/x
+ok "which is not told there" test "$(grep -c denies "$work/.out")" = 0
+ok "but where it is about them" own file:///north/old/x
+says "own.conf:10: provider customers, tenant north where {tenant} is the subject's own"
+ok "a home of somebody whom a grant names" own home:///south/sue/x
+says "own.conf:9: provider customers, tenant north or south, subject sue or sam where {tenant} and {subject} are the subject's own"
+ok "and not the grant to another tenant" test "$(grep -c own.conf:8 "$work/.out")" = 0
+fails 1 "a home of somebody else" own home:///south/ann/x
+ok "an address may be anybody's" own mail:///ann@example.com
 
 # Permissions in shadow mode, and a tool that waits.
 until=$(date -u -d '+20 days' +%Y-%m-%d)
