@@ -96,7 +96,7 @@ void ema_survey_free(ema_survey *survey);
 /*
  * Of the index'th row; NULL (-1 for the code) past the end. name: "kind" ("grant" or "deny": a rule that is about it; "person": the
  * answer for one; "service": may the subject come in at all; "tool": the answer for one that the configuration names; "shadow":
- * permissions of the service are in shadow mode; "closed": its tools_file keeps the tool from everybody; "note": what could not be
+ * permissions of the service are in shadow mode; "closed": its tools_file keeps the tool from everybody, or a deny does; "note": what could not be
  * looked at), "service", "who", "what", "rule" (FILE:LINE, or ""), "text" (under which conditions, or why not).
  */
 const char *ema_survey_text(const ema_survey *survey, size_t index, const char *name);

@@ -43,10 +43,29 @@ ok "a prompt, which tokens' roles open" run who-can prompt draft --service repo
 says "provider other, role writer"
 ok "a URI" run who-can uri file:///docs/a --service repo
 says "2 can, 1 cannot"
-ok "a deny wins over grants" run who-can delete_repo --service repo
+fails 1 "a deny wins over grants" run who-can delete_repo --service repo
+says "$work/ema.conf:13: this deny has no conditions, and keeps out whom the grants let in"
+says "grants that would open it"
 says "denies, which win"
 says "0 can, 3 cannot"
 no_blanks
+fails 1 "in JSON" run who-can delete_repo --service repo --json
+says '"kind": "closed"'
+# denied RULES: who can do it with these denies; in the service's only grants are groups dev and ops, and everybody of the provider other.
+denied() {
+	sed "s|^  denies = .*|  denies = ( $1 ); }, |; s/{ provider = \"other\"; role.*/{ provider = \"other\"; scopes = [\"write\"]; } );/
+	s/group = \"dev\"; from/group = [\"dev\", \"ops\"]; from/" "$work/ema.conf" >"$work/denied.conf"
+	chmod 640 "$work/denied.conf"
+	emactl -c "$work/denied.conf" who-can delete_repo --service repo
+}
+fails 1 "denied to all by two" denied '{ provider = "other"; tools = ["delete_*"]; }, { group = ["ops", "dev", "hr"]; provider = "idp"; scopes = ["write"]; }'
+ok "both are told" test "$(grep -c 'keeps out whom' "$work/.out")" = 2
+ok "to some of a grant" denied '{ provider = "other"; tools = ["delete_*"]; }, { group = "dev"; provider = "idp"; scopes = ["write"]; }'
+ok "to those of one provider" denied '{ provider = "idp"; tools = ["delete_*"]; }'
+ok "under a condition" denied '{ tools = ["delete_*"]; when = { args = ( { at = "/repo"; equals = "x"; } ); }; }'
+ok "in shadow mode" denied '{ tools = ["delete_*"]; mode = "shadow"; }'
+ok "through one client" denied '{ tools = ["delete_*"]; client = "vscode"; }'
+fails 1 "everything is denied" denied '{ provider = "*"; }'
 fails 1 "what no grant opens" run who-can drop_table --service repo
 says "nobody can"
 fails 2 "a URI that nobody may have" run who-can uri 'file:///docs/%zz' --service repo
@@ -172,6 +191,8 @@ says "yes bob (bob@example.com)  $work/shadow.conf:11: $why"
 fails 1 "what no grant opens" shadow who-can other --service repo
 says "no grant opens it: shadow mode alone lets in whom no deny refuses"
 says "2 can, 1 cannot"
+fails 1 "not even in shadow mode" shadow who-can drop --service repo
+says "$work/shadow.conf:10: this deny has no conditions"
 ok "in JSON" shadow who-can put_file --service repo --json
 says '"kind": "shadow"'
 fails 1 "shadow mode is found" shadow check
