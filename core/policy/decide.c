@@ -239,6 +239,7 @@ static void answer_offer(const struct judging *j, const struct offer *offer, str
 	case LACKS_LOGIN:
 	case LACKS_BOTH:
 		out->login = offer->rule->when;
+		out->lacks_scope = offer->lacks == LACKS_BOTH;
 		answer(out, EMA_WEAK_AUTHENTICATION, "the login is weaker or longer ago than the grant asks for");
 		return;
 	default:

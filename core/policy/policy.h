@@ -115,6 +115,7 @@ struct policy_result {
 	const struct conf_node *rule; /* the grant or deny that decided (NULL with NOT_GRANTED: none, or the tool is not accepted), or the grant that something is lacking for; the mode of permissions where shadow mode alone gave it; NULL: none */
 	const struct conf_scope *scope; /* by which the grant gives it; with INSUFFICIENT_SCOPE the one that a token would need */
 	const struct conf_conditions *login; /* with WEAK_AUTHENTICATION: whose acr, amr, max_age are not met */
+	int lacks_scope;              /* and then: the token lacks the scope, too */
 	const char *text;             /* static, for the operator; "" with EMA_OK */
 	/* Shadow mode. enforced is what the code would be without permissions = { mode = "shadow" }: the same if that is off. */
 	int enforced;

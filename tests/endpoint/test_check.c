@@ -341,6 +341,14 @@ static void permissions(void **state)
 		  "Bearer error=\"insufficient_user_authentication\", error_description=\"Sign in again with a stronger method.\", "
 		  "acr_values=\"strong a\\\"b\\\\c\", max_age=\"300\", resource_metadata=\"" METADATA "deep\"" },
 		{ { "admin" }, NULL, "admin_reset", NULL, EMA_WEAK_AUTHENTICATION, 401, NULL },
+		/* Both in one round, and what else the token has. */
+		{ { "read" }, "weak", "admin_reset", NULL, EMA_WEAK_AUTHENTICATION, 401,
+		  "Bearer error=\"insufficient_user_authentication\", error_description=\"Sign in again with a stronger method.\", "
+		  "acr_values=\"strong a\\\"b\\\\c\", max_age=\"300\", scope=\"admin read\", resource_metadata=\"" METADATA "deep\"" },
+		{ { "read" }, "strong", "admin_reset", NULL, EMA_INSUFFICIENT_SCOPE, 403,
+		  "Bearer error=\"insufficient_scope\", error_description=\"More permission is needed: sign in again.\", scope=\"admin read\", "
+		  "resource_metadata=\"" METADATA "deep\"" },
+		{ { "read" }, "weak", "other_thing", NULL, EMA_FORBIDDEN, 403, "" },
 		{ { NULL }, NULL, "get_issue", NULL, EMA_INSUFFICIENT_SCOPE, 403, NULL },
 	};
 	(void)state;
@@ -376,6 +384,17 @@ static void permissions(void **state)
 	ask_tool(&ask, "admin_reset", NULL);
 	ask_check(&ask, &desk, "deep");
 	expect(&ask, 100, EMA_WEAK_AUTHENTICATION, 401);
+	/* What a challenge has no room for is said to the operator. */
+	assert_non_null(strstr(ema_decision_operator_line(ask.decision), "weaker or longer ago than the grant asks for: acr strong or a\"b\\c, a login of the last 300 s"));
+	assert_null(strstr(ema_decision_operator_line(ask.decision), "lacks the scope"));
+	ask_end(&ask);
+	free(token);
+	token = make(&desk, &(struct made){ .audience = DEEP, .acr = "weak", .scopes = { "read" } });
+	ask_begin(&ask, NULL, token);
+	ask_tool(&ask, "admin_reset", NULL);
+	ask_check(&ask, &desk, "deep");
+	expect(&ask, 101, EMA_WEAK_AUTHENTICATION, 401);
+	assert_non_null(strstr(ema_decision_operator_line(ask.decision), "a login of the last 300 s; and the token lacks the scope admin"));
 	ask_end(&ask);
 	free(token);
 	desk_close(&desk);
@@ -752,6 +771,16 @@ static void a_narrow_client_is_not_sent_away(void **state)
 		ask_end(&ask);
 		free(token);
 	}
+	/* Nor for a stronger login, after which the scope would be missing still. */
+	char *token = make(&desk, &(struct made){ .audience = DEEP, .client = "post", .acr = "weak", .scopes = { "read" } });
+	ask_begin(&ask, NULL, token);
+	ask_tool(&ask, "admin_reset", NULL);
+	ask_check(&ask, &desk, "deep");
+	expect(&ask, 100, EMA_FORBIDDEN, 403);
+	assert_string_equal(challenge(&ask), "");
+	assert_non_null(strstr(ema_decision_operator_line(ask.decision), "needs the scope \"admin\", which the client is not registered for"));
+	ask_end(&ask);
+	free(token);
 	desk_close(&desk);
 }
 

@@ -39,6 +39,9 @@ broken ema.conf 's/{ provider = "okta"; group = "engineering"; scopes = \["repo:
 broken ema.conf 's/amr = \["mfa"\]; max_age = "10m";/amr = ["mfa"];/' "a login that may be old" "on-duty-yesterday may tools/call execute of postgres, and should not"
 broken people.conf 's/; active = false//' "somebody who left and came back" "left-the-company may tools/call get_file_contents of github, and should not"
 broken ema.conf 's/denies = ( { scopes = \["chat:write"\];.*/denies = (/' "a deny that went" "employee may tools/call conversations_add_message of slack, and should not"
+broken expectations.conf 's/may = false; code = "weak_authentication";/may = true;/' "what a login should be" \
+	"on-duty-yesterday may not tools/call execute of postgres, and should; weak_authentication"
+says "execute: the login is weaker or longer ago than the grant asks for: amr mfa, a login of the last 600 s"
 
 sed -i.good 's/at = "\/database"/at = "\/databse"/' "$work/ema.conf"
 fails 1 "check notices a misspelt argument" run check
