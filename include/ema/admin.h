@@ -50,7 +50,8 @@ int ema_load_found(ema_context *context, const char *path, ema_findings **out);
  * clock. Keys are fetched if they are not there yet. A request with a body is a message at the MCP server of the service, and its
  * credential the access token that came with it: decided as ema_check_mcp() would, without headers, proof of possession and
  * revocation, and the steps then have the stages "scopes" (what the token has), "grant" and "deny" (each rule that is about what
- * is asked for, and whether it counts), and "change" (what would have to be another for a permit).
+ * is asked for, and whether it counts), and "change" (what would have to be another for a permit). Who it is is told of a refusal,
+ * too, as soon as that is known.
  */
 int ema_explain(ema_context *context, const char *service, const ema_request *request, int64_t now, ema_decision **out);
 
