@@ -79,7 +79,7 @@ static int too_old(const struct judging *j, const struct rule *rule)
 
 static int deny_counts(const struct judging *j, const struct way *way)
 {
-	const struct rule *rule = &j->policy->rules[way->rule];
+	const struct rule *rule = rule_at(j->policy, way->rule);
 	/* A deny that names both is about the targets that one of its scopes opens. */
 	int opens = !rule->targets.count || !rule->scopes.count;
 	for (size_t i = 0; !opens && i < rule->scopes.count; i++)
@@ -96,7 +96,7 @@ static int deny_counts(const struct judging *j, const struct way *way)
 /* 1 if the grant's conditions hold but for the login, which is told in *weak. */
 static int grant_counts(const struct judging *j, const struct way *way, int *weak)
 {
-	const struct rule *rule = &j->policy->rules[way->rule];
+	const struct rule *rule = rule_at(j->policy, way->rule);
 	*weak = 0;
 	if (!rule->when)
 		return 1;
@@ -115,7 +115,7 @@ static void deny_key(const struct judging *j, uint32_t key, struct denied *out)
 	size_t count = 0;
 	const struct way *ways = ways_of(j->principal->denies, j->principal->deny_count, key, &count);
 	for (size_t i = 0; i < count; i++) {
-		const struct rule *rule = &j->policy->rules[ways[i].rule];
+		const struct rule *rule = rule_at(j->policy, ways[i].rule);
 		const struct rule **first = rule->conf->shadow ? &out->shadow : &out->enforced;
 		if ((!*first || rule < *first) && deny_counts(j, &ways[i]))
 			*first = rule;
@@ -146,13 +146,13 @@ static void offer_take(const struct judging *j, const struct way *way, uint32_t 
 		return;
 	lacks |= weak ? LACKS_LOGIN : 0;
 	if (lacks < best->lacks)
-		*best = (struct offer){ lacks, &j->policy->rules[way->rule], scope };
+		*best = (struct offer){ lacks, rule_at(j->policy, way->rule), scope };
 }
 
 /* A grant that names targets, or one that is asked about as a whole: by whichever of its scopes is open, best of all in the token. */
 static void offer_rule(const struct judging *j, const struct way *way, int any, struct offer *best)
 {
-	const struct numbers *scopes = &j->policy->rules[way->rule].scopes;
+	const struct numbers *scopes = &rule_at(j->policy, way->rule)->scopes;
 	uint32_t chosen = NO_NUMBER;
 	for (size_t i = 0; i < scopes->count; i++) {
 		uint32_t scope = scopes->list[i];
@@ -167,7 +167,7 @@ static void offer_rule(const struct judging *j, const struct way *way, int any, 
 
 static int is_shadow(const struct judging *j, const struct way *way)
 {
-	return j->policy->rules[way->rule].conf->shadow;
+	return rule_at(j->policy, way->rule)->conf->shadow;
 }
 
 static void offer_scopes(const struct judging *j, int shadow, int held, struct offer *best)
@@ -544,7 +544,7 @@ static struct offer scope_search(const struct judging *j, uint32_t scope, int sh
 	struct offer best = { LACKS_ALL, NULL, NO_NUMBER };
 	for (size_t i = 0; i < j->principal->grant_count && best.lacks; i++) {
 		const struct way *way = &j->principal->grants[i];
-		const struct numbers *scopes = &j->policy->rules[way->rule].scopes;
+		const struct numbers *scopes = &rule_at(j->policy, way->rule)->scopes;
 		int weak = 0;
 		size_t s = 0;
 		while (s < scopes->count && scopes->list[s] != scope)
@@ -552,7 +552,7 @@ static struct offer scope_search(const struct judging *j, uint32_t scope, int sh
 		if (s == scopes->count || is_shadow(j, way) != shadow || !grant_counts(j, way, &weak))
 			continue;
 		if ((weak ? LACKS_LOGIN : LACKS_NOTHING) < best.lacks)
-			best = (struct offer){ weak ? LACKS_LOGIN : LACKS_NOTHING, &j->policy->rules[way->rule], scope };
+			best = (struct offer){ weak ? LACKS_LOGIN : LACKS_NOTHING, rule_at(j->policy, way->rule), scope };
 	}
 	return best;
 }
