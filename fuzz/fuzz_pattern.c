@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = line ? line + 1 : all;
 	size_t text_length = line ? size - head - 1 : 0;
 	char *pattern_text = calloc(1, head + 1);
-	struct pattern_values values = { { NULL }, { 0 }, 0, 0 };
+	struct pattern_values values = { .usable = 0 };
 	if (!pattern_text || size > 20000) {
 		free(pattern_text);
 		return 0;

@@ -12,6 +12,7 @@
 
 #define CHALLENGE_MOST 8192 /* many servers take no longer header */
 #define SCOPES_MOST 4096    /* of it */
+#define REST_MOST 3072      /* of it, with the URL of the metadata */
 #define RPC_MOST 16384
 
 /* A quoted-string (RFC 9110 5.6.4), of printable ASCII alone. */
@@ -57,7 +58,7 @@ static void put_missing(struct buffer *out, const struct pipeline *p)
 	for (size_t i = 0; !scopes.failed && i < have->count; i++)
 		if (is_scope(p->service->conf, have->list[i]) && scopes.length + strlen(have->list[i]) + 1 < SCOPES_MOST)
 			add_scope(&scopes, have->list[i]);
-	if (scopes.length)
+	if (scopes.length && out->length + scopes.length + REST_MOST <= CHALLENGE_MOST)
 		put(out, "scope", scopes.data);
 	buffer_free(&scopes);
 }
@@ -134,12 +135,13 @@ static const char *challenge(const struct pipeline *p, int code, int status)
 		put(&out, "error", error);
 		put(&out, "error_description", code_row(code)->user);
 	}
-	if (code == EMA_INSUFFICIENT_SCOPE)
-		put_missing(&out, p);
-	else if (code == EMA_WEAK_AUTHENTICATION)
+	if (code == EMA_WEAK_AUTHENTICATION)
 		put_login(&out, check->result.login);
 	else if (status == 401)
 		put_usual(&out, p->service->conf);
+	/* With the login in one round: it is the next thing that the client would be told. */
+	if (check->missing.count && (code == EMA_INSUFFICIENT_SCOPE || code == EMA_WEAK_AUTHENTICATION))
+		put_missing(&out, p);
 	char *url = resource_metadata_url(p->service->conf->resource);
 	if (url)
 		put(&out, "resource_metadata", url);

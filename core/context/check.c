@@ -163,19 +163,21 @@ static int by_shadow(const struct policy_result *result)
 static void trace(struct pipeline *p, const struct mcp_call *call, const struct policy_target *target, const struct policy_result *result)
 {
 	char place[300], name[160], text[220];
-	struct buffer shadow = BUFFER_INIT(DESCRIBE_MOST);
+	struct buffer why = BUFFER_INIT(DESCRIBE_MOST);
 	const struct decision_list *held = &p->decision->scopes;
 	const int given = result->code == EMA_OK && result->scope;
 	const char *through = given ? policy_through(p->service->policy, held->list, held->count, result->scope->name) : NULL;
 	if (by_shadow(result))
-		describe_shadow(p->service->conf, result, &shadow);
+		describe_shadow(p->service->conf, result, &why);
+	else if (result->code)
+		describe_refusal(result, &why);
 	else if (through)
 		snprintf(text, sizeof text, "%.100s through %.100s", result->scope->name, through);
 	pipeline_place(result->rule, place, sizeof place);
 	snprintf(name, sizeof name, "%.40s%s%.100s", call->method, target->name ? " " : "", target->name ? target->name : "");
 	decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = "permission", .name = name, .code = result->code,
-		                                                       .text = shadow.length ? shadow.data : through ? text : result->text });
-	buffer_free(&shadow);
+		                                                       .text = why.length ? why.data : through ? text : result->text });
+	buffer_free(&why);
 }
 
 /* The worse of two answers decides: one that nothing cures, then a login, then more scope. */
@@ -216,7 +218,7 @@ static void judge_target(struct pipeline *p, const struct mcp_call *call, const 
 	trace(p, call, target, &result);
 	if (check->explain)
 		reasons_tell(p, target, &result);
-	if (result.code == EMA_INSUFFICIENT_SCOPE)
+	if (result.code == EMA_INSUFFICIENT_SCOPE || (result.code == EMA_WEAK_AUTHENTICATION && result.lacks_scope))
 		need(check, p->decision, result.scope);
 	if ((result.shadow && !check->shadow.text) || (by_shadow(&result) && !by_shadow(&check->shadow)))
 		check->shadow = result;
@@ -239,13 +241,15 @@ static const struct conf_client *client_entry(const struct pipeline *p)
 }
 
 /* A client that is registered for less gets no token with what is missing: were it told to ask, it would ask without end (MCP-14). */
-static const struct conf_client *too_narrow(const struct pipeline *p)
+static const struct conf_client *too_narrow(const struct pipeline *p, const char **scope)
 {
 	const struct decision_list *missing = &p->check->missing;
 	const struct conf_client *client = client_entry(p);
 	for (size_t i = 0; client && i < missing->count; i++)
-		if (!scopes_registered(p, client, missing->list[i]))
+		if (!scopes_registered(p, client, missing->list[i])) {
+			*scope = missing->list[i];
 			return client;
+		}
 	return NULL;
 }
 
@@ -263,6 +267,7 @@ static int judge(struct pipeline *p)
 	struct check *check = p->check;
 	const struct mcp_message *message = check->message;
 	char text[FAILURE_TEXT];
+	const char *scope = "";
 	check->principal = pipeline_prepare(p);
 	if (!check->principal)
 		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
@@ -282,8 +287,12 @@ static int judge(struct pipeline *p)
 			tell_shadow(p, result);
 		return EMA_OK;
 	}
-	const struct conf_client *narrow = code == EMA_INSUFFICIENT_SCOPE ? too_narrow(p) : NULL;
-	snprintf(text, sizeof text, "%.200s%s%.200s", check->decided->name ? check->decided->name : "", check->decided->name ? ": " : "", result->text);
+	const struct conf_client *narrow = code == EMA_INSUFFICIENT_SCOPE || code == EMA_WEAK_AUTHENTICATION ? too_narrow(p, &scope) : NULL;
+	struct buffer why = BUFFER_INIT(DESCRIBE_MOST);
+	describe_refusal(result, &why);
+	snprintf(text, sizeof text, "%.200s%s%.300s", check->decided->name ? check->decided->name : "", check->decided->name ? ": " : "",
+	         why.data ? why.data : result->text);
+	buffer_free(&why);
 	if (code == EMA_DENIED || code == EMA_NOT_GRANTED)
 		code = EMA_FORBIDDEN;
 	if (code == EMA_BAD_REQUEST) {
@@ -293,7 +302,7 @@ static int judge(struct pipeline *p)
 	}
 	if (narrow) {
 		snprintf(text, sizeof text, "%.200s%sthis needs the scope \"%.100s\", which the client is not registered for", check->decided->name ? check->decided->name : "",
-		         check->decided->name ? ": " : "", result->scope ? result->scope->name : "");
+		         check->decided->name ? ": " : "", scope);
 		step(p, "client", EMA_FORBIDDEN, "the client's entry has not all scopes that are missing: another token would not have them");
 		return pipeline_fail(p, EMA_FORBIDDEN, narrow->node, text);
 	}

@@ -271,9 +271,21 @@ void describe_lacks(const struct policy_stand *stand, struct buffer *out)
 	}
 }
 
+void describe_refusal(const struct policy_result *result, struct buffer *out)
+{
+	buffer_text(out, result->text);
+	if (result->login) {
+		buffer_text(out, ": ");
+		describe_login(result->login, out);
+	}
+	if (result->lacks_scope)
+		buffer_printf(out, "; and the token lacks the scope %.100s", result->scope->name);
+}
+
 void describe_shadow(const struct conf_service *service, const struct policy_result *result, struct buffer *out)
 {
 	const struct conf_node *until = conf_child(service->permissions, "until");
-	buffer_printf(out, "let in by shadow mode alone, until %.32s: without it %s, %s", until && until->kind == CONF_STRING ? until->string : "its end",
-	              code_name(result->enforced), result->text);
+	buffer_printf(out, "let in by shadow mode alone, until %.32s: without it %s, ", until && until->kind == CONF_STRING ? until->string : "its end",
+	              code_name(result->enforced));
+	describe_refusal(result, out);
 }

@@ -21,6 +21,8 @@ void describe_when(const struct conf_conditions *when, struct buffer *out);
 void describe_values(unsigned values, struct buffer *out);
 /* What keeps a rule from counting. */
 void describe_lacks(const struct policy_stand *stand, struct buffer *out);
+/* What the rules say of a refusal; of a login, which one is wanted. */
+void describe_refusal(const struct policy_result *result, struct buffer *out);
 /* Of an answer that shadow mode alone made a permit: until when, and what it would be without. */
 void describe_shadow(const struct conf_service *service, const struct policy_result *result, struct buffer *out);
 

@@ -8,6 +8,7 @@
 #include "jwt.h"
 #include "subject.h"
 #include "table.h"
+#include "tools.h"
 
 #define CASES_MOST 10000
 
@@ -28,6 +29,80 @@ static int known_scope(const struct conf_service *service, const char *name)
 	return 0;
 }
 
+/* ---- Names that nobody has, for which each refusal would hold ---- */
+
+/* Names in full, without patterns. */
+static void add_full(const char **names, size_t *count, const struct conf_strings *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (!strpbrk(list->list[i], "*{"))
+			names[(*count)++] = list->list[i];
+}
+
+static const struct conf_strings *of_kind(const struct conf_strings *tools, const struct conf_strings *prompts, int tool)
+{
+	return tool ? tools : prompts;
+}
+
+/* What the service calls its tools (or prompts): those of the tools_file, or else of its scopes and rules. Ends with NULL; NULL: no memory. */
+static const char **full_names(const struct conf_service *service, int tool)
+{
+	const struct conf_grant *rules[] = { service->grants, service->denies };
+	const size_t counts[] = { service->grant_count, service->deny_count };
+	const int file = tool && service->tools_file;
+	size_t room = file ? service->tools.count : 0, count = 0;
+	for (size_t i = 0; !file && i < service->scope_count; i++)
+		room += of_kind(&service->scopes[i].tools, &service->scopes[i].prompts, tool)->count;
+	for (size_t k = 0; !file && k < 2; k++)
+		for (size_t i = 0; i < counts[k]; i++)
+			room += of_kind(&rules[k][i].tools, &rules[k][i].prompts, tool)->count;
+	const char **names = calloc(room + 1, sizeof *names);
+	for (size_t i = 0; names && file && i < service->tools.count; i++)
+		names[count++] = service->tools.list[i].name;
+	for (size_t i = 0; names && !file && i < service->scope_count; i++)
+		add_full(names, &count, of_kind(&service->scopes[i].tools, &service->scopes[i].prompts, tool));
+	for (size_t k = 0; names && !file && k < 2; k++)
+		for (size_t i = 0; i < counts[k]; i++)
+			add_full(names, &count, of_kind(&rules[k][i].tools, &rules[k][i].prompts, tool));
+	return names;
+}
+
+/* A tool (or prompt) that the server has not, or of which no rule says a word. */
+static void expect_name(const struct expecting *x, const struct service *service, const struct conf_node *node, int tool, const char *name)
+{
+	const struct conf_service *conf = service->conf;
+	const unsigned mentions = policy_mentions(service->policy, tool ? POLICY_TOOL : POLICY_PROMPT, name);
+	const int file = tool && conf->tools_file, absent = file && !tools_find(&conf->tools, name, strlen(name));
+	if (file ? !absent : mentions)
+		return;
+	const char **names = full_names(conf, tool), *nearest = names ? conf_nearest(name, names) : NULL;
+	if (!names)
+		x->findings->out_of_memory = 1;
+	char hint[TOOL_NAME_MOST + 32] = "";
+	if (nearest)
+		snprintf(hint, sizeof hint, "; did you mean \"%.*s\"?", TOOL_NAME_MOST, nearest);
+	if (absent && !(mentions & POLICY_REFUSED))
+		finding_node(x->findings, "E-UNKNOWN", node, "the server of service \"%s\" has no tool \"%.128s\", by the tools_file%s", conf->id, name, hint);
+	else if (absent && nearest && !(mentions & POLICY_REFUSED_BY_NAME))
+		finding_node(x->findings, "W-EXPECTED", node, "the server of service \"%s\" has no tool \"%.128s\", by the tools_file, which a deny refuses%s", conf->id,
+		             name, hint);
+	else if (!absent)
+		finding_node(x->findings, "W-EXPECTED", node,
+		             "no scope of service \"%s\" opens a %s \"%.128s\", and no deny names it: the answer is the same however it is spelt%s", conf->id,
+		             tool ? "tool" : "prompt", name, hint);
+	free(names);
+}
+
+static void expect_names(const struct expecting *x, const struct service *service, const struct conf_expectation *test)
+{
+	for (int tool = 0; tool < 2; tool++) {
+		const struct conf_strings *names = of_kind(&test->tools, &test->prompts, tool);
+		const struct conf_node *list = conf_child(test->node, tool ? "tool" : "prompt");
+		for (size_t i = 0; i < names->count; i++)
+			expect_name(x, service, i < list->count ? &list->children[i] : list, tool, names->list[i]);
+	}
+}
+
 /* What a table cannot know by itself: 0, or -1 with a finding. */
 static int expect_known(const struct expecting *x, const struct conf_expectation *test)
 {
@@ -41,7 +116,9 @@ static int expect_known(const struct expecting *x, const struct conf_expectation
 			finding_node(x->findings, "E-UNKNOWN", conf_child(node, "scopes"), "service \"%s\" has no scope \"%.100s\"", test->service, test->scopes.list[i]);
 	if (test->code && code_by_name(test->code) <= EMA_OK)
 		finding_node(x->findings, "E-UNKNOWN", conf_child(node, "code"), "there is no reason \"%.64s\" for a refusal: see ema.conf(5)", test->code);
-	return x->findings->errors == before ? 0 : -1;
+	if (service)
+		expect_names(x, service, test);
+	return x->findings->errors == before && !x->findings->out_of_memory ? 0 : -1;
 }
 
 static int person_known(const struct expecting *x, const struct conf_person *person)

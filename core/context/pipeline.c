@@ -264,7 +264,7 @@ static void copy_list(struct ema_decision *decision, struct decision_list *to, c
 		decision_add(decision, to, from->list[i]);
 }
 
-static void grant(struct pipeline *p)
+static void tell_subject(struct pipeline *p)
 {
 	struct ema_decision *d = p->decision;
 	const struct candidate *winner = p->winner;
@@ -272,7 +272,6 @@ static void grant(struct pipeline *p)
 	char *subject = subject_text(&winner->subject);
 	if (!subject)
 		d->broken = 1;
-	d->code = EMA_OK;
 	d->subject = decision_copy(d, subject);
 	free(subject);
 	d->provider = decision_copy(d, winner->subject.provider);
@@ -283,6 +282,14 @@ static void grant(struct pipeline *p)
 	d->email = decision_copy(d, winner->email);
 	d->actor = decision_copy(d, winner->actor);
 	d->person = decision_copy(d, p->principal.person);
+}
+
+static void grant(struct pipeline *p)
+{
+	struct ema_decision *d = p->decision;
+	const struct call_result *found = p->winner->call ? call_result(p->winner->call) : NULL;
+	tell_subject(p);
+	d->code = EMA_OK;
 	d->resource = decision_copy(d, p->service->conf->resource);
 	int64_t expires = found ? found->expires : p->own.claims.expires;
 	d->expires = expires == JWT_ABSENT ? 0 : expires;
@@ -322,6 +329,9 @@ static void finish(struct pipeline *p, int code)
 	if (code) {
 		d->operator_line = decision_printf(d, "%s%s%s", p->rule, p->rule[0] ? ": " : "", p->failure.text);
 		decision_refuse(d, code);
+		/* Whom a server must not take for let in, those who look may know. */
+		if (p->winner && p->flags & DECIDE_DRY)
+			tell_subject(p);
 	}
 }
 

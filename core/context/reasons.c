@@ -161,7 +161,7 @@ static void tell_token(struct pipeline *p, struct buffer *text)
 	buffer_free(text);
 }
 
-/* A decision that refuses has nothing of it. */
+/* Before anything can refuse it. */
 void reasons_subject(struct pipeline *p)
 {
 	const struct policy_who who = pipeline_who(p);

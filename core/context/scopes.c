@@ -168,13 +168,15 @@ int pipeline_grants(struct pipeline *p)
 	for (size_t i = 0; i < scopes->count; i++) {
 		struct policy_result result;
 		char place[300], text[FAILURE_TEXT];
-		struct buffer shadow = BUFFER_INIT(DESCRIBE_MOST);
+		struct buffer why = BUFFER_INIT(DESCRIBE_MOST);
 		int code = policy_scope(p->service->policy, principal, scopes->list[i], p->now, &result);
 		if (!code && result.enforced)
-			describe_shadow(p->service->conf, &result, &shadow);
+			describe_shadow(p->service->conf, &result, &why);
+		else if (code)
+			describe_refusal(&result, &why);
 		pipeline_place(result.rule, place, sizeof place);
-		snprintf(text, sizeof text, "scope %.100s%s%.300s", scopes->list[i], *result.text ? ": " : "", shadow.length ? shadow.data : result.text);
-		buffer_free(&shadow);
+		snprintf(text, sizeof text, "scope %.100s%s%.300s", scopes->list[i], *result.text ? ": " : "", why.length ? why.data : result.text);
+		buffer_free(&why);
 		decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = "permission", .name = "", .code = code, .text = text });
 		if (!code) {
 			scopes->list[kept++] = scopes->list[i];

@@ -36,6 +36,8 @@ struct surveying {
 	struct named *names;
 	size_t name_count, name_room;
 	const char *directory;        /* that is listed */
+	struct policy_stand *told;    /* the rules that were told; NULL: nobody asks */
+	size_t told_count;
 };
 
 /* ---- Rows ---- */
@@ -95,6 +97,8 @@ static void take_rule(void *data, const struct policy_stand *stand)
 	char place[300];
 	if (s->names_subject && stand->lacks & POLICY_LACKS_WHO)
 		return;
+	if (s->told)
+		s->told[s->told_count++] = *stand;
 	describe_who(stand->rule, &who);
 	put_about(&what, stand->rule);
 	/* Whose it is: nobody was asked about. */
@@ -142,6 +146,64 @@ static void add_closed(struct surveying *s, const struct policy_target *target)
 	                                 .text = tools_find(&conf->tools, target->name, target->length) ?
 	                                         "the tool waits in tools_file, closed to everybody until `emactl tools accept` takes it" :
 	                                         "the tool is not in tools_file, and closed to everybody until `emactl tools import` has it and it is accepted" });
+}
+
+/* ---- Denies that leave nobody ---- */
+
+/* Whoever has one of the grant's names has one of the deny's. */
+static int within(const struct conf_strings *deny, const struct conf_strings *grant)
+{
+	for (size_t i = 0; deny->count && i < grant->count; i++) {
+		size_t k = 0;
+		while (k < deny->count && strcmp(deny->list[k], grant->list[i]))
+			k++;
+		if (k == deny->count)
+			return 0;
+	}
+	return !deny->count || grant->count;
+}
+
+/* Does the deny refuse it to all whom the grant names, whatever they send and whenever? */
+static int keeps_out(const struct policy_stand *deny, const struct conf_grant *grant)
+{
+	const struct conf_grant *rule = deny->rule;
+	return deny->deny && !rule->shadow && !rule->conditions && !deny->values &&
+	       (!rule->provider || !strcmp(rule->provider, "*") || (grant->provider && !strcmp(rule->provider, grant->provider))) &&
+	       within(&rule->from, &grant->from) && within(&rule->tenants, &grant->tenants) && within(&rule->groups, &grant->groups) &&
+	       within(&rule->roles, &grant->roles) && within(&rule->subjects, &grant->subjects) && within(&rule->clients, &grant->clients);
+}
+
+static int is_grant(const struct policy_stand *told)
+{
+	return !told->deny && !told->rule->shadow;
+}
+
+/* Where denies refuse it to all whom the grants let in, they are told as what closes it. */
+static void add_denied(struct surveying *s)
+{
+	static const struct conf_grant anybody = { .provider = NULL };
+	const int shadow = s->service->conf->shadow_until > (s->now ? s->now : clock_wall(&s->context->clock) / 1000);
+	size_t let_in = 0, kept_out = 0, count = shadow ? 1 : s->told_count;
+	for (size_t g = 0; g < count; g++) {
+		size_t d = 0;
+		if (!shadow && !is_grant(&s->told[g]))
+			continue;
+		while (d < s->told_count && !keeps_out(&s->told[d], shadow ? &anybody : s->told[g].rule))
+			d++;
+		let_in++;
+		kept_out += d < s->told_count;
+	}
+	for (size_t d = 0; let_in && kept_out == let_in && d < s->told_count; d++) {
+		char place[300];
+		size_t g = 0;
+		while (g < count && !((shadow || is_grant(&s->told[g])) && keeps_out(&s->told[d], shadow ? &anybody : s->told[g].rule)))
+			g++;
+		if (g == count)
+			continue;
+		pipeline_place(s->told[d].rule->node, place, sizeof place);
+		add_row(s, &(struct survey_row){ .kind = "closed", .service = s->service->conf->id, .rule = place, .code = EMA_DENIED,
+		                                 .text = "this deny has no conditions, and keeps out whom the grants let in" });
+	}
 }
 
 /* ---- People of directories ---- */
@@ -305,7 +367,12 @@ int survey_who(struct ema_context *context, const char *service, const char *met
 		                             .name = target, .length = strlen(target), .listing = 1 };
 	add_closed(&s, &about);
 	add_shadow(&s);
-	code = policy_explain(s.service->policy, &who, &about, now ? now : clock_wall(&context->clock) / 1000, take_rule, &s);
+	s.told = calloc(s.service->conf->grant_count + s.service->conf->deny_count + 1, sizeof *s.told);
+	code = !s.told ? EMA_OUT_OF_MEMORY : policy_explain(s.service->policy, &who, &about, now ? now : clock_wall(&context->clock) / 1000, take_rule, &s);
+	if (!code)
+		add_denied(&s);
+	free(s.told);
+	s.told = NULL;
 	if (!code)
 		code = list_people(&s, s.service);
 	for (size_t i = 0; i < s.name_count && !code; i++)

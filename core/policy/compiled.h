@@ -103,6 +103,16 @@ struct policy {
 static inline uint32_t way_scope(size_t scope) { return (uint32_t)(1 + scope); }
 static inline uint32_t way_pattern(const struct policy *policy, size_t pattern) { return (uint32_t)(1 + policy->conf->scope_count + pattern); }
 
+/* A rule on the way of a request: tests/policy/test_looks.c counts them. */
+#ifndef RULE_LOOKED_AT
+#define RULE_LOOKED_AT() ((void)0)
+#endif
+static inline const struct rule *rule_at(const struct policy *policy, uint32_t number)
+{
+	RULE_LOOKED_AT();
+	return &policy->rules[number];
+}
+
 struct way {
 	uint32_t key;
 	uint32_t rule : 31;

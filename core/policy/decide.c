@@ -22,6 +22,9 @@ struct judging {
 	uint64_t might[WORDS_MOST]; /* and those that may, as far as a deny is concerned */
 	size_t match_count;
 	uint32_t matches[POLICY_MATCHES_MOST];
+	const char *name; /* in the form that patterns have */
+	size_t length;
+	char uri[URI_MOST + 1];
 };
 
 /* The best that a search found. */
@@ -76,7 +79,7 @@ static int too_old(const struct judging *j, const struct rule *rule)
 
 static int deny_counts(const struct judging *j, const struct way *way)
 {
-	const struct rule *rule = &j->policy->rules[way->rule];
+	const struct rule *rule = rule_at(j->policy, way->rule);
 	/* A deny that names both is about the targets that one of its scopes opens. */
 	int opens = !rule->targets.count || !rule->scopes.count;
 	for (size_t i = 0; !opens && i < rule->scopes.count; i++)
@@ -93,7 +96,7 @@ static int deny_counts(const struct judging *j, const struct way *way)
 /* 1 if the grant's conditions hold but for the login, which is told in *weak. */
 static int grant_counts(const struct judging *j, const struct way *way, int *weak)
 {
-	const struct rule *rule = &j->policy->rules[way->rule];
+	const struct rule *rule = rule_at(j->policy, way->rule);
 	*weak = 0;
 	if (!rule->when)
 		return 1;
@@ -112,7 +115,7 @@ static void deny_key(const struct judging *j, uint32_t key, struct denied *out)
 	size_t count = 0;
 	const struct way *ways = ways_of(j->principal->denies, j->principal->deny_count, key, &count);
 	for (size_t i = 0; i < count; i++) {
-		const struct rule *rule = &j->policy->rules[ways[i].rule];
+		const struct rule *rule = rule_at(j->policy, ways[i].rule);
 		const struct rule **first = rule->conf->shadow ? &out->shadow : &out->enforced;
 		if ((!*first || rule < *first) && deny_counts(j, &ways[i]))
 			*first = rule;
@@ -143,13 +146,13 @@ static void offer_take(const struct judging *j, const struct way *way, uint32_t 
 		return;
 	lacks |= weak ? LACKS_LOGIN : 0;
 	if (lacks < best->lacks)
-		*best = (struct offer){ lacks, &j->policy->rules[way->rule], scope };
+		*best = (struct offer){ lacks, rule_at(j->policy, way->rule), scope };
 }
 
 /* A grant that names targets, or one that is asked about as a whole: by whichever of its scopes is open, best of all in the token. */
 static void offer_rule(const struct judging *j, const struct way *way, int any, struct offer *best)
 {
-	const struct numbers *scopes = &j->policy->rules[way->rule].scopes;
+	const struct numbers *scopes = &rule_at(j->policy, way->rule)->scopes;
 	uint32_t chosen = NO_NUMBER;
 	for (size_t i = 0; i < scopes->count; i++) {
 		uint32_t scope = scopes->list[i];
@@ -164,7 +167,7 @@ static void offer_rule(const struct judging *j, const struct way *way, int any, 
 
 static int is_shadow(const struct judging *j, const struct way *way)
 {
-	return j->policy->rules[way->rule].conf->shadow;
+	return rule_at(j->policy, way->rule)->conf->shadow;
 }
 
 static void offer_scopes(const struct judging *j, int shadow, int held, struct offer *best)
@@ -236,6 +239,7 @@ static void answer_offer(const struct judging *j, const struct offer *offer, str
 	case LACKS_LOGIN:
 	case LACKS_BOTH:
 		out->login = offer->rule->when;
+		out->lacks_scope = offer->lacks == LACKS_BOTH;
 		answer(out, EMA_WEAK_AUTHENTICATION, "the login is weaker or longer ago than the grant asks for");
 		return;
 	default:
@@ -305,25 +309,43 @@ int policy_closed(const struct policy *policy, const struct policy_target *targe
 	return conf->tools_file && target->kind == POLICY_TOOL && !(tool && tool->accepted);
 }
 
+unsigned policy_mentions(const struct policy *policy, enum policy_kind kind, const char *name)
+{
+	uint32_t matches[POLICY_MATCHES_MOST];
+	const size_t count = policy_matches(policy, kind, name, strlen(name), NULL, matches);
+	unsigned mentions = 0;
+	if (count == SIZE_MAX)
+		return POLICY_OPENED | POLICY_REFUSED;
+	for (size_t m = 0; m < count; m++) {
+		const uint32_t number = matches[m] & ~MAYBE;
+		const struct pattern_row *row = &policy->patterns[number];
+		mentions |= row->scopes.count && !(matches[m] & MAYBE) ? POLICY_OPENED : 0;
+		for (size_t i = policy->grant_count; i < policy->rule_count; i++)
+			for (size_t t = 0; t < policy->rules[i].targets.count; t++)
+				if (policy->rules[i].targets.list[t] == number)
+					mentions |= POLICY_REFUSED | (row->pattern.head == row->pattern.length ? POLICY_REFUSED_BY_NAME : 0);
+	}
+	return mentions;
+}
+
 /* Finds the patterns that the target matches, and the scopes that have them. EMA_OK, or what is wrong with the target. */
 static int judging_look(struct judging *j, struct policy_result *out)
 {
 	const struct policy_target *target = j->target;
-	const char *name = target->name;
-	size_t length = target->length;
-	char uri[URI_MOST + 1];
+	j->name = target->name;
+	j->length = target->length;
 	j->listing = target->listing || !is_named(target);
 	if (!is_named(target))
 		return EMA_OK;
-	if (!name || !length)
+	if (!j->name || !j->length)
 		return answer(out, EMA_BAD_REQUEST, "is empty");
 	if (target->kind == POLICY_URI) {
-		const char *wrong = uri_normal(name, length, 0, uri, &length);
+		const char *wrong = uri_normal(j->name, j->length, 0, j->uri, &j->length);
 		if (wrong)
 			return answer(out, EMA_BAD_REQUEST, wrong);
-		name = uri;
+		j->name = j->uri;
 	}
-	j->match_count = policy_matches(j->policy, target->kind, name, length, j->values, j->matches);
+	j->match_count = policy_matches(j->policy, target->kind, j->name, j->length, j->values, j->matches);
 	if (j->match_count == SIZE_MAX)
 		return answer(out, EMA_INTERNAL, "more patterns match this than can be looked at");
 	open_scopes(j);
@@ -440,10 +462,42 @@ static unsigned lacks_of(const struct judging *j, const struct rule *rule, const
 	return lacks;
 }
 
+/* Does the pattern fit for one of those whom the rule names? What it does not limit may be any. */
+static int own_match(const struct judging *any, const struct pattern *pattern, const struct rule *rule)
+{
+	const struct conf_strings *lists[] = { [OP_TENANT] = &rule->conf->tenants, [OP_SUBJECT] = &rule->conf->subjects };
+	size_t counts[] = { [OP_TENANT] = 0, [OP_SUBJECT] = 0 };
+	unsigned whichever = 1u << OP_EMAIL;
+	for (int op = OP_TENANT; op <= OP_SUBJECT; op++) {
+		counts[op] = pattern->values & 1u << op ? lists[op]->count : 0;
+		whichever |= counts[op] ? 0 : 1u << op;
+	}
+	for (size_t t = 0; t == 0 || t < counts[OP_TENANT]; t++)
+		for (size_t s = 0; s == 0 || s < counts[OP_SUBJECT]; s++) {
+			struct pattern_values values = { .any = whichever };
+			pattern_value(&values, OP_TENANT, counts[OP_TENANT] ? lists[OP_TENANT]->list[t] : NULL);
+			pattern_value(&values, OP_SUBJECT, counts[OP_SUBJECT] ? lists[OP_SUBJECT]->list[s] : NULL);
+			if (pattern_match(pattern, any->name, any->length, &values, rule->deny))
+				return 1;
+		}
+	return 0;
+}
+
+/* Of what matches for somebody, what does for those whom the rule names. */
+static void own_look(const struct judging *any, const struct rule *rule, struct judging *own)
+{
+	judging_begin(own, any->policy, any->principal, any->target, any->now);
+	own->listing = any->listing;
+	for (size_t i = 0; i < any->match_count; i++)
+		if (own_match(any, &any->policy->patterns[any->matches[i] & ~MAYBE].pattern, rule))
+			own->matches[own->match_count++] = any->matches[i];
+	open_scopes(own);
+}
+
 int policy_explain(const struct policy *policy, const struct policy_who *who, const struct policy_target *target, int64_t now,
                    void (*tell)(void *data, const struct policy_stand *stand), void *data)
 {
-	struct judging j, any;
+	struct judging j, any, own;
 	struct policy_result result = { .text = "" };
 	struct policy_principal *principal = policy_prepare(policy, who);
 	if (!principal)
@@ -460,9 +514,12 @@ int policy_explain(const struct policy *policy, const struct policy_who *who, co
 	for (size_t i = 0; !code && i < policy->rule_count; i++) {
 		static const struct numbers nothing = { NULL, 0 };
 		const struct rule *rule = &policy->rules[i];
-		const int about = is_about(&j, rule);
-		const struct judging *by = about ? &j : &any;
-		if (!about && (rule->deny || !is_about(&any, rule)))
+		const int about = is_about(&j, rule), limited = rule->conf->tenants.count || rule->conf->subjects.count;
+		const struct judging *others = limited ? &own : &any, *by = about ? &j : others;
+		if (limited)
+			own_look(&any, rule, &own);
+		/* A deny may be about this for want of a value only, which none of those whom it names has. */
+		if (rule->deny ? !about || (!rule_names(rule, who) && !is_about(others, rule)) : !about && !is_about(others, rule))
 			continue;
 		struct policy_stand stand = { .rule = rule->conf, .deny = rule->deny, .lacks = lacks_of(&j, rule, who) | (about ? 0 : POLICY_LACKS_VALUE) };
 		if (stand.lacks & POLICY_LACKS_WHO)
@@ -487,7 +544,7 @@ static struct offer scope_search(const struct judging *j, uint32_t scope, int sh
 	struct offer best = { LACKS_ALL, NULL, NO_NUMBER };
 	for (size_t i = 0; i < j->principal->grant_count && best.lacks; i++) {
 		const struct way *way = &j->principal->grants[i];
-		const struct numbers *scopes = &j->policy->rules[way->rule].scopes;
+		const struct numbers *scopes = &rule_at(j->policy, way->rule)->scopes;
 		int weak = 0;
 		size_t s = 0;
 		while (s < scopes->count && scopes->list[s] != scope)
@@ -495,7 +552,7 @@ static struct offer scope_search(const struct judging *j, uint32_t scope, int sh
 		if (s == scopes->count || is_shadow(j, way) != shadow || !grant_counts(j, way, &weak))
 			continue;
 		if ((weak ? LACKS_LOGIN : LACKS_NOTHING) < best.lacks)
-			best = (struct offer){ weak ? LACKS_LOGIN : LACKS_NOTHING, &j->policy->rules[way->rule], scope };
+			best = (struct offer){ weak ? LACKS_LOGIN : LACKS_NOTHING, rule_at(j->policy, way->rule), scope };
 	}
 	return best;
 }

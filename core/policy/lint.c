@@ -147,6 +147,44 @@ static size_t argument_of(const char *at, char *out, size_t room)
 	return used;
 }
 
+/* Pointers as RFC 6901 has them which lead nowhere in what a client sends: NULL, or what is the matter. */
+static const char *pointer_odd(const char *at)
+{
+	static const char whole[] = "/params/arguments";
+	const size_t outside = sizeof whole - 1;
+	if (!strncmp(at, whole, outside) && (!at[outside] || at[outside] == '/'))
+		return "begins at the message, and the arguments are where a pointer begins";
+	while (*at) {
+		const size_t length = strcspn(++at, "/");
+		if (!length)
+			return "has a slash too many: between two, and behind the last one, stands a name";
+		if (length == 1 && strchr("*-", *at))
+			return "stands for no element of a list: elements are named by their number, from 0 on";
+		if (*at == ' ' || at[length - 1] == ' ')
+			return "has a blank at the end of a name";
+		at += length;
+	}
+	return NULL;
+}
+
+/* What it means for a rule that a condition's argument is never there. */
+static const char *never_there(const struct rule *rule, const struct conf_argument *condition)
+{
+	return rule->deny ? ": a deny takes what is absent for met, and refuses these calls whatever they say" :
+	       condition->test == TEST_ABSENT ? ": it is always absent, and the condition limits nothing" : ": the condition never holds";
+}
+
+static void lint_pointers(const struct policy *policy, struct findings *findings)
+{
+	for (size_t i = 0; i < policy->rule_count; i++)
+		for (size_t a = 0; policy->rules[i].when && a < policy->rules[i].when->arg_count; a++) {
+			const struct conf_argument *condition = &policy->rules[i].when->args[a];
+			const char *odd = pointer_odd(condition->at);
+			if (odd)
+				finding_node(findings, "W-ARGUMENT", condition->node, "at = \"%.100s\" %s%s", condition->at, odd, never_there(&policy->rules[i], condition));
+		}
+}
+
 static int has(const struct conf_tool *tool, const char *argument)
 {
 	for (size_t i = 0; i < tool->arguments.count; i++)
@@ -213,11 +251,9 @@ static void lint_conditions(const struct policy *policy, struct findings *findin
 			const struct conf_argument *condition = &policy->rules[i].when->args[a];
 			char argument[TOOL_ARGUMENT_MOST + 1];
 			argument_of(condition->at, argument, sizeof argument);
-			if (states[at] == CONCERNS)
+			if (states[at] == CONCERNS && !pointer_odd(condition->at))
 				finding_node(findings, "W-ARGUMENT", condition->node ? condition->node : policy->rules[i].conf->node,
-				             "no tool that the rule is about has an argument \"%.100s\", by the tools_file%s", argument,
-				             policy->rules[i].deny ? ": a deny takes what is absent for met, and refuses these calls whatever they say" :
-				             condition->test == TEST_ABSENT ? ": it is always absent, and the condition limits nothing" : ": the condition never holds");
+				             "no tool that the rule is about has an argument \"%.100s\", by the tools_file%s", argument, never_there(&policy->rules[i], condition));
 		}
 	free(states);
 }
@@ -228,6 +264,7 @@ void rules_lint(const struct policy *policy, struct findings *findings)
 	for (size_t i = 0; i < policy->rule_count; i++)
 		if (!policy->rules[i].deny || !policy->conf->shadow_until)
 			lint_unscoped(policy, &policy->rules[i], findings);
+	lint_pointers(policy, findings);
 	if (!policy->conf->tools_file)
 		return;
 	lint_writing(policy, findings);

@@ -133,7 +133,8 @@ static size_t value_match(enum pattern_kind kind, const char *value, size_t leng
 int pattern_match(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe)
 {
 	const size_t none = SIZE_MAX;
-	const unsigned lacking = values ? (pattern->values & ~values->usable) | (pattern->host & values->upper) : 0;
+	const unsigned any = values ? values->any : ~0u;
+	const unsigned lacking = values ? ((pattern->values & ~values->usable) | (pattern->host & values->upper)) & ~any : 0;
 	/* Where to go on when the text does not fit: behind the last '*', else behind the last '**'. An earlier one need not be
 	   tried: the last '**' can take up all that it would, and so can a '*' up to the next slash, which stands still. */
 	size_t p = 0, t = 0, any_p = none, any_t = 0, many_p = none, many_t = 0;
@@ -142,7 +143,7 @@ int pattern_match(const struct pattern *pattern, const char *text, size_t length
 	for (;;) {
 		char c = p < pattern->length ? pattern->text[p] : 0;
 		size_t taken = none;
-		if (!values && is_op(c) && c < OP_ANY)
+		if (is_op(c) && c < OP_ANY && any & 1u << c)
 			c = OP_ANY;
 		if (p == pattern->length) {
 			if (t == length)

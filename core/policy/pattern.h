@@ -30,6 +30,7 @@ struct pattern_values {
 	size_t length[OP_EMAIL + 1];
 	unsigned usable; /* 1 << OP_: there, and nothing in it that could mean more than itself */
 	unsigned upper;  /* has upper case */
+	unsigned any;    /* of these, whose value may be any one */
 };
 
 /* Takes one value in; text may be NULL. Bounded by what a subject may be. */
@@ -40,7 +41,8 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
 
 /*
  * 1 if the text matches. A value that is not usable matches nothing; with maybe, for denies, it matches whatever stands there.
- * Without values each of them is any one value, as '*' is: for those who ask what a pattern is about, whoever it is for.
+ * Without values each of them is any one value, as '*' is, as are those of values->any: for those who ask what a pattern is about,
+ * whoever it is for.
  * The time is bounded by length of text times length of pattern.
  */
 int pattern_match(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe);

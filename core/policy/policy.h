@@ -115,6 +115,7 @@ struct policy_result {
 	const struct conf_node *rule; /* the grant or deny that decided (NULL with NOT_GRANTED: none, or the tool is not accepted), or the grant that something is lacking for; the mode of permissions where shadow mode alone gave it; NULL: none */
 	const struct conf_scope *scope; /* by which the grant gives it; with INSUFFICIENT_SCOPE the one that a token would need */
 	const struct conf_conditions *login; /* with WEAK_AUTHENTICATION: whose acr, amr, max_age are not met */
+	int lacks_scope;              /* and then: the token lacks the scope, too */
 	const char *text;             /* static, for the operator; "" with EMA_OK */
 	/* Shadow mode. enforced is what the code would be without permissions = { mode = "shadow" }: the same if that is off. */
 	int enforced;
@@ -131,6 +132,14 @@ int policy_decide(const struct policy *policy, const struct policy_principal *pr
 
 /* 1 if it is a tool that the service's tools_file does not have, or not as accepted: nobody gets it. */
 int policy_closed(const struct policy *policy, const struct policy_target *target);
+
+/* What the configuration says of a tool (prompt, URI) of that name to anybody, be it a value's owner alone: bits. */
+enum {
+	POLICY_OPENED = 1,         /* a scope opens it */
+	POLICY_REFUSED = 2,        /* a deny has a pattern that it fits */
+	POLICY_REFUSED_BY_NAME = 4 /* and one names it in full */
+};
+unsigned policy_mentions(const struct policy *policy, enum policy_kind kind, const char *name);
 
 /* ---- Why: each rule that is about a target, and what keeps it from counting ---- */
 
@@ -163,8 +172,8 @@ struct policy_stand {
 };
 
 /*
- * Tells of each grant that opens the target for somebody, be it another {tenant}, {subject} or {email}, and each deny that is about it,
- * in the order of the configuration: the target is permitted if a grant in force lacks nothing, and each deny in force lacks something.
+ * Tells of each grant that opens the target for somebody whom it names, be it another {tenant}, {subject} or {email}, and each deny that
+ * is about it, in the order of the configuration: the target is permitted if a grant in force lacks nothing, and each deny in force lacks something.
  * Of a list with listing set, all rules are told. EMA_OK; BAD_REQUEST, INTERNAL as policy_decide(); OUT_OF_MEMORY.
  */
 int policy_explain(const struct policy *policy, const struct policy_who *who, const struct policy_target *target, int64_t now,

@@ -84,7 +84,7 @@ int rule_weak(const struct rule *rule, const struct policy_who *who)
 
 static void way_add(struct preparation *p, uint32_t key, uint32_t number)
 {
-	const struct rule *rule = &p->policy->rules[number];
+	const struct rule *rule = rule_at(p->policy, number);
 	struct way **list = rule->deny ? &p->principal->denies : &p->principal->grants;
 	size_t *count = rule->deny ? &p->principal->deny_count : &p->principal->grant_count;
 	size_t *room = rule->deny ? &p->deny_room : &p->grant_room;
@@ -103,7 +103,7 @@ static void way_add(struct preparation *p, uint32_t key, uint32_t number)
 
 static void rule_add(struct preparation *p, uint32_t number)
 {
-	const struct rule *rule = &p->policy->rules[number];
+	const struct rule *rule = rule_at(p->policy, number);
 	if (p->seen[number / 64] >> number % 64 & 1 || !rule_names(rule, p->who))
 		return;
 	p->seen[number / 64] |= UINT64_C(1) << number % 64;
@@ -137,7 +137,7 @@ static void ways_sort(const struct policy *policy, struct way *ways, size_t coun
 	for (size_t from = 0, to; from < count; from = to) {
 		size_t easy = from;
 		for (to = from; to < count && ways[to].key == ways[from].key; to++)
-			if (!policy->rules[ways[to].rule].asks) {
+			if (!rule_at(policy, ways[to].rule)->asks) {
 				struct way way = ways[easy];
 				ways[easy++] = ways[to];
 				ways[to] = way;

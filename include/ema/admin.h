@@ -50,7 +50,8 @@ int ema_load_found(ema_context *context, const char *path, ema_findings **out);
  * clock. Keys are fetched if they are not there yet. A request with a body is a message at the MCP server of the service, and its
  * credential the access token that came with it: decided as ema_check_mcp() would, without headers, proof of possession and
  * revocation, and the steps then have the stages "scopes" (what the token has), "grant" and "deny" (each rule that is about what
- * is asked for, and whether it counts), and "change" (what would have to be another for a permit).
+ * is asked for, and whether it counts), and "change" (what would have to be another for a permit). Who it is is told of a refusal,
+ * too, as soon as that is known.
  */
 int ema_explain(ema_context *context, const char *service, const ema_request *request, int64_t now, ema_decision **out);
 
@@ -70,7 +71,7 @@ const char *ema_step_text(const ema_decision *decision, size_t index);    /* why
  * Holds a table of expectations (emactl(1), ema-policy(7)) against the configuration that is loaded: identity rules, tenants, directories
  * and permissions; not guards and revocation. EMA_OK: all hold; EMA_DENIED: some do not; EMA_CONFIG: the table cannot be read, or names
  * what the configuration does not have. *out has a finding for each case with the place of its line: N-HOLDS or E-EXPECTED, whose text
- * names the rule that decided.
+ * names the rule that decided; and W-EXPECTED for each tool or prompt that may be misspelt.
  */
 int ema_test(ema_context *context, const char *path, ema_findings **out);
 
@@ -96,7 +97,7 @@ void ema_survey_free(ema_survey *survey);
 /*
  * Of the index'th row; NULL (-1 for the code) past the end. name: "kind" ("grant" or "deny": a rule that is about it; "person": the
  * answer for one; "service": may the subject come in at all; "tool": the answer for one that the configuration names; "shadow":
- * permissions of the service are in shadow mode; "closed": its tools_file keeps the tool from everybody; "note": what could not be
+ * permissions of the service are in shadow mode; "closed": its tools_file keeps the tool from everybody, or a deny does; "note": what could not be
  * looked at), "service", "who", "what", "rule" (FILE:LINE, or ""), "text" (under which conditions, or why not).
  */
 const char *ema_survey_text(const ema_survey *survey, size_t index, const char *name);

@@ -341,6 +341,14 @@ static void permissions(void **state)
 		  "Bearer error=\"insufficient_user_authentication\", error_description=\"Sign in again with a stronger method.\", "
 		  "acr_values=\"strong a\\\"b\\\\c\", max_age=\"300\", resource_metadata=\"" METADATA "deep\"" },
 		{ { "admin" }, NULL, "admin_reset", NULL, EMA_WEAK_AUTHENTICATION, 401, NULL },
+		/* Both in one round, and what else the token has. */
+		{ { "read" }, "weak", "admin_reset", NULL, EMA_WEAK_AUTHENTICATION, 401,
+		  "Bearer error=\"insufficient_user_authentication\", error_description=\"Sign in again with a stronger method.\", "
+		  "acr_values=\"strong a\\\"b\\\\c\", max_age=\"300\", scope=\"admin read\", resource_metadata=\"" METADATA "deep\"" },
+		{ { "read" }, "strong", "admin_reset", NULL, EMA_INSUFFICIENT_SCOPE, 403,
+		  "Bearer error=\"insufficient_scope\", error_description=\"More permission is needed: sign in again.\", scope=\"admin read\", "
+		  "resource_metadata=\"" METADATA "deep\"" },
+		{ { "read" }, "weak", "other_thing", NULL, EMA_FORBIDDEN, 403, "" },
 		{ { NULL }, NULL, "get_issue", NULL, EMA_INSUFFICIENT_SCOPE, 403, NULL },
 	};
 	(void)state;
@@ -376,6 +384,17 @@ static void permissions(void **state)
 	ask_tool(&ask, "admin_reset", NULL);
 	ask_check(&ask, &desk, "deep");
 	expect(&ask, 100, EMA_WEAK_AUTHENTICATION, 401);
+	/* What a challenge has no room for is said to the operator. */
+	assert_non_null(strstr(ema_decision_operator_line(ask.decision), "weaker or longer ago than the grant asks for: acr strong or a\"b\\c, a login of the last 300 s"));
+	assert_null(strstr(ema_decision_operator_line(ask.decision), "lacks the scope"));
+	ask_end(&ask);
+	free(token);
+	token = make(&desk, &(struct made){ .audience = DEEP, .acr = "weak", .scopes = { "read" } });
+	ask_begin(&ask, NULL, token);
+	ask_tool(&ask, "admin_reset", NULL);
+	ask_check(&ask, &desk, "deep");
+	expect(&ask, 101, EMA_WEAK_AUTHENTICATION, 401);
+	assert_non_null(strstr(ema_decision_operator_line(ask.decision), "a login of the last 300 s; and the token lacks the scope admin"));
 	ask_end(&ask);
 	free(token);
 	desk_close(&desk);
@@ -752,6 +771,16 @@ static void a_narrow_client_is_not_sent_away(void **state)
 		ask_end(&ask);
 		free(token);
 	}
+	/* Nor for a stronger login, after which the scope would be missing still. */
+	char *token = make(&desk, &(struct made){ .audience = DEEP, .client = "post", .acr = "weak", .scopes = { "read" } });
+	ask_begin(&ask, NULL, token);
+	ask_tool(&ask, "admin_reset", NULL);
+	ask_check(&ask, &desk, "deep");
+	expect(&ask, 100, EMA_FORBIDDEN, 403);
+	assert_string_equal(challenge(&ask), "");
+	assert_non_null(strstr(ema_decision_operator_line(ask.decision), "needs the scope \"admin\", which the client is not registered for"));
+	ask_end(&ask);
+	free(token);
 	desk_close(&desk);
 }
 
@@ -940,6 +969,42 @@ static void embedder(void **state)
 	desk_close(&desk);
 }
 
+/* All that the token has, in its order. */
+static void has_scopes(const ema_decision *decision, const char *scopes)
+{
+	char got[128] = "";
+	for (size_t i = 0; ema_decision_scope(decision, i); i++)
+		snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", i ? " " : "", ema_decision_scope(decision, i));
+	assert_string_equal(got, scopes);
+}
+
+/* Whatever is asked for: also what the service has no more, and without what is included. */
+static void scopes_of_a_check(void **state)
+{
+	static const struct { const char *audience, *service, *scopes[4], *tool, *all; } rows[] = {
+		{ DEEP, "deep", { "write", "read" }, "get_issue", "write read" },
+		{ DEEP, "deep", { "read", "gone", "nobody" }, "get_issue", "read gone nobody" },
+		{ TREE, "tree", { "write" }, "get_issue", "write" },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct made made = { .audience = rows[i].audience };
+		memcpy(made.scopes, rows[i].scopes, sizeof made.scopes);
+		char *token = make(&desk, &made);
+		ask_begin(&ask, NULL, token);
+		ask_tool(&ask, rows[i].tool, NULL);
+		ask_check(&ask, &desk, rows[i].service);
+		expect(&ask, i, EMA_OK, 200);
+		has_scopes(ask.decision, rows[i].all);
+		ask_end(&ask);
+		free(token);
+	}
+	desk_close(&desk);
+}
+
 /* MCP-25: an access token that the provider itself issued, where ema.conf takes them, with its scopes mapped. */
 static void tokens_of_the_provider(void **state)
 {
@@ -956,17 +1021,18 @@ static void tokens_of_the_provider(void **state)
 	static const struct {
 		const char *service, *claims, *type, *tool;
 		int code;
+		const char *scopes; /* of a permit */
 	} rows[] = {
-		{ "some", AT("some", ",\"scope\":\"a.read\""), "at+jwt", "get_issue", EMA_OK },
-		{ "some", AT("some", ",\"scope\":\"a.read\""), "at+jwt", "put_issue", EMA_INSUFFICIENT_SCOPE },
-		{ "some", AT("some", ",\"scope\":\"a.all other\""), "at+jwt", "put_issue", EMA_OK },
-		{ "some", AT("some", ",\"scope\":\"read\""), "at+jwt", "get_issue", EMA_INSUFFICIENT_SCOPE },
-		{ "any", AT("any", ",\"scope\":\"whatever\""), "at+jwt", "put_issue", EMA_OK },
-		{ "any", AT("some", ",\"scope\":\"whatever\""), "at+jwt", "get_issue", EMA_WRONG_AUDIENCE },
-		{ "any", AT("any", ",\"client_id\":\"stranger\""), "at+jwt", "get_issue", EMA_WRONG_CLIENT },
-		{ "any", AT("any", ",\"exp\":1"), "at+jwt", "get_issue", EMA_EXPIRED },
-		{ "any", AT("any", ",\"cnf\":{\"jkt\":\"0123456789012345678901234567890123456789010\"}"), "at+jwt", "get_issue", EMA_BOUND_TOKEN },
-		{ "any", AT("any", ""), "oauth-id-jag+jwt", "get_issue", EMA_WRONG_TYPE },
+		{ "some", AT("some", ",\"scope\":\"a.read\""), "at+jwt", "get_issue", EMA_OK, "read" },
+		{ "some", AT("some", ",\"scope\":\"a.read\""), "at+jwt", "put_issue", EMA_INSUFFICIENT_SCOPE, NULL },
+		{ "some", AT("some", ",\"scope\":\"a.all other\""), "at+jwt", "put_issue", EMA_OK, "read write" },
+		{ "some", AT("some", ",\"scope\":\"read\""), "at+jwt", "get_issue", EMA_INSUFFICIENT_SCOPE, NULL },
+		{ "any", AT("any", ",\"scope\":\"whatever\""), "at+jwt", "put_issue", EMA_OK, "read write" },
+		{ "any", AT("some", ",\"scope\":\"whatever\""), "at+jwt", "get_issue", EMA_WRONG_AUDIENCE, NULL },
+		{ "any", AT("any", ",\"client_id\":\"stranger\""), "at+jwt", "get_issue", EMA_WRONG_CLIENT, NULL },
+		{ "any", AT("any", ",\"exp\":1"), "at+jwt", "get_issue", EMA_EXPIRED, NULL },
+		{ "any", AT("any", ",\"cnf\":{\"jkt\":\"0123456789012345678901234567890123456789010\"}"), "at+jwt", "get_issue", EMA_BOUND_TOKEN, NULL },
+		{ "any", AT("any", ""), "oauth-id-jag+jwt", "get_issue", EMA_WRONG_TYPE, NULL },
 	};
 	(void)state;
 	struct desk desk = { .remote = NULL };
@@ -980,6 +1046,7 @@ static void tokens_of_the_provider(void **state)
 		ask_check(&ask, &desk, rows[i].service);
 		expect(&ask, i, rows[i].code, rows[i].code == EMA_OK ? 200 : rows[i].code == EMA_INSUFFICIENT_SCOPE ? 403 : 401);
 		if (!rows[i].code) {
+			has_scopes(ask.decision, rows[i].scopes);
 			assert_string_equal(ema_decision_subject(ask.decision), "at/-/ada");
 			assert_string_equal(ema_decision_client(ask.decision), "cli");
 			assert_int_equal(ema_decision_still(ask.decision), EMA_OK);
@@ -987,6 +1054,14 @@ static void tokens_of_the_provider(void **state)
 		ask_end(&ask);
 		free(token);
 	}
+	/* Who it is alone is asked: no scopes are mapped. */
+	struct ask whole = { .request = ema_request_new() };
+	char *bare = world_sign(&desk.world, desk.world.key, rows[0].type, rows[0].claims);
+	assert_int_equal(ema_request_credential(whole.request, EMA_CREDENTIAL_ACCESS_TOKEN, bare, strlen(bare)), EMA_OK);
+	assert_int_equal(ema_decide(desk.world.context, "some", whole.request, &whole.decision), EMA_OK);
+	has_scopes(whole.decision, "");
+	ask_end(&whole);
+	free(bare);
 	/* REV-06: the provider's clock is ahead; what it issued before a revocation ends, for what is under way too. */
 	char *token = world_sign(&desk.world, desk.world.key, rows[0].type, rows[0].claims);
 	const struct ema_revocation all = { .size = sizeof all, .kind = "everything" };
@@ -1449,6 +1524,7 @@ int main(void)
 		cmocka_unit_test(records),
 		cmocka_unit_test(embedder),
 		cmocka_unit_test(tokens_of_the_provider),
+		cmocka_unit_test(scopes_of_a_check),
 		cmocka_unit_test(explained),
 		cmocka_unit_test(known_by_address),
 		cmocka_unit_test(shadow_mode_says_so),

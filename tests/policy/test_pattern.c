@@ -86,7 +86,7 @@ static void uris_have_one_form(void **state)
 	assert_string_equal(uri_normal(longest, URI_MOST + 1, 0, out, &length), "is too long");
 }
 
-static const struct pattern_values nobody = { { NULL }, { 0 }, 0, 0 };
+static const struct pattern_values nobody = { .usable = 0 };
 
 static int matches(enum pattern_kind kind, const char *text, const char *target, const struct pattern_values *values, int maybe)
 {

@@ -716,6 +716,43 @@ static void what_no_scope_opens(void **state)
 	}
 }
 
+/* Pointers that are well formed and lead nowhere are found without a tools_file, with what that does to the rule. */
+static void pointers_that_lead_nowhere(void **state)
+{
+	(void)state;
+	static const struct { const char *key, *at, *test, *says, *does; } rows[] = {
+		{ "grants", "/name", "equals = 1", NULL, NULL }, { "grants", "/a b/c-d/0/x*", "equals = 1", NULL, NULL },
+		{ "grants", "/params/name", "equals = 1", NULL, NULL }, { "grants", "/params/arguments_x", "equals = 1", NULL, NULL },
+		{ "grants", "/name/", "equals = 1", "a slash too many", "the condition never holds" },
+		{ "grants", "/", "absent = true", "a slash too many", "it is always absent, and the condition limits nothing" },
+		{ "denies", "/a//b", "equals = 1", "a slash too many", "refuses these calls whatever they say" },
+		{ "grants", "/files/*/path", "like = \"a\"", "stands for no element", "the condition never holds" },
+		{ "denies", "/files/-", "equals = 1", "stands for no element", "refuses these calls" },
+		{ "grants", "/name ", "equals = 1", "a blank at the end", "the condition never holds" },
+		{ "grants", "/a/ b", "equals = 1", "a blank at the end", "the condition never holds" },
+		{ "denies", "/params/arguments/name", "equals = 1", "begins at the message", "refuses these calls" },
+		{ "grants", "/params/arguments", "absent = true", "begins at the message", "limits nothing" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char body[512];
+		int found = 0, good = 0;
+		snprintf(body, sizeof body, "scopes = ( { name = \"r\"; access = \"read\"; tools = \"*\"; } );\n%s = ( { provider = \"okta\"; scopes = \"r\"; when = {\n"
+		         "args = (\n{ at = \"%s\"; %s; } ); }; } );\n", rows[i].key, rows[i].at, rows[i].test);
+		struct rig rig = rig_open(body);
+		for (size_t f = 0; f < rig.findings.count; f++)
+			if (!strcmp(rig.findings.list[f].id, "W-ARGUMENT")) {
+				found++;
+				good += rows[i].says && strstr(rig.findings.list[f].text, rows[i].says) && strstr(rig.findings.list[f].text, rows[i].does) &&
+				        rig.findings.list[f].line == 5;
+			}
+		if (!rig.policy || found != !!rows[i].says || good != found) {
+			rig_show(&rig);
+			fail_msg("%s %s: %d found", rows[i].key, rows[i].at, found);
+		}
+		rig_close(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -735,6 +772,7 @@ int main(void)
 		cmocka_unit_test(mistakes_are_found_with_their_place),
 		cmocka_unit_test(other_languages_are_told),
 		cmocka_unit_test(what_no_scope_opens),
+		cmocka_unit_test(pointers_that_lead_nowhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -153,6 +153,17 @@ fails 2 "a file that is no token" explain "$work/huge"
 fails 1 "JSON of a refusal" explain <(token alice --bad expired) --json
 says '"code": "expired"'
 says '"subject": null'
+fails 1 "JSON of a refusal to somebody who is known" explain "$work/alice" --scope repo:write --json
+says '"code": "bad_scope"'
+says '"subject": "okta/-/'
+says '"provider": "okta"'
+azure alice >"$work/token"
+echo '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_issue","arguments":{}}}' >"$work/message"
+fails 1 "and of a message" emactl -c "$work/ema.conf" explain --service github --token "$work/token" --message "$work/message" --json
+says '"code": "forbidden"'
+says "\"subject\": \"azure/$tenant/"
+fails 1 "as text" explain "$work/alice" --scope repo:write
+says "subject    okta/-/"
 ok "JSON of a grant" explain "$work/alice" --json
 says '"verdict": "permit"'
 ok "no colour where there is no terminal" sh -c '! emactl -c "$1" explain --service github --client app --assertion "$2" | grep -q "$(printf "\033")"' sh "$work/ema.conf" "$work/alice"

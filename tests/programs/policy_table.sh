@@ -89,10 +89,27 @@ wrong "no table at all" 'lacks the key "tests"' "$people"
 wrong "bad syntax" "E-SYNTAX" "people = ("
 fails 2 "no file" emactl -c "$work/ema.conf" test "$work/nothing"
 fails 2 "no word" emactl -c "$work/ema.conf" test
+# Names of which no rule says a word: without a tools_file nobody knows whether they are meant.
+printf '%s\n' "$people" 'tests = (' '  { who = ["ada", "bob"]; service = "repo"; tool = ["create_x",' '    "gte_x", "delete_y", "update_x"]; may = false; },' \
+	'  { who = "ada"; service = "repo"; prompt = "darft"; may = false; } );' | table
+ok "names of which no rule says a word" run
+says "$work/table:5: W-EXPECTED: no scope of service \"repo\" opens a tool \"gte_x\", and no deny names it: the answer is the same however it is spelt"
+says "$work/table:6: W-EXPECTED: no scope of service \"repo\" opens a prompt \"darft\", and no deny names it: the answer is the same however it is spelt; did you mean \"draft\"?"
+says "9 expectations, 0 failed, 3 warnings"
+ok "each is said once, and none of the others" test "$(grep -c W-EXPECTED "$work/.out")" = 3
+ok "in JSON" run --json
+says '"id": "W-EXPECTED"'
 # Arguments that are no JSON are nobody's: the case fails.
 printf '%s\n' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "get_x"; arguments = "{"; may = false; } );' | table
 fails 1 "arguments that are no JSON" run
 says "but not by a rule"
+
+# The last of many, behind more than a configuration's findings.
+{ printf '%s\n' "$people" 'tests = ('; for i in {1..1100}; do echo "{ who = \"ada\"; service = \"repo\"; tool = \"get_$i\"; may = true; },"; done
+	echo '{ who = "ada"; service = "repo"; tool = "get_x"; may = false; } );'; } | table
+fails 1 "the last of many does not hold" run
+says "E-EXPECTED: ada may tools/call get_x of repo, and should not"
+says "1101 expectations, 1 failed"
 
 # What shadow mode alone permits is no grant's.
 until=$(date -u -d '+20 days' +%Y-%m-%d)

@@ -37,8 +37,23 @@ says ': W-TOOL-WRITES: scope "read" is for reading and opens the tool "get_rid_o
 says ': W-TOOL-ABSENT: the server has no such tool, by the tools_file: "list_all"'
 says ': N-TOOL-UNOPENED: no scope opens these tools of the server: "other"'
 ok "an accepted tool" may get_file true
-ok "a tool that the server does not have" may list_all false
-says "the tool is not accepted in the service's tools_file"
+fails 2 "no table can expect something of a tool that the server does not have" may list_all false
+says "table:2: E-UNKNOWN: the server of service \"repo\" has no tool \"list_all\", by the tools_file"
+fails 2 "nor of one that is misspelt" may get_flie false
+says 'has no tool "get_flie", by the tools_file; did you mean "get_file"?'
+fails 2 "though it should be had" may get_flie true
+ok "what a deny refuses may be the server's one day" may get_hidden false
+ok "no word of it" test "$(grep -c W-EXPECTED "$work/.out")" = 0
+sed 's/get_hidden/get_*den/' "$work/ema.conf" >"$work/wide" && cp "$work/wide" "$work/ema.conf"
+answer '{"tools":[{"name":"get_hiden","inputSchema":{"type":"object"}},{"name":"get_file","inputSchema":{"type":"object"}},
+  {"name":"get_rid_of","inputSchema":{"type":"object"}},{"name":"other","inputSchema":{"type":"object"}}]}'
+cp "$work/repo.tools" "$work/before"
+ok "another one with nearly that name" import --accept
+ok "what a deny refuses, with a tool of nearly that name" may get_hidden false
+says 'W-EXPECTED: the server of service "repo" has no tool "get_hidden", by the tools_file, which a deny refuses; did you mean "get_hiden"?'
+cp "$work/before" "$work/repo.tools"
+ok "a real tool that no scope opens" may other false
+ok "no word of it, either" test "$(grep -c W-EXPECTED "$work/.out")" = 0
 
 # The same in another order is the same; a changed one and a new one wait.
 answer '{"tools":[{"inputSchema":{"properties":{"n":{"minimum":0.5}},"type":"object"},  "annotations":{"readOnlyHint":true},"description":"Reads.","name":"get_file"},

@@ -43,10 +43,29 @@ ok "a prompt, which tokens' roles open" run who-can prompt draft --service repo
 says "provider other, role writer"
 ok "a URI" run who-can uri file:///docs/a --service repo
 says "2 can, 1 cannot"
-ok "a deny wins over grants" run who-can delete_repo --service repo
+fails 1 "a deny wins over grants" run who-can delete_repo --service repo
+says "$work/ema.conf:13: this deny has no conditions, and keeps out whom the grants let in"
+says "grants that would open it"
 says "denies, which win"
 says "0 can, 3 cannot"
 no_blanks
+fails 1 "in JSON" run who-can delete_repo --service repo --json
+says '"kind": "closed"'
+# denied RULES: who can do it with these denies; in the service's only grants are groups dev and ops, and everybody of the provider other.
+denied() {
+	sed "s|^  denies = .*|  denies = ( $1 ); }, |; s/{ provider = \"other\"; role.*/{ provider = \"other\"; scopes = [\"write\"]; } );/
+	s/group = \"dev\"; from/group = [\"dev\", \"ops\"]; from/" "$work/ema.conf" >"$work/denied.conf"
+	chmod 640 "$work/denied.conf"
+	emactl -c "$work/denied.conf" who-can delete_repo --service repo
+}
+fails 1 "denied to all by two" denied '{ provider = "other"; tools = ["delete_*"]; }, { group = ["ops", "dev", "hr"]; provider = "idp"; scopes = ["write"]; }'
+ok "both are told" test "$(grep -c 'keeps out whom' "$work/.out")" = 2
+ok "to some of a grant" denied '{ provider = "other"; tools = ["delete_*"]; }, { group = "dev"; provider = "idp"; scopes = ["write"]; }'
+ok "to those of one provider" denied '{ provider = "idp"; tools = ["delete_*"]; }'
+ok "under a condition" denied '{ tools = ["delete_*"]; when = { args = ( { at = "/repo"; equals = "x"; } ); }; }'
+ok "in shadow mode" denied '{ tools = ["delete_*"]; mode = "shadow"; }'
+ok "through one client" denied '{ tools = ["delete_*"]; client = "vscode"; }'
+fails 1 "everything is denied" denied '{ provider = "*"; }'
 fails 1 "what no grant opens" run who-can drop_table --service repo
 says "nobody can"
 fails 2 "a URI that nobody may have" run who-can uri 'file:///docs/%zz' --service repo
@@ -110,6 +129,35 @@ ok "in JSON" tenant who-can uri file:///north/x --service files --json
 says "where {tenant} is the subject's own"
 fails 1 "a file of no tenant's" tenant who-can uri file:///north --service files
 says "nobody can"
+# A rule that names tenants or subjects is about their values and no others.
+cat >"$work/own.conf" <<'CONF'
+issuer = "https://auth.example";
+providers = ( { id = "customers"; plugin = "oidc"; accepts = ["id_jag"]; issuer = "https://login.example"; tenant_claim = "tenant"; tenants = ["north", "south"]; } );
+directories = ( { id = "staff"; plugin = "file"; path = "tenants.conf"; } );
+audit = ( { plugin = "file"; path = "audit.jsonl"; } );
+services = ( { id = "files"; resource = "https://mcp.example/files"; identity = ["customers"]; tenants = ["north", "south"];
+  directory = ( { id = "staff"; for = ["customers"]; } );
+  scopes = ( { name = "files"; access = "write"; uris = ["file:///{tenant}/**", "home:///{tenant}/{subject}/*", "mail:///{email}"]; } );
+  grants = ( { provider = "customers"; tenant = "north"; scopes = ["files"]; },
+    { provider = "customers"; tenant = ["north", "south"]; subject = ["sue", "sam"]; scopes = ["files"]; uris = ["home:///{tenant}/{subject}/*"]; } );
+  denies = ( { provider = "customers"; tenant = "north"; uris = ["file:///{tenant}/old/**", "home:///{tenant}/*/*"]; } ); } );
+CONF
+chmod 640 "$work/own.conf"
+own() { emactl -c "$work/own.conf" who-can uri "$1" --service files; }
+ok "a file of the tenant that a grant names" own file:///north/x
+says "own.conf:8: provider customers, tenant north where {tenant} is the subject's own"
+says "1 can, 1 cannot"
+fails 1 "of another tenant" own file:///south/x
+says "nobody can"
+fails 1 "though a deny is about files of one" own file:///south/old/x
+ok "which is not told there" test "$(grep -c denies "$work/.out")" = 0
+ok "but where it is about them" own file:///north/old/x
+says "own.conf:10: provider customers, tenant north where {tenant} is the subject's own"
+ok "a home of somebody whom a grant names" own home:///south/sue/x
+says "own.conf:9: provider customers, tenant north or south, subject sue or sam where {tenant} and {subject} are the subject's own"
+ok "and not the grant to another tenant" test "$(grep -c own.conf:8 "$work/.out")" = 0
+fails 1 "a home of somebody else" own home:///south/ann/x
+ok "an address may be anybody's" own mail:///ann@example.com
 
 # Permissions in shadow mode, and a tool that waits.
 until=$(date -u -d '+20 days' +%Y-%m-%d)
@@ -143,6 +191,8 @@ says "yes bob (bob@example.com)  $work/shadow.conf:11: $why"
 fails 1 "what no grant opens" shadow who-can other --service repo
 says "no grant opens it: shadow mode alone lets in whom no deny refuses"
 says "2 can, 1 cannot"
+fails 1 "not even in shadow mode" shadow who-can drop --service repo
+says "$work/shadow.conf:10: this deny has no conditions"
 ok "in JSON" shadow who-can put_file --service repo --json
 says '"kind": "shadow"'
 fails 1 "shadow mode is found" shadow check
