@@ -22,6 +22,7 @@
 #define FUZZ_MOST 65536
 #define US "https://auth.example"
 #define IDP "https://idp.example"
+#define ASSERTIONS_MOST 20000 /* that one context redeems */
 #define SECRET "correct-horse-battery-staple"
 #define FORM "application/x-www-form-urlencoded"
 #define REDEEM "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion="
@@ -56,7 +57,7 @@ static struct {
 	ema_context *context;
 	struct jwk *key; /* the provider's */
 	_Atomic int64_t now; /* the thread that lets keys come and go reads it, too */
-	int serial;
+	int serial, begun; /* of assertions; with which one the context began */
 } desk;
 
 static int64_t fuzz_wall(void *data)
@@ -91,10 +92,13 @@ static void complain(void *data, int level, const char *text)
 		fprintf(stderr, "%s\n", text);
 }
 
-/* Its threads use OpenSSL, which is taken down behind this. */
+/* At the end, too: its threads use OpenSSL, which is taken down behind this. */
 static void end_desk(void)
 {
 	ema_free(desk.context);
+	desk.context = NULL;
+	jwk_free(desk.key);
+	desk.key = NULL;
 }
 
 static void begin(void)
@@ -117,8 +121,7 @@ static void begin(void)
 	close(fd);
 	free(keys);
 	buffer_free(&text);
-	if (atexit(end_desk))
-		abort();
+	desk.begun = desk.serial;
 	desk.now += 10; /* nothing is taken that was issued before the store began */
 }
 
@@ -196,8 +199,10 @@ static char *access_token(void)
 		abort();
 	ema_response *response = ask(request);
 	const char *text = ema_response_body(response, &length);
-	if (ema_response_status(response) != 200 || json_parse(text, length, &json_limits_document, &json, NULL))
+	if (ema_response_status(response) != 200 || json_parse(text, length, &json_limits_document, &json, NULL)) {
+		fprintf(stderr, "no token: %s\n", text);
 		abort();
+	}
 	char *token = strdup(json_string(json_at(&json, "/access_token")));
 	json_free(&json);
 	ema_response_free(response);
@@ -311,8 +316,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buffer body = BUFFER_INIT(4 * FUZZ_MOST), line = BUFFER_INIT(4 * FUZZ_MOST);
 	char *claims = NULL;
 	int has_jag = 0, has_token = 0;
+	static int registered;
+	/* Time does not go by here, so that its store would be full one day. */
+	if (desk.serial - desk.begun > ASSERTIONS_MOST)
+		end_desk();
 	if (!desk.context)
 		begin();
+	if (!registered && atexit(end_desk))
+		abort();
+	registered = 1;
 	if (size < 2 || size > FUZZ_MOST)
 		return 0;
 	const size_t place = data[0] & 7;
