@@ -229,30 +229,6 @@ static void judge_target(struct pipeline *p, const struct mcp_call *call, const 
 	}
 }
 
-/* Its entry in ema.conf, or the one for clients whose id is a URL. NULL: none, as with a client that the provider alone knows. */
-static const struct conf_client *client_entry(const struct pipeline *p)
-{
-	const struct conf *conf = p->snapshot->conf;
-	const char *id = pipeline_who(p).client;
-	for (size_t i = 0; id && i < conf->client_count; i++)
-		if (!strcmp(conf->clients[i].id, id))
-			return &conf->clients[i];
-	return id && conf->documents.node && strstr(id, "://") ? &conf->documents.client : NULL;
-}
-
-/* A client that is registered for less gets no token with what is missing: were it told to ask, it would ask without end (MCP-14). */
-static const struct conf_client *too_narrow(const struct pipeline *p, const char **scope)
-{
-	const struct decision_list *missing = &p->check->missing;
-	const struct conf_client *client = client_entry(p);
-	for (size_t i = 0; client && i < missing->count; i++)
-		if (!scopes_registered(p, client, missing->list[i])) {
-			*scope = missing->list[i];
-			return client;
-		}
-	return NULL;
-}
-
 static void tell_shadow(struct pipeline *p, const struct policy_result *result)
 {
 	struct buffer text = BUFFER_INIT(DESCRIBE_MOST);
@@ -267,7 +243,6 @@ static int judge(struct pipeline *p)
 	struct check *check = p->check;
 	const struct mcp_message *message = check->message;
 	char text[FAILURE_TEXT];
-	const char *scope = "";
 	check->principal = pipeline_prepare(p);
 	if (!check->principal)
 		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
@@ -287,7 +262,8 @@ static int judge(struct pipeline *p)
 			tell_shadow(p, result);
 		return EMA_OK;
 	}
-	const struct conf_client *narrow = code == EMA_INSUFFICIENT_SCOPE || code == EMA_WEAK_AUTHENTICATION ? too_narrow(p, &scope) : NULL;
+	/* MCP-14: were it told to ask for the scope, it would ask without end. */
+	const struct conf_client *narrow = result->client_lacks ? pipeline_client(p) : NULL;
 	struct buffer why = BUFFER_INIT(DESCRIBE_MOST);
 	describe_refusal(result, &why);
 	snprintf(text, sizeof text, "%.200s%s%.300s", check->decided->name ? check->decided->name : "", check->decided->name ? ": " : "",
@@ -302,8 +278,8 @@ static int judge(struct pipeline *p)
 	}
 	if (narrow) {
 		snprintf(text, sizeof text, "%.200s%sthis needs the scope \"%.100s\", which the client is not registered for", check->decided->name ? check->decided->name : "",
-		         check->decided->name ? ": " : "", scope);
-		step(p, "client", EMA_FORBIDDEN, "the client's entry has not all scopes that are missing: another token would not have them");
+		         check->decided->name ? ": " : "", result->scope->name);
+		step(p, "client", EMA_FORBIDDEN, "the client's entry lacks the scope: another token would not have it");
 		return pipeline_fail(p, EMA_FORBIDDEN, narrow->node, text);
 	}
 	return pipeline_fail(p, code, result->rule ? result->rule : p->service->conf->node, text);

@@ -86,13 +86,13 @@ int pipeline_directories(struct pipeline *p);
 int pipeline_guards(struct pipeline *p);
 /* Resource and scopes of the token against those of the service. */
 int pipeline_scopes(struct pipeline *p);
-/* Is it a scope that the client is registered for, or included in one? One that is registered for none, or NULL, may have all. */
-int scopes_registered(const struct pipeline *p, const struct conf_client *client, const char *scope);
 /* Puts what the scope includes into the decision's scopes: all of it if may is NULL, else the broadest of what may be. */
 void scopes_instead(struct pipeline *p, const char *scope, int (*may)(const struct pipeline *p, const struct conf_scope *narrower));
 /* The scopes of the service that a provider's own access token stands for (scope_map). */
 int pipeline_scope_map(struct pipeline *p);
 /* What is known of the winner, for the rules; the strings are the pipeline's. NULL: no memory. */
+/* The client's entry in ema.conf, or the one for clients whose id is a URL. NULL: none, as with a client that the provider alone knows. */
+const struct conf_client *pipeline_client(const struct pipeline *p);
 struct policy_who pipeline_who(const struct pipeline *p);
 struct policy_principal *pipeline_prepare(const struct pipeline *p);
 /* Which of the scopes so far some grant gives the subject now; some are enough. */

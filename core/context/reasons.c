@@ -61,7 +61,7 @@ static void take_nearest(struct reasons *r, const struct policy_stand *stand)
 
 static int code_of(const struct policy_stand *stand)
 {
-	if (stand->lacks & (POLICY_LACKS_WHO | POLICY_LACKS_TIME | POLICY_LACKS_ARGUMENTS | POLICY_LACKS_VALUE))
+	if (stand->lacks & (POLICY_LACKS_WHO | POLICY_LACKS_TIME | POLICY_LACKS_ARGUMENTS | POLICY_LACKS_VALUE | POLICY_LACKS_CLIENT))
 		return EMA_NOT_GRANTED;
 	return stand->lacks & POLICY_LACKS_LOGIN ? EMA_WEAK_AUTHENTICATION : stand->lacks ? EMA_INSUFFICIENT_SCOPE : EMA_OK;
 }

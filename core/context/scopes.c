@@ -57,7 +57,8 @@ static int asked_for(const struct pipeline *p, const char *scope)
 	return 0;
 }
 
-int scopes_registered(const struct pipeline *p, const struct conf_client *client, const char *scope)
+/* Is it a scope that the client is registered for, or included in one? One that is registered for none, or NULL, may have all. */
+static int registered(const struct pipeline *p, const struct conf_client *client, const char *scope)
 {
 	const struct conf_strings *list = client ? &client->scopes : NULL;
 	for (size_t i = 0; list && i < list->count; i++)
@@ -110,16 +111,32 @@ static const struct conf_client *client_of(const struct pipeline *p)
 
 static int may_have(const struct pipeline *p, const struct conf_scope *scope)
 {
-	return asked_for(p, scope->name) && scopes_registered(p, client_of(p), scope->name);
+	return asked_for(p, scope->name) && registered(p, client_of(p), scope->name);
 }
 
 /* JAG-72: no more than the client is registered for; of what the scope includes, if it is more. */
 static void add_scope(struct pipeline *p, const char *scope)
 {
-	if (!asked_for(p, scope) || !scopes_registered(p, client_of(p), scope))
+	if (!asked_for(p, scope) || !registered(p, client_of(p), scope))
 		scopes_instead(p, scope, may_have);
 	else if (!has(&p->decision->scopes, scope))
 		decision_add(p->decision, &p->decision->scopes, scope);
+}
+
+static const char *client_id(const struct pipeline *p)
+{
+	const struct call_result *found = p->winner->call ? call_result(p->winner->call) : NULL;
+	return found ? found->client_id : p->own.claims.client_id;
+}
+
+const struct conf_client *pipeline_client(const struct pipeline *p)
+{
+	const struct conf *conf = p->snapshot->conf;
+	const char *id = client_id(p);
+	for (size_t i = 0; id && i < conf->client_count; i++)
+		if (!strcmp(conf->clients[i].id, id))
+			return &conf->clients[i];
+	return id && conf->documents.node && strstr(id, "://") ? &conf->documents.client : NULL;
 }
 
 struct policy_who pipeline_who(const struct pipeline *p)
@@ -127,12 +144,13 @@ struct policy_who pipeline_who(const struct pipeline *p)
 	const struct candidate *winner = p->winner;
 	const struct call_result *found = winner->call ? call_result(winner->call) : NULL;
 	const struct access_claims *own = &p->own.claims;
+	const struct conf_client *client = pipeline_client(p);
 	int64_t login = found ? found->auth_time : own->auth_time;
 	return (struct policy_who){
 		.provider = winner->subject.provider,
 		.tenant = winner->subject.tenant,
 		.sub = winner->subject.sub,
-		.client = found ? found->client_id : own->client_id,
+		.client = client_id(p),
 		.email = winner->email,
 		.acr = found ? found->acr : own->acr,
 		.amr = found ? (const char *const *)found->amr.list : own->amr,
@@ -144,6 +162,7 @@ struct policy_who pipeline_who(const struct pipeline *p)
 		.role_count = p->principal.role_count,
 		.scopes = p->decision->scopes.list,
 		.scope_count = p->decision->scopes.count,
+		.registered = client ? &client->scopes : NULL,
 	};
 }
 

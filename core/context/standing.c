@@ -92,14 +92,16 @@ int standing_allows(const struct pipeline *p, const struct policy_target *target
 {
 	const int named = target->kind == POLICY_TOOL || target->kind == POLICY_PROMPT || target->kind == POLICY_URI || target->kind == POLICY_TASK;
 	/* Whether a rule or the shadow of one gives it: what does not come by a scope that reads may write. */
-	if (!p->read_only || !named || (result->code != EMA_OK && result->code != EMA_INSUFFICIENT_SCOPE) ||
-	    (result->scope && !result->scope->writes))
+	const int given = result->code == EMA_OK || result->code == EMA_INSUFFICIENT_SCOPE || (result->code == EMA_WEAK_AUTHENTICATION && result->lacks_scope);
+	if (!p->read_only || !named || !given || (result->scope && !result->scope->writes))
 		return 1;
 	/* Nor is it the mode of permissions that refuses it. */
 	if (result->code != result->enforced)
 		result->rule = NULL;
 	result->code = result->enforced = EMA_KEYS_UNAVAILABLE;
 	result->shadow = NULL;
+	result->login = NULL;
+	result->lacks_scope = 0;
 	result->text = "the provider is away for longer than read_only_after, and this is not given by a scope that only reads";
 	return 0;
 }

@@ -25,7 +25,8 @@ struct seen_value {
 	struct seen_value *(*view)(struct seen_value *value);
 };
 
-/* most entries, a multiple of 8, in places of eight that share the bytes for values evenly. NULL: no memory. */
+/* most entries, a multiple of 8, in places of eight that share the bytes for values evenly; views hold another 128 values at most, each
+   of which fitted a place. NULL: no memory. */
 struct seen *seen_new(size_t most, size_t bytes);
 void seen_free(struct seen *seen);
 

@@ -124,7 +124,7 @@ struct policy_principal {
 	struct pattern_values values;
 	char *strings;
 	int64_t auth_time;
-	uint64_t *scopes;  /* bits: in the token */
+	uint64_t *scopes, *registered; /* bits: in the token; that the client may have */
 	struct way *grants, *denies; /* sorted by key, then how little they ask, then place */
 	size_t grant_count, deny_count;
 };

@@ -8,7 +8,8 @@
 #define WORDS_MOST (POLICY_SCOPES_MOST / 64)
 #define LOGIN_AHEAD 60 /* seconds that a login may lie in the future */
 
-enum { LACKS_NOTHING, LACKS_SCOPE, LACKS_LOGIN, LACKS_BOTH, LACKS_ALL };
+/* Bits, by what is easier cured. LACKS_CLIENT: it is not registered for the scope that is missing, and no token of its will have it. */
+enum { LACKS_NOTHING, LACKS_SCOPE = 1, LACKS_LOGIN = 2, LACKS_CLIENT = 4, LACKS_ALL = 8 };
 
 struct judging {
 	const struct policy *policy;
@@ -138,10 +139,21 @@ static struct denied deny_search(const struct judging *j)
 
 /* ---- Grants ---- */
 
+static int scope_lacks(const struct judging *j, uint32_t scope)
+{
+	return bit(j->principal->scopes, scope) ? LACKS_NOTHING : LACKS_SCOPE | (bit(j->principal->registered, scope) ? 0 : LACKS_CLIENT);
+}
+
+/* Of two the one that is rather had; chosen may be NO_NUMBER. */
+static uint32_t scope_better(const struct judging *j, uint32_t chosen, uint32_t scope)
+{
+	return chosen == NO_NUMBER || scope_lacks(j, scope) < scope_lacks(j, chosen) ? scope : chosen;
+}
+
 /* Takes the offer if it is better than the one that is there. */
 static void offer_take(const struct judging *j, const struct way *way, uint32_t scope, struct offer *best)
 {
-	int weak = 0, lacks = bit(j->principal->scopes, scope) ? LACKS_NOTHING : LACKS_SCOPE;
+	int weak = 0, lacks = scope_lacks(j, scope);
 	if (lacks >= best->lacks || !grant_counts(j, way, &weak))
 		return;
 	lacks |= weak ? LACKS_LOGIN : 0;
@@ -156,10 +168,8 @@ static void offer_rule(const struct judging *j, const struct way *way, int any, 
 	uint32_t chosen = NO_NUMBER;
 	for (size_t i = 0; i < scopes->count; i++) {
 		uint32_t scope = scopes->list[i];
-		if (!any && !bit(j->open, scope))
-			continue;
-		if (chosen == NO_NUMBER || (bit(j->principal->scopes, scope) && !bit(j->principal->scopes, chosen)))
-			chosen = scope;
+		if (any || bit(j->open, scope))
+			chosen = scope_better(j, chosen, scope);
 	}
 	if (chosen != NO_NUMBER)
 		offer_take(j, way, chosen, best);
@@ -229,21 +239,19 @@ static void answer_offer(const struct judging *j, const struct offer *offer, str
 {
 	out->rule = node_of(offer->rule);
 	out->scope = offer->scope == NO_NUMBER ? NULL : &j->policy->conf->scopes[offer->scope];
-	switch (offer->lacks) {
-	case LACKS_NOTHING:
+	if (!offer->lacks) {
 		answer(out, EMA_OK, "");
-		return;
-	case LACKS_SCOPE:
-		answer(out, EMA_INSUFFICIENT_SCOPE, "the token lacks the scope by which a grant gives this to the subject");
-		return;
-	case LACKS_LOGIN:
-	case LACKS_BOTH:
-		out->login = offer->rule->when;
-		out->lacks_scope = offer->lacks == LACKS_BOTH;
-		answer(out, EMA_WEAK_AUTHENTICATION, "the login is weaker or longer ago than the grant asks for");
-		return;
-	default:
+	} else if (offer->lacks & LACKS_ALL) {
 		answer(out, EMA_NOT_GRANTED, "no grant gives this to the subject");
+	} else if (offer->lacks & LACKS_CLIENT) {
+		out->client_lacks = 1;
+		answer(out, EMA_NOT_GRANTED, "the client is not registered for a scope by which a grant gives this to the subject");
+	} else if (offer->lacks & LACKS_LOGIN) {
+		out->login = offer->rule->when;
+		out->lacks_scope = offer->lacks & LACKS_SCOPE;
+		answer(out, EMA_WEAK_AUTHENTICATION, "the login is weaker or longer ago than the grant asks for");
+	} else {
+		answer(out, EMA_INSUFFICIENT_SCOPE, "the token lacks the scope by which a grant gives this to the subject");
 	}
 }
 
@@ -438,10 +446,8 @@ static uint32_t scope_of(const struct judging *j, const struct rule *rule)
 	uint32_t chosen = NO_NUMBER;
 	for (size_t i = 0; i < rule->scopes.count; i++) {
 		uint32_t scope = rule->scopes.list[i];
-		if (is_named(j->target) && !bit(j->open, scope))
-			continue;
-		if (chosen == NO_NUMBER || (bit(j->principal->scopes, scope) && !bit(j->principal->scopes, chosen)))
-			chosen = scope;
+		if (!is_named(j->target) || bit(j->open, scope))
+			chosen = scope_better(j, chosen, scope);
 	}
 	return chosen;
 }
@@ -529,8 +535,8 @@ int policy_explain(const struct policy *policy, const struct policy_who *who, co
 		stand.values = values_by(by, &rule->targets, &nothing) | values_by(by, &nothing, &rule->scopes);
 		uint32_t scope = rule->deny ? NO_NUMBER : scope_of(by, rule);
 		stand.scope = scope == NO_NUMBER ? NULL : &policy->conf->scopes[scope];
-		if (!rule->deny && (scope == NO_NUMBER || !bit(principal->scopes, scope)))
-			stand.lacks |= POLICY_LACKS_SCOPE;
+		const int missing = rule->deny ? LACKS_NOTHING : scope == NO_NUMBER ? LACKS_SCOPE : scope_lacks(&j, scope);
+		stand.lacks |= (missing & LACKS_SCOPE ? POLICY_LACKS_SCOPE : 0) | (missing & LACKS_CLIENT ? POLICY_LACKS_CLIENT : 0);
 		tell(data, &stand);
 	}
 	policy_principal_free(principal);

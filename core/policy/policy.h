@@ -81,6 +81,7 @@ struct policy_who { /* what is known; copied where it is needed */
 	int64_t auth_time;    /* seconds since 1970; 0: unknown */
 	const struct principal_name *groups, *roles; size_t group_count, role_count;
 	const char *const *scopes; size_t scope_count; /* of the token; unknown ones are nothing */
+	const struct conf_strings *registered; /* scopes that the client may have, with what they include; NULL or empty: any */
 };
 
 /*
@@ -112,10 +113,11 @@ struct policy_target {
 
 struct policy_result {
 	int code;                     /* EMA_OK, DENIED (by a deny), NOT_GRANTED, INSUFFICIENT_SCOPE, WEAK_AUTHENTICATION, BAD_REQUEST */
-	const struct conf_node *rule; /* the grant or deny that decided (NULL with NOT_GRANTED: none, or the tool is not accepted), or the grant that something is lacking for; the mode of permissions where shadow mode alone gave it; NULL: none */
+	const struct conf_node *rule; /* the grant or deny that decided (NULL with NOT_GRANTED: none, or the tool is not accepted; the grant with client_lacks), or the grant that something is lacking for; the mode of permissions where shadow mode alone gave it; NULL: none */
 	const struct conf_scope *scope; /* by which the grant gives it; with INSUFFICIENT_SCOPE the one that a token would need */
 	const struct conf_conditions *login; /* with WEAK_AUTHENTICATION: whose acr, amr, max_age are not met */
 	int lacks_scope;              /* and then: the token lacks the scope, too */
+	int client_lacks;             /* with NOT_GRANTED: a grant gives it by `scope`, which the client is not registered for */
 	const char *text;             /* static, for the operator; "" with EMA_OK */
 	/* Shadow mode. enforced is what the code would be without permissions = { mode = "shadow" }: the same if that is off. */
 	int enforced;
@@ -149,6 +151,7 @@ enum {
 	POLICY_LACKS_LOGIN = 4,     /* acr, amr or max_age */
 	POLICY_LACKS_TIME = 8,
 	POLICY_LACKS_ARGUMENTS = 16,
+	POLICY_LACKS_CLIENT = 64,   /* with POLICY_LACKS_SCOPE: and the client is not registered for it */
 	POLICY_LACKS_VALUE = 32     /* a pattern opens this for another {tenant}, {subject} or {email} */
 };
 /* Those three, as they stand in the patterns by which alone a rule is about the target. */

@@ -163,6 +163,16 @@ static int strings_keep(struct policy_principal *principal, const struct policy_
 	return to ? 0 : -1;
 }
 
+/* With what it includes. */
+static void scope_add(const struct policy *policy, uint64_t *bits, const char *name)
+{
+	const struct policy_name *scope = policy_name(policy, NAME_SCOPE, name);
+	if (scope)
+		bits[scope->first / 64] |= UINT64_C(1) << scope->first % 64;
+	for (size_t w = 0; scope && w < policy->words; w++)
+		bits[w] |= policy->included[scope->first * policy->words + w];
+}
+
 struct policy_principal *policy_prepare(const struct policy *policy, const struct policy_who *who)
 {
 	struct policy_principal *principal = calloc(1, sizeof *principal);
@@ -171,17 +181,18 @@ struct policy_principal *policy_prepare(const struct policy *policy, const struc
 		return NULL;
 	principal->policy = policy;
 	principal->auth_time = who->auth_time;
-	principal->scopes = calloc(policy->conf->scope_count / 64 + 1, sizeof *principal->scopes);
+	const size_t words = policy->conf->scope_count / 64 + 1;
+	principal->scopes = calloc(2 * words, sizeof *principal->scopes);
 	p.seen = calloc(policy->rule_count / 64 + 1, sizeof *p.seen);
 	if (!principal->scopes || !p.seen || strings_keep(principal, who))
 		goto fail;
-	for (size_t i = 0; i < who->scope_count; i++) {
-		const struct policy_name *scope = policy_name(policy, NAME_SCOPE, who->scopes[i]);
-		if (scope)
-			principal->scopes[scope->first / 64] |= UINT64_C(1) << scope->first % 64;
-		for (size_t w = 0; scope && w < policy->words; w++)
-			principal->scopes[w] |= policy->included[scope->first * policy->words + w];
-	}
+	for (size_t i = 0; i < who->scope_count; i++)
+		scope_add(policy, principal->scopes, who->scopes[i]);
+	principal->registered = principal->scopes + words;
+	if (!who->registered || !who->registered->count)
+		memset(principal->registered, 0xff, words * sizeof *principal->registered);
+	for (size_t i = 0; who->registered && i < who->registered->count; i++)
+		scope_add(policy, principal->registered, who->registered->list[i]);
 	rules_add(&p, NAME_ANYBODY, "");
 	rules_add(&p, NAME_PROVIDER, who->provider);
 	rules_add(&p, NAME_SUBJECT, who->sub);

@@ -294,9 +294,8 @@ static struct seen_value *known_view(struct seen_value *value)
 	struct known *view = aligned_alloc(LINE, (sizeof *view + LINE - 1) / LINE * LINE);
 	if (!view)
 		return NULL;
-	*view = *known;
-	view->value.view = NULL;
-	view->origin = value;
+	/* Not all of it: others count its references meanwhile. */
+	*view = (struct known){ { .size = value->size, .version = value->version, .free = value->free }, value, known->token };
 	atomic_init(&view->value.references, 1);
 	atomic_fetch_add(&value->references, 1);
 	return &view->value;

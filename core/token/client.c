@@ -249,7 +249,8 @@ int client_may_reach(const struct client_found *found, const char *service)
 	for (size_t i = 0; i < services->count; i++)
 		if (!strcmp(services->list[i], service))
 			return 1;
-	return !services->count;
+	/* Of clients: a caller speaks for those that it names. */
+	return !services->count && !found->conf->purposes;
 }
 
 int client_may_redeem(const struct client_found *found)

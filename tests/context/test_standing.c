@@ -49,10 +49,13 @@ static char *conf_of(const struct server *server)
 		"  { id = \"tree\"; resource = \"https://mcp.example/tree\"; identity = [\"idp\"]; %s"
 		"  audience = ( { provider = \"idp\"; is = [\"api://tree\"]; clients = [\"app\"]; scope_map = ( { from = \"read\"; to = [\"write\"]; } ); } );\n"
 		"  grants = ( { provider = \"idp\"; scopes = [\"write\"]; } ); },\n"
+		"  { id = \"strong\"; resource = \"https://mcp.example/strong\"; identity = [\"idp\"]; %s"
+		"  audience = ( { provider = \"idp\"; is = [\"api://strong\"]; clients = [\"app\"]; scope_map = \"any\"; } );\n"
+		"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; }, { provider = \"idp\"; scopes = [\"write\"]; when = { acr = [\"strong\"]; }; } ); },\n"
 		"  { id = \"shadow\"; resource = \"https://mcp.example/shadow\"; identity = [\"idp\"]; %s"
 		"  audience = ( { provider = \"idp\"; is = [\"api://shadow\"]; clients = [\"app\"]; scope_map = \"any\"; } );\n"
 		"  permissions = { mode = \"shadow\"; until = \"%s\"; }; } );\n",
-		server_origin(server), scopes, tree, scopes, "UNTIL") > 0);
+		server_origin(server), scopes, tree, scopes, scopes, "UNTIL") > 0);
 	/* At most 30 days from now. */
 	time_t until = time(NULL) + 20 * 86400;
 	struct tm parts;
@@ -176,6 +179,7 @@ static void away(void **state)
 	begin(&world, conf);
 	decides(&world, EMA_OK, "read write", "keys idp: ok: the provider is away since 20");
 	assert_int_equal(checks(&world, "svc", "tools/call", "put_x", &writing), EMA_OK);
+	assert_int_equal(checks(&world, "strong", "tools/call", "put_x", NULL), EMA_WEAK_AUTHENTICATION);
 	assert_int_equal(checks(&world, "shadow", "tools/call", "put_x", NULL), EMA_OK);
 	assert_int_not_equal(redeems(&world, "https://mcp.example/shadow"), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(checks(&world, "svc", "tools/call", "get_x", &reading), EMA_OK);
@@ -195,6 +199,8 @@ static void away(void **state)
 	assert_int_equal(checks(&world, "svc", "tools/call", "get_x", NULL), EMA_OK);
 	assert_int_equal(checks(&world, "svc", "tools/call", "put_x", NULL), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(checks(&world, "svc", "tools/list", NULL, NULL), EMA_OK);
+	/* Nobody is sent for a login that would not help. */
+	assert_int_equal(checks(&world, "strong", "tools/call", "put_x", NULL), EMA_KEYS_UNAVAILABLE);
 	/* Of a scope that writes, that part is left which reads. */
 	assert_int_equal(checks(&world, "tree", "tools/call", "get_x", NULL), EMA_OK);
 	assert_int_equal(checks(&world, "tree", "tools/call", "put_x", NULL), EMA_KEYS_UNAVAILABLE);

@@ -29,6 +29,10 @@ static const char services[] =
 	"    { provider = \"idp\"; scopes = [\"write\"]; when = { args = ( { at = \"/repo\"; like = \"acme/*\"; } ); }; },\n"
 	"    { provider = \"idp\"; scopes = [\"admin\"]; when = { acr = [\"strong\", \"a\\\"b\\\\c\"]; max_age = \"5m\"; }; } );\n"
 	"  denies = ( { tools = [\"get_secret\"]; } ); },\n"
+	"  { id = \"two\"; resource = \"https://mcp.example/two\"; identity = [\"idp\"];\n"
+	"  scopes = ( { name = \"all\"; access = \"write\"; tools = [\"*\"]; }, { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; },\n"
+	"    { name = \"other\"; access = \"read\"; tools = [\"other_a\"]; } );\n"
+	"  grants = ( { provider = \"idp\"; scopes = [\"other\"]; }, { provider = \"idp\"; scopes = [\"all\", \"read\"]; when = { acr = [\"strong\"]; }; } ); },\n"
 	"  { id = \"bound\"; resource = \"https://mcp.example/bound\"; identity = [\"idp\"]; binding = \"required\";\n"
 	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); },\n"
 	"  { id = \"tree\"; resource = \"" TREE "\"; identity = [\"idp\"];\n"
@@ -781,6 +785,26 @@ static void a_narrow_client_is_not_sent_away(void **state)
 	assert_non_null(strstr(ema_decision_operator_line(ask.decision), "needs the scope \"admin\", which the client is not registered for"));
 	ask_end(&ask);
 	free(token);
+	/* Where another scope would do, it is sent for that one: now, or with the login that is missing. */
+	static const struct {
+		const char *acr, *scope, *challenge;
+		int code;
+	} two[] = {
+		{ "weak", "other", "acr_values=\"strong\", scope=\"read other\"", EMA_WEAK_AUTHENTICATION },
+		{ "strong", "other", "scope=\"read other\"", EMA_INSUFFICIENT_SCOPE },
+		{ "weak", "read", "acr_values=\"strong\", resource_metadata", EMA_WEAK_AUTHENTICATION },
+		{ "strong", "read", "", EMA_OK },
+	};
+	for (size_t i = 0; i < sizeof two / sizeof *two; i++) {
+		token = make(&desk, &(struct made){ .audience = "https://mcp.example/two", .client = "post", .acr = two[i].acr, .scopes = { two[i].scope } });
+		ask_begin(&ask, NULL, token);
+		ask_tool(&ask, "get_issue", NULL);
+		ask_check(&ask, &desk, "two");
+		if (ask.code != two[i].code || !strstr(challenge(&ask), two[i].challenge))
+			fail_msg("row %zu: %s: %s", i, ema_code_name(ask.code), challenge(&ask));
+		ask_end(&ask);
+		free(token);
+	}
 	desk_close(&desk);
 }
 

@@ -156,6 +156,8 @@ void deal_who(char *out, size_t room)
 	say(&text, "%s", " scopes=");
 	for (unsigned i = 0, n = dice(4); i < n; i++)
 		say(&text, i ? ",%s" : "%s", PICK(scopes));
+	if (!dice(3))
+		say(&text, dice(2) ? " registered=%s" : " registered=%s,elsewhere", dice(4) ? PICK(scopes) : "another");
 }
 
 const char *deal_target(char *out, size_t room)

@@ -54,7 +54,8 @@ struct rig_who {
 	struct policy_who who;
 	char text[2048];
 	struct principal_name groups[RIG_MOST], roles[RIG_MOST];
-	char *amr[RIG_MOST], *scopes[RIG_MOST];
+	char *amr[RIG_MOST], *scopes[RIG_MOST], *registered[RIG_MOST];
+	struct conf_strings may;
 };
 
 /* Parts of a list "a,b,c"; count of them. */
@@ -88,7 +89,7 @@ static inline size_t rig_names(char *text, char *tenant, struct principal_name *
 	return count;
 }
 
-/* "okta/t1/alice client=c groups=a,b@staff roles=r acr=high amr=mfa,pwd login=NOW-OF-RIG-MINUS email=e scopes=read,write" */
+/* "okta/t1/alice client=c groups=a,b@staff roles=r acr=high amr=mfa,pwd login=NOW-OF-RIG-MINUS email=e scopes=read,write registered=read" */
 static inline void rig_who(struct rig_who *room, const char *text)
 {
 	struct policy_who *who = &room->who;
@@ -123,6 +124,8 @@ static inline void rig_who(struct rig_who *room, const char *text)
 			who->amr_count = rig_list(value, room->amr);
 		else if (!strcmp(parts[i], "scopes"))
 			who->scope_count = rig_list(value, room->scopes);
+		else if (!strcmp(parts[i], "registered"))
+			room->may.count = rig_list(value, room->registered);
 	}
 	char *tenant = strchr(parts[0], '/'), *sub = tenant ? strchr(tenant + 1, '/') : NULL;
 	who->provider = parts[0];
@@ -134,6 +137,8 @@ static inline void rig_who(struct rig_who *room, const char *text)
 	}
 	who->amr = (const char *const *)room->amr;
 	who->scopes = (const char *const *)room->scopes;
+	room->may.list = (const char *const *)room->registered;
+	who->registered = &room->may;
 	who->groups = room->groups;
 	who->roles = room->roles;
 	who->group_count = rig_names(groups, own, room->groups);

@@ -78,6 +78,15 @@ static void check_answer(const struct rig *rig, struct rig_who *who, const struc
 		policy_principal_free(principal);
 		who->who.scope_count--;
 	}
+	/* A client that is registered for all would be sent for it. */
+	if (out->client_lacks) {
+		struct policy_who any = who->who;
+		any.registered = NULL;
+		slow_decide(service, &any, target, RIG_NOW, &slow);
+		assert_true(slow.enforced == EMA_INSUFFICIENT_SCOPE || slow.enforced == EMA_WEAK_AUTHENTICATION);
+		assert_int_equal(out->enforced, EMA_NOT_GRANTED);
+		assert_non_null(out->scope);
+	}
 	const struct conf_node *shadow = out->enforced == EMA_OK && slow.shadow_deny ? slow.shadow_deny->node : NULL;
 	if (shadow ? out->shadow != shadow : (out->enforced == EMA_OK || out->enforced == EMA_DENIED || out->enforced == EMA_BAD_REQUEST) && out->shadow)
 		fail_msg("%s: the wrong rule in shadow mode", told);
@@ -105,7 +114,7 @@ static void tell(void *data, const struct policy_stand *stand)
 	told->gives |= !stand->lacks;
 	told->lacks_scope |= stand->lacks == POLICY_LACKS_SCOPE;
 	told->lacks_login |= stand->lacks && !(stand->lacks & ~(unsigned)(POLICY_LACKS_SCOPE | POLICY_LACKS_LOGIN)) && stand->lacks & POLICY_LACKS_LOGIN;
-	told->seen |= stand->rule->node == told->rule && !(stand->lacks & ~(unsigned)(POLICY_LACKS_SCOPE | POLICY_LACKS_LOGIN));
+	told->seen |= stand->rule->node == told->rule && !(stand->lacks & ~(unsigned)(POLICY_LACKS_SCOPE | POLICY_LACKS_CLIENT | POLICY_LACKS_LOGIN));
 }
 
 /* What the explanation says of each rule leads to the answer, and names the rule that decided. */

@@ -1,6 +1,10 @@
+#define _GNU_SOURCE
 #include "test.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "access.h"
 #include "base64url.h"
@@ -467,6 +471,60 @@ static void known_after_rotation(void **state)
 	free(token);
 }
 
+/* ---- Several at once ---- */
+
+#define RACERS 8
+#define RACED 16
+
+struct race {
+	struct keyring *keyring;
+	char *tokens[RACED];
+	atomic_int wrong;
+};
+
+static void *race_run(void *data)
+{
+	struct race *race = data;
+	struct access_rules r = rules;
+	char id[16];
+	r.known = known;
+	for (int i = 0; i < 4000; i++) {
+		struct access_token out;
+		const int k = i / 4 % RACED;
+		snprintf(id, sizeof id, "id-%d", k);
+		if (access_read(race->keyring, race->tokens[k], strlen(race->tokens[k]), &r, &out, NULL)) {
+			atomic_fetch_add(&race->wrong, 1);
+			continue;
+		}
+		atomic_fetch_add(&race->wrong, strcmp(out.claims.jti, id) != 0);
+		access_free(&out);
+	}
+	return NULL;
+}
+
+/* The same tokens, while a key comes. */
+static void known_to_threads(void **state)
+{
+	struct race race = { .keyring = *state };
+	pthread_t ids[RACERS];
+	char id[16];
+	for (int k = 0; k < RACED; k++) {
+		struct access_claims claims = least();
+		snprintf(id, sizeof id, "id-%d", k);
+		claims.jti = id;
+		assert_int_equal(access_mint(race.keyring, &claims, &race.tokens[k], NULL), EMA_OK);
+	}
+	for (int i = 0; i < RACERS; i++)
+		assert_int_equal(pthread_create(&ids[i], NULL, race_run, &race), 0);
+	usleep(5000);
+	assert_int_equal(keyring_rotate(race.keyring, 0, NULL), EMA_OK);
+	for (int i = 0; i < RACERS; i++)
+		pthread_join(ids[i], NULL);
+	assert_int_equal(race.wrong, 0);
+	for (int k = 0; k < RACED; k++)
+		free(race.tokens[k]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -478,6 +536,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(changed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(known_token, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(known_after_rotation, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(known_to_threads, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
