@@ -427,6 +427,35 @@ const struct json_node *json_member(const struct json *json, const struct json_n
 	return NULL;
 }
 
+/* The next letter without its case; those beyond ASCII that some take for a letter of it are one, too. */
+static unsigned json_fold(const char **at, const char *end)
+{
+	static const struct {
+		const char *bytes;
+		unsigned letter;
+	} others[] = { { "\xc5\xbf", 's' }, { "\xe2\x84\xaa", 'k' }, { "\xc4\xb0", 'i' }, { "\xc4\xb1", 'i' } };
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		const size_t length = strlen(others[i].bytes);
+		if ((size_t)(end - *at) >= length && !memcmp(*at, others[i].bytes, length)) {
+			*at += length;
+			return others[i].letter;
+		}
+	}
+	const unsigned char c = (unsigned char)*(*at)++;
+	return c >= 'A' && c <= 'Z' ? c + 32u : c;
+}
+
+int json_resembles(const struct json_node *member, const char *name, size_t length)
+{
+	const char *a = member->name, *b = name, *a_end = a + member->name_length, *b_end = b + length;
+	if (member->name_length == length && !memcmp(a, b, length))
+		return 0;
+	while (a < a_end && b < b_end)
+		if (json_fold(&a, a_end) != json_fold(&b, b_end))
+			return 0;
+	return a == a_end && b == b_end;
+}
+
 /* 1 if the reference token of length bytes, with ~0 and ~1 in it, names this member. */
 static int json_token_is(const char *token, size_t length, const struct json_node *member)
 {

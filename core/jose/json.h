@@ -58,6 +58,8 @@ const struct json_node *json_root(const struct json *json);
 const struct json_node *json_member(const struct json *json, const struct json_node *node, const char *name);
 const struct json_node *json_first(const struct json *json, const struct json_node *node);
 const struct json_node *json_next(const struct json *json, const struct json_node *node);
+/* 1 if readers that do not tell letters of different case apart would take the member's name for this one, and it is another. */
+int json_resembles(const struct json_node *member, const char *name, size_t length);
 /* RFC 6901: "" is the root; "/a~1b/0". */
 const struct json_node *json_at(const struct json *json, const char *pointer);
 

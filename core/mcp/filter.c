@@ -134,6 +134,15 @@ static int filter_result(struct filter *f, const struct json_node *result)
 	return 0;
 }
 
+/* A JSON-RPC response that has nothing to be filtered. What is more than that may be read as a list. */
+static int is_error(const struct json *json, const struct json_node *root)
+{
+	int has_list = json_member(json, root, "result") != NULL;
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+		has_list |= json_member(json, root, lists[i].list) != NULL;
+	return !has_list && json_string(json_member(json, root, "jsonrpc")) && json_is(json_member(json, root, "error"), JSON_OBJECT);
+}
+
 int mcp_filter(const char *text, size_t length, const struct mcp_keep *keep, struct buffer *out, struct failure *failure)
 {
 	struct json json = { 0 };
@@ -143,7 +152,7 @@ int mcp_filter(const char *text, size_t length, const struct mcp_keep *keep, str
 		return code;
 	const struct json_node *root = json_root(&json), *result = json_member(&json, root, "result");
 	skip_space(&f);
-	if (json_member(&json, root, "error") && !result) {
+	if (is_error(&json, root)) {
 		buffer_append(out, text, length);
 		f.found = 1;
 	} else if (!json_is(root, JSON_OBJECT) || (result && result->type != JSON_OBJECT) || (result && json_member(&json, root, "error"))) {

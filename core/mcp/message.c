@@ -254,6 +254,29 @@ static int meta_check(struct parser *p, const struct json_node *node, const stru
 	return EMA_OK;
 }
 
+/* A server that does not tell case apart would read another message than the one that is judged. The names are those that are read here,
+   or that an answer to a request of the server's comes by. */
+static int resembles(const struct json *json, const struct json_node *object, const char *const *names)
+{
+	for (const struct json_node *n = json_is(object, JSON_OBJECT) ? json_first(json, object) : NULL; n; n = json_next(json, n))
+		for (size_t i = 0; names[i]; i++)
+			if (json_resembles(n, names[i], strlen(names[i])))
+				return 1;
+	return 0;
+}
+
+static int case_check(struct parser *p, const struct json_node *node, const struct json_node *params)
+{
+	static const char *const message[] = { "jsonrpc", "id", "method", "params", "result", "error", NULL };
+	static const char *const inside[] = { "name", "uri", "arguments", "taskId", "ref", "argument", "notifications", "requestState", "inputResponses", "_meta", NULL };
+	static const char *const reference[] = { "type", "name", "uri", NULL }, *const meta[] = { META_VERSION, META_CAPABILITIES, NULL };
+	const struct json *json = &p->message->json;
+	if (resembles(json, node, message) || resembles(json, params, inside) || resembles(json, json_member(json, params, "ref"), reference) ||
+	    resembles(json, json_member(json, params, "_meta"), meta))
+		return bad(p, RPC_REQUEST, "a member's name differs from one of MCP's by the case of its letters alone");
+	return EMA_OK;
+}
+
 static int call_parse(struct parser *p, const struct json_node *node, struct mcp_call *call)
 {
 	const struct json *json = &p->message->json;
@@ -273,6 +296,8 @@ static int call_parse(struct parser *p, const struct json_node *node, struct mcp
 		return code;
 	if (params && params->type != JSON_OBJECT)
 		return bad(p, RPC_REQUEST, "params is no object");
+	if ((code = case_check(p, node, params)))
+		return code;
 	if (!p->message->revision && (code = revision_find(p, node)))
 		return code;
 	const struct mcp_method *method = mcp_method(call->method, p->message->revision);

@@ -44,7 +44,8 @@ const char *argument_compile(struct policy *policy, const struct conf_argument *
 	return wrong;
 }
 
-/* NULL: it is not there. *broken: the way to it leads through something that is neither object nor array. */
+/* NULL: it is not there. *broken: the way to it leads through something that is neither object nor array, or some servers would find
+   another one than others, by a name in which only the case differs. */
 static const struct json_node *argument_at(const struct argument *argument, const struct policy_target *target, int *broken)
 {
 	const struct json_node *node = target->arguments;
@@ -52,9 +53,12 @@ static const struct json_node *argument_at(const struct argument *argument, cons
 		const struct argument_step *step = &argument->steps[i];
 		const struct json_node *child = NULL;
 		if (node->type == JSON_OBJECT) {
-			for (child = json_first(target->json, node); child; child = json_next(target->json, child))
-				if (child->name_length == step->length && !memcmp(child->name, step->name, step->length))
-					break;
+			for (const struct json_node *n = json_first(target->json, node); n; n = json_next(target->json, n)) {
+				if (n->name_length == step->length && !memcmp(n->name, step->name, step->length))
+					child = n;
+				else if (json_resembles(n, step->name, step->length))
+					*broken = 1;
+			}
 		} else if (node->type == JSON_ARRAY) {
 			if (step->index < node->count) {
 				child = json_first(target->json, node);

@@ -137,6 +137,17 @@ static void what_is_refused(void **state)
 		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":[]}", 400, -32600, EMA_BAD_MESSAGE },
 		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", 400, -32600, EMA_BAD_MESSAGE },
 		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"error\":{}}", 400, -32600, EMA_BAD_MESSAGE },
+		/* Servers that do not tell case apart would do something else. */
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"METHOD\":\"tools/call\"}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"Params\":{\"name\":\"x\"}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"param\305\277\":{\"name\":\"x\"}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"par\\u0061m\\u017f\":{\"name\":\"x\"}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"get_x\",\"Name\":\"delete_x\"}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"x\",\"Arguments\":{\"a\":1}}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"x\",\"reque\\u017ftState\":\"y\"}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/read\",\"params\":{\"uri\":\"a:b\",\"ur\304\261\":\"a:c\"}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"completion/complete\",\"params\":{\"ref\":{\"type\":\"ref/prompt\",\"name\":\"x\",\"NAME\":\"y\"}}}", 400, -32600,
+		  EMA_BAD_MESSAGE },
 		/* Targets. */
 		{ V11, OLD("tools/call", ""), 400, -32602, EMA_BAD_MESSAGE },
 		{ V11, OLD("tools/call", "\"name\":\"\""), 400, -32602, EMA_BAD_MESSAGE },
@@ -351,6 +362,11 @@ static void lists_are_filtered(void **state)
 		{ "{}", NULL, "", -1 },
 		{ "[]", NULL, "", -1 },
 		{ "{\"result\":{\"tools\":[]},\"error\":{}}", NULL, "", -1 },
+		/* Only what is an error and nothing else goes through as it is. */
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-1},\"tools\":[{\"name\":\"put_x\"}]}",
+		  "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-1},\"tools\":[],\"cacheScope\":\"private\"}", "tool:put_x ", -1 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":null}", NULL, "", -1 },
+		{ "{\"error\":{\"code\":-1}}", NULL, "", -1 },
 		{ "{\"tools\":[],\"tools\":[{\"name\":\"b\"}]}", NULL, "", -1 },
 		{ "{\"tools\":[", NULL, "", -1 },
 	};

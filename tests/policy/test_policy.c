@@ -182,6 +182,12 @@ static void arguments_fail_closed(void **state)
 		{ "okta/-/al scopes=r", "tool absent", NULL, EMA_OK, 6, NULL, 0 },
 		{ "okta/-/al scopes=r", "tool absent", "{\"o\":{\"x\":null}}", EMA_NOT_GRANTED, 0, NULL, 0 },
 		{ "okta/-/al scopes=r", "tool absent", "{\"o\":\"x\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		/* Some servers would find it. */
+		{ "okta/-/al scopes=r", "tool absent", "{\"o\":{\"X\":1}}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool absent", "{\"O\":{\"x\":1}}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool absent", "{\"oo\":{\"x\":1}}", EMA_OK, 6, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool like", "{\"repo\":\"acme/public-a\",\"Repo\":\"evil/x\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
+		{ "okta/-/al scopes=r", "tool denied", "{\"path\":\"public/x\",\"PATH\":\"secret/x\"}", EMA_DENIED, 10, NULL, 0 },
 		{ "okta/-/al scopes=r", "tool own", "{\"who\":\"al\"}", EMA_OK, 7, NULL, 0 },
 		{ "okta/-/al scopes=r", "tool own", "{\"who\":\"bo\"}", EMA_NOT_GRANTED, 0, NULL, 0 },
 		/* Hostile subjects open nothing. */
