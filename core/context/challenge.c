@@ -53,9 +53,16 @@ static void put_missing(struct buffer *out, const struct pipeline *p)
 {
 	struct buffer scopes = BUFFER_INIT(SCOPES_MOST);
 	const struct decision_list *have = &p->decision->scopes, *lack = &p->check->missing;
-	for (size_t i = 0; i < lack->count; i++)
-		add_scope(&scopes, lack->list[i]);
-	for (size_t i = 0; !scopes.failed && i < have->count; i++)
+	for (size_t i = 0; i < lack->count; i++) {
+		const char *theirs = pipeline_map_back(p, lack->list[i]);
+		add_scope(&scopes, theirs ? theirs : lack->list[i]);
+	}
+	/* A provider's own token: in the provider's words. */
+	const struct call_list *brought = p->audience ? &call_result(p->winner->call)->scopes : NULL;
+	for (size_t i = 0; brought && !scopes.failed && i < brought->count; i++)
+		if (scopes.length + strlen(brought->list[i]) + 1 < SCOPES_MOST)
+			add_scope(&scopes, brought->list[i]);
+	for (size_t i = 0; !brought && !scopes.failed && i < have->count; i++)
 		if (is_scope(p->service->conf, have->list[i]) && scopes.length + strlen(have->list[i]) + 1 < SCOPES_MOST)
 			add_scope(&scopes, have->list[i]);
 	if (scopes.length && out->length + scopes.length + REST_MOST <= CHALLENGE_MOST)

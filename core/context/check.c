@@ -263,7 +263,8 @@ static int judge(struct pipeline *p)
 		return EMA_OK;
 	}
 	/* MCP-14: were it told to ask for the scope, it would ask without end. */
-	const struct conf_client *narrow = result->client_lacks ? pipeline_client(p) : NULL;
+	const struct conf_client *client = result->client_lacks ? pipeline_client(p) : NULL;
+	const struct conf_node *narrow = !result->client_lacks ? NULL : p->audience ? p->audience->node : client ? client->node : p->service->conf->node;
 	struct buffer why = BUFFER_INIT(DESCRIBE_MOST);
 	describe_refusal(result, &why);
 	snprintf(text, sizeof text, "%.200s%s%.300s", check->decided->name ? check->decided->name : "", check->decided->name ? ": " : "",
@@ -277,10 +278,12 @@ static int judge(struct pipeline *p)
 		code = EMA_BAD_MESSAGE;
 	}
 	if (narrow) {
-		snprintf(text, sizeof text, "%.200s%sthis needs the scope \"%.100s\", which the client is not registered for", check->decided->name ? check->decided->name : "",
-		         check->decided->name ? ": " : "", result->scope->name);
-		step(p, "client", EMA_FORBIDDEN, "the client's entry lacks the scope: another token would not have it");
-		return pipeline_fail(p, EMA_FORBIDDEN, narrow->node, text);
+		snprintf(text, sizeof text, "%.200s%sthis needs the scope \"%.100s\", which %s", check->decided->name ? check->decided->name : "",
+		         check->decided->name ? ": " : "", result->scope->name,
+		         p->audience ? "the scope_map gives to no token of the provider" : "the client is not registered for");
+		step(p, p->audience ? "audience" : "client", EMA_FORBIDDEN, p->audience ? "no line of the scope_map has the scope: another token would not have it" :
+		     "the client's entry lacks the scope: another token would not have it");
+		return pipeline_fail(p, EMA_FORBIDDEN, narrow, text);
 	}
 	return pipeline_fail(p, code, result->rule ? result->rule : p->service->conf->node, text);
 }

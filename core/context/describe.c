@@ -253,7 +253,7 @@ void describe_lacks(const struct policy_stand *stand, struct buffer *out)
 	if (stand->lacks & POLICY_LACKS_SCOPE) {
 		part(out, from);
 		buffer_printf(out, "the token lacks the scope %.100s%s", stand->scope ? stand->scope->name : "that it gives",
-		              stand->lacks & POLICY_LACKS_CLIENT ? ", which the client is not registered for" : "");
+		              stand->lacks & POLICY_LACKS_CLIENT ? ", which tokens of this client cannot have" : "");
 	}
 	if (stand->lacks & POLICY_LACKS_LOGIN) {
 		part(out, from);

@@ -63,6 +63,8 @@ struct pipeline {
 	struct candidate *candidates;
 	const struct candidate *winner;
 	struct principal principal;
+	const struct conf_audience *audience; /* of a provider's own access token */
+	struct decision_list mapped; /* the scopes that such tokens may stand for, if the audience names them */
 	struct dpop_binding binding; /* of the token that will be signed */
 	int64_t life;             /* of that token, in seconds */
 	int read_only;            /* the provider is away for so long that scopes which read alone count */
@@ -90,6 +92,8 @@ int pipeline_scopes(struct pipeline *p);
 void scopes_instead(struct pipeline *p, const char *scope, int (*may)(const struct pipeline *p, const struct conf_scope *narrower));
 /* The scopes of the service that a provider's own access token stands for (scope_map). */
 int pipeline_scope_map(struct pipeline *p);
+/* What such a token must have for a scope of the service, in the provider's words; NULL: it is no such token, or nothing gives it. */
+const char *pipeline_map_back(const struct pipeline *p, const char *scope);
 /* What is known of the winner, for the rules; the strings are the pipeline's. NULL: no memory. */
 /* The client's entry in ema.conf, or the one for clients whose id is a URL. NULL: none, as with a client that the provider alone knows. */
 const struct conf_client *pipeline_client(const struct pipeline *p);

@@ -144,7 +144,13 @@ struct policy_who pipeline_who(const struct pipeline *p)
 	const struct candidate *winner = p->winner;
 	const struct call_result *found = winner->call ? call_result(winner->call) : NULL;
 	const struct access_claims *own = &p->own.claims;
-	const struct conf_client *client = pipeline_client(p);
+	static const char *const none[] = { NULL };
+	const struct conf_client *client = p->audience ? NULL : pipeline_client(p);
+	const char *const *may = client && client->scopes.count ? client->scopes.list : NULL;
+	size_t may_count = may ? client->scopes.count : 0;
+	/* What a provider's own token may have is what the audience makes of it. */
+	if (p->audience && !p->audience->scope_any)
+		may = p->mapped.count ? p->mapped.list : none, may_count = p->mapped.count;
 	int64_t login = found ? found->auth_time : own->auth_time;
 	return (struct policy_who){
 		.provider = winner->subject.provider,
@@ -162,7 +168,8 @@ struct policy_who pipeline_who(const struct pipeline *p)
 		.role_count = p->principal.role_count,
 		.scopes = p->decision->scopes.list,
 		.scope_count = p->decision->scopes.count,
-		.registered = client ? &client->scopes : NULL,
+		.registered = may,
+		.registered_count = may_count,
 	};
 }
 
@@ -220,15 +227,32 @@ int pipeline_grants(struct pipeline *p)
 	return kept ? EMA_OK : first ? first : EMA_NO_SCOPE;
 }
 
-/* One line of scope_map: a string, or a list of them. */
-static void map_scope(struct pipeline *p, const struct conf_node *to)
+/* One line of scope_map: a string, or a list of them. NULL behind the last. */
+static const char *mapped_at(const struct conf_node *to, size_t i)
 {
-	size_t count = !to ? 0 : to->kind == CONF_STRING ? 1 : to->count;
-	for (size_t i = 0; i < count; i++) {
-		const struct conf_node *scope = to->kind == CONF_STRING ? to : &to->children[i];
-		if (scope->kind == CONF_STRING && !has(&p->decision->scopes, scope->string))
-			decision_add(p->decision, &p->decision->scopes, scope->string);
+	const struct conf_node *scope = !to ? NULL : to->kind == CONF_STRING ? (i ? NULL : to) : i < to->count ? &to->children[i] : NULL;
+	return scope && scope->kind == CONF_STRING ? scope->string : NULL;
+}
+
+static void map_scope(struct pipeline *p, const struct conf_node *to, struct decision_list *out)
+{
+	const char *scope;
+	for (size_t i = 0; (scope = mapped_at(to, i)); i++)
+		if (!has(out, scope))
+			decision_add(p->decision, out, scope);
+}
+
+const char *pipeline_map_back(const struct pipeline *p, const char *scope)
+{
+	const struct conf_node *map = p->audience && !p->audience->scope_any ? p->audience->scope_map : NULL;
+	for (size_t i = 0; map && map->kind != CONF_STRING && i < map->count; i++) {
+		const struct conf_node *from = conf_child(&map->children[i], "from"), *to = conf_child(&map->children[i], "to");
+		const char *mapped;
+		for (size_t k = 0; from && from->kind == CONF_STRING && (mapped = mapped_at(to, k)); k++)
+			if (policy_includes(p->service->policy, mapped, scope))
+				return from->string;
 	}
+	return NULL;
 }
 
 int pipeline_scope_map(struct pipeline *p)
@@ -245,11 +269,13 @@ int pipeline_scope_map(struct pipeline *p)
 	for (size_t i = 0; audience->scope_any && i < service->scope_count; i++)
 		decision_add(p->decision, &p->decision->scopes, service->scopes[i].name);
 	const struct conf_node *map = audience->scope_any ? NULL : audience->scope_map;
+	p->audience = audience;
 	for (size_t i = 0; map && map->kind != CONF_STRING && i < map->count; i++) {
 		const struct conf_node *from = conf_child(&map->children[i], "from");
 		for (size_t k = 0; from && from->kind == CONF_STRING && k < brought->count; k++)
 			if (!strcmp(brought->list[k], from->string))
-				map_scope(p, conf_child(&map->children[i], "to"));
+				map_scope(p, conf_child(&map->children[i], "to"), &p->decision->scopes);
+		map_scope(p, conf_child(&map->children[i], "to"), &p->mapped);
 	}
 	return EMA_OK;
 }

@@ -245,7 +245,7 @@ static void answer_offer(const struct judging *j, const struct offer *offer, str
 		answer(out, EMA_NOT_GRANTED, "no grant gives this to the subject");
 	} else if (offer->lacks & LACKS_CLIENT) {
 		out->client_lacks = 1;
-		answer(out, EMA_NOT_GRANTED, "the client is not registered for a scope by which a grant gives this to the subject");
+		answer(out, EMA_NOT_GRANTED, "tokens of the client cannot have the scope by which a grant gives this to the subject");
 	} else if (offer->lacks & LACKS_LOGIN) {
 		out->login = offer->rule->when;
 		out->lacks_scope = offer->lacks & LACKS_SCOPE;

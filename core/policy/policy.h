@@ -81,7 +81,7 @@ struct policy_who { /* what is known; copied where it is needed */
 	int64_t auth_time;    /* seconds since 1970; 0: unknown */
 	const struct principal_name *groups, *roles; size_t group_count, role_count;
 	const char *const *scopes; size_t scope_count; /* of the token; unknown ones are nothing */
-	const struct conf_strings *registered; /* scopes that the client may have, with what they include; NULL or empty: any */
+	const char *const *registered; size_t registered_count; /* scopes that tokens of the client may have, with what they include; NULL: any */
 };
 
 /*

@@ -189,10 +189,10 @@ struct policy_principal *policy_prepare(const struct policy *policy, const struc
 	for (size_t i = 0; i < who->scope_count; i++)
 		scope_add(policy, principal->scopes, who->scopes[i]);
 	principal->registered = principal->scopes + words;
-	if (!who->registered || !who->registered->count)
+	if (!who->registered)
 		memset(principal->registered, 0xff, words * sizeof *principal->registered);
-	for (size_t i = 0; who->registered && i < who->registered->count; i++)
-		scope_add(policy, principal->registered, who->registered->list[i]);
+	for (size_t i = 0; i < who->registered_count; i++)
+		scope_add(policy, principal->registered, who->registered[i]);
 	rules_add(&p, NAME_ANYBODY, "");
 	rules_add(&p, NAME_PROVIDER, who->provider);
 	rules_add(&p, NAME_SUBJECT, who->sub);

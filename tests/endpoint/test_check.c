@@ -1040,15 +1040,18 @@ static void tokens_of_the_provider(void **state)
 	"  audience = ( { provider = \"at\"; is = [\"api://" id "\"]; clients = [\"cli\"]; scope_map = " map "; } );\n" \
 	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; } );\n" \
 	"  grants = ( { provider = \"at\"; scopes = [\"read\", \"write\"]; } ); }"
+		ENTRY("less", "( { from = \"a.read\"; to = [\"read\"]; } )") ",\n"
 		ENTRY("some", "( { from = \"a.read\"; to = [\"read\"]; }, { from = \"a.all\"; to = [\"read\", \"write\"]; } )") ",\n" ENTRY("any", "\"any\"") ");\n";
 #define AT(aud, more) "{\"iss\":\"https://at.example\",\"aud\":\"api://" aud "\",\"client_id\":\"cli\"" more "}"
 	static const struct {
 		const char *service, *claims, *type, *tool;
 		int code;
-		const char *scopes; /* of a permit */
+		const char *scopes; /* of a permit, or of the challenge: in the provider's words */
 	} rows[] = {
 		{ "some", AT("some", ",\"scope\":\"a.read\""), "at+jwt", "get_issue", EMA_OK, "read" },
-		{ "some", AT("some", ",\"scope\":\"a.read\""), "at+jwt", "put_issue", EMA_INSUFFICIENT_SCOPE, NULL },
+		{ "some", AT("some", ",\"scope\":\"a.read\""), "at+jwt", "put_issue", EMA_INSUFFICIENT_SCOPE, "scope=\"a.all a.read\"" },
+		/* MCP-14: no token of the provider would have it. */
+		{ "less", AT("less", ",\"scope\":\"a.read\""), "at+jwt", "put_issue", EMA_FORBIDDEN, NULL },
 		{ "some", AT("some", ",\"scope\":\"a.all other\""), "at+jwt", "put_issue", EMA_OK, "read write" },
 		{ "some", AT("some", ",\"scope\":\"read\""), "at+jwt", "get_issue", EMA_INSUFFICIENT_SCOPE, NULL },
 		{ "any", AT("any", ",\"scope\":\"whatever\""), "at+jwt", "put_issue", EMA_OK, "read write" },
@@ -1068,7 +1071,13 @@ static void tokens_of_the_provider(void **state)
 		ask_begin(&ask, NULL, token);
 		ask_tool(&ask, rows[i].tool, NULL);
 		ask_check(&ask, &desk, rows[i].service);
-		expect(&ask, i, rows[i].code, rows[i].code == EMA_OK ? 200 : rows[i].code == EMA_INSUFFICIENT_SCOPE ? 403 : 401);
+		expect(&ask, i, rows[i].code, rows[i].code == EMA_OK ? 200 : rows[i].code == EMA_INSUFFICIENT_SCOPE || rows[i].code == EMA_FORBIDDEN ? 403 : 401);
+		if (rows[i].code && rows[i].scopes && !strstr(challenge(&ask), rows[i].scopes))
+			fail_msg("row %zu: %s", i, challenge(&ask));
+		if (rows[i].code == EMA_FORBIDDEN) {
+			assert_string_equal(challenge(&ask), "");
+			assert_non_null(strstr(ema_decision_operator_line(ask.decision), "needs the scope \"write\", which the scope_map gives to no token of the provider"));
+		}
 		if (!rows[i].code) {
 			has_scopes(ask.decision, rows[i].scopes);
 			assert_string_equal(ema_decision_subject(ask.decision), "at/-/ada");

@@ -55,7 +55,6 @@ struct rig_who {
 	char text[2048];
 	struct principal_name groups[RIG_MOST], roles[RIG_MOST];
 	char *amr[RIG_MOST], *scopes[RIG_MOST], *registered[RIG_MOST];
-	struct conf_strings may;
 };
 
 /* Parts of a list "a,b,c"; count of them. */
@@ -125,7 +124,7 @@ static inline void rig_who(struct rig_who *room, const char *text)
 		else if (!strcmp(parts[i], "scopes"))
 			who->scope_count = rig_list(value, room->scopes);
 		else if (!strcmp(parts[i], "registered"))
-			room->may.count = rig_list(value, room->registered);
+			who->registered_count = rig_list(value, room->registered), who->registered = (const char *const *)room->registered;
 	}
 	char *tenant = strchr(parts[0], '/'), *sub = tenant ? strchr(tenant + 1, '/') : NULL;
 	who->provider = parts[0];
@@ -137,8 +136,6 @@ static inline void rig_who(struct rig_who *room, const char *text)
 	}
 	who->amr = (const char *const *)room->amr;
 	who->scopes = (const char *const *)room->scopes;
-	room->may.list = (const char *const *)room->registered;
-	who->registered = &room->may;
 	who->groups = room->groups;
 	who->roles = room->roles;
 	who->group_count = rig_names(groups, own, room->groups);

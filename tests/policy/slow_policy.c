@@ -285,7 +285,7 @@ static int deny_counts(const struct conf_service *service, const struct conf_gra
 static int lacks(const struct conf_service *service, const struct conf_grant *grant, const struct conf_scope *scope, const struct policy_who *who,
                  const struct policy_target *target, const char *name, int64_t now)
 {
-	int narrowed = grant->tools.count || grant->prompts.count || grant->uris.count, held = 0, given = 0, may = !who->registered || !who->registered->count;
+	int narrowed = grant->tools.count || grant->prompts.count || grant->uris.count, held = 0, given = 0, may = !who->registered;
 	for (size_t i = 0; i < grant->scopes.count; i++)
 		given |= reaches(service, grant->scopes.list[i], scope->name);
 	if (!names(grant, who, 0) || !given)
@@ -302,8 +302,8 @@ static int lacks(const struct conf_service *service, const struct conf_grant *gr
 		return 4;
 	for (size_t i = 0; i < who->scope_count; i++)
 		held |= reaches(service, who->scopes[i], scope->name);
-	for (size_t i = 0; !may && i < who->registered->count; i++)
-		may |= reaches(service, who->registered->list[i], scope->name);
+	for (size_t i = 0; !may && i < who->registered_count; i++)
+		may |= reaches(service, who->registered[i], scope->name);
 	/* The client gets no token with it. */
 	if (!held && !may)
 		return 4;
