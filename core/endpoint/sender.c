@@ -191,6 +191,8 @@ int sender_authenticate(struct exchange *x, const char *kind, const struct clien
 	free(url);
 	if (!code)
 		return EMA_OK;
+	/* Resource servers and gateways are told how, too, if they came without (RFC 9110 15.5.2). */
+	sender->client.header |= clients == x->snapshot->callers && clients_methods(clients) & AUTH_BIT(AUTH_SECRET_BASIC);
 	sender_refuse(x, kind, sender, code, failure.text);
 	return x->code;
 }

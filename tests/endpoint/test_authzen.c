@@ -141,6 +141,7 @@ static void callers(void **state)
 	static const char question[] = ASK(USER, CALL, TOOL("get_a"), TOKEN);
 	ask(&desk, EVALUATION, question, token, "X-None: 1");
 	assert_int_equal(desk.status, 401);
+	assert_int_equal(strncmp(desk_header(&desk, "WWW-Authenticate"), "Basic ", 6), 0);
 	ask(&desk, EVALUATION, question, token, "Authorization: Basic Z2F0ZXdheTp3cm9uZw==");
 	assert_int_equal(desk.status, 401);
 	ask(&desk, EVALUATION, ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"" OTHER "#get_a\"}", TOKEN), other, BASIC);
