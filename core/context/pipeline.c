@@ -365,9 +365,11 @@ static int begin(struct pipeline *p, const char *service)
 		return failure_set(&p->failure, EMA_CONFIG, "no configuration is loaded");
 	if (context->operator)
 		return failure_set(&p->failure, EMA_CONFIG, "this context is there to revoke by, and decides nothing (ema_set_operator)");
-	if (!p->service && p->purpose != PURPOSE_REDEEM)
-		return failure_set(&p->failure, EMA_UNKNOWN_SERVICE, "ema.conf has no service \"%.100s\"", service ? service : "");
-	return EMA_OK;
+	if (p->service || p->purpose == PURPOSE_REDEEM)
+		return EMA_OK;
+	const char *like = service ? snapshot_like_service(p->snapshot, service) : NULL;
+	return failure_set(&p->failure, EMA_UNKNOWN_SERVICE, "ema.conf has no service \"%.100s\"%s%.64s%s", service ? service : "",
+	                   like ? " (did you mean \"" : "", like ? like : "", like ? "\"?)" : "");
 }
 
 static int decide(struct pipeline *p, const char *service, struct ema_decision **out)

@@ -219,6 +219,16 @@ const struct service *snapshot_service(const struct snapshot *snapshot, const ch
 	return NULL;
 }
 
+const char *snapshot_like_service(const struct snapshot *snapshot, const char *id)
+{
+	const char **names = calloc(snapshot->conf->service_count + 1, sizeof *names);
+	for (size_t i = 0; names && i < snapshot->conf->service_count; i++)
+		names[i] = snapshot->services[i].conf->id;
+	const char *nearest = names ? conf_nearest(id, names) : NULL;
+	free(names);
+	return nearest;
+}
+
 size_t snapshot_provider(const struct snapshot *snapshot, const char *id)
 {
 	for (size_t i = 0; i < snapshot->conf->provider_count; i++)

@@ -95,6 +95,8 @@ struct snapshot *snapshot_hold(struct snapshot *snapshot);
 void snapshot_release(struct snapshot *snapshot);
 
 const struct service *snapshot_service(const struct snapshot *snapshot, const char *id);
+/* One whose id is nearly this; NULL: none. */
+const char *snapshot_like_service(const struct snapshot *snapshot, const char *id);
 /* Number of the provider of that id; SIZE_MAX: none. */
 size_t snapshot_provider(const struct snapshot *snapshot, const char *id);
 

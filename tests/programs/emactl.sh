@@ -147,6 +147,8 @@ fails 2 "a time that is none" explain "$work/alice" --now yesterday
 fails 2 "no service" emactl -c "$work/ema.conf" explain --assertion "$work/alice"
 fails 2 "unknown service" emactl -c "$work/ema.conf" explain --service gitlab --assertion "$work/alice"
 says "it has: github"
+fails 2 "a misspelt service" emactl -c "$work/ema.conf" explain --service gihtub --assertion "$work/alice"
+says 'did you mean "github"?'
 fails 2 "both kinds" explain "$work/alice" --token "$work/alice"
 head -c 70000 /dev/zero | tr '\0' a >"$work/huge"
 fails 2 "a file that is no token" explain "$work/huge"

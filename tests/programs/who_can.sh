@@ -202,6 +202,8 @@ fails 1 "who can use a tool that waits" shadow who-can get_file --service wait
 says "$work/shadow.conf:12: the tool waits in tools_file, closed to everybody until \`emactl tools accept\` takes it"
 says "grants that would open it"
 says "0 can, 3 cannot"
+fails 1 "one that is misspelt" shadow who-can get_fiel --service wait
+says 'did you mean "get_file"?'
 fails 1 "and one that was never imported" shadow who-can get_other --service wait --json
 says '"kind": "closed"'
 says "until \`emactl tools import\` has it"
