@@ -14,6 +14,7 @@
 #define QUEUE_RECORDS 1024
 #define QUEUE_BYTES (2u * 1024 * 1024)
 #define BATCH 64                    /* records between two flushes */
+#define GATHER_MS 2                 /* for which the first record waits for others */
 #define INTERNAL_PART 8            /* one part of so many of the spool is for the records of audit itself */
 #define CHECKPOINT_RECORDS 1000
 #define CHECKPOINT_MS 60000
