@@ -210,7 +210,7 @@ static int offer(struct sink *sink)
 		drop(sink, record);
 	sink->taken = record->after;
 	rendered_release(pop(sink));
-	if (sink->behind && hungry(sink))
+	if ((sink->behind || audit->held) && hungry(sink))
 		pthread_cond_signal(&audit->work);
 	return 0;
 }
@@ -667,6 +667,15 @@ static int at_the_end(struct audit *audit)
 	return 1;
 }
 
+/* No sink could take what is rendered now, and none may lose it: it would be rendered again later. */
+static int must_hold(const struct audit *audit)
+{
+	for (size_t i = 0; i < audit->sink_count; i++)
+		if (!audit->sinks[i]->calls.must || hungry(audit->sinks[i]))
+			return 0;
+	return audit->sink_count > 0;
+}
+
 /* What comes with the first record is taken with it: appending wakes nobody meanwhile. */
 static void gather(struct audit *audit)
 {
@@ -686,12 +695,13 @@ void *deliver(void *data)
 		int done = 0, pending = 0;
 		if (audit->sinks_set && scratch) {
 			housekeeping(audit);
-			done = batch(audit, scratch);
+			audit->held = must_hold(audit);
+			done = audit->held ? 0 : batch(audit, scratch);
 			for (size_t i = 0; i < audit->sink_count; i++)
 				done |= refill(audit, audit->sinks[i], scratch);
 			commit(audit);
 			done |= leave_orphans(audit);
-			if (!done && !audit->swapping)
+			if (!done && !audit->held && !audit->swapping)
 				done = at_the_end(audit);
 		}
 		if (done || audit->swapping || audit->reopen)
@@ -700,7 +710,7 @@ void *deliver(void *data)
 			pending |= unfinished(audit->sinks[i]) && (audit->sinks[i]->calls.must || !audit->sinks[i]->down);
 		if (audit->stop && (!audit->sinks_set || (!pending && !audit->merged && !audit->since_checkpoint)))
 			break;
-		audit->idle = 1;
+		audit->idle = !audit->held;
 		pthread_cond_broadcast(&audit->rest);
 		wait_until(&audit->work, &audit->lock, real_ms() + (audit->stop ? 20 : 500));
 		audit->idle = 0;

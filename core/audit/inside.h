@@ -64,6 +64,7 @@ struct audit {
 	pthread_cond_t work, room, rest; /* for the thread; for who waits for room; for who waits until all is delivered */
 	pthread_t thread;
 	int running, stop, idle, waiting;
+	int held;                   /* the thread renders no more before a sink has room */
 	int64_t stop_at;            /* real monotonic ms */
 	struct channel *own, *channels, *lead; /* all, oldest first; the one that the thread reads */
 	size_t reserved;            /* bytes of the spool that were promised */
