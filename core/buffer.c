@@ -80,13 +80,19 @@ int buffer_vprintf(struct buffer *buffer, const char *format, va_list arguments)
 {
 	va_list again;
 	va_copy(again, arguments);
-	int length = vsnprintf(NULL, 0, format, again);
+	/* Mostly there is room, and then once is enough. */
+	size_t room = buffer->failed || !buffer->data ? 0 : buffer->room - buffer->length;
+	int length = vsnprintf(room ? buffer->data + buffer->length : NULL, room, format, arguments);
+	int bad = length < 0 || reserve(buffer, (size_t)length);
+	if (!bad && (size_t)length >= room)
+		vsnprintf(buffer->data + buffer->length, (size_t)length + 1, format, again);
 	va_end(again);
-	if (length < 0 || reserve(buffer, (size_t)length)) {
+	if (bad) {
+		if (room)
+			buffer->data[buffer->length] = 0;
 		buffer->failed = 1;
 		return -1;
 	}
-	vsnprintf(buffer->data + buffer->length, (size_t)length + 1, format, arguments);
 	buffer->length += (size_t)length;
 	return 0;
 }
