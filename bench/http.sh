@@ -4,7 +4,8 @@
 # many tokens, and as many revocations, are in memory (20,000; the target is said for 100,000, which takes some minutes).
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 
-seconds=${BENCH_SECONDS:-2} rounds=5 threads=2 connections=16 tokens=${BENCH_TOKENS:-20000}
+umask 022
+seconds=${BENCH_SECONDS:-2} rounds=5 threads=2 connections=16 tokens=${BENCH_TOKENS:-20000} headers=()
 load=$builddir/tests/programs/load
 read -r port decisions plain < <(python3 -c 'import socket
 all = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
@@ -47,14 +48,13 @@ else resident() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }; fi
 ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }
 
 idle=$(resident "$emad")
-# What was issued in the second in which the store began is refused.
-sleep 2
 "$load" ask "$work" somebody || exit 1
 tail -n 1 "$work/asked" | tr -d '\n' >"$work/jag"
 token=$(curl -s -u app:secret-of-the-app --data-urlencode "assertion@$work/jag" -d grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer "$web/token" |
 	sed -n 's/.*"access_token": *"\([^"]*\)".*/\1/p')
 # As etc/proxies/mcp-nginx.conf asks.
-headers=(-H "Authorization: Bearer $token" -H "X-Original-Method: POST" -H "X-Original-URI: /svc" -H "X-Forwarded-For: 192.0.2.1")
+lines=("Authorization: Bearer $token" "X-Original-Method: POST" "X-Original-URI: /svc" "X-Forwarded-For: 192.0.2.1")
+for one in "${lines[@]}"; do headers+=(-H "$one"); done
 status=$(curl -s -o "$work/body" -w '%{http_code}' "${headers[@]}" "http://127.0.0.1:$decisions/decision/svc")
 [ "$status" = 200 ] || { echo "bench/http.sh: emad answers $status" >&2; cat "$work/body" "$work/log" >&2; exit 1; }
 
@@ -95,3 +95,31 @@ for i in range(int(sys.argv[2])):
             sys.exit("bench/http.sh: a revocation: %s" % answer)
 END
 line "memory with $tokens tokens seen, as many revocations, KiB" "120 MiB" "$(resident "$emad")" 122880 1
+
+# A reload of 1,000 more services, while somebody asks once a millisecond; in turns with as long a time without one.
+mkdir -m 700 "$work/ema.d"
+awk 'BEGIN {
+	print "services = ("
+	for (i = 0; i < 1000; i++) {
+		printf "%s{ id = \"more-%d\"; resource = \"https://mcp.example/more-%d\"; issuer = \"https://auth.example/more-%d\"; identity = [\"idp\"];\n", i ? ", " : "", i, i, i
+		printf "scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } );\n"
+		printf "grants = ("
+		for (g = 0; g < 10; g++)
+			printf "%s{ provider = \"idp\"; group = \"group-%d\"; scopes = [\"read\"]; }", g ? ", " : "", g
+		print "); }"
+	}
+	print ");" }' >"$work/ema.d/more.conf"
+loaded() { [ "$(grep -c 'ema.conf is loaded$' "$work/log")" = "$1" ]; }
+# pace NAME PID: adds a line to NAME.longest.
+pace() {
+	"$builddir/bench/pace" "$decisions" /decision/svc 1000 "$2" "${lines[@]}" >>"$work/$1.longest" || exit 1
+}
+pace first "$emad"
+wait_for loaded 1 || { cat "$work/log" >&2; exit 1; }
+for ((i = 1; i <= rounds; i++)); do
+	pace quiet 0
+	pace reload "$emad"
+	loaded $((i + 1)) || { echo "bench/http.sh: a reload took longer than it was watched" >&2; exit 1; }
+done
+line "the longest answer while 1,000 services are reloaded" "1 ms over one without a reload" "$(median "$work/reload.longest")" \
+	$(($(median "$work/quiet.longest") + 1000000)) 1
