@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #define SLOTS_FIRST 64
 #define READ_TRIES 64
@@ -148,6 +150,18 @@ static struct mark_slot *slots_free_one(const struct mark_table *table, struct m
 	return &slots->list[at];
 }
 
+/*
+ * The pages of slots that were replaced. A reader that is still in them finds empty ones, and then that the sequence is another: it
+ * looks again. Their count stays as it was, since the first page is kept.
+ */
+static void slots_give_back(struct mark_slots *slots)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)slots->list + page - 1) / page * page,
+			to = (uintptr_t)(slots->list + slots->count) / page * page;
+	if (from < to)
+		(void)!madvise((void *)from, to - from, MADV_DONTNEED); /* where it fails they are kept, as small ones are */
+}
+
 static int table_grow(struct mark_table *table)
 {
 	struct mark_slots *old = atomic_load(&table->slots), *slots = slots_new(old->count * 2, old);
@@ -159,6 +173,7 @@ static int table_grow(struct mark_table *table)
 	write_begin(table);
 	atomic_store_explicit(&table->slots, slots, memory_order_release);
 	write_end(table);
+	slots_give_back(old);
 	return EMA_OK;
 }
 
