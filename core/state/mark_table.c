@@ -146,7 +146,7 @@ static struct mark_slot *slots_free_one(const struct mark_table *table, struct m
 {
 	size_t at = slot_first(table, slots, word);
 	while (slot_used(&slots->list[at]))
-		at = (at + 1) & (slots->count - 1); /* ends: at most half is used */
+		at = (at + 1) & (slots->count - 1); /* ends: at most four of five are used */
 	return &slots->list[at];
 }
 
@@ -187,7 +187,7 @@ int mark_table_put(struct mark_table *table, const uint64_t digest[MARK_DIGEST_W
 	}
 	if (table->count >= table->most || table->count >= room)
 		return EMA_STORE_FULL;
-	if ((table->count + 1) * 2 > atomic_load(&table->slots)->count && table_grow(table) != EMA_OK)
+	if ((table->count + 1) * 5 > atomic_load(&table->slots)->count * 4 && table_grow(table) != EMA_OK)
 		return EMA_OUT_OF_MEMORY;
 	struct mark_slot new = { .kind = (unsigned char)kind, .epoch = MARK_NONE };
 	if (label && !(new.label = strdup(label)))
