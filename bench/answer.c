@@ -28,7 +28,8 @@ int main(int argc, char **argv)
 	int number;
 	if (argc != 3)
 		return 2;
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1])),
+		                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	const unsigned threads = (unsigned)atoi(argv[2]);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);

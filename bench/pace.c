@@ -86,7 +86,8 @@ int main(int count, char **words)
 		fputs("usage: pace PORT PATH REQUESTS PID HEADER...\n", stderr);
 		return 2;
 	}
-	pace.address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(words[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	pace.address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(words[1])),
+		                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	const long requests = atol(words[3]), pid = atol(words[4]);
 	pace.length = (size_t)snprintf(pace.request, sizeof pace.request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n", words[2]);
 	for (int i = 5; i <= count && pace.length < sizeof pace.request; i++)

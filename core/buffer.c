@@ -140,7 +140,8 @@ size_t buffer_printable(const char *text, size_t length)
 	/* Eight at a time: the lowest byte that is none of these has its high bit set in `odd`, and none below it has. */
 	for (uint64_t word; length - n >= sizeof word; n += sizeof word) {
 		memcpy(&word, text + n, sizeof word);
-		const uint64_t odd = word | ((word - EACH(0x20)) & ~word) | ZEROS(word ^ EACH('"')) | ZEROS(word ^ EACH('\\')) | ZEROS(word ^ EACH(0x7f));
+		const uint64_t odd = word | ((word - EACH(0x20)) & ~word) | ZEROS(word ^ EACH('"')) |
+		                     ZEROS(word ^ EACH('\\')) | ZEROS(word ^ EACH(0x7f));
 		if (odd & EACH(0x80))
 			break;
 	}
