@@ -1,8 +1,11 @@
 # Files of bench/.
 # bench/run builds and runs them; not part of "make" or "make check".
-EXTRA_DIST += bench/run
-EXTRA_PROGRAMS = bench/check bench/jose_verify bench/load bench/policy bench/threads
+EXTRA_DIST += bench/http.sh bench/run
+EXTRA_PROGRAMS = bench/answer bench/check bench/jose_verify bench/load bench/pace bench/policy bench/threads
 CLEANFILES += $(EXTRA_PROGRAMS)
+bench_answer_SOURCES = bench/answer.c
+bench_answer_CFLAGS = $(AM_CFLAGS) $(MICROHTTPD_CFLAGS)
+bench_answer_LDADD = $(MICROHTTPD_LIBS)
 bench_check_SOURCES = bench/check.c bench/digest.h bench/race.h
 bench_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 bench_check_LDADD = $(CONTEXT_TEST_LDADD)
@@ -12,6 +15,7 @@ bench_jose_verify_LDADD = $(INTERNAL)
 bench_load_SOURCES = bench/load.c bench/race.h
 bench_load_CPPFLAGS = $(TOP_CPPFLAGS)
 bench_load_LDADD = core/libemacore.la $(INTERNAL)
+bench_pace_SOURCES = bench/pace.c
 bench_policy_SOURCES = bench/policy.c bench/race.h
 bench_policy_CPPFLAGS = $(POLICY_CPPFLAGS)
 bench_policy_LDADD = $(INTERNAL)

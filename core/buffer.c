@@ -80,13 +80,19 @@ int buffer_vprintf(struct buffer *buffer, const char *format, va_list arguments)
 {
 	va_list again;
 	va_copy(again, arguments);
-	int length = vsnprintf(NULL, 0, format, again);
+	/* Mostly there is room, and then once is enough. */
+	size_t room = buffer->failed || !buffer->data ? 0 : buffer->room - buffer->length;
+	int length = vsnprintf(room ? buffer->data + buffer->length : NULL, room, format, arguments);
+	int bad = length < 0 || reserve(buffer, (size_t)length);
+	if (!bad && (size_t)length >= room)
+		vsnprintf(buffer->data + buffer->length, (size_t)length + 1, format, again);
 	va_end(again);
-	if (length < 0 || reserve(buffer, (size_t)length)) {
+	if (bad) {
+		if (room)
+			buffer->data[buffer->length] = 0;
 		buffer->failed = 1;
 		return -1;
 	}
-	vsnprintf(buffer->data + buffer->length, (size_t)length + 1, format, arguments);
 	buffer->length += (size_t)length;
 	return 0;
 }
@@ -125,12 +131,29 @@ static int misleading(unsigned point)
 	       point == 0x61c || point == 0xfeff;
 }
 
-/* Appends what the text begins with of ASCII that stands for itself, also in a JSON string, in one go; how many bytes. */
-static size_t append_plain(struct buffer *buffer, const char *text, size_t length)
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+#define ZEROS(word) (((word) - EACH(1)) & ~(word))
+
+size_t buffer_printable(const char *text, size_t length)
 {
 	size_t n = 0;
+	/* Eight at a time: the lowest byte that is none of these has its high bit set in `odd`, and none below it has. */
+	for (uint64_t word; length - n >= sizeof word; n += sizeof word) {
+		memcpy(&word, text + n, sizeof word);
+		const uint64_t odd = word | ((word - EACH(0x20)) & ~word) | ZEROS(word ^ EACH('"')) |
+		                     ZEROS(word ^ EACH('\\')) | ZEROS(word ^ EACH(0x7f));
+		if (odd & EACH(0x80))
+			break;
+	}
 	while (n < length && text[n] >= 0x20 && text[n] < 0x7f && text[n] != '"' && text[n] != '\\')
 		n++;
+	return n;
+}
+
+/* Appends what stands for itself, also in a JSON string, in one go; how many bytes. */
+static size_t append_plain(struct buffer *buffer, const char *text, size_t length)
+{
+	const size_t n = buffer_printable(text, length);
 	if (n)
 		buffer_append(buffer, text, n);
 	return n;

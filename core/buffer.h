@@ -24,6 +24,8 @@ int buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__(
 int buffer_vprintf(struct buffer *buffer, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 /* Room for so many bytes more, or as many as there may be, at once: growing there in steps is copying, and wiping what was copied. */
 int buffer_expect(struct buffer *buffer, size_t bytes);
+/* How many bytes a text begins with that are printable ASCII and neither '"' nor '\\': they stand for themselves everywhere. */
+size_t buffer_printable(const char *text, size_t length);
 /* A JSON string with its quotes: controls, quotes and backslashes escaped; invalid UTF-8 becomes U+FFFD, and so do
    bidirectional controls and line separators, which could make a record look like another one. */
 int buffer_json(struct buffer *buffer, const char *text, size_t length);

@@ -232,7 +232,7 @@ static size_t walk_spool(struct spool *spool)
 	uint64_t at = spool->next, end = at;
 	if (spool_used(spool) > spool->room)
 		abort();
-	while (count < RECORDS_MOST && spool_peek(spool, at, record, sizeof record, &end)) {
+	while (count < RECORDS_MOST && spool_peek(spool, at, spool->write, record, sizeof record, &end)) {
 		if (end <= at || end > spool->write)
 			abort();
 		at = end;

@@ -210,7 +210,7 @@ static int offer(struct sink *sink)
 		drop(sink, record);
 	sink->taken = record->after;
 	rendered_release(pop(sink));
-	if (sink->behind && hungry(sink))
+	if ((sink->behind || audit->held) && hungry(sink))
 		pthread_cond_signal(&audit->work);
 	return 0;
 }
@@ -508,21 +508,15 @@ static void attend(struct audit *audit)
 	audit->reopen = 0;
 }
 
-/* The record at a place, with the place after it. Gives the lock away. NULL: no memory. */
-static struct rendered *render_at(struct audit *audit, const struct channel *channel, const struct place *at, const char *bytes, size_t length,
-                                  uint64_t end)
+/* The record that the chain is before, with the place after it, to which the chain goes. Not under the lock. NULL: no memory. */
+static struct rendered *render(const struct channel *channel, struct chain *chain, const char *bytes, size_t length, uint64_t end)
 {
-	struct chain chain = channel->chain;
-	chain.cursor = at->cursor;
-	pthread_mutex_unlock(&audit->lock);
-	struct rendered *record = record_render(&chain, bytes, length);
-	int made = record && !chain_advance(&chain, record->event.line, record->event.length, end);
-	pthread_mutex_lock(&audit->lock);
-	if (!made) {
-		rendered_release(record);
+	struct rendered *record = record_render(chain, bytes, length);
+	if (!record || chain_advance(chain, record->event.line, record->event.length, end)) {
+		rendered_free(record);
 		return NULL;
 	}
-	record->after = (struct place){ channel->order, chain.cursor };
+	record->after = (struct place){ channel->order, chain->cursor };
 	return record;
 }
 
@@ -531,41 +525,61 @@ static void short_rest(struct audit *audit)
 	wait_until(&audit->work, &audit->lock, real_ms() + RETRY_LEAST_MS);
 }
 
-/* Up to BATCH records of the spool, to all sinks that are not behind. How many. */
+/* To all sinks that are not behind. */
+static void give(struct audit *audit, struct rendered *record, const struct place *before)
+{
+	for (size_t i = 0; i < audit->sink_count; i++) {
+		struct sink *sink = audit->sinks[i];
+		if (sink->behind || !push(sink, record))
+			continue;
+		if (!sink->calls.must) {
+			drop(sink, record);
+			continue;
+		}
+		sink->behind = 1;
+		sink->place = *before;
+	}
+}
+
+/*
+ * Up to BATCH records of the spool, to all sinks that are not behind. How many. The lock is free while they are rendered, and taken
+ * once for all of them: up to `write` the spool does not change before this thread has given it back.
+ */
 static int batch(struct audit *audit, char *scratch)
 {
 	struct channel *channel = audit->lead;
-	uint64_t end = 0;
-	int done = 0;
-	for (size_t length; done < BATCH && !audit->swapping && (length = spool_peek(channel->spool, channel->spool->next, scratch, SPOOL_RECORD, &end));
-	     done++) {
-		struct place before = lead_place(audit);
-		struct rendered *record = render_at(audit, channel, &before, scratch, length, end);
-		if (!record) { /* it stays where it is */
-			short_rest(audit);
-			return 1;
-		}
-		for (size_t i = 0; i < audit->sink_count; i++) {
-			struct sink *sink = audit->sinks[i];
-			if (sink->behind || !push(sink, record))
-				continue;
-			if (!sink->calls.must) {
-				drop(sink, record);
-				continue;
-			}
-			sink->behind = 1;
-			sink->place = before;
-		}
-		channel->chain.cursor = record->after.cursor;
-		channel->spool->next = end;
-		rendered_release(record);
-		if (channel == audit->own) {
-			audit->since_checkpoint++;
-			if (scratch[2] & RECORD_CHECKPOINT)
-				audit->since_checkpoint = audit->checkpointing = 0;
-		}
+	struct chain chain = channel->chain;
+	const uint64_t write = channel->spool->write;
+	struct rendered *made[BATCH];
+	int count = 0, starved = 0, checkpoint = 0; /* how many up to the last one of those */
+	if (channel->spool->next == write)
+		return 0;
+	pthread_mutex_unlock(&audit->lock);
+	uint64_t next = channel->spool->next;
+	for (size_t length; count < BATCH && (length = spool_peek(channel->spool, next, write, scratch, SPOOL_RECORD, &next));) {
+		made[count] = render(channel, &chain, scratch, length, next);
+		starved = !made[count];
+		if (starved) /* it stays where it is */
+			break;
+		count++;
+		if (scratch[2] & RECORD_CHECKPOINT)
+			checkpoint = count;
 	}
-	return done;
+	pthread_mutex_lock(&audit->lock);
+	for (int i = 0; i < count; i++) {
+		struct place before = lead_place(audit);
+		give(audit, made[i], &before);
+		channel->chain.cursor = made[i]->after.cursor;
+		channel->spool->next = made[i]->after.cursor.offset;
+		rendered_release(made[i]);
+	}
+	if (channel == audit->own) {
+		audit->since_checkpoint = (checkpoint ? 0 : audit->since_checkpoint) + (uint64_t)(count - checkpoint);
+		audit->checkpointing = audit->checkpointing && !checkpoint;
+	}
+	if (starved)
+		short_rest(audit);
+	return count + starved;
 }
 
 /* Up to BATCH records for a sink that is behind, out of the spool again. How many steps. */
@@ -591,14 +605,18 @@ static int refill(struct audit *audit, struct sink *sink, char *scratch)
 		uint64_t end = 0;
 		size_t length = 0;
 		if (now.number <= sink->place.cursor.number)
-			length = spool_peek(channel->spool, sink->place.cursor.offset, scratch, SPOOL_RECORD, &end);
+			length = spool_peek(channel->spool, sink->place.cursor.offset, channel->spool->write, scratch, SPOOL_RECORD, &end);
 		if (!length) { /* it need not work any more and its records were given up, or somebody wrote into the spool */
 			const struct spool_cursor *to = now.number > sink->place.cursor.number ? &now : &channel->chain.cursor;
 			miss(sink, channel->chain.writer, sink->place.cursor.number + 1, to->number);
 			sink->place.cursor = *to;
 			continue;
 		}
-		struct rendered *record = render_at(audit, channel, &sink->place, scratch, length, end);
+		struct chain chain = channel->chain;
+		chain.cursor = sink->place.cursor;
+		pthread_mutex_unlock(&audit->lock);
+		struct rendered *record = render(channel, &chain, scratch, length, end);
+		pthread_mutex_lock(&audit->lock);
 		if (!record) {
 			short_rest(audit);
 			break;
@@ -649,6 +667,22 @@ static int at_the_end(struct audit *audit)
 	return 1;
 }
 
+/* No sink could take what is rendered now, and none may lose it: it would be rendered again later. */
+static int must_hold(const struct audit *audit)
+{
+	for (size_t i = 0; i < audit->sink_count; i++)
+		if (!audit->sinks[i]->calls.must || hungry(audit->sinks[i]))
+			return 0;
+	return audit->sink_count > 0;
+}
+
+/* What comes with the first record is taken with it: appending wakes nobody meanwhile. */
+static void gather(struct audit *audit)
+{
+	if (audit->own->spool->next != audit->own->spool->write && !audit->stop && !audit->swapping && !audit->reopen && !audit->waiting)
+		wait_until(&audit->work, &audit->lock, real_ms() + GATHER_MS);
+}
+
 void *deliver(void *data)
 {
 	struct audit *audit = data;
@@ -661,12 +695,13 @@ void *deliver(void *data)
 		int done = 0, pending = 0;
 		if (audit->sinks_set && scratch) {
 			housekeeping(audit);
-			done = batch(audit, scratch);
+			audit->held = must_hold(audit);
+			done = audit->held ? 0 : batch(audit, scratch);
 			for (size_t i = 0; i < audit->sink_count; i++)
 				done |= refill(audit, audit->sinks[i], scratch);
 			commit(audit);
 			done |= leave_orphans(audit);
-			if (!done && !audit->swapping)
+			if (!done && !audit->held && !audit->swapping)
 				done = at_the_end(audit);
 		}
 		if (done || audit->swapping || audit->reopen)
@@ -675,10 +710,11 @@ void *deliver(void *data)
 			pending |= unfinished(audit->sinks[i]) && (audit->sinks[i]->calls.must || !audit->sinks[i]->down);
 		if (audit->stop && (!audit->sinks_set || (!pending && !audit->merged && !audit->since_checkpoint)))
 			break;
-		audit->idle = 1;
+		audit->idle = !audit->held;
 		pthread_cond_broadcast(&audit->rest);
 		wait_until(&audit->work, &audit->lock, real_ms() + (audit->stop ? 20 : 500));
 		audit->idle = 0;
+		gather(audit);
 	}
 	while (audit->swapping)
 		swap_sinks(audit);

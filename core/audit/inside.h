@@ -14,6 +14,7 @@
 #define QUEUE_RECORDS 1024
 #define QUEUE_BYTES (2u * 1024 * 1024)
 #define BATCH 64                    /* records between two flushes */
+#define GATHER_MS 2                 /* for which the first record waits for others */
 #define INTERNAL_PART 8            /* one part of so many of the spool is for the records of audit itself */
 #define CHECKPOINT_RECORDS 1000
 #define CHECKPOINT_MS 60000
@@ -63,6 +64,7 @@ struct audit {
 	pthread_cond_t work, room, rest; /* for the thread; for who waits for room; for who waits until all is delivered */
 	pthread_t thread;
 	int running, stop, idle, waiting;
+	int held;                   /* the thread renders no more before a sink has room */
 	int64_t stop_at;            /* real monotonic ms */
 	struct channel *own, *channels, *lead; /* all, oldest first; the one that the thread reads */
 	size_t reserved;            /* bytes of the spool that were promised */

@@ -102,13 +102,13 @@ int spool_append(struct spool *spool, const void *record, size_t length)
 	return 0;
 }
 
-size_t spool_peek(const struct spool *spool, uint64_t from, void *record, size_t room, uint64_t *end)
+size_t spool_peek(const struct spool *spool, uint64_t from, uint64_t to, void *record, size_t room, uint64_t *end)
 {
 	struct record_head head;
-	if (spool->write < from || spool->write - from < sizeof head)
+	if (to < from || to - from < sizeof head)
 		return 0;
 	ring_read(spool, from, &head, sizeof head);
-	if (!head.length || head.length > room || spool_cost(head.length) > spool->write - from)
+	if (!head.length || head.length > room || spool_cost(head.length) > to - from)
 		return 0;
 	ring_read(spool, from + sizeof head, record, head.length);
 	if ((uint32_t)check_of(from, record, head.length) != head.check)
@@ -181,7 +181,7 @@ static int recover(struct spool *spool)
 	}
 	spool->write = end;
 	uint64_t at = spool->next;
-	while (at < end && spool_peek(spool, at, record, SPOOL_RECORD, &at))
+	while (at < end && spool_peek(spool, at, end, record, SPOOL_RECORD, &at))
 		;
 	free(record);
 	if (at < atomic_load(&map->end))

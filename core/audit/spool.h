@@ -55,8 +55,9 @@ int spool_append(struct spool *spool, const void *record, size_t length);
 /* Bytes that a record takes. */
 size_t spool_cost(size_t length);
 size_t spool_used(const struct spool *spool);
-/* Copies the record at an offset; its length, or 0 if there is none. *end is what follows it. */
-size_t spool_peek(const struct spool *spool, uint64_t from, void *record, size_t room, uint64_t *end);
+/* Copies the record at an offset, of those that end by `to`, which is no more than `write`; its length, or 0 if there is none. *end is
+   what follows it. */
+size_t spool_peek(const struct spool *spool, uint64_t from, uint64_t to, void *record, size_t room, uint64_t *end);
 void spool_commit(struct spool *spool, const struct spool_cursor *cursor);
 void spool_cursor(const struct spool *spool, struct spool_cursor *out);
 struct spool_merged *spool_merged(struct spool *spool);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "buffer.h"
 #include "ema/ema.h"
 #include "secret.h"
 
@@ -100,13 +101,22 @@ int request_credential(struct ema_request *request, int kind, const char *creden
 	return EMA_OK;
 }
 
-/* RFC 9110 5.1, 5.5: a token, and no control character but the tab. */
-static int is_header(const char *name, const char *value)
+/* RFC 9110 5.6.2. */
+static int is_token(const char *text)
 {
-	if (!*name || name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~")])
+	const char *c = text;
+	while ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || (*c && strchr("!#$%&'*+-.^_`|~", *c)))
+		c++;
+	return c > text && !*c;
+}
+
+/* RFC 9110 5.1, 5.5: a token, and no control character but the tab. */
+static int is_header(const char *name, const char *value, size_t length)
+{
+	if (!is_token(name))
 		return 0;
-	for (; *value; value++)
-		if (((unsigned char)*value < 0x20 && *value != '\t') || *value == 0x7f)
+	for (const char *c = value + buffer_printable(value, length); *c; c++)
+		if (((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7f)
 			return 0;
 	return 1;
 }
@@ -118,7 +128,7 @@ int request_add_header(struct ema_request *request, const char *name, const char
 	size_t name_size = strlen(name) + 1, value_size = strlen(value) + 1;
 	while (value_size > 1 && (value[value_size - 2] == ' ' || value[value_size - 2] == '\t'))
 		value_size--;
-	if (!is_header(name, value))
+	if (!is_header(name, value, value_size - 1))
 		return EMA_BAD_REQUEST;
 	if (request->header_count == REQUEST_HEADERS_MOST || name_size + value_size > REQUEST_HEADER_BYTES_MOST - request->header_bytes)
 		return EMA_TOO_LARGE;

@@ -41,7 +41,10 @@ void response_header(struct ema_response *response, const char *name, const char
 	struct buffer value = BUFFER_INIT(HEADER_VALUE_MOST);
 	va_list arguments;
 	va_start(arguments, format);
-	buffer_vprintf(&value, format, arguments);
+	if (!strcmp(format, "%s"))
+		buffer_text(&value, va_arg(arguments, const char *));
+	else
+		buffer_vprintf(&value, format, arguments);
 	va_end(arguments);
 	size_t at = 0;
 	while (at < response->header_count && strcmp(response->headers[at].name, name))

@@ -11,7 +11,7 @@ int canonical_string(struct buffer *out, const char *text, size_t length)
 	static const char named[] = "\b\t\n\f\r\"\\", letters[] = "btnfr\"\\";
 	size_t plain = 0;
 	buffer_char(out, '"');
-	for (size_t i = 0; i < length && !out->failed; i++) {
+	for (size_t i = buffer_printable(text, length); i < length && !out->failed; i++) {
 		unsigned char c = (unsigned char)text[i];
 		if (c >= 0x20 && c != '"' && c != '\\')
 			continue;

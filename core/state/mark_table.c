@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #define SLOTS_FIRST 64
 #define READ_TRIES 64
@@ -144,8 +146,20 @@ static struct mark_slot *slots_free_one(const struct mark_table *table, struct m
 {
 	size_t at = slot_first(table, slots, word);
 	while (slot_used(&slots->list[at]))
-		at = (at + 1) & (slots->count - 1); /* ends: at most half is used */
+		at = (at + 1) & (slots->count - 1); /* ends: at most four of five are used */
 	return &slots->list[at];
+}
+
+/*
+ * The pages of slots that were replaced. A reader that is still in them finds empty ones, and then that the sequence is another: it
+ * looks again. Their count stays as it was, since the first page is kept.
+ */
+static void slots_give_back(struct mark_slots *slots)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)slots->list + page - 1) / page * page,
+			to = (uintptr_t)(slots->list + slots->count) / page * page;
+	if (from < to)
+		(void)!madvise((void *)from, to - from, MADV_DONTNEED); /* where it fails they are kept, as small ones are */
 }
 
 static int table_grow(struct mark_table *table)
@@ -159,6 +173,7 @@ static int table_grow(struct mark_table *table)
 	write_begin(table);
 	atomic_store_explicit(&table->slots, slots, memory_order_release);
 	write_end(table);
+	slots_give_back(old);
 	return EMA_OK;
 }
 
@@ -172,7 +187,7 @@ int mark_table_put(struct mark_table *table, const uint64_t digest[MARK_DIGEST_W
 	}
 	if (table->count >= table->most || table->count >= room)
 		return EMA_STORE_FULL;
-	if ((table->count + 1) * 2 > atomic_load(&table->slots)->count && table_grow(table) != EMA_OK)
+	if ((table->count + 1) * 5 > atomic_load(&table->slots)->count * 4 && table_grow(table) != EMA_OK)
 		return EMA_OUT_OF_MEMORY;
 	struct mark_slot new = { .kind = (unsigned char)kind, .epoch = MARK_NONE };
 	if (label && !(new.label = strdup(label)))

@@ -32,7 +32,7 @@ struct mark_slot {
 };
 
 struct mark_slots {
-	struct mark_slots *before; /* smaller ones: a reader may still look at them, so they stay; in all no more than this */
+	struct mark_slots *before; /* smaller ones: a reader may still look at them, so they stay, but not their pages */
 	size_t count;              /* a power of two */
 	struct mark_slot list[];
 };

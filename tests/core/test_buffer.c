@@ -56,6 +56,26 @@ static void clean_text_cannot_mislead(void **state)
 	}
 }
 
+/* Each byte at each place of a text that is read in words, beside one that stands for itself or does not. */
+static void printable_ends_where_it_should(void **state)
+{
+	(void)state;
+	static const char others[] = " ~!#[]\x7f\"\\\n\x80\xff";
+	for (size_t other = 0; other < sizeof others; other++)
+		for (int byte = 0; byte < 256; byte++)
+			for (size_t at = 0; at < 19; at++) {
+				char text[20];
+				size_t want = 0;
+				memset(text, 'x', sizeof text);
+				text[at] = (char)byte;
+				text[at + 1] = others[other];
+				while (want < 20 && text[want] >= 0x20 && text[want] < 0x7f && !strchr("\"\\", text[want]))
+					want++;
+				assert_int_equal(buffer_printable(text, 20), want);
+				assert_int_equal(buffer_printable(text, at), at);
+			}
+}
+
 static void percent_keeps_the_unreserved(void **state)
 {
 	(void)state;
@@ -85,6 +105,7 @@ int main(void)
 		cmocka_unit_test(grows_to_its_maximum),
 		cmocka_unit_test(json_cannot_forge_a_record),
 		cmocka_unit_test(clean_text_cannot_mislead),
+		cmocka_unit_test(printable_ends_where_it_should),
 		cmocka_unit_test(percent_keeps_the_unreserved),
 		cmocka_unit_test(take_gives_the_bytes_once),
 	};

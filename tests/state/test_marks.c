@@ -5,7 +5,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#include "mark_table.h"
 #include "marks.h"
 #include "store_kind.h"
 #include "store_suite.h"
@@ -650,6 +652,33 @@ static void readers_never_miss(void **state)
 	store_free(store);
 }
 
+/* Replaced slots have nothing in them any more, but for those on the pages at their ends; what was put stays to be found. */
+static void replaced_slots_are_given_back(void **state)
+{
+	(void)state;
+	struct mark_table table;
+	struct mark_slot *slot = NULL;
+	struct mark_state found;
+	uint64_t digest[MARK_DIGEST_WORDS] = { 0 };
+	assert_int_equal(mark_table_init(&table, 100000, NULL), EMA_OK);
+	for (digest[0] = 1; digest[0] <= 20000; digest[0]++) {
+		assert_int_equal(mark_table_put(&table, digest, 1, NULL, SIZE_MAX, &slot), EMA_OK);
+		mark_table_set(&table, slot, (struct mark_state){ (int64_t)digest[0], 0 });
+	}
+	const struct mark_slots *before = atomic_load(&table.slots)->before;
+	const size_t ends = 2 * (size_t)sysconf(_SC_PAGESIZE) / sizeof before->list[0] + 2;
+	size_t used = 0;
+	for (size_t i = 0; i < before->count; i++)
+		used += atomic_load(&before->list[i].used);
+	assert_true(before->count > 8 * ends);
+	assert_true(used <= ends);
+	for (digest[0] = 1; digest[0] <= 20000; digest[0]++) {
+		assert_int_equal(mark_table_read(&table, digest, &found), 1);
+		assert_int_equal(found.epoch, digest[0]);
+	}
+	mark_table_free(&table);
+}
+
 /* The thread: what another raises arrives without anybody's step, and the end is clean, also of one that fails. */
 static void the_follower_follows(void **state)
 {
@@ -694,6 +723,7 @@ int main(void)
 		cmocka_unit_test(keys_tell_nobody),
 		cmocka_unit_test(a_lone_process),
 		cmocka_unit_test(readers_never_miss),
+		cmocka_unit_test(replaced_slots_are_given_back),
 		cmocka_unit_test(the_follower_follows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
