@@ -355,7 +355,8 @@ static int find_subject(const struct conf_grant *rule, const unsigned char *salt
 	return EMA_OK;
 }
 
-static int name_subject(const struct conf_service *conf, const struct assumption *assumed, const unsigned char *salt, const char **sub, struct failure *failure)
+static int name_subject(const struct conf_service *conf, const struct assumption *assumed, const unsigned char *salt, const char **sub,
+                        struct failure *failure)
 {
 	const struct mcp_method *method = mcp_method(assumed->method, EVERY_REVISION);
 	/* A list, or a ping, is given by scopes: no pattern is looked at. */
@@ -439,8 +440,9 @@ static int know_token(const struct conf *conf, const struct conf_service *servic
 	again_audience(service, again->assumed.claims.provider, audience);
 	if (again->audience && !strcmp(audience, again->audience))
 		return EMA_OK;
-	return never(failure, again->audience ? "the provider itself issued the token, and the service's audience entry for it is another than when the record was made" :
-	                                        "the provider itself issued the token, and the record does not say what the service made of it: it was written by an earlier version");
+	if (again->audience)
+		return never(failure, "the provider itself issued the token, and the service's audience entry for it is another than when the record was made");
+	return never(failure, "the provider itself issued the token, and the record, of an earlier version, does not say what the service made of it");
 }
 
 /* The arguments of rules that are about what was asked for, and name whoever asked. */
@@ -462,14 +464,11 @@ static void look(void *data, const struct policy_stand *stand)
 			looked->lacks = when->args[i].at;
 }
 
-static int know_arguments(const struct looked *looked, struct failure *failure)
+static int lacks_argument(const struct looked *looked, struct failure *failure)
 {
-	if (!looked->lacks)
-		return EMA_OK;
-	return failure_set(failure, EMA_BAD_REQUEST,
-	                   looked->again->arguments_view ? "a rule looks at the argument %.100s, at which none looked when the record was made" :
-	                                                   "a rule looks at the argument %.100s, and the record does not say at which rules looked: it was written by an earlier version",
-	                   looked->lacks);
+	return failure_set(failure, EMA_BAD_REQUEST, "a rule looks at the argument %.100s, %s", looked->lacks,
+	                   looked->again->arguments_view ? "at which none looked when the record was made" :
+	                                                   "and the record, of an earlier version, does not say at which rules looked");
 }
 
 int again_decide(struct ema_context *context, const struct again *again, const char *state_dir, struct ema_decision **out, struct failure *failure)
@@ -497,16 +496,13 @@ int again_decide(struct ema_context *context, const struct again *again, const c
 			assumed.told_data = &looked;
 		}
 		code = context_assume(context, &assumed, out);
-		if (*out && looked.lacks) {
-			decision_free(*out);
-			*out = NULL;
-			code = know_arguments(&looked, failure);
-		}
 		/* Not an answer of the rules, and not that nobody of this provider may come: what cannot be asked so. */
-		if (*out && (code == EMA_BAD_MESSAGE || code == EMA_INTERNAL || code == EMA_OUT_OF_MEMORY)) {
+		if (looked.lacks || code == EMA_BAD_MESSAGE || code == EMA_INTERNAL || code == EMA_OUT_OF_MEMORY) {
 			decision_free(*out);
 			*out = NULL;
-			code = never(failure, "the method cannot be asked about by its record");
+			code = code == EMA_OUT_OF_MEMORY ? failure_set(failure, code, "no memory") :
+			       looked.lacks             ? lacks_argument(&looked, failure) :
+			                                  never(failure, "the method cannot be asked about by its record");
 		}
 	}
 	secret_wipe(salt, sizeof salt);

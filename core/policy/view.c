@@ -1,4 +1,4 @@
-/* Of a subject's groups and roles, and of a message's arguments, those at which the rules look: the record of a check has these, and says which they could be. */
+/* Of groups, roles and arguments, those at which the rules look: the record of a check has these, and says which they could be. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

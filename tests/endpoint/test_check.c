@@ -1520,9 +1520,9 @@ static void arguments_that_no_rule_sees(void **state)
 		struct { int code; const char *why; } again[RECORDS];
 	} rows[] = {
 		{ "", "", "", "tools = [\"get_*\"]; " ARGUMENT("/mode", "equals = \"force\""),
-		  { { EMA_OK, NULL }, { EMA_FORBIDDEN, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, "/mode, and the record does not say" } } },
+		  { { EMA_OK, NULL }, { EMA_FORBIDDEN, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, "/mode, and the record, of an earlier version, does not say" } } },
 		{ "", "", "", "tools = [\"get_*\"]; " ARGUMENT("/mode", "equals = \"x\""),
-		  { { EMA_FORBIDDEN, NULL }, { EMA_FORBIDDEN, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, "/mode, and the record does not say" } } },
+		  { { EMA_FORBIDDEN, NULL }, { EMA_FORBIDDEN, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, "/mode, and the record, of an earlier version, does not say" } } },
 		{ "", "", "", "tools = [\"get_*\"]; " ARGUMENT("/password", "equals = \"x\""),
 		  { { EMA_BAD_REQUEST, PASSWORD }, { EMA_FORBIDDEN, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, "earlier version" } } },
 		{ "", "", ARGUMENT("/password", "absent = true"), NONE,
@@ -1636,7 +1636,7 @@ static void audiences_that_changed(void **state)
 		is_again(&desk, i, line, rows[i].code, rows[i].why);
 	}
 	forget(line, "\"audience_view\"");
-	is_again(&desk, 99, line, EMA_BAD_REQUEST, "does not say what the service made of it");
+	is_again(&desk, 99, line, EMA_BAD_REQUEST, "does not say what the service made");
 	free(line);
 	world_close(&desk.world);
 }
