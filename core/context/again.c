@@ -1,16 +1,20 @@
 #include "again.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "audit.h"
 #include "codes.h"
 #include "jwt.h"
+#include "method.h"
 #include "ocsf.h"
 #include "secret.h"
 
 #define REQUEST_MOST 65536
 #define CUT "...[cut "
+#define EVERY_REVISION (MCP_2026_07_28 | MCP_2025_11_25 | MCP_2025_06_18 | MCP_2025_03_26)
 
 static const struct json_limits record_limits = { OCSF_LINE, 8, 16384, OCSF_LINE };
 static const struct json_limits value_limits = { 4096, 2, 2, 4096 };
@@ -206,6 +210,9 @@ int again_read(const char *line, size_t length, struct again *out, struct failur
 		return failure_set(failure, EMA_BAD_REQUEST, "it was not the permissions that answered: %.64s", text(out, "code") ? text(out, "code") : "");
 	if (text(out, "unrepeatable"))
 		return failure_set(failure, EMA_BAD_REQUEST, "%.200s", text(out, "unrepeatable"));
+	/* Of those who were looked at, a refusal of the rules names the provider. */
+	if (out->code == EMA_FORBIDDEN && !text(out, "provider"))
+		return never(failure, "it was refused for the page that it came from (origins), before the token was looked at");
 	struct access_claims *claims = &out->assumed.claims;
 	int64_t login = 0;
 	out->assumed.resolved = 1;
@@ -214,6 +221,9 @@ int again_read(const char *line, size_t length, struct again *out, struct failur
 	out->assumed.target = text(out, "target");
 	out->salt = text(out, "salt");
 	out->view = text(out, "held_view");
+	out->arguments_view = text(out, "arguments_view");
+	out->audience = text(out, "audience_view");
+	out->ours = text(out, "token_id") != NULL;
 	*claims = (struct access_claims){ .provider = text(out, "provider"), .tenant = text(out, "tenant"), .sub = text(out, "subject"),
 		                          .client_id = text(out, "token_client"), .acr = text(out, "acr"), .auth_time = JWT_ABSENT };
 	if (json_integer(at(out, "auth_time"), &login))
@@ -314,13 +324,18 @@ static int holds(const struct conf_strings *list, const char *part)
 	return 0;
 }
 
-/* Does a pattern of the rule take the subject's name in? */
-static int takes_subject(const struct conf_grant *rule)
+/* Does a pattern for targets of this kind take the subject's name in? Without a kind, no pattern is looked at. */
+static int takes(const enum policy_kind *kind, const struct conf_strings *tools, const struct conf_strings *prompts, const struct conf_strings *uris)
 {
-	int takes = holds(&rule->tools, "{subject}") || holds(&rule->prompts, "{subject}") || holds(&rule->uris, "{subject}");
-	for (size_t i = 0; rule->conditions && i < rule->conditions->arg_count && !takes; i++)
-		takes = rule->conditions->args[i].test == TEST_LIKE && strstr(rule->conditions->args[i].value->string, "{subject}");
-	return takes;
+	return kind && holds(*kind == POLICY_TOOL ? tools : *kind == POLICY_PROMPT ? prompts : uris, "{subject}");
+}
+
+static int takes_subject(const struct conf_grant *rule, const enum policy_kind *kind)
+{
+	int found = takes(kind, &rule->tools, &rule->prompts, &rule->uris);
+	for (size_t i = 0; kind && *kind != POLICY_URI && rule->conditions && i < rule->conditions->arg_count && !found; i++)
+		found = rule->conditions->args[i].test == TEST_LIKE && strstr(rule->conditions->args[i].value->string, "{subject}");
+	return found;
 }
 
 /* Of the subjects that a rule names, the one that the pseudonym stands for. */
@@ -340,16 +355,20 @@ static int find_subject(const struct conf_grant *rule, const unsigned char *salt
 	return EMA_OK;
 }
 
-static int name_subject(const struct conf_service *conf, const unsigned char *salt, const char **sub, struct failure *failure)
+static int name_subject(const struct conf_service *conf, const struct assumption *assumed, const unsigned char *salt, const char **sub,
+                        struct failure *failure)
 {
+	const struct mcp_method *method = mcp_method(assumed->method, EVERY_REVISION);
+	/* A list, or a ping, is given by scopes: no pattern is looked at. */
+	const enum policy_kind *kind = assumed->target && method ? &method->kind : NULL;
 	const char *pseudonym = *sub;
 	int code = EMA_OK;
 	for (size_t i = 0; i < conf->scope_count; i++)
-		if (holds(&conf->scopes[i].tools, "{subject}") || holds(&conf->scopes[i].prompts, "{subject}") || holds(&conf->scopes[i].uris, "{subject}"))
+		if (takes(kind, &conf->scopes[i].tools, &conf->scopes[i].prompts, &conf->scopes[i].uris))
 			return never(failure, "a pattern takes the subject's name in, of which the record has a pseudonym");
 	for (size_t i = 0; i < conf->grant_count + conf->deny_count && !code && *sub == pseudonym; i++) {
 		const struct conf_grant *rule = i < conf->grant_count ? &conf->grants[i] : &conf->denies[i - conf->grant_count];
-		code = takes_subject(rule) ? never(failure, "a pattern takes the subject's name in, of which the record has a pseudonym") :
+		code = takes_subject(rule, kind) ? never(failure, "a pattern takes the subject's name in, of which the record has a pseudonym") :
 		                             find_subject(rule, salt, sub, failure);
 	}
 	return code;
@@ -363,10 +382,100 @@ static int know_names(const struct service *service, const struct again *again, 
 	return lacks ? failure_set(failure, EMA_BAD_REQUEST, "a rule looks at the group or role \"%.100s\", at which none looked when the record was made", lacks) : EMA_OK;
 }
 
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	/* With the NUL, as policy_view() does. */
+	for (;; text++) {
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+		if (!*text)
+			return hash;
+	}
+}
+
+static uint64_t hash_strings(uint64_t hash, const struct conf_strings *strings)
+{
+	for (size_t i = 0; i < strings->count; i++)
+		hash = hash_text(hash, strings->list[i]);
+	return hash_text(hash, "");
+}
+
+/* A string, or a list of them. */
+static uint64_t hash_scopes(uint64_t hash, const struct conf_node *node)
+{
+	const size_t count = !node ? 0 : node->kind == CONF_STRING ? 1 : node->count;
+	for (size_t i = 0; i < count; i++) {
+		const struct conf_node *scope = node->kind == CONF_STRING ? node : &node->children[i];
+		if (scope->kind == CONF_STRING)
+			hash = hash_text(hash, scope->string);
+	}
+	return hash_text(hash, "");
+}
+
+void again_audience(const struct conf_service *service, const char *provider, char out[AGAIN_AUDIENCE])
+{
+	size_t i = 0;
+	*out = 0;
+	while (i < service->audience_count && strcmp(service->audiences[i].provider, provider))
+		i++;
+	if (i == service->audience_count)
+		return;
+	const struct conf_audience *audience = &service->audiences[i];
+	uint64_t hash = hash_strings(hash_strings(UINT64_C(14695981039346656037), &audience->is), &audience->clients);
+	const struct conf_node *map = audience->scope_any ? NULL : audience->scope_map;
+	for (size_t k = 0; map && map->kind != CONF_STRING && k < map->count; k++)
+		hash = hash_scopes(hash_scopes(hash, conf_child(&map->children[k], "from")), conf_child(&map->children[k], "to"));
+	/* "any" stands for all that there are. */
+	for (size_t k = 0; audience->scope_any && k < service->scope_count; k++)
+		hash = hash_text(hash, service->scopes[k].name);
+	snprintf(out, AGAIN_AUDIENCE, "%016" PRIx64, hash);
+}
+
+/* A provider's own token has the scopes that the service made of its own, for one of the audiences and clients that the service took. */
+static int know_token(const struct conf *conf, const struct conf_service *service, const struct again *again, struct failure *failure)
+{
+	char audience[AGAIN_AUDIENCE];
+	/* Of a provider that is not there any more, nobody comes. */
+	if (again->ours || !conf_has_provider(conf, service, again->assumed.claims.provider))
+		return EMA_OK;
+	again_audience(service, again->assumed.claims.provider, audience);
+	if (again->audience && !strcmp(audience, again->audience))
+		return EMA_OK;
+	if (again->audience)
+		return never(failure, "the provider itself issued the token, and the service's audience entry for it is another than when the record was made");
+	return never(failure, "the provider itself issued the token, and the record, of an earlier version, does not say what the service made of it");
+}
+
+/* The arguments of rules that are about what was asked for, and name whoever asked. */
+struct looked {
+	const struct policy *policy;
+	const struct again *again;
+	const char *lacks;
+};
+
+static void look(void *data, const struct policy_stand *stand)
+{
+	struct looked *looked = data;
+	const struct conf_conditions *when = stand->rule->conditions;
+	const char *view = looked->again->arguments_view;
+	if (stand->lacks & POLICY_LACKS_WHO || (view && !strcmp(view, AGAIN_NO_ARGUMENTS)))
+		return;
+	for (size_t i = 0; when && i < when->arg_count && !looked->lacks; i++)
+		if (!view || !policy_arguments_seen(looked->policy, view, when->args[i].at))
+			looked->lacks = when->args[i].at;
+}
+
+static int lacks_argument(const struct looked *looked, struct failure *failure)
+{
+	return failure_set(failure, EMA_BAD_REQUEST, "a rule looks at the argument %.100s, %s", looked->lacks,
+	                   looked->again->arguments_view ? "at which none looked when the record was made" :
+	                                                   "and the record, of an earlier version, does not say at which rules looked");
+}
+
 int again_decide(struct ema_context *context, const struct again *again, const char *state_dir, struct ema_decision **out, struct failure *failure)
 {
 	struct snapshot *snapshot = context_snapshot(context);
 	const struct service *service = snapshot ? snapshot_service(snapshot, again->assumed.service) : NULL;
+	struct looked looked = { .policy = service ? service->policy : NULL, .again = again };
 	struct assumption assumed = again->assumed;
 	unsigned char salt[32];
 	const int has_salt = state_dir && !audit_salt(state_dir, again->salt, salt);
@@ -377,14 +486,23 @@ int again_decide(struct ema_context *context, const struct again *again, const c
 	else if (service)
 		code = know_names(service, again, failure);
 	if (!code && service)
-		code = name_subject(service->conf, has_salt ? salt : NULL, &assumed.claims.sub, failure);
+		code = know_token(snapshot->conf, service->conf, again, failure);
+	if (!code && service)
+		code = name_subject(service->conf, &again->assumed, has_salt ? salt : NULL, &assumed.claims.sub, failure);
 	if (!code) {
+		/* Conditions on arguments count for nothing where a list is asked for. */
+		if (assumed.target) {
+			assumed.told = look;
+			assumed.told_data = &looked;
+		}
 		code = context_assume(context, &assumed, out);
 		/* Not an answer of the rules, and not that nobody of this provider may come: what cannot be asked so. */
-		if (*out && (code == EMA_BAD_MESSAGE || code == EMA_INTERNAL || code == EMA_OUT_OF_MEMORY)) {
+		if (looked.lacks || code == EMA_BAD_MESSAGE || code == EMA_INTERNAL || code == EMA_OUT_OF_MEMORY) {
 			decision_free(*out);
 			*out = NULL;
-			code = never(failure, "the method cannot be asked about by its record");
+			code = code == EMA_OUT_OF_MEMORY ? failure_set(failure, code, "no memory") :
+			       looked.lacks             ? lacks_argument(&looked, failure) :
+			                                  never(failure, "the method cannot be asked about by its record");
 		}
 	}
 	secret_wipe(salt, sizeof salt);

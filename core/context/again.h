@@ -5,8 +5,12 @@
 #include "assume.h"
 #include "json.h"
 
+struct conf_service;
+
 #define AGAIN_ARGUMENTS_MOST 60 /* that a record has */
 #define AGAIN_VALUE_MOST 230    /* bytes of one, with its pointer */
+#define AGAIN_NO_ARGUMENTS "none" /* it came without: whatever a rule looks at is absent */
+#define AGAIN_AUDIENCE 17
 
 struct again {
 	struct json json, inner; /* of the record, and of the record in one of OCSF */
@@ -17,6 +21,9 @@ struct again {
 	char *arguments, *names; /* memory */
 	const char *salt;        /* id of the pseudonyms' key */
 	const char *view;        /* policy_view() under which groups and roles were taken down; NULL: all of them were, by an earlier version */
+	const char *arguments_view; /* the same of arguments; AGAIN_NO_ARGUMENTS; NULL: by an earlier version */
+	const char *audience;    /* again_audience() of then */
+	int ours;                /* the token is one of ours, not the provider's own */
 	int code;                /* what was answered */
 };
 
@@ -26,6 +33,8 @@ struct again {
  */
 int again_read(const char *line, size_t length, struct again *out, struct failure *failure);
 void again_clear(struct again *again);
+/* Stands for what the service makes of a token that the provider itself issued: whom it is for, clients and scopes. "": it takes none. */
+void again_audience(const struct conf_service *service, const char *provider, char out[AGAIN_AUDIENCE]);
 /* The request as one line of JSON. */
 void again_print(const struct again *again, struct buffer *out);
 /*

@@ -251,6 +251,8 @@ static int judge(struct pipeline *p)
 			judge_target(p, &message->calls[i], &message->calls[i].targets[k]);
 	if (!check->decided)
 		return failure_set(&p->failure, EMA_INTERNAL, "the message has no target");
+	if (check->untold)
+		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
 	if (check->shadow.text && p->purpose == PURPOSE_CHECK && !(p->flags & DECIDE_DRY))
 		metrics_count(&p->context->metrics.shadowed);
 	const struct policy_result *result = &check->result;

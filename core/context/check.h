@@ -19,6 +19,7 @@ struct check {
 	int listing;                  /* could some call be permitted? */
 	void (*told)(void *data, const struct policy_stand *stand); /* each rule about the target that is explained; NULL: nobody listens */
 	void *told_data;
+	int untold;                   /* there was no memory to tell of them */
 	const struct policy_target *asked; /* the method's target, in a form that the caller took apart; NULL: see above */
 	const char *subject;          /* whom the caller takes the token's subject for; NULL: whoever it is */
 	int subject_claim;            /* as the token's own sub has it, which of a foreign token is not our text form */

@@ -138,7 +138,9 @@ void reasons_tell(struct pipeline *p, const struct policy_target *target, const 
 	char name[120];
 	struct reasons r = { .p = p, .target = target, .name = name };
 	snprintf(name, sizeof name, "%.100s", target->name ? target->name : "");
-	if (policy_explain(p->service->policy, &who, target, p->now, tell_stand, &r) || !result->enforced || target->kind == POLICY_SERVER)
+	const int code = policy_explain(p->service->policy, &who, target, p->now, tell_stand, &r);
+	p->check->untold |= code == EMA_OUT_OF_MEMORY;
+	if (code || !result->enforced || target->kind == POLICY_SERVER)
 		return;
 	tell_denies(&r);
 	if (!r.nearest_count)

@@ -10,7 +10,7 @@
 #include "client.h"
 #include "jwt.h"
 
-#define FIELDS_MOST 58
+#define FIELDS_MOST 60
 
 struct fields {
 	struct audit_field list[FIELDS_MOST];
@@ -217,6 +217,9 @@ static void put_asked(struct fields *fields, const struct pipeline *p, const str
 		put(fields, "target", asked->target_count ? asked->targets[0] : NULL, 0);
 	put(fields, "access", check->decided && check->result.scope ? check->result.scope->writes ? "write" : "read" : NULL, 0);
 	put_list(fields, "arguments", asked->argument_list, asked->argument_count);
+	/* What is looked at and absent is no value; what is not looked at is not known. */
+	if (check->decided)
+		put(fields, "arguments_view", check->decided->arguments ? policy_arguments_view(p->service->policy) : AGAIN_NO_ARGUMENTS, 0);
 	put(fields, "unrepeatable", asked->unrepeatable, 0);
 	put_list(fields, "missing_scopes", check->missing.list, check->missing.count);
 	if (!check->shadow.text)
@@ -234,7 +237,7 @@ int record_decision(struct pipeline *p, int code)
 	const struct candidate *who = p->winner ? p->winner : p->owner;
 	const struct call_result *found = who && who->call ? call_result(who->call) : NULL;
 	const int verified = found && found->bound, ours = !found && p->winner;
-	char jti[AUDIT_FINGERPRINT], shadow[300], keys_since[CLOCK_TEXT];
+	char jti[AUDIT_FINGERPRINT], shadow[300], keys_since[CLOCK_TEXT], audience[AGAIN_AUDIENCE];
 	struct asked asked;
 	const char *traced[DECISION_STEPS_MOST];
 	static const char *const kinds[] = { [PURPOSE_DECIDE] = "decision", [PURPOSE_REDEEM] = "redemption", [PURPOSE_INTROSPECT] = "introspection",
@@ -292,6 +295,10 @@ int record_decision(struct pipeline *p, int code)
 		put_held(&fields, p, 0);
 		put_held(&fields, p, 1);
 		put(&fields, "held_view", policy_view(p->service->policy), 0);
+		if (!ours) {
+			again_audience(p->service->conf, p->winner->subject.provider, audience);
+			put(&fields, "audience_view", audience, 0);
+		}
 		if (ours)
 			put_list(&fields, "amr", p->own.claims.amr, p->own.claims.amr_count);
 		put(&fields, "acr", ours ? p->own.claims.acr : NULL, 0);

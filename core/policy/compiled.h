@@ -96,7 +96,7 @@ struct policy {
 	size_t pointer_count; /* one more than that: there are more */
 	unsigned wants, deny_wants;
 	char deny_view[17];
-	char *view; /* policy_view() */
+	char *view, *arguments_view; /* policy_view(), policy_arguments_view() */
 };
 
 /* Where a principal's rules are found: 0 is all there is, then the scopes, then the patterns. */
@@ -148,7 +148,7 @@ unsigned rule_strange(const struct rule *rule, const struct policy_who *who);
 /* acr and amr: of a grant, is something lacking; of a deny, is it known that they are not those that it is for. */
 int rule_weak(const struct rule *rule, const struct policy_who *who);
 
-/* view.c: which groups and roles rules look at. How many there may be of one rule; its own; all of them, when the rules are there: 0, or -1 without memory. */
+/* view.c: which groups, roles and arguments rules look at. How many of the first two there may be of one rule; its own; all of them, when the rules are there: 0, or -1 without memory. */
 size_t view_room(const struct conf_grant *conf);
 void view_add(struct policy *policy, const struct conf_grant *conf);
 int view_make(struct policy *policy);

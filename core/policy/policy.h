@@ -67,6 +67,10 @@ const char *policy_view(const struct policy *policy);
 const char *policy_view_lacks(const struct policy *policy, const char *view, const char *provider, const char *tenant);
 /* The JSON pointers of the arguments that rules look at, each once, in the order of the rules. NULL: more than POLICY_POINTERS_MOST. */
 const char *const *policy_pointers(const struct policy *policy, size_t *count);
+/* Stands for these as policy_view() does for groups and roles; "" for more than POLICY_POINTERS_MOST. */
+const char *policy_arguments_view(const struct policy *policy);
+/* 1 if the pointer, at which a rule looks, is one of those that such a view stands for. */
+int policy_arguments_seen(const struct policy *policy, const char *view, const char *pointer);
 
 /* ---- A principal as numbers ---- */
 

@@ -1,4 +1,4 @@
-/* Of a subject's groups and roles, those at which the rules look: the record of a check has these, and says which they could be. */
+/* Of groups, roles and arguments, those at which the rules look: the record of a check has these, and says which they could be. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,12 +65,34 @@ static int hash_order(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+static uint64_t hash_pointer(const char *pointer)
+{
+	return hash_text(hash_text(UINT64_C(14695981039346656037), "a"), pointer);
+}
+
+static void write_view(char *view, uint64_t *hashes, size_t count)
+{
+	uint64_t digest = UINT64_C(14695981039346656037);
+	size_t used = DIGEST;
+	qsort(hashes, count, sizeof *hashes, hash_order);
+	for (size_t i = 0; i < count; i++)
+		for (int shift = 0; shift < 64; shift += 8)
+			digest = (digest ^ (hashes[i] >> shift & 0xff)) * UINT64_C(1099511628211);
+	snprintf(view, DIGEST + 1, "%016" PRIx64, digest);
+	if (count && count <= POLICY_VIEW_NAMES)
+		view[used++] = ' ';
+	for (size_t i = 0; i < count && count <= POLICY_VIEW_NAMES; i++, used += POLICY_VIEW_NAME)
+		snprintf(view + used, POLICY_VIEW_NAME + 1, "%012" PRIx64, hashes[i] & SHOWN);
+}
+
 int view_make(struct policy *policy)
 {
-	uint64_t *hashes = calloc(policy->source_count + 1, sizeof *hashes), digest = UINT64_C(14695981039346656037);
-	size_t count = 0, used = DIGEST;
-	policy->view = arena_get(&policy->arena, DIGEST + 2 + (size_t)POLICY_VIEW_NAMES * POLICY_VIEW_NAME, 1);
-	if (!hashes || !policy->view) {
+	const size_t room = DIGEST + 2 + (size_t)POLICY_VIEW_NAMES * POLICY_VIEW_NAME;
+	uint64_t *hashes = calloc(policy->source_count + POLICY_POINTERS_MOST, sizeof *hashes);
+	size_t count = 0;
+	policy->view = arena_get(&policy->arena, room, 1);
+	policy->arguments_view = arena_get(&policy->arena, room, 1);
+	if (!hashes || !policy->view || !policy->arguments_view) {
 		free(hashes);
 		return -1;
 	}
@@ -79,17 +101,19 @@ int view_make(struct policy *policy)
 		for (uint32_t at = name->sources; at != NO_NUMBER; at = policy->sources[at].next)
 			hashes[count++] = hash_name(name->kind == NAME_ROLE, policy->sources[at].from, name->text);
 	}
-	qsort(hashes, count, sizeof *hashes, hash_order);
-	for (size_t i = 0; i < count; i++)
-		for (int shift = 0; shift < 64; shift += 8)
-			digest = (digest ^ (hashes[i] >> shift & 0xff)) * UINT64_C(1099511628211);
-	snprintf(policy->view, DIGEST + 1, "%016" PRIx64, digest);
-	if (count && count <= POLICY_VIEW_NAMES)
-		policy->view[used++] = ' ';
-	for (size_t i = 0; i < count && count <= POLICY_VIEW_NAMES; i++, used += POLICY_VIEW_NAME)
-		snprintf(policy->view + used, POLICY_VIEW_NAME + 1, "%012" PRIx64, hashes[i] & SHOWN);
+	write_view(policy->view, hashes, count);
+	for (count = 0; count < policy->pointer_count && count < POLICY_POINTERS_MOST; count++)
+		hashes[count] = hash_pointer(policy->pointers[count]);
+	/* Of more it is not known which they are. */
+	if (policy->pointer_count <= POLICY_POINTERS_MOST)
+		write_view(policy->arguments_view, hashes, count);
 	free(hashes);
 	return 0;
+}
+
+const char *policy_arguments_view(const struct policy *policy)
+{
+	return policy->arguments_view;
 }
 
 const char *policy_view(const struct policy *policy)
@@ -116,6 +140,11 @@ static int shows(const char *view, uint64_t hash)
 		if (!memcmp(view + at, text, POLICY_VIEW_NAME))
 			return 1;
 	return 0;
+}
+
+int policy_arguments_seen(const struct policy *policy, const char *view, const char *pointer)
+{
+	return (*policy->arguments_view && strlen(view) >= DIGEST && !strncmp(view, policy->arguments_view, DIGEST)) || shows(view, hash_pointer(pointer));
 }
 
 static int listed(const struct conf_strings *strings, const char *text)

@@ -1481,12 +1481,181 @@ static void groups_that_no_rule_sees(void **state)
 	desk_close(&desk);
 }
 
+/* The record of the last check, as one line. */
+static char *last_check(struct desk *desk)
+{
+	assert_string_equal(desk_audited(desk, "/kind"), "check");
+	char *trail = world_read(&desk->world, "audit.jsonl");
+	trail[strlen(trail) - 1] = 0;
+	char *line = strdup(strrchr(trail, '\n') ? strrchr(trail, '\n') + 1 : trail);
+	assert_non_null(line);
+	free(trail);
+	return line;
+}
+
+/* As an earlier version wrote it. */
+static void forget(char *line, const char *field)
+{
+	char *from = strstr(line, field), *to = from ? strchr(from, ',') : NULL;
+	assert_non_null(to);
+	memmove(from, to + 1, strlen(to + 1) + 1);
+}
+
+static void is_again(struct desk *desk, size_t row, const char *line, int code, const char *why)
+{
+	ema_decision *decision = NULL;
+	char *said = NULL;
+	int again = ema_audit_again(desk->world.context, line, strlen(line), NULL, &decision, &said);
+	if (again != code || (why ? decision || !said || !strstr(said, why) : !decision))
+		fail_msg("%zu: %s: %s\n%s", row, ema_code_name(again), said ? said : "", line);
+	ema_decision_free(decision);
+	ema_text_free(said);
+}
+
+/* AUD-11: where a rule looks at an argument at which none looked, it is not known whether it was there; nor is the name of a subject. */
+static void arguments_that_no_rule_sees(void **state)
+{
+	(void)state;
+	static const char form[] = "SERVICES:, { id = \"deep\"; resource = \"" DEEP "\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\", \"put_*\"%s]; uris = [\"note:///**\"%s]; } );\n"
+		"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; %s } ); denies = ( { %s } ); }";
+	enum { CALL, BARE, LIST, READ, OLD, RECORDS };
+#define NONE "tools = [\"none\"];"
+#define ARGUMENT(at, test) "when = { args = ( { at = \"" at "\"; " test "; } ); };"
+#define PASSWORD "the argument /password, at which none looked"
+#define NAMED "takes the subject's name in"
+	static const struct {
+		const char *tools, *uris, *grant, *deny;
+		struct { int code; const char *why; } again[RECORDS];
+	} rows[] = {
+		{ "", "", "", "tools = [\"get_*\"]; " ARGUMENT("/mode", "equals = \"force\""),
+		  { { EMA_OK, NULL }, { EMA_FORBIDDEN, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, "/mode, and the record, of an earlier version, does not say" } } },
+		{ "", "", "", "tools = [\"get_*\"]; " ARGUMENT("/mode", "equals = \"x\""),
+		  { { EMA_FORBIDDEN, NULL }, { EMA_FORBIDDEN, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, "/mode, and the record, of an earlier version, does not say" } } },
+		{ "", "", "", "tools = [\"get_*\"]; " ARGUMENT("/password", "equals = \"x\""),
+		  { { EMA_BAD_REQUEST, PASSWORD }, { EMA_FORBIDDEN, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, "earlier version" } } },
+		{ "", "", ARGUMENT("/password", "absent = true"), NONE,
+		  { { EMA_BAD_REQUEST, PASSWORD }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, "earlier version" } } },
+		{ "", "", "", "tools = [\"put_*\"]; " ARGUMENT("/password", "equals = \"x\""),
+		  { { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL } } },
+		{ "", "", "", "client = \"basic\"; tools = [\"get_*\"]; " ARGUMENT("/password", "equals = \"x\""),
+		  { { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL } } },
+		{ "", ", \"home:///{subject}/*\"", "", NONE,
+		  { { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, NAMED }, { EMA_OK, NULL } } },
+		{ "", "", "", "uris = [\"home:///{subject}/*\"];",
+		  { { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, NAMED }, { EMA_OK, NULL } } },
+		{ ", \"own_{subject}\"", "", "", NONE,
+		  { { EMA_BAD_REQUEST, NAMED }, { EMA_BAD_REQUEST, NAMED }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, NAMED } } },
+		{ "", "", "", "tools = [\"get_*\"]; " ARGUMENT("/mode", "like = \"{subject}\""),
+		  { { EMA_BAD_REQUEST, NAMED }, { EMA_BAD_REQUEST, NAMED }, { EMA_OK, NULL }, { EMA_OK, NULL }, { EMA_BAD_REQUEST, NAMED } } },
+	};
+	char *lines[RECORDS] = { NULL };
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, "", NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *extra = NULL;
+		assert_true(asprintf(&extra, form, rows[i].tools, rows[i].uris, rows[i].grant, rows[i].deny) > 0);
+		if (desk_load(&desk, extra, NULL))
+			fail_msg("%zu: %s", i, ema_error(desk.world.context));
+		free(extra);
+		char *token = i ? NULL : make(&desk, &(struct made){ .audience = DEEP, .scopes = { "read" } });
+		for (int k = 0; token && k < OLD; k++) {
+			ask_begin(&ask, NULL, token);
+			if (k == CALL)
+				ask_tool(&ask, "get_issue", "{\"mode\":\"x\",\"password\":\"CANARY123\"}");
+			else if (k == LIST)
+				ask_message(&ask, "tools/list", NULL, "");
+			else
+				ask_message(&ask, k == READ ? "resources/read" : "tools/call", k == READ ? "note:///a" : "get_issue", k == READ ? "\"uri\":\"note:///a\"" : "\"name\":\"get_issue\"");
+			ask_check(&ask, &desk, "deep");
+			expect(&ask, (size_t)k, rows[0].again[k].code, rows[0].again[k].code ? 403 : 200);
+			ask_end(&ask);
+			lines[k] = last_check(&desk);
+			assert_null(strstr(lines[k], "CANARY"));
+			assert_null(strstr(lines[k], "password"));
+		}
+		free(token);
+		if (!i) {
+			lines[OLD] = strdup(lines[CALL]);
+			forget(lines[OLD], "\"arguments_view\"");
+		}
+		for (int k = 0; k < RECORDS; k++)
+			is_again(&desk, i * 10 + (size_t)k, lines[k], rows[i].again[k].code, rows[i].again[k].why);
+	}
+	/* A page that is not let in is refused before anybody is known. */
+	ask_begin(&ask, NULL, NULL);
+	header(&ask, "Origin", "https://evil.example");
+	ask_tool(&ask, "get_issue", NULL);
+	ask_check(&ask, &desk, "deep");
+	expect(&ask, 0, EMA_FORBIDDEN, 403);
+	ask_end(&ask);
+	char *line = last_check(&desk);
+	is_again(&desk, 0, line, EMA_BAD_REQUEST, "for the page that it came from");
+	free(line);
+	for (int k = 0; k < RECORDS; k++)
+		free(lines[k]);
+	desk_close(&desk);
+}
+
+/* AUD-11: the scopes of a provider's own token are what the service made of it; what another audience entry would, is not known. */
+static void audiences_that_changed(void **state)
+{
+	static const char form[] = "issuer = \"" OURS "\";\n"
+		"providers = ( { id = \"at\"; plugin = \"oidc\"; issuer = \"https://at.example\"; jwks = \"%%JWKS%%\"; accepts = [\"access_token\"]; } );\n"
+		"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%%FOLDER%%/audit.jsonl\"; } );\n"
+		"services = ( { id = \"some\"; resource = \"https://mcp.example/some\"; identity = [\"at\"];\n"
+		"  audience = ( { provider = \"at\"; is = [%s]; clients = [%s]; scope_map = %s; } );\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } %s ); grants = ( { provider = \"at\"; scopes = [\"read\"]; %s } ); } );\n";
+#define OTHER "audience entry for it is another"
+#define MAP "( { from = \"a.read\"; to = [\"read\"]; } )"
+	static const struct { const char *is, *clients, *map, *scopes, *grant; int code; const char *why; } rows[] = {
+		{ "\"api://some\"", "\"cli\"", MAP, "", "", EMA_OK, NULL },
+		{ "\"api://some\"", "\"cli\"", "(\n { to = [\"read\"]; from = \"a.read\"; } )", "", "client = \"other\";", EMA_FORBIDDEN, NULL },
+		{ "\"api://some\"", "\"cli\"", MAP, ", { name = \"write\"; access = \"write\"; tools = [\"get_*\"]; }", "", EMA_OK, NULL },
+		{ "\"api://some\"", "\"cli\"", "( { from = \"a.all\"; to = [\"read\"]; } )", "", "", EMA_BAD_REQUEST, OTHER },
+		{ "\"api://some\"", "\"cli\"", "\"any\"", "", "", EMA_BAD_REQUEST, OTHER },
+		{ "\"api://some\"", "\"other\"", MAP, "", "", EMA_BAD_REQUEST, OTHER },
+		{ "\"api://some\"", "\"cli\"", MAP, "", "", EMA_NOT_GRANTED, NULL }, /* of another provider */
+		{ "\"api://other\"", "\"cli\"", MAP, "", "", EMA_BAD_REQUEST, OTHER },
+	};
+	(void)state;
+	struct desk desk = { .remote = NULL };
+	struct ask ask;
+	char *line = NULL;
+	world_open(&desk.world);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *conf = NULL;
+		assert_true(asprintf(&conf, form, rows[i].is, rows[i].clients, rows[i].map, rows[i].scopes, rows[i].grant) > 0);
+		for (char *at = conf; rows[i].code == EMA_NOT_GRANTED && (at = strstr(at, "\"at\""));)
+			at[1] = 'b';
+		if (world_load(&desk.world, conf))
+			fail_msg("%zu: %s", i, ema_error(desk.world.context));
+		free(conf);
+		if (!i) {
+			char *token = world_sign(&desk.world, desk.world.key, "at+jwt", "{\"iss\":\"https://at.example\",\"aud\":\"api://some\",\"client_id\":\"cli\",\"scope\":\"a.read\"}");
+			ask_begin(&ask, NULL, token);
+			ask_tool(&ask, "get_issue", NULL);
+			ask_check(&ask, &desk, "some");
+			expect(&ask, i, EMA_OK, 200);
+			ask_end(&ask);
+			free(token);
+			line = last_check(&desk);
+		}
+		is_again(&desk, i, line, rows[i].code, rows[i].why);
+	}
+	forget(line, "\"audience_view\"");
+	is_again(&desk, 99, line, EMA_BAD_REQUEST, "does not say what the service made");
+	free(line);
+	world_close(&desk.world);
+}
+
 /* What cannot be decided again is said, and not guessed. */
 static void never_guessed(void **state)
 {
 	(void)state;
 #define RECORD(more) "{\"kind\":\"check\",\"code\":\"ok\",\"service\":\"deep\",\"method\":\"tools/call\",\"target\":\"get_issue\",\"provider\":\"idp\"," \
-	"\"subject\":\"p\",\"salt\":\"s\",\"decided_at\":1791806400,\"held_scopes\":[\"read\"]" more "}"
+	"\"subject\":\"p\",\"salt\":\"s\",\"token_id\":\"t\",\"decided_at\":1791806400,\"held_scopes\":[\"read\"]" more "}"
 	static const struct {
 		const char *line;
 		int code;
@@ -1562,6 +1731,8 @@ int main(void)
 		cmocka_unit_test(known_by_address),
 		cmocka_unit_test(shadow_mode_says_so),
 		cmocka_unit_test(groups_that_no_rule_sees),
+		cmocka_unit_test(arguments_that_no_rule_sees),
+		cmocka_unit_test(audiences_that_changed),
 		cmocka_unit_test(decided_again),
 		cmocka_unit_test(never_guessed),
 	};

@@ -168,6 +168,38 @@ static void asking_and_revoking(void **state)
 	desk_close(&desk);
 }
 
+/* AUD-11: a record is decided again as it was, or not at all. */
+static void deciding_again(void **state)
+{
+	static const char deep[] = "SERVICES:, { id = \"deep\"; resource = \"https://mcp.example/deep\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } );\n"
+		"  denies = ( { tools = [\"get_a\"]; when = { args = ( { at = \"/a\"; equals = 1; } ); }; } ); }";
+#define RECORD(more) "{\"kind\":\"check\",\"code\":\"ok\",\"service\":\"deep\",\"method\":\"tools/call\",\"target\":\"get_a\",\"provider\":\"idp\"," \
+	"\"subject\":\"p\",\"salt\":\"s\",\"token_id\":\"t\",\"decided_at\":1791806400,\"held_scopes\":[\"read\"]" more "}"
+	static const struct {
+		const char *line;
+		int code;
+	} rows[] = { { RECORD(",\"arguments_view\":\"none\""), EMA_FORBIDDEN }, { RECORD(",\"arguments_view\":\"cbf29ce484222325\",\"arguments\":[\"/a=2\"]"), EMA_BAD_REQUEST } };
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, deep, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		for (int all = 0; all < 2; all++)
+			for (long n = 1, going = 1; going; n++) {
+				ema_decision *decision = NULL;
+				char *why = NULL;
+				arm(n, all);
+				int code = ema_audit_again(desk.world.context, rows[i].line, strlen(rows[i].line), NULL, &decision, &why);
+				going = disarm();
+				if (code != rows[i].code && (!going || code != EMA_OUT_OF_MEMORY))
+					fail_msg("%zu without allocation %ld (%d): %s: %s", i, n, all, ema_code_name(code), why ? why : "");
+				assert_true(!decision || code == rows[i].code);
+				ema_decision_free(decision);
+				ema_text_free(why);
+			}
+	desk_close(&desk);
+}
+
 static ema_request *call_of(const char *token, const char *tool)
 {
 	char value[20000], body[512];
@@ -334,6 +366,7 @@ int main(void)
 		cmocka_unit_test(redeeming),
 		cmocka_unit_test(asking_and_revoking),
 		cmocka_unit_test(checking),
+		cmocka_unit_test(deciding_again),
 		cmocka_unit_test(deciding),
 		cmocka_unit_test(allocating),
 	};

@@ -414,6 +414,42 @@ static void views(void **state)
 	buffer_free(&many);
 }
 
+/* AUD-11: of the arguments, which rules look at: by name as long as there is room, and then whether they are the same ones. */
+static void views_of_arguments(void **state)
+{
+	(void)state;
+	static const struct { int count, first; size_t length; int sees_0, sees_itself; } rows[] = {
+		{ 1, 1, 17 + POLICY_VIEW_NAME, 0, 1 },
+		{ POLICY_VIEW_NAMES, 0, 17 + POLICY_VIEW_NAMES * POLICY_VIEW_NAME, 1, 1 },
+		{ POLICY_VIEW_NAMES + 1, 0, 16, 0, 1 },
+		{ POLICY_POINTERS_MOST, 0, 16, 0, 1 },
+		{ POLICY_POINTERS_MOST + 1, 0, 0, 0, 0 },
+	};
+	static const char head[] = "scopes = ( { name = \"r\"; access = \"read\"; tools = \"get_*\"; } );\ngrants = (";
+	struct rig other = rig_open("scopes = ( { name = \"r\"; access = \"read\"; tools = \"get_*\"; } ); grants = ( { provider = \"okta\"; scopes = \"r\"; } );");
+	assert_non_null(other.policy);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buffer body = BUFFER_INIT(65536);
+		buffer_text(&body, head);
+		for (int k = 0; k < rows[i].count; k++)
+			buffer_printf(&body, "%s{ provider = \"okta\"; scopes = \"r\"; when = { args = ( { at = \"/a%d\"; absent = true; }, { at = \"/a%d\"; equals = 1; } ); }; }",
+			              k ? "," : "", k + rows[i].first, k + rows[i].first);
+		buffer_text(&body, ");");
+		struct rig rig = rig_open(body.data);
+		if (!rig.policy)
+			rig_show(&rig);
+		assert_non_null(rig.policy);
+		const char *view = policy_arguments_view(rig.policy);
+		assert_int_equal(strlen(view), rows[i].length);
+		assert_int_equal(policy_arguments_seen(other.policy, view, "/a0"), rows[i].sees_0);
+		assert_int_equal(policy_arguments_seen(rig.policy, view, "/a0") && policy_arguments_seen(rig.policy, view, "/a1"), rows[i].sees_itself);
+		assert_false(policy_arguments_seen(other.policy, view, "/a1/x"));
+		rig_close(&rig);
+		buffer_free(&body);
+	}
+	rig_close(&other);
+}
+
 /* JAG-72 */
 static void scopes_for_a_token(void **state)
 {
@@ -769,6 +805,7 @@ int main(void)
 		cmocka_unit_test(denies_by_scope_and_value),
 		cmocka_unit_test(shadows),
 		cmocka_unit_test(views),
+		cmocka_unit_test(views_of_arguments),
 		cmocka_unit_test(scopes_for_a_token),
 		cmocka_unit_test(listing_asks_whether_some_call_could_be),
 		cmocka_unit_test(what_the_rules_look_at),
