@@ -88,12 +88,12 @@ static void lint_rule(struct reader *reader, const struct conf_service *service,
 	/* A deny for everybody refuses nobody of that provider; one that is written for some is for those. */
 	if (!lacking || (able && (!deny || rule->tenants.count || rule->from.count || (rule->provider && strcmp(rule->provider, "*")))))
 		return;
-	/* Where another server's tokens are read, its configuration may know more. */
-	const int sure = deny && !able && !rule->shadow && !conf->published.path;
+	/* Where another server's tokens are read, its configuration may know more; and who writes `from` has thought of where it comes from. */
+	const int claims = takes_from(rule, "claims"), sure = deny && !able && claims && !rule->shadow && !conf->published.path;
 	finding_node(reader->findings, sure ? "E-NO-SOURCE" : "W-NO-SOURCE", rule->node,
-	             "nothing says which %ss the subjects of provider \"%s\" have, so that this %s%s: write %s at the provider, or directory = ( ... ) with for = [\"%s\"] "
-	             "at the service", what[role], lacking->instance.id, deny ? "refuses nobody" : "gives nothing", able ? " of it" : "",
-	             conf_claims_advice(lacking, role), lacking->instance.id);
+	             "nothing says which %ss the subjects of provider \"%s\" have, so that this %s%s: write %s%sdirectory = ( ... ) with for = [\"%s\"] at the service",
+	             what[role], lacking->instance.id, deny ? "refuses nobody" : "gives nothing", able ? " of it" : "",
+	             claims ? conf_claims_advice(lacking, role) : "", claims ? " at the provider, or " : "", lacking->instance.id);
 }
 
 void supply_lint(struct reader *reader, const struct conf_service *service)

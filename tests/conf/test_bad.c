@@ -355,6 +355,11 @@ static void policy_and_lint(void **state)
 		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; issuer = \"https://a.example\"; identity = [\"okta\"]; },\n"
 		  "{ id = \"b\"; resource = \"https://m.example/b\"; issuer = \"https://a.example\"; identity = [\"okta\"]; } );", "W-SHARED-ISSUER-NO-RESOURCE", 3, "line 2" },
 		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"*\"; group = \"x\"; scopes = \"r\"; } );"), "W-ANY-PROVIDER", 7, "any provider" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = {\nargs = ( { at = \"/n\"; less = 5; greater = 10; } ); }; } );"), "E-VALUE", 8, "no whole number is above 10 and below 5" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = {\nargs = ( { at = \"/n\"; less = 5; greater = 4; } ); }; } );"), "E-VALUE", 8, "above 4 and below 5" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = {\nargs = ( { at = \"/n\"; less = 5; greater = 5; } ); }; } );"), "E-VALUE", 8, "above 5 and below 5" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = {\nnot_after = \"2024-06-30\"; }; } );"), "W-EXPIRED", 8, "take the grant away" },
+		{ OKTA_ONLY(SCOPES "denies = ( { tools = \"get_x\"; when = { not_after = \"2024-06-30\"; }; } );"), "W-EXPIRED", 7, "take the deny away" },
 		{ OKTA_ONLY(SCOPES), "W-UNGRANTED-SCOPE", 6, "\"r\"" },
 		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"azure\"; scopes = \"r\"; } );"), "W-UNUSED", 7, "azure" },
 		{ "clients = ( { id = \"c\"; auth = \"client_secret_basic\"; secret = { fd = 3; }; scopes = [\"reed\"]; } );\n" OKTA_ONLY(SCOPES), "W-UNUSED", 1,
@@ -408,6 +413,7 @@ static void groups_from_nowhere(void **state)
 		{ "\"okta_xaa\";", directory, "group = \"g\"; from = \"staff\";", "group = \"g\"; role = \"r\";", NULL, 0, "" },
 		{ "\"okta_xaa\";", directory, "", "group = \"g\"; from = \"claims\";", "E-NO-SOURCE", 6, "groups" },
 		{ "\"okta_xaa\"; groups_claim = \"g\";", others, "group = \"g\"; from = \"staff\";", "", "W-NO-SOURCE", 5, "groups" },
+		{ "\"okta_xaa\";", others, "", "group = \"g\"; provider = \"p\"; from = \"staff\";", "W-NO-SOURCE", 6, "write directory = ( ... ) with for = [\"p\"]" },
 		/* Of two providers, one has them. */
 		{ "\"okta_xaa\";", also, "", "group = \"g\";", "W-NO-SOURCE", 6, "of provider \"p\" have, so that this refuses nobody of it" },
 		{ "\"okta_xaa\";", also, "", "group = \"g\"; provider = \"*\";", "W-NO-SOURCE", 6, "nobody of it" },
