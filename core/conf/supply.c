@@ -91,7 +91,8 @@ static void lint_rule(struct reader *reader, const struct conf_service *service,
 	/* Where another server's tokens are read, its configuration may know more; and who writes `from` has thought of where it comes from. */
 	const int claims = takes_from(rule, "claims"), sure = deny && !able && claims && !rule->shadow && !conf->published.path;
 	finding_node(reader->findings, sure ? "E-NO-SOURCE" : "W-NO-SOURCE", rule->node,
-	             "nothing says which %ss the subjects of provider \"%s\" have, so that this %s%s: write %s%sdirectory = ( ... ) with for = [\"%s\"] at the service",
+	             "nothing says which %ss the subjects of provider \"%s\" have, so that this %s%s: write %s%sdirectory = ( ... ) "
+	             "with for = [\"%s\"] at the service",
 	             what[role], lacking->instance.id, deny ? "refuses nobody" : "gives nothing", able ? " of it" : "",
 	             claims ? conf_claims_advice(lacking, role) : "", claims ? " at the provider, or " : "", lacking->instance.id);
 }

@@ -379,7 +379,6 @@ static void policy_and_lint(void **state)
 	"providers = ( { id = \"okta\"; plugin = \"okta_xaa\";\nmonthly_quota = 250; } );\n"
 #define QUOTA_SERVICE(id, more) "{ id = \"" id "\"; resource = \"https://m.example/" id "\"; identity = [\"okta\"]; " more " }"
 
-/* JAG-109, JAG-120, REV-78: tokens of ours, and whether a provider's quota lasts for them. */
 /* A group or role that nobody can have: it must be sure that none comes from tokens, nor from a directory. */
 static void groups_from_nowhere(void **state)
 {
@@ -439,6 +438,7 @@ static void groups_from_nowhere(void **state)
 	}
 }
 
+/* JAG-109, JAG-120, REV-78: tokens of ours, and whether a provider's quota lasts for them. */
 static void tokens(void **state)
 {
 	(void)state;
