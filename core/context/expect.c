@@ -237,8 +237,8 @@ static void person_groups(const struct expecting *x, const struct conf_person *p
 			x->findings->out_of_memory = 1;
 		if (list->count && !conf_claims_supply(provider, role))
 			finding_node(x->findings, "W-EXPECTED", node,
-			             "provider \"%s\" reads no %ss from tokens, so that nobody has them by one: write %s there, or leave them to the service's directories, which are asked",
-			             provider->instance.id, role ? "role" : "group", conf_claims_advice(provider, role));
+			             "provider \"%s\" reads no %ss from tokens, so that nobody has them by one: write %s there, or leave them to the service's "
+			             "directories, which are asked", provider->instance.id, role ? "role" : "group", conf_claims_advice(provider, role));
 		for (size_t i = 0; names && i < list->count; i++) {
 			int known = 0;
 			for (size_t n = 0; names[n] && !known; n++)
