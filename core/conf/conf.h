@@ -380,6 +380,10 @@ struct conf {
 size_t conf_shadow_count(const struct conf_grant *rules, size_t count);
 /* 1 if an identity rule of the service, or of a stack that it names, is this provider's. */
 int conf_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider);
+/* 0 if it is sure that the provider's plugin reads no groups (role: no roles) from tokens, by its settings. */
+int conf_claims_supply(const struct conf_provider *provider, int role);
+/* The setting by which it would, of a provider of which that is sure. */
+const char *conf_claims_advice(const struct conf_provider *provider, int role);
 /* Seconds that a token lives: the service's or the global lifetime, and no longer than the client's (NULL: none). */
 int64_t conf_token_lifetime(const struct conf *conf, const struct conf_service *service, const struct conf_client *client);
 struct fetch_rules;

@@ -385,6 +385,7 @@ void lint_run(struct reader *reader)
 		if (!loops && !can_grant(conf, &service->identity, 0, &left))
 			finding_node(reader->findings, "E-NO-GRANTER", service->identity.node, "no rule can ever vouch: make one required, requisite or sufficient");
 		policy_lint(reader, service);
+		supply_lint(reader, service);
 		for (size_t j = 0; j < i; j++)
 			lint_pair(reader, &conf->services[j], service, rows, words);
 	}

@@ -15,6 +15,7 @@ core_conf_libconf_a_SOURCES = \
 	core/conf/schema.c core/conf/schema.h \
 	core/conf/secret.c \
 	core/conf/service.c \
+	core/conf/supply.c \
 	core/conf/table.c core/conf/table.h \
 	core/conf/tools.c core/conf/tools.h \
 	core/conf/tree.c core/conf/tree.h \

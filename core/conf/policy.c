@@ -68,6 +68,8 @@ static void argument_read(struct reader *reader, const struct conf_node *node, s
 	if (count != 1 && !(count == 2 && conf_child(node, "less") && conf_child(node, "greater")))
 		finding_node(reader->findings, "E-VALUE", node,
 			     "a condition has one of equals, like, in, less, greater and absent (or less and greater); this has %zu", count);
+	if (out->test == TEST_RANGE && count == 2 && (out->greater >= out->less || out->greater + 1 == out->less))
+		finding_node(reader->findings, "E-VALUE", node, "no whole number is above %lld and below %lld", (long long)out->greater, (long long)out->less);
 	const struct conf_node *equals = conf_child(node, "equals"), *in = conf_child(node, "in"), *absent = conf_child(node, "absent");
 	if (equals && equals->kind != CONF_STRING && equals->kind != CONF_INT && equals->kind != CONF_BOOL)
 		finding_node(reader->findings, "E-TYPE", equals, "equals: a string, a number, true or false is wanted here, not %s", conf_kind_name(equals->kind));
@@ -77,7 +79,7 @@ static void argument_read(struct reader *reader, const struct conf_node *node, s
 		finding_node(reader->findings, "E-VALUE", absent, "absent = false says nothing: write like = \"**\" if it must be there");
 }
 
-static struct conf_conditions *grant_when_read(struct reader *reader, const struct conf_node *node)
+static struct conf_conditions *grant_when_read(struct reader *reader, const struct conf_node *node, const char *what)
 {
 	struct conf_conditions *out = node->kind == CONF_GROUP ? arena_get(reader->arena, 1, sizeof *out) : NULL;
 	if (!out)
@@ -88,6 +90,8 @@ static struct conf_conditions *grant_when_read(struct reader *reader, const stru
 	out->time.windows = policy_windows(reader, conf_child(node, "time"), &out->time.window_count);
 	if (out->time.not_before && out->time.not_after && out->time.not_before >= out->time.not_after)
 		finding_node(reader->findings, "E-VALUE", node, "not_before is not before not_after: this would never count");
+	else if (out->time.not_after && out->time.not_after <= clock_wall(&clock_system) / 1000)
+		finding_node(reader->findings, "W-EXPIRED", conf_child(node, "not_after"), "not_after has passed, and this counts no more: take the %s away", what);
 	const struct conf_node *args = conf_child(node, "args");
 	size_t count = value_groups(reader, args);
 	out->args = count ? arena_get(reader->arena, count, sizeof *out->args) : NULL;
@@ -207,7 +211,7 @@ static struct conf_grant *grants_read(struct reader *reader, const struct conf_n
 		grant->node = &node->children[i];
 		section_read(reader, deny ? &section_deny : &section_grant, grant->node, grant, 1);
 		if (grant->when)
-			grant->conditions = grant_when_read(reader, grant->when);
+			grant->conditions = grant_when_read(reader, grant->when, deny ? "deny" : "grant");
 		if (deny && grant->node->count == (conf_child(grant->node, "mode") ? 1u : 0u))
 			finding_node(reader->findings, "E-MISSING", grant->node, "a deny that says nothing would refuse all: write tools = \"*\" if that is meant");
 		if (grant->provider && strcmp(grant->provider, "*"))

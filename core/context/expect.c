@@ -67,6 +67,16 @@ static const char **full_names(const struct conf_service *service, int tool)
 	return names;
 }
 
+/* "" or what may be meant. */
+#define HINT_ROOM (TOOL_NAME_MOST + 32)
+static const char *hint_of(const char *nearest, char hint[HINT_ROOM])
+{
+	hint[0] = 0;
+	if (nearest)
+		snprintf(hint, HINT_ROOM, "; did you mean \"%.*s\"?", TOOL_NAME_MOST, nearest);
+	return hint;
+}
+
 /* A tool (or prompt) that the server has not, or of which no rule says a word. */
 static void expect_name(const struct expecting *x, const struct service *service, const struct conf_node *node, int tool, const char *name)
 {
@@ -78,9 +88,8 @@ static void expect_name(const struct expecting *x, const struct service *service
 	const char **names = full_names(conf, tool), *nearest = names ? conf_nearest(name, names) : NULL;
 	if (!names)
 		x->findings->out_of_memory = 1;
-	char hint[TOOL_NAME_MOST + 32] = "";
-	if (nearest)
-		snprintf(hint, sizeof hint, "; did you mean \"%.*s\"?", TOOL_NAME_MOST, nearest);
+	char hint[HINT_ROOM];
+	hint_of(nearest, hint);
 	if (absent && !(mentions & POLICY_REFUSED))
 		finding_node(x->findings, "E-UNKNOWN", node, "the server of service \"%s\" has no tool \"%.128s\", by the tools_file%s", conf->id, name, hint);
 	else if (absent && nearest && !(mentions & POLICY_REFUSED_BY_NAME))
@@ -91,6 +100,69 @@ static void expect_name(const struct expecting *x, const struct service *service
 		             "no scope of service \"%s\" opens a %s \"%.128s\", and no deny names it: the answer is the same however it is spelt%s", conf->id,
 		             tool ? "tool" : "prompt", name, hint);
 	free(names);
+}
+
+static void expect_uris(const struct expecting *x, const struct service *service, const struct conf_expectation *test)
+{
+	const struct conf_node *list = conf_child(test->node, "uri");
+	for (size_t i = 0; i < test->uris.count && !test->may; i++)
+		/* A way out of a folder is meant to lead nowhere. */
+		if (!strstr(test->uris.list[i], "/.") && !policy_mentions(service->policy, POLICY_URI, test->uris.list[i]))
+			finding_node(x->findings, "W-EXPECTED", i < list->count ? &list->children[i] : list,
+			             "no scope of service \"%s\" opens a URI \"%.128s\", and no deny names it: the answer is the same however it is spelt", service->conf->id,
+			             test->uris.list[i]);
+}
+
+/* Some tool of the expectation may have the argument. */
+static int has_argument(const struct conf_tools *tools, const struct conf_strings *names, const char *argument)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		const struct conf_tool *tool = tools_find(tools, names->list[i], strlen(names->list[i]));
+		for (size_t k = 0; tool && tool->arguments_known && k < tool->arguments.count; k++)
+			if (!strcmp(tool->arguments.list[k], argument))
+				return 1;
+		if (!tool || !tool->arguments_known)
+			return 1;
+	}
+	return !names->count;
+}
+
+/* The nearest of a tool's arguments; NULL: none. */
+static const char *nearest_of(const struct expecting *x, const struct conf_strings *strings, const char *wrong)
+{
+	const char **names = calloc(strings->count + 1, sizeof *names), *nearest = NULL;
+	if (!names)
+		x->findings->out_of_memory = 1;
+	for (size_t i = 0; names && i < strings->count; i++)
+		names[i] = strings->list[i];
+	if (names)
+		nearest = conf_nearest(wrong, names);
+	free(names);
+	return nearest;
+}
+
+/* Arguments that none of the tools has, by the tools_file. What is no JSON fails the case. */
+static void expect_arguments(const struct expecting *x, const struct service *service, const struct conf_expectation *test)
+{
+	const struct conf_tools *tools = &service->conf->tools;
+	const struct conf_node *node = conf_child(test->node, "arguments");
+	struct json json = { 0 };
+	struct failure failure;
+	if (!service->conf->tools_file || !test->arguments || !test->tools.count)
+		return;
+	const int code = json_parse(test->arguments, strlen(test->arguments), &json_limits_message, &json, &failure);
+	if (code == EMA_OUT_OF_MEMORY)
+		x->findings->out_of_memory = 1;
+	for (const struct json_node *at = code ? NULL : json_first(&json, json_root(&json)); at && at->name; at = json_next(&json, at)) {
+		const char *tool = test->tools.list[0];
+		char hint[HINT_ROOM];
+		if (has_argument(tools, &test->tools, at->name))
+			continue;
+		const struct conf_node *place = node->kind == CONF_GROUP ? conf_child(node, at->name) : NULL;
+		finding_node(x->findings, "W-EXPECTED", place ? place : node, "the tool \"%.128s\" has no argument \"%.128s\", by the tools_file of service \"%s\"%s", tool,
+		             at->name, service->conf->id, hint_of(nearest_of(x, &tools_find(tools, tool, strlen(tool))->arguments, at->name), hint));
+	}
+	json_free(&json);
 }
 
 static void expect_names(const struct expecting *x, const struct service *service, const struct conf_expectation *test)
@@ -116,9 +188,71 @@ static int expect_known(const struct expecting *x, const struct conf_expectation
 			finding_node(x->findings, "E-UNKNOWN", conf_child(node, "scopes"), "service \"%s\" has no scope \"%.100s\"", test->service, test->scopes.list[i]);
 	if (test->code && code_by_name(test->code) <= EMA_OK)
 		finding_node(x->findings, "E-UNKNOWN", conf_child(node, "code"), "there is no reason \"%.64s\" for a refusal: see ema.conf(5)", test->code);
-	if (service)
+	if (service) {
 		expect_names(x, service, test);
+		expect_uris(x, service, test);
+		expect_arguments(x, service, test);
+	}
 	return x->findings->errors == before && !x->findings->out_of_memory ? 0 : -1;
+}
+
+static int has_string(const struct conf_strings *strings, const char *text)
+{
+	for (size_t i = 0; i < strings->count; i++)
+		if (!strcmp(strings->list[i], text))
+			return 1;
+	return 0;
+}
+
+/* The groups (role: roles) of all rules there are, one after another, ends with NULL; NULL: no memory. */
+static const char **rule_groups(const struct conf *conf, int role)
+{
+	const char **names = NULL;
+	size_t count = 0;
+	for (int fill = 0; fill < 2; fill++) {
+		if (fill && !(names = calloc(count + 1, sizeof *names)))
+			return NULL;
+		count = 0;
+		for (size_t s = 0; s < conf->service_count; s++)
+			for (size_t r = 0; r < conf->services[s].grant_count + conf->services[s].deny_count; r++) {
+				const struct conf_service *service = &conf->services[s];
+				const struct conf_grant *rule = r < service->grant_count ? &service->grants[r] : &service->denies[r - service->grant_count];
+				const struct conf_strings *strings = role ? &rule->roles : &rule->groups;
+				for (size_t i = 0; i < strings->count; i++, count++)
+					if (fill)
+						names[count] = strings->list[i];
+			}
+	}
+	return names;
+}
+
+/* Groups and roles that the provider's tokens cannot have, and those of which neither a rule nor another person says a word. */
+static void person_groups(const struct expecting *x, const struct conf_person *person, const struct conf_provider *provider)
+{
+	for (int role = 0; role < 2; role++) {
+		const struct conf_strings *list = role ? &person->roles : &person->groups;
+		const struct conf_node *node = conf_child(person->node, role ? "role" : "group");
+		const char **names = list->count ? rule_groups(x->snapshot->conf, role) : NULL;
+		if (list->count && !names)
+			x->findings->out_of_memory = 1;
+		if (list->count && !conf_claims_supply(provider, role))
+			finding_node(x->findings, "W-EXPECTED", node,
+			             "provider \"%s\" reads no %ss from tokens, so that nobody has them by one: write %s there, or leave them to the service's "
+			             "directories, which are asked", provider->instance.id, role ? "role" : "group", conf_claims_advice(provider, role));
+		for (size_t i = 0; names && i < list->count; i++) {
+			int known = 0;
+			for (size_t n = 0; names[n] && !known; n++)
+				known = !strcmp(names[n], list->list[i]);
+			for (size_t p = 0; p < x->table->person_count && !known; p++)
+				known = &x->table->people[p] != person && has_string(role ? &x->table->people[p].roles : &x->table->people[p].groups, list->list[i]);
+			char hint[HINT_ROOM];
+			if (!known)
+				finding_node(x->findings, "W-EXPECTED", i < node->count ? &node->children[i] : node,
+				             "no grant or deny names a %s \"%.128s\", and nobody else of the table has it: the answer is the same however it is spelt%s",
+				             role ? "role" : "group", list->list[i], hint_of(conf_nearest(list->list[i], names), hint));
+		}
+		free(names);
+	}
 }
 
 static int person_known(const struct expecting *x, const struct conf_person *person)
@@ -131,6 +265,8 @@ static int person_known(const struct expecting *x, const struct conf_person *per
 		             "subject = \"%.100s\" is no subject: write provider/tenant/sub, percent-encoded, - for no tenant", person->subject);
 	else if (snapshot_provider(x->snapshot, subject.provider) == SIZE_MAX)
 		finding_node(x->findings, "E-UNKNOWN", conf_child(person->node, "subject"), "the configuration has no provider \"%.64s\"", subject.provider);
+	else
+		person_groups(x, person, x->snapshot->providers[snapshot_provider(x->snapshot, subject.provider)].conf);
 	free(memory);
 	return x->findings->errors == before ? 0 : -1;
 }

@@ -156,7 +156,7 @@ int view_make(struct policy *policy);
 /* The node of one of the strings of a list, for its line. */
 const struct conf_node *policy_string_node(const struct conf_node *group, const char *key, size_t number);
 /* lint.c: rules without effect, and what the tools_file shows of them. */
-void rules_lint(const struct policy *policy, struct findings *findings);
+void rules_lint(const struct conf *conf, const struct policy *policy, struct findings *findings);
 
 /* condition.c */
 enum condition { CONDITION_NO, CONDITION_YES, CONDITION_UNKNOWN };
@@ -164,6 +164,8 @@ enum condition { CONDITION_NO, CONDITION_YES, CONDITION_UNKNOWN };
 enum condition arguments_judge(const struct rule *rule, const struct policy_target *target, const struct pattern_values *values);
 /* Those that keep the rule from counting: the first POLICY_FAILED_MOST, into the stand. */
 void arguments_failed(const struct rule *rule, const struct policy_target *target, const struct pattern_values *values, struct policy_stand *out);
+/* 1 if a server that reads it as a path or URL could see another one; text has a NUL behind. No pattern with stars judges it. */
+int text_devious(const char *text, size_t length);
 /* NULL, or what is wrong with it; out->steps is NULL without memory. */
 const char *argument_compile(struct policy *policy, const struct conf_argument *conf, struct argument *out);
 

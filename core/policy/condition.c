@@ -106,19 +106,18 @@ static int is_encoded_mark(const char *text)
 
 /* Would a server that reads it as a path or URL see another one? Control characters, dot segments, doubled slashes (but those
    behind a colon), encoded dots and slashes. text has a NUL behind. */
-static int is_devious(const struct json_node *node)
+int text_devious(const char *text, size_t length)
 {
-	const char *text = node->text;
-	for (size_t i = 0, begin = 0; i <= node->length; i++) {
+	for (size_t i = 0, begin = 0; i <= length; i++) {
 		unsigned char c = (unsigned char)text[i];
-		if (i < node->length && (c < 0x20 || c == 0x7f || (c == '%' && text[i + 1] && is_encoded_mark(text + i + 1))))
+		if (i < length && (c < 0x20 || c == 0x7f || (c == '%' && text[i + 1] && is_encoded_mark(text + i + 1))))
 			return 1;
-		if (i < node->length && c != '/' && c != '\\')
+		if (i < length && c != '/' && c != '\\')
 			continue;
-		size_t length = i - begin;
-		if (length == 1 || length == 2 ? text[begin] == '.' && text[i - 1] == '.' : 0)
+		const size_t segment = i - begin;
+		if (segment == 1 || segment == 2 ? text[begin] == '.' && text[i - 1] == '.' : 0)
 			return 1;
-		if (!length && i && i < node->length && (i < 2 || text[i - 2] != ':'))
+		if (!segment && i && i < length && (i < 2 || text[i - 2] != ':'))
 			return 1;
 		begin = i + 1;
 	}
@@ -130,7 +129,7 @@ static enum condition like(const struct argument *argument, const struct json_no
 	if (node->type != JSON_STRING)
 		return CONDITION_UNKNOWN;
 	/* A text without stars means itself, and whatever else is text. */
-	if (argument->like.stars && is_devious(node))
+	if (argument->like.stars && text_devious(node->text, node->length))
 		return CONDITION_UNKNOWN;
 	if (pattern_match(&argument->like, node->text, node->length, values, 0))
 		return CONDITION_YES;

@@ -320,8 +320,12 @@ int policy_closed(const struct policy *policy, const struct policy_target *targe
 unsigned policy_mentions(const struct policy *policy, enum policy_kind kind, const char *name)
 {
 	uint32_t matches[POLICY_MATCHES_MOST];
-	const size_t count = policy_matches(policy, kind, name, strlen(name), NULL, matches);
+	char uri[URI_MOST + 1];
+	size_t length = strlen(name);
 	unsigned mentions = 0;
+	if (kind == POLICY_URI && uri_normal(name, length, 0, uri, &length))
+		return 0;
+	const size_t count = policy_matches(policy, kind, kind == POLICY_URI ? uri : name, length, NULL, matches);
 	if (count == SIZE_MAX)
 		return POLICY_OPENED | POLICY_REFUSED;
 	for (size_t m = 0; m < count; m++) {

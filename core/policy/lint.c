@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compiled.h"
+#include "subject.h"
 #include "tools.h"
 
 #define NAMED_MOST 8 /* tools that a finding names */
@@ -40,16 +41,33 @@ static int patterns_meet(const struct pattern *a, const struct pattern *b)
 	return meet[la % 2][lb];
 }
 
-static int is_opened(const struct policy *policy, const struct pattern_row *row)
+static int among(const struct numbers *numbers, uint32_t number)
 {
-	int opened = row->scopes.count != 0;
+	for (uint32_t i = 0; i < numbers->count; i++)
+		if (numbers->list[i] == number)
+			return 1;
+	return 0;
+}
+
+static int is_scoped(const struct rule *rule, const struct numbers *scopes)
+{
+	int scoped = !rule->scopes.count;
+	for (uint32_t i = 0; i < scopes->count && !scoped; i++)
+		scoped = among(&rule->scopes, scopes->list[i]);
+	return scoped;
+}
+
+/* By one of the rule's scopes, where it names some. */
+static int is_opened(const struct policy *policy, const struct rule *rule, const struct pattern_row *row)
+{
+	int opened = 0;
 	/* Those of scopes are the first. */
 	for (const struct pattern_row *scoped = policy->patterns; !opened && scoped < policy->patterns + policy->pattern_count && scoped->scopes.count; scoped++)
-		opened = scoped->kind == row->kind && patterns_meet(&row->pattern, &scoped->pattern);
+		opened = scoped->kind == row->kind && is_scoped(rule, &scoped->scopes) && (scoped == row || patterns_meet(&row->pattern, &scoped->pattern));
 	return opened;
 }
 
-/* Targets of a rule that no scope opens: a grant cannot give them, and a deny refuses what nobody has. */
+/* Targets of a rule that its scopes do not open: a grant cannot give them, and a deny is not about them, or refuses what nobody has. */
 static void lint_unscoped(const struct policy *policy, const struct rule *rule, struct findings *findings)
 {
 	static const struct { const char *key, *id, *what; } kinds[POLICY_KINDS] = {
@@ -60,9 +78,10 @@ static void lint_unscoped(const struct policy *policy, const struct rule *rule, 
 	size_t target = 0;
 	for (size_t k = 0; k < POLICY_KINDS; k++)
 		for (size_t i = 0; i < strings[k]->count; i++)
-			if (!is_opened(policy, &policy->patterns[rule->targets.list[target++]]))
+			if (!is_opened(policy, rule, &policy->patterns[rule->targets.list[target++]]))
 				finding_node(findings, kinds[k].id, policy_string_node(rule->conf->node, kinds[k].key, i),
-				             "no scope of the service opens a %s \"%.128s\": this has no effect", kinds[k].what, strings[k]->list[i]);
+				             "%s opens a %s \"%.128s\": this has no effect",
+				             rule->scopes.count ? "none of the scopes of this rule" : "no scope of the service", kinds[k].what, strings[k]->list[i]);
 }
 
 /* Names of tools, one after another; the rest is counted. */
@@ -148,12 +167,15 @@ static size_t argument_of(const char *at, char *out, size_t room)
 }
 
 /* Pointers as RFC 6901 has them which lead nowhere in what a client sends: NULL, or what is the matter. */
-static const char *pointer_odd(const char *at)
+static const char *pointer_odd(const struct conf_service *service, const char *at)
 {
-	static const char whole[] = "/params/arguments";
+	static const char whole[] = "/params/arguments", part[] = "/arguments/";
 	const size_t outside = sizeof whole - 1;
 	if (!strncmp(at, whole, outside) && (!at[outside] || at[outside] == '/'))
 		return "begins at the message, and the arguments are where a pointer begins";
+	/* A tool may have an argument of that name: its tools_file says so, and a list is likelier than an object. */
+	if (!service->tools_file && !strncmp(at, part, sizeof part - 1) && !strchr("0123456789", at[sizeof part - 1]))
+		return "begins at what the message calls \"arguments\", and a pointer begins inside of it";
 	while (*at) {
 		const size_t length = strcspn(++at, "/");
 		if (!length)
@@ -174,12 +196,30 @@ static const char *never_there(const struct rule *rule, const struct conf_argume
 	       condition->test == TEST_ABSENT ? ": it is always absent, and the condition limits nothing" : ": the condition never holds";
 }
 
+/* Has every text that the pattern stands for what text_devious() refuses? What a star or a value stands for may be a scheme. */
+static int never_like(const char *pattern)
+{
+	char text[PATTERN_TEXT];
+	size_t used = 0;
+	for (const char *c = pattern; *c && used + 2 < sizeof text; c++) {
+		text[used++] = *c;
+		if ((*c == '*' || *c == '}') && c[1] == '/')
+			text[used++] = ':';
+	}
+	text[used] = 0;
+	return text_devious(text, used);
+}
+
 static void lint_pointers(const struct policy *policy, struct findings *findings)
 {
 	for (size_t i = 0; i < policy->rule_count; i++)
 		for (size_t a = 0; policy->rules[i].when && a < policy->rules[i].when->arg_count; a++) {
 			const struct conf_argument *condition = &policy->rules[i].when->args[a];
-			const char *odd = pointer_odd(condition->at);
+			const char *odd = pointer_odd(policy->conf, condition->at);
+			if (condition->test == TEST_LIKE && policy->rules[i].args[a].like.stars && never_like(condition->value->string))
+				finding_node(findings, "W-ARGUMENT", condition->value, "like = \"%.100s\" has a dot segment, a doubled slash, or an encoded dot or slash: "
+				             "no argument with such a thing can be judged by a pattern with stars%s", condition->value->string,
+				             policy->rules[i].deny ? ", and a deny refuses all that have one" : ": the condition never holds");
 			if (odd)
 				finding_node(findings, "W-ARGUMENT", condition->node, "at = \"%.100s\" %s%s", condition->at, odd, never_there(&policy->rules[i], condition));
 		}
@@ -189,14 +229,6 @@ static int has(const struct conf_tool *tool, const char *argument)
 {
 	for (size_t i = 0; i < tool->arguments.count; i++)
 		if (!strcmp(tool->arguments.list[i], argument))
-			return 1;
-	return 0;
-}
-
-static int among(const struct numbers *numbers, uint32_t number)
-{
-	for (uint32_t i = 0; i < numbers->count; i++)
-		if (numbers->list[i] == number)
 			return 1;
 	return 0;
 }
@@ -251,19 +283,41 @@ static void lint_conditions(const struct policy *policy, struct findings *findin
 			const struct conf_argument *condition = &policy->rules[i].when->args[a];
 			char argument[TOOL_ARGUMENT_MOST + 1];
 			argument_of(condition->at, argument, sizeof argument);
-			if (states[at] == CONCERNS && !pointer_odd(condition->at))
+			if (states[at] == CONCERNS && !pointer_odd(policy->conf, condition->at))
 				finding_node(findings, "W-ARGUMENT", condition->node ? condition->node : policy->rules[i].conf->node,
 				             "no tool that the rule is about has an argument \"%.100s\", by the tools_file%s", argument, never_there(&policy->rules[i], condition));
 		}
 	free(states);
 }
 
-void rules_lint(const struct policy *policy, struct findings *findings)
+/* The form that audit and emactl know a subject by, where the sub alone is wanted. A sub may have slashes: it begins with a provider's id. */
+static void lint_subjects(const struct conf *conf, const struct conf_grant *rule, struct findings *findings)
 {
-	/* Permissions in shadow mode let in what no scope opens, but for what a deny refuses. */
+	for (size_t i = 0; i < rule->subjects.count; i++) {
+		struct subject subject;
+		char *memory = NULL;
+		const int code = subject_parse(rule->subjects.list[i], &subject, &memory);
+		int known = 0;
+		for (size_t p = 0; !code && p < conf->provider_count; p++)
+			known |= !strcmp(conf->providers[p].instance.id, subject.provider);
+		if (code == EMA_OUT_OF_MEMORY)
+			findings->out_of_memory = 1;
+		if (known)
+			finding_node(findings, "W-SUBJECT", policy_string_node(rule->node, "subject", i),
+			             "subject = \"%.128s\" is nobody's sub: write provider = \"%.64s\"; %s%.64s%ssubject = \"%.128s\"", rule->subjects.list[i],
+			             subject.provider, subject.tenant ? "tenant = \"" : "", subject.tenant ? subject.tenant : "", subject.tenant ? "\"; " : "", subject.sub);
+		free(memory);
+	}
+}
+
+void rules_lint(const struct conf *conf, const struct policy *policy, struct findings *findings)
+{
+	/* Permissions in shadow mode let in what no scope opens, but for what a deny refuses that names no scopes. */
 	for (size_t i = 0; i < policy->rule_count; i++)
-		if (!policy->rules[i].deny || !policy->conf->shadow_until)
+		if (!policy->rules[i].deny || policy->rules[i].scopes.count || !policy->conf->shadow_until)
 			lint_unscoped(policy, &policy->rules[i], findings);
+	for (size_t i = 0; i < policy->rule_count; i++)
+		lint_subjects(conf, policy->rules[i].conf, findings);
 	lint_pointers(policy, findings);
 	if (!policy->conf->tools_file)
 		return;

@@ -514,7 +514,7 @@ struct policy *policy_new(const struct conf *conf, const struct conf_service *se
 	if (view_make(policy))
 		goto fail;
 	if (findings)
-		rules_lint(policy, findings);
+		rules_lint(conf, policy, findings);
 	return policy;
 fail:
 	policy_free(policy);

@@ -355,6 +355,11 @@ static void policy_and_lint(void **state)
 		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; issuer = \"https://a.example\"; identity = [\"okta\"]; },\n"
 		  "{ id = \"b\"; resource = \"https://m.example/b\"; issuer = \"https://a.example\"; identity = [\"okta\"]; } );", "W-SHARED-ISSUER-NO-RESOURCE", 3, "line 2" },
 		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"*\"; group = \"x\"; scopes = \"r\"; } );"), "W-ANY-PROVIDER", 7, "any provider" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = {\nargs = ( { at = \"/n\"; less = 5; greater = 10; } ); }; } );"), "E-VALUE", 8, "no whole number is above 10 and below 5" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = {\nargs = ( { at = \"/n\"; less = 5; greater = 4; } ); }; } );"), "E-VALUE", 8, "above 4 and below 5" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = {\nargs = ( { at = \"/n\"; less = 5; greater = 5; } ); }; } );"), "E-VALUE", 8, "above 5 and below 5" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = {\nnot_after = \"2024-06-30\"; }; } );"), "W-EXPIRED", 8, "take the grant away" },
+		{ OKTA_ONLY(SCOPES "denies = ( { tools = \"get_x\"; when = { not_after = \"2024-06-30\"; }; } );"), "W-EXPIRED", 7, "take the deny away" },
 		{ OKTA_ONLY(SCOPES), "W-UNGRANTED-SCOPE", 6, "\"r\"" },
 		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"azure\"; scopes = \"r\"; } );"), "W-UNUSED", 7, "azure" },
 		{ "clients = ( { id = \"c\"; auth = \"client_secret_basic\"; secret = { fd = 3; }; scopes = [\"reed\"]; } );\n" OKTA_ONLY(SCOPES), "W-UNUSED", 1,
@@ -373,6 +378,65 @@ static void policy_and_lint(void **state)
 #define QUOTA(more) "issuer = \"https://a.example\"; audit = ( { plugin = \"file\"; } );\n" more "\n" \
 	"providers = ( { id = \"okta\"; plugin = \"okta_xaa\";\nmonthly_quota = 250; } );\n"
 #define QUOTA_SERVICE(id, more) "{ id = \"" id "\"; resource = \"https://m.example/" id "\"; identity = [\"okta\"]; " more " }"
+
+/* A group or role that nobody can have: it must be sure that none comes from tokens, nor from a directory. */
+static void groups_from_nowhere(void **state)
+{
+	(void)state;
+	static const char form[] = "issuer = \"https://a.example\"; audit = ( { plugin = \"file\"; } ); directories = ( { id = \"staff\"; plugin = \"file\"; } );\n"
+		"providers = ( { id = \"p\"; plugin = %s }, { id = \"full\"; plugin = \"theirs\"; } );\n"
+		"services = ( { id = \"s\"; resource = \"https://m.example/s\"; identity = [\"p\"%s;\n" SCOPES
+		"grants = ( { provider = \"p\"; scopes = \"r\"; %s } );\ndenies = ( { tools = \"get_x\"; %s } ); } );\n";
+	static const char also[] = ", \"full\"]", directory[] = "]; directory = ( { id = \"staff\"; for = [\"p\"]; } )",
+	                  others[] = ", \"full\"]; directory = ( { id = \"staff\"; for = [\"full\"]; } )";
+	static const struct {
+		const char *provider, *identity, *grant, *deny, *id; int line; const char *says;
+	} rows[] = {
+		{ "\"okta_xaa\";", "]", "group = \"g\";", "", "W-NO-SOURCE", 5, "which groups the subjects of provider \"p\" have, so that this gives nothing: write groups_claim" },
+		{ "\"okta_xaa\";", "]", "", "role = \"g\";", "E-NO-SOURCE", 6, "which roles the subjects of provider \"p\" have, so that this refuses nobody: write roles_claim" },
+		{ "\"okta_xaa\";", "]", "", "group = \"g\"; mode = \"shadow\";", "W-NO-SOURCE", 6, "refuses nobody" },
+		{ "\"okta_xaa\"; groups_claim = \"groups\";", "]", "", "group = \"g\";", NULL, 0, "" },
+		{ "\"okta_xaa\"; groups_claim = [];", "]", "", "group = \"g\";", "E-NO-SOURCE", 6, "groups" },
+		{ "\"okta_xaa\"; groups_claim = [\"groups\"];", "]", "", "group = \"g\"; role = \"r\";", "E-NO-SOURCE", 6, "roles" },
+		{ "\"oidc\";", "]", "", "group = \"g\";", "E-NO-SOURCE", 6, "groups" },
+		{ "\"oidc\"; preset = \"auth0\";", "]", "", "role = \"g\";", "E-NO-SOURCE", 6, "roles" },
+		{ "\"oidc\"; preset = \"keycloak\";", "]", "", "role = \"r\"; group = \"g\";", NULL, 0, "" },
+		{ "\"oidc\"; preset = \"dex\";", "]", "", "group = \"g\";", NULL, 0, "" },
+		{ "\"oidc\"; preset = \"dex\";", "]", "role = \"r\";", "", "W-NO-SOURCE", 5, "roles" },
+		{ "\"oidc\"; preset = \"of_tomorrow\";", "]", "", "role = \"r\";", NULL, 0, "" },
+		{ "\"azure_ad\";", "]", "role = \"r\";", "role = \"r\";", NULL, 0, "" },
+		{ "\"azure_ad\";", "]", "", "group = \"g\";", "E-NO-SOURCE", 6, "write groups = true" },
+		{ "\"azure_ad\"; groups = true; roles = false;", "]", "role = \"r\";", "group = \"g\";", "W-NO-SOURCE", 5, "write roles = true" },
+		{ "\"theirs\";", "]", "group = \"g\";", "role = \"r\";", NULL, 0, "" },
+		{ "\"/opt/oidc.so\";", "]", "group = \"g\";", "role = \"r\";", NULL, 0, "" },
+		{ "\"okta_xaa\";", directory, "group = \"g\"; from = \"staff\";", "group = \"g\"; role = \"r\";", NULL, 0, "" },
+		{ "\"okta_xaa\";", directory, "", "group = \"g\"; from = \"claims\";", "E-NO-SOURCE", 6, "groups" },
+		{ "\"okta_xaa\"; groups_claim = \"g\";", others, "group = \"g\"; from = \"staff\";", "", "W-NO-SOURCE", 5, "groups" },
+		{ "\"okta_xaa\";", others, "", "group = \"g\"; provider = \"p\"; from = \"staff\";", "W-NO-SOURCE", 6, "write directory = ( ... ) with for = [\"p\"]" },
+		/* Of two providers, one has them. */
+		{ "\"okta_xaa\";", also, "", "group = \"g\";", "W-NO-SOURCE", 6, "of provider \"p\" have, so that this refuses nobody of it" },
+		{ "\"okta_xaa\";", also, "", "group = \"g\"; provider = \"*\";", "W-NO-SOURCE", 6, "nobody of it" },
+		{ "\"okta_xaa\";", also, "", "group = \"g\"; from = \"claims\";", NULL, 0, "" },
+		{ "\"okta_xaa\";", also, "", "group = \"g\"; provider = \"full\";", NULL, 0, "" },
+		{ "\"okta_xaa\";", also, "", "group = \"g\"; provider = \"p\";", "E-NO-SOURCE", 6, "groups" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[2048];
+		size_t found = 0;
+		struct findings findings = { NULL, 0, 0, 0 };
+		snprintf(text, sizeof text, form, rows[i].provider, rows[i].identity, rows[i].grant, rows[i].deny);
+		struct conf *conf = conf_read_text(text, strlen(text), "/nowhere/ema.conf", &findings);
+		for (size_t f = 0; f < findings.count; f++)
+			found += strstr(findings.list[f].id, "-NO-SOURCE") != NULL;
+		if (found != !!rows[i].id || (rows[i].id && !show_find(&findings, rows[i].id, rows[i].line, rows[i].says)) ||
+		    !conf != (rows[i].id && *rows[i].id == 'E')) {
+			show_all(&findings);
+			fail_msg("row %zu: %zu found for:\n%s", i, found, text);
+		}
+		conf_free(conf);
+		findings_free(&findings);
+	}
+}
 
 /* JAG-109, JAG-120, REV-78: tokens of ours, and whether a provider's quota lasts for them. */
 static void tokens(void **state)
@@ -523,6 +587,7 @@ int main(void)
 		cmocka_unit_test(secrets_are_not_repeated),
 		cmocka_unit_test(rules),
 		cmocka_unit_test(policy_and_lint),
+		cmocka_unit_test(groups_from_nowhere),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(clear_text_is_for_this_host_or_named_proxies),
 		cmocka_unit_test(decisions),

@@ -774,6 +774,18 @@ static void pointers_that_lead_nowhere(void **state)
 		{ "grants", "/a/ b", "equals = 1", "a blank at the end", "the condition never holds" },
 		{ "denies", "/params/arguments/name", "equals = 1", "begins at the message", "refuses these calls" },
 		{ "grants", "/params/arguments", "absent = true", "begins at the message", "limits nothing" },
+		{ "grants", "/arguments/repo", "equals = 1", "begins inside of it", "the condition never holds" },
+		{ "denies", "/arguments/repo", "equals = 1", "begins inside of it", "refuses these calls" },
+		{ "grants", "/arguments", "absent = true", NULL, NULL }, { "grants", "/arguments/0", "equals = 1", NULL, NULL },
+		{ "grants", "/argumentsx/a", "equals = 1", NULL, NULL },
+		{ "grants", "/a", "like = \"acme/../x*\"", "dot segment", "the condition never holds" },
+		{ "denies", "/a", "like = \"*/./x\"", "dot segment", "refuses all that have one" },
+		{ "grants", "/a", "like = \"acme//x*\"", "doubled slash", "the condition never holds" },
+		{ "grants", "/a", "like = \"acme/%2e%2e/*\"", "encoded", "the condition never holds" },
+		{ "grants", "/a", "like = \"*/..\"", "dot segment", "the condition never holds" },
+		/* These fit what can be judged. */
+		{ "grants", "/a", "like = \"https://acme/..*/*..\"", NULL, NULL }, { "grants", "/a", "like = \"*//acme/**\"", NULL, NULL },
+		{ "grants", "/a", "like = \"{tenant}//*\"", NULL, NULL }, { "grants", "/a", "like = \"acme/../x\"", NULL, NULL },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char body[512];
@@ -790,6 +802,67 @@ static void pointers_that_lead_nowhere(void **state)
 		if (!rig.policy || found != !!rows[i].says || good != found) {
 			rig_show(&rig);
 			fail_msg("%s %s: %d found", rows[i].key, rows[i].at, found);
+		}
+		rig_close(&rig);
+	}
+}
+
+/* A target that another scope opens, and not one of those that the rule names, is out of the rule's reach, shadow mode or not. */
+static void what_the_rules_own_scopes_open(void **state)
+{
+	(void)state;
+	static const char form[] = "scopes = ( { name = \"r\"; access = \"read\"; tools = [\"get_*\", \"both\"]; }, { name = \"w\"; access = \"write\"; tools = [\"put_*\", \"both\"];\n"
+		"  prompts = \"draft\"; uris = \"x:/**\"; }, { name = \"all\"; access = \"write\"; tools = \"all_*\"; includes = [\"r\", \"w\"]; } );\n%s = ( { provider = \"okta\"; %s } );\n";
+	static const struct { const char *key, *rule, *id; } rows[] = {
+		{ "denies", "scopes = \"r\"; tools = \"put_*\";", "W-UNSCOPED-TOOL" }, { "grants", "scopes = \"r\"; tools = \"put_x\";", "W-UNSCOPED-TOOL" },
+		{ "denies", "scopes = \"r\"; prompts = \"draft\";", "W-UNSCOPED-PROMPT" }, { "grants", "scopes = \"r\"; uris = \"x:/a\";", "W-UNSCOPED-URI" },
+		{ "denies", "scopes = [\"r\", \"w\"]; tools = \"put_*\";", NULL }, { "denies", "scopes = \"r\"; tools = \"both\";", NULL },
+		{ "denies", "scopes = \"w\"; tools = \"*\";", NULL }, { "denies", "tools = \"put_*\";", NULL },
+		/* A grant gives what its scopes include, a deny is about what they open themselves. */
+		{ "grants", "scopes = \"all\"; tools = \"put_x\";", NULL }, { "denies", "scopes = \"all\"; tools = \"put_x\";", "W-UNSCOPED-TOOL" },
+		{ "permissions = { mode = \"shadow\"; until = \"2001-01-01\"; }; denies", "scopes = \"r\"; tools = \"put_*\";", "W-UNSCOPED-TOOL" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char body[1024];
+		size_t found = 0, good = 0;
+		snprintf(body, sizeof body, form, rows[i].key, rows[i].rule);
+		struct rig rig = rig_open(body);
+		for (size_t f = 0; f < rig.findings.count; f++) {
+			found += !strncmp(rig.findings.list[f].id, "W-UNSCOPED", 10);
+			good += rows[i].id && !strcmp(rig.findings.list[f].id, rows[i].id) && rig.findings.list[f].line == 4 &&
+			        strstr(rig.findings.list[f].text, "none of the scopes of this rule opens");
+		}
+		if (!rig.policy || found != !!rows[i].id || good != found) {
+			rig_show(&rig);
+			fail_msg("%s %s: %zu found", rows[i].key, rows[i].rule, found);
+		}
+		rig_close(&rig);
+	}
+}
+
+/* A subject in the form that audit has it fits nobody. */
+static void subjects_are_subs(void **state)
+{
+	(void)state;
+	static const struct { const char *subject, *says; } rows[] = {
+		{ "okta/-/00u1", "write provider = \"okta\"; subject = \"00u1\"" }, { "okta/t1/a%2Fb", "write provider = \"okta\"; tenant = \"t1\"; subject = \"a/b\"" },
+		{ "00u1", NULL }, { "okta/00u1", NULL }, { "other/-/00u1", NULL }, { "repo:okta/-/x", NULL },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows * 2; i++) {
+		char body[512];
+		int found = 0, good = 0;
+		const char *says = rows[i / 2].says;
+		snprintf(body, sizeof body, "scopes = ( { name = \"r\"; access = \"read\"; tools = \"*\"; } );\n%s = ( { provider = \"okta\"; scopes = \"r\";\nsubject = \"%s\"; } );\n",
+		         i % 2 ? "grants" : "denies", rows[i / 2].subject);
+		struct rig rig = rig_open(body);
+		for (size_t f = 0; f < rig.findings.count; f++)
+			if (!strcmp(rig.findings.list[f].id, "W-SUBJECT")) {
+				found++;
+				good += says && strstr(rig.findings.list[f].text, says) && rig.findings.list[f].line == 4;
+			}
+		if (!rig.policy || found != !!says || good != found) {
+			rig_show(&rig);
+			fail_msg("%s: %d found", rows[i / 2].subject, found);
 		}
 		rig_close(&rig);
 	}
@@ -815,6 +888,8 @@ int main(void)
 		cmocka_unit_test(mistakes_are_found_with_their_place),
 		cmocka_unit_test(other_languages_are_told),
 		cmocka_unit_test(what_no_scope_opens),
+		cmocka_unit_test(what_the_rules_own_scopes_open),
+		cmocka_unit_test(subjects_are_subs),
 		cmocka_unit_test(pointers_that_lead_nowhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 
 cat >"$work/ema.conf" <<CONF
 issuer = "https://auth.example";
-providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; accepts = ["id_jag"]; authority = ["example.com"]; } );
+providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; accepts = ["id_jag"]; roles_claim = "roles"; authority = ["example.com"]; } );
 directories = ( { id = "staff"; plugin = "file"; path = "people.conf"; } );
 audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
 services = ( { id = "repo"; resource = "https://mcp.example/repo"; identity = ["idp"];
@@ -99,6 +99,21 @@ says "9 expectations, 0 failed, 3 warnings"
 ok "each is said once, and none of the others" test "$(grep -c W-EXPECTED "$work/.out")" = 3
 ok "in JSON" run --json
 says '"id": "W-EXPECTED"'
+# URIs likewise, but for a way out of a folder, and what is expected to be had.
+printf '%s\n' "$people" 'tests = (' '  { who = "ada"; service = "repo"; uri = ["FILE:///docs/a",' '    "flie:///docs/a", "file:///docs/../etc", "file:///docs/a/b"]; may = false; code = "forbidden"; } );' | table
+sed 's/  denies = ( {/  denies = ( { uris = ["file:\/\/\/docs\/a"]; }, {/' "$work/ema.conf" >"$work/uris.conf"
+chmod 640 "$work/uris.conf"
+ok "URIs that no scope opens" emactl -c "$work/uris.conf" test "$work/table"
+says "$work/table:5: W-EXPECTED: no scope of service \"repo\" opens a URI \"flie:///docs/a\", and no deny names it: the answer is the same however it is spelt"
+says '"file:///docs/a/b", and no deny'
+ok "and no other" test "$(grep -c W-EXPECTED "$work/.out")" = 2
+# Groups and roles that nobody else speaks of, and those that tokens of the provider have not.
+printf '%s\n' 'people = ( { id = "ada"; subject = "idp/-/ada"; role = ["writer", "both"]; }, { id = "bob"; subject = "idp/-/bob"; role = ["wirter",' \
+	'    "both"]; }, { id = "eve"; subject = "idp/-/eve";' '    group = "dev"; } );' 'tests = ( { who = "bob"; service = "repo"; prompt = "draft"; may = false; } );' | table
+ok "a role that no rule names" run
+says "$work/table:1: W-EXPECTED: no grant or deny names a role \"wirter\", and nobody else of the table has it: the answer is the same however it is spelt; did you mean \"writer\"?"
+says "$work/table:3: W-EXPECTED: provider \"idp\" reads no groups from tokens, so that nobody has them by one: write groups_claim = \"...\" there"
+ok "the others are known" test "$(grep -c W-EXPECTED "$work/.out")" = 2
 # Arguments that are no JSON are nobody's: the case fails.
 printf '%s\n' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "get_x"; arguments = "{"; may = false; } );' | table
 fails 1 "arguments that are no JSON" run

@@ -136,6 +136,24 @@ ok "not where a tool of the rule may have it" nothing "$(with read '' /forec 'ab
 ok "of a deny" sh -c 'sed "s|denies = ( |denies = ( { tools = [\"put_*\"]; when = { args = ( { at = \"/forec\"; equals = true; } ); }; }, |" "$1/ema.conf" >"$1/more.conf"
 	chmod 640 "$1/more.conf"; emactl -c "$1/more.conf" check 2>&1 | grep "W-ARGUMENT.*forec.*a deny takes what is absent for met"' sh "$work"
 
+# Arguments of an expectation that none of its tools has.
+# says_of ARGUMENTS TOOLS
+says_of() {
+	printf '%s\n' 'people = ( { id = "ada"; subject = "idp/-/ada"; } );' "tests = ( { who = \"ada\"; service = \"repo\"; tool = [$2]; may = true;" "  arguments = $1; } );" >"$work/table"
+	chmod 640 "$work/table"
+	emactl -c "$work/ema.conf" test "$work/table"
+}
+ok "a misspelt argument of an expectation" says_of '{ force = true;
+  rpeo = "a"; }' '"put_file"'
+says "$work/table:4: W-EXPECTED: the tool \"put_file\" has no argument \"rpeo\", by the tools_file of service \"repo\"; did you mean \"repo\"?"
+ok "no other word" test "$(grep -c W-EXPECTED "$work/.out")" = 1
+ok "in JSON" says_of '"{\"rpeo\":1}"' '"put_file"'
+says "$work/table:3: W-EXPECTED: the tool \"put_file\" has no argument \"rpeo\""
+ok "of a tool of which not all are known" says_of '{ rpeo = 1; }' '"get_open"'
+ok "no word of it" test "$(grep -c W-EXPECTED "$work/.out")" = 0
+ok "of two tools, one of which has it" says_of '{ force = true; }' '"put_file", "get_file"'
+ok "no word of that" test "$(grep -c W-EXPECTED "$work/.out")" = 0
+
 # Which is what it does: put_file without that argument is refused.
 ok "and such a deny refuses" sh -c 'printf "%s\n" "people = ( { id = \"ada\"; subject = \"idp/-/ada\"; } );" "tests = ( { who = \"ada\"; service = \"repo\"; tool = \"put_file\"; may = false; } );" >"$1/denied"
 	chmod 640 "$1/denied"; emactl -c "$1/more.conf" test "$1/denied"' sh "$work"

@@ -120,7 +120,7 @@ printf '%s\n' 'people = ( { id = "ann"; subjects = ["customers/north/ann"]; }, {
 chmod 640 "$work/tenant.conf" "$work/tenants.conf"
 tenant() { emactl -c "$work/tenant.conf" "$@"; }
 ok "who can read a tenant's file" tenant -v who-can uri file:///north/x --service files
-says "$work/tenant.conf:17: provider customers, tenant north or south where {tenant} is the subject's own"
+says "$work/tenant.conf:18: provider customers, tenant north or south where {tenant} is the subject's own"
 says "yes ann (customers/north/ann)"
 says "no  sue (customers/south/sue)  forbidden"
 says "1 can, 1 cannot"

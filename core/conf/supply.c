@@ -1,0 +1,106 @@
+/* Rules about groups and roles that come from nowhere: such a grant gives nothing, and such a deny refuses nobody. */
+#include <string.h>
+
+#include "schema.h"
+
+static const char *const what[] = { "group", "role" };
+
+static int is_one_of(const char *text, const char *const *names)
+{
+	while (*names && strcmp(*names, text))
+		names++;
+	return *names != NULL;
+}
+
+/* What the built-in plugins read of a token by their settings (and presets, see plugins/oidc/preset.c). Whatever is not known for sure
+   to be read by none is taken to be read. */
+int conf_claims_supply(const struct conf_provider *provider, int role)
+{
+	static const char *const bare[] = { "generic", "google", "auth0", "ping", "github_actions", "claude", "okta_custom", NULL };
+	static const char *const groups_alone[] = { "cognito", "dex", NULL };
+	const char *plugin = provider->instance.plugin ? provider->instance.plugin : "";
+	const struct conf_node *node = provider->instance.node, *preset = conf_child(node, "preset");
+	const int oidc = !strcmp(plugin, "oidc");
+	if (!strcmp(plugin, "azure_ad")) {
+		const struct conf_node *flag = conf_child(node, role ? "roles" : "groups");
+		return flag ? flag->kind != CONF_BOOL || flag->integer : role;
+	}
+	if (!oidc && strcmp(plugin, "okta_xaa"))
+		return 1;
+	const struct conf_node *claims = conf_child(node, role ? "roles_claim" : "groups_claim");
+	if (claims)
+		return claims->kind == CONF_STRING || claims->count;
+	if (!oidc || !preset)
+		return 0;
+	return preset->kind != CONF_STRING || !(is_one_of(preset->string, bare) || (role && is_one_of(preset->string, groups_alone)));
+}
+
+static int takes_from(const struct conf_grant *rule, const char *source)
+{
+	for (size_t i = 0; i < rule->from.count; i++)
+		if (!strcmp(rule->from.list[i], source))
+			return 1;
+	return !rule->from.count;
+}
+
+static int is_supplied(const struct conf_service *service, const struct conf_grant *rule, const struct conf_provider *provider, int role)
+{
+	if (takes_from(rule, "claims") && conf_claims_supply(provider, role))
+		return 1;
+	for (size_t i = 0; i < service->directory_count; i++)
+		for (size_t k = 0; k < service->directories[i].providers.count; k++)
+			if (service->directories[i].id && takes_from(rule, service->directories[i].id) &&
+			    !strcmp(service->directories[i].providers.list[k], provider->instance.id))
+				return 1;
+	return 0;
+}
+
+const char *conf_claims_advice(const struct conf_provider *provider, int role)
+{
+	if (!strcmp(provider->instance.plugin, "azure_ad"))
+		return role ? "roles = true" : "groups = true";
+	return role ? "roles_claim = \"...\"" : "groups_claim = \"...\"";
+}
+
+static int is_for(const struct conf_grant *rule, const struct conf_provider *provider)
+{
+	return !rule->provider || !strcmp(rule->provider, "*") || !strcmp(rule->provider, provider->instance.id);
+}
+
+static void lint_rule(struct reader *reader, const struct conf_service *service, const struct conf_grant *rule, int deny)
+{
+	const struct conf *conf = reader->conf;
+	const struct conf_provider *lacking = NULL;
+	size_t able = 0;
+	int role = 0;
+	for (size_t i = 0; i < conf->provider_count && (rule->groups.count || rule->roles.count); i++) {
+		const struct conf_provider *provider = &conf->providers[i];
+		if (!provider->instance.id || !provider->instance.plugin || !is_for(rule, provider) || !conf_has_provider(conf, service, provider->instance.id))
+			continue;
+		const int no_group = rule->groups.count && !is_supplied(service, rule, provider, 0);
+		if (!no_group && (!rule->roles.count || is_supplied(service, rule, provider, 1)))
+			able++;
+		else if (!lacking) {
+			lacking = provider;
+			role = !no_group;
+		}
+	}
+	/* A deny for everybody refuses nobody of that provider; one that is written for some is for those. */
+	if (!lacking || (able && (!deny || rule->tenants.count || rule->from.count || (rule->provider && strcmp(rule->provider, "*")))))
+		return;
+	/* Where another server's tokens are read, its configuration may know more; and who writes `from` has thought of where it comes from. */
+	const int claims = takes_from(rule, "claims"), sure = deny && !able && claims && !rule->shadow && !conf->published.path;
+	finding_node(reader->findings, sure ? "E-NO-SOURCE" : "W-NO-SOURCE", rule->node,
+	             "nothing says which %ss the subjects of provider \"%s\" have, so that this %s%s: write %s%sdirectory = ( ... ) "
+	             "with for = [\"%s\"] at the service",
+	             what[role], lacking->instance.id, deny ? "refuses nobody" : "gives nothing", able ? " of it" : "",
+	             claims ? conf_claims_advice(lacking, role) : "", claims ? " at the provider, or " : "", lacking->instance.id);
+}
+
+void supply_lint(struct reader *reader, const struct conf_service *service)
+{
+	for (size_t i = 0; i < service->grant_count; i++)
+		lint_rule(reader, service, &service->grants[i], 0);
+	for (size_t i = 0; i < service->deny_count; i++)
+		lint_rule(reader, service, &service->denies[i], 1);
+}
