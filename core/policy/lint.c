@@ -310,6 +310,27 @@ static void lint_subjects(const struct conf *conf, const struct conf_grant *rule
 	}
 }
 
+/* A name that too many patterns match is refused each time. Names are not known here: those that patterns are without their stars are tried. */
+static void lint_crowds(const struct policy *policy, struct findings *findings)
+{
+	static const struct pattern_values nothing;
+	uint32_t matches[POLICY_MATCHES_MOST];
+	char name[PATTERN_TEXT];
+	for (size_t i = 0; policy->pattern_count > POLICY_MATCHES_MOST && i < policy->pattern_count; i++) {
+		const struct pattern_row *row = &policy->patterns[i];
+		size_t length = 0;
+		for (size_t k = 0; k < row->pattern.length; k++)
+			if ((unsigned char)row->pattern.text[k] > OP_LAST)
+				name[length++] = row->pattern.text[k];
+		name[length] = 0;
+		if (length && policy_matches(policy, row->kind, name, length, &nothing, matches) == SIZE_MAX) {
+			finding_node(findings, "E-VALUE", policy->conf->node, "over %d patterns match names like \"%.128s\": each check of one would be refused",
+			             POLICY_MATCHES_MOST, name);
+			return;
+		}
+	}
+}
+
 void rules_lint(const struct conf *conf, const struct policy *policy, struct findings *findings)
 {
 	/* Permissions in shadow mode let in what no scope opens, but for what a deny refuses that names no scopes. */
@@ -319,6 +340,7 @@ void rules_lint(const struct conf *conf, const struct policy *policy, struct fin
 	for (size_t i = 0; i < policy->rule_count; i++)
 		lint_subjects(conf, policy->rules[i].conf, findings);
 	lint_pointers(policy, findings);
+	lint_crowds(policy, findings);
 	if (!policy->conf->tools_file)
 		return;
 	lint_writing(policy, findings);

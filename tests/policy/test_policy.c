@@ -868,9 +868,32 @@ static void subjects_are_subs(void **state)
 	}
 }
 
+/* A name that more patterns match than can be looked at would be refused each time: that is said at once. */
+static void crowds(void **state)
+{
+	(void)state;
+	for (int many = 0; many < 2; many++) {
+		struct buffer body = BUFFER_INIT(65536);
+		int found = 0;
+		buffer_text(&body, "scopes = ( { name = \"r\"; access = \"read\"; tools = [\"other_*\"");
+		/* Each matches "p" and as many a's as any of them has. */
+		for (int i = 0; i < 23 + many; i++)
+			for (int j = 0; j < 22; j++)
+				buffer_printf(&body, ", \"p%.*s*%.*s\"", i, "aaaaaaaaaaaaaaaaaaaaaaaa", j, "aaaaaaaaaaaaaaaaaaaaaaaa");
+		buffer_text(&body, "]; } ); grants = ( { provider = \"okta\"; scopes = \"r\"; } );");
+		struct rig rig = rig_open(body.data);
+		for (size_t f = 0; f < rig.findings.count; f++)
+			found |= !strcmp(rig.findings.list[f].id, "E-VALUE") && strstr(rig.findings.list[f].text, "over 512 patterns match names like \"paa");
+		assert_int_equal(found, many);
+		rig_close(&rig);
+		buffer_free(&body);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(crowds),
 		cmocka_unit_test(default_deny_and_deny_wins),
 		cmocka_unit_test(who_a_rule_names),
 		cmocka_unit_test(arguments_fail_closed),
