@@ -1,4 +1,5 @@
-/* The presets as a table; ema-oidc(7) shows the same. What ema.conf says wins over each. */
+/* The presets as a table; ema-oidc(7) shows the same, and core/conf/supply.c knows which of them read groups and roles.
+   What ema.conf says wins over each. */
 #include "oidc.h"
 
 #include <string.h>

@@ -10,6 +10,16 @@ explained() {
 }
 ok "each finding is explained" explained
 
+# The core knows which presets of the plugin oidc read neither groups nor roles, and which read groups alone.
+presets() {
+	awk -v want="$1" '/^\t\{ \.name = "/ { split($0, part, "\""); list[++n] = part[2] } /\.groups = / { groups[list[n]] = 1 } /\.roles = / { roles[list[n]] = 1 }
+		END { for (i = 1; i <= n; i++) if (!roles[list[i]] && !groups[list[i]] == (want == "bare")) print list[i] }' "$srcdir/plugins/oidc/preset.c" | sort
+}
+known() { sed -n "s/.*const $1\[\] = {\(.*\), NULL };/\1/p" "$srcdir/core/conf/supply.c" | tr -d ' "' | tr ',' '\n' | sort; }
+for list in bare groups_alone; do
+	ok "the presets of oidc: $list" test -n "$(presets $list)" -a "$(presets $list)" = "$(known $list)"
+done
+
 shown() { "$builddir/run" man "$@" | tr -d '\b' | grep -q "plugin of EMA"; }
 if command -v man >/dev/null || command -v mandoc >/dev/null; then
 	ok "a page of the tree is read out of an uninstalled build" shown ema-plugin
