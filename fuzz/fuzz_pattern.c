@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!uri_normal(text, text_length, 0, form, &length) &&
 	    (strlen(form) != length || uri_normal(form, length, 0, again, &same) || same != length || memcmp(form, again, length) != 0))
 		abort();
-	for (int kind = PATTERN_NAME; kind <= PATTERN_VALUE; kind++) {
+	for (int kind = PATTERN_NAME; kind <= PATTERN_LIKE_URI; kind++) {
 		struct pattern pattern;
 		if (pattern_compile((enum pattern_kind)kind, pattern_text, room, &pattern))
 			continue;

@@ -45,6 +45,7 @@ struct argument {
 	struct argument_step *steps;
 	size_t step_count;
 	struct pattern like;
+	struct pattern like_uri; /* if that is a URI of a known scheme, in the one form of it; else text is NULL */
 };
 
 struct rule {

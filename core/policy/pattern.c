@@ -20,6 +20,15 @@ static int value_usable(const char *text, size_t length)
 	return 1;
 }
 
+/* Upper case becomes lower, a dot at the end and "localhost" go, and a colon begins a port. */
+static int value_no_host(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((text[i] >= 'A' && text[i] <= 'Z') || text[i] == ':' || text[i] == '@')
+			return 1;
+	return text[length - 1] == '.' || !strcmp(text, "localhost");
+}
+
 void pattern_value(struct pattern_values *values, int op, const char *text)
 {
 	size_t length = text ? strlen(text) : 0;
@@ -28,9 +37,8 @@ void pattern_value(struct pattern_values *values, int op, const char *text)
 	values->text[op] = text;
 	values->length[op] = length;
 	values->usable |= 1u << op;
-	for (size_t i = 0; i < length; i++)
-		if (text[i] >= 'A' && text[i] <= 'Z')
-			values->upper |= 1u << op;
+	if (value_no_host(text, length))
+		values->no_host |= 1u << op;
 }
 
 /* Words and stars become OP_ bytes. */
@@ -81,7 +89,8 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
 		return wrong;
 	*out = (struct pattern){ .kind = kind, .text = room };
 	/* "**" alone is every URI, whatever its scheme. */
-	if (kind == PATTERN_URI && !(length == 1 && ops[0] == OP_MANY)) {
+	const int uri = kind == PATTERN_URI || kind == PATTERN_LIKE_URI;
+	if (uri && !(length == 1 && ops[0] == OP_MANY)) {
 		wrong = uri_normal(ops, length, 1, room, &length);
 		if (wrong)
 			return wrong;
@@ -90,7 +99,7 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
 		room[length] = 0;
 	}
 	out->length = length;
-	const char *host = kind == PATTERN_URI ? strstr(room, "://") : NULL;
+	const char *host = uri ? strstr(room, "://") : NULL;
 	const char *path = host ? host + 3 + strcspn(host + 3, "/?#") : NULL;
 	out->head = length;
 	for (size_t i = 0; i < length; i++) {
@@ -114,7 +123,7 @@ static size_t value_match(enum pattern_kind kind, const char *value, size_t leng
 {
 	static const char digits[] = "0123456789ABCDEF";
 	size_t at = 0;
-	if (kind != PATTERN_URI)
+	if (kind == PATTERN_NAME || kind == PATTERN_VALUE)
 		return length <= left && !memcmp(value, text, length) ? length : SIZE_MAX;
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)value[i];
@@ -134,7 +143,7 @@ int pattern_match(const struct pattern *pattern, const char *text, size_t length
 {
 	const size_t none = SIZE_MAX;
 	const unsigned any = values ? values->any : ~0u;
-	const unsigned lacking = values ? ((pattern->values & ~values->usable) | (pattern->host & values->upper)) & ~any : 0;
+	const unsigned lacking = values ? ((pattern->values & ~values->usable) | (pattern->host & values->no_host)) & ~any : 0;
 	/* Where to go on when the text does not fit: behind the last '*', else behind the last '**'. An earlier one need not be
 	   tried: the last '**' can take up all that it would, and so can a '*' up to the next slash, which stands still. */
 	size_t p = 0, t = 0, any_p = none, any_t = 0, many_p = none, many_t = 0;

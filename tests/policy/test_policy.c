@@ -63,7 +63,8 @@ static void default_deny_and_deny_wins(void **state)
 		{ "okta/-/al groups=eng scopes=read", "prompt explain code", NULL, EMA_OK, 3, "read", 0 },
 		{ "okta/-/al groups=eng scopes=read", "uri repo://acme/x/y", NULL, EMA_OK, 3, "read", 0 },
 		{ "okta/-/al groups=eng scopes=read", "uri repo://ACME/x/../y", NULL, EMA_OK, 3, "read", 0 },
-		{ "okta/-/al groups=eng scopes=read", "uri repo://acme/../other", NULL, EMA_OK, 3, "read", 0 },
+		{ "okta/-/al groups=eng scopes=read", "uri repo://acme/../other", NULL, EMA_BAD_REQUEST, 0, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read", "uri repo://acme/%2e%2e/acme/x", NULL, EMA_BAD_REQUEST, 0, NULL, 0 },
 		{ "okta/-/al groups=eng scopes=read", "uri repo://other/x", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
 		{ "okta/-/al groups=eng scopes=read", "uri repo://a@acme/x", NULL, EMA_BAD_REQUEST, 0, NULL, 0 },
 		{ "okta/-/al groups=eng scopes=read", "uri acme/x", NULL, EMA_BAD_REQUEST, 0, NULL, 0 },
@@ -209,6 +210,79 @@ static void arguments_fail_closed(void **state)
 		{ "okta/-/al scopes=r", "tool denied_a", "{\"x\":1}", EMA_DENIED, 12, NULL, 0 },
 	};
 	ASK(body, rows);
+}
+
+/* MCP-54 */
+static void no_spelling_passes_a_deny(void **state)
+{
+	(void)state;
+	static const char body[] =
+		/* 1 */ "scopes = ( { name = \"r\"; access = \"read\"; uris = \"**\"; } );\n"
+		/* 2 */ "grants = ( { provider = \"*\"; scopes = \"r\"; } );\n"
+		/* 3 */ "denies = ( { uris = \"file:///etc/**\"; },\n"
+		/* 4 */ "  { uris = \"https://intern.example:443/**\"; } );\n";
+	static const struct { const char *uri; int code, line; } rows[] = {
+		{ "file:///etc/passwd", EMA_DENIED, 3 }, { "file:/etc/passwd", EMA_DENIED, 3 }, { "file://LOCALHOST/etc/passwd", EMA_DENIED, 3 },
+		{ "file://localhost:/%65tc/passwd", EMA_DENIED, 3 }, { "file:/x/../etc/passwd", EMA_DENIED, 3 },
+		{ "file://127.0.0.1/etc/passwd", EMA_BAD_REQUEST, 0 }, { "file:etc/passwd", EMA_BAD_REQUEST, 0 }, { "file:/../etc/passwd", EMA_BAD_REQUEST, 0 },
+		{ "file:/var/x", EMA_OK, 2 }, { "file://server/etc/x", EMA_OK, 2 },
+		{ "https://intern.example/x", EMA_DENIED, 4 }, { "https://intern.example", EMA_DENIED, 4 }, { "https://intern.example:443/x", EMA_DENIED, 4 },
+		{ "https://intern.example:/x", EMA_DENIED, 4 }, { "https://intern.example./x", EMA_DENIED, 4 }, { "https://intern%2eexample%2e:0443/x", EMA_DENIED, 4 },
+		{ "https:/intern.example/x", EMA_BAD_REQUEST, 0 }, { "https:intern.example/x", EMA_BAD_REQUEST, 0 }, { "https:///intern.example/x", EMA_BAD_REQUEST, 0 },
+		{ "https://u@intern.example/x", EMA_BAD_REQUEST, 0 }, { "https://intern\xe3\x80\x82" "example/x", EMA_BAD_REQUEST, 0 },
+		{ "https://intern.example:8443/x", EMA_OK, 2 }, { "http://intern.example/x", EMA_OK, 2 }, { "https://public.example:443", EMA_OK, 2 },
+	};
+	struct question questions[sizeof rows / sizeof *rows];
+	char asked[sizeof rows / sizeof *rows][64];
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(asked[i], sizeof asked[i], "uri %s", rows[i].uri);
+		questions[i] = (struct question){ "okta/-/al scopes=r", asked[i], NULL, rows[i].code, rows[i].line, NULL, 0 };
+	}
+	ASK(body, questions);
+}
+
+/* MCP-55: of a URI among the arguments, too. What may be another than it seems is denied, and not granted. */
+static void no_spelling_passes_a_deny_of_arguments(void **state)
+{
+	(void)state;
+	static const char body[] =
+		/* 1 */ "scopes = ( { name = \"r\"; access = \"read\"; tools = \"*\"; } );\n"
+		/* 2 */ "grants = ( { provider = \"*\"; scopes = \"r\"; tools = [\"get\", \"one\", \"any\"]; },\n"
+		/* 3 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"may\"; when = { args = ( { at = \"/u\"; like = \"https://intern.example:443/**\"; } ); }; } );\n"
+		/* 4 */ "denies = ( { tools = \"get\"; when = { args = ( { at = \"/u\"; like = \"https://intern.example/**\"; } ); }; },\n"
+		/* 5 */ "  { tools = \"one\"; when = { args = ( { at = \"/u\"; like = \"https://intern.example/x\"; } ); }; },\n"
+		/* 6 */ "  { tools = \"any\"; when = { args = ( { at = \"/u\"; like = \"*://intern.example/x\"; } ); }; } );\n";
+	/* The last word: whether a grant of it holds. */
+	static const struct { const char *value; int code, one, any, may; } rows[] = {
+		{ "https://intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://intern.example:443/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_OK },
+		{ "HTTPS://intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://INTERN.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://u@intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://intern.example:0443/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://intern.example./x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://int%65rn.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https:/intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ " https://intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://intern.example", EMA_DENIED, EMA_OK, EMA_OK, EMA_NOT_GRANTED },
+		{ "https://intern.example:8443/x", EMA_OK, EMA_OK, EMA_OK, EMA_NOT_GRANTED },
+		/* Spelled as people do, and another's. */
+		{ "https://Public.example", EMA_OK, EMA_OK, EMA_OK, EMA_NOT_GRANTED },
+		{ "https://public.example/a b?q=[%c3%a9]", EMA_OK, EMA_OK, EMA_OK, EMA_NOT_GRANTED },
+		{ "https: a remark", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "httpsx://intern.example./x", EMA_OK, EMA_OK, EMA_OK, EMA_NOT_GRANTED },
+	};
+	static const char *const tools[] = { "tool get", "tool one", "tool any", "tool may" };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct question questions[4];
+		char arguments[64];
+		const int codes[] = { rows[i].code, rows[i].one, rows[i].any, rows[i].may };
+		snprintf(arguments, sizeof arguments, "{\"u\":\"%s\"}", rows[i].value);
+		for (int k = 0; k < 4; k++)
+			questions[k] = (struct question){ "okta/-/al scopes=r", tools[k], arguments, codes[k],
+			                                  codes[k] == EMA_DENIED ? 4 + k : codes[k] ? 0 : k < 3 ? 2 : 3, NULL, 0 };
+		ASK(body, questions);
+	}
 }
 
 /* JAG-92, MCP-16 */
@@ -632,9 +706,11 @@ static void mistakes_are_found_with_their_place(void **state)
 {
 	(void)state;
 	struct rig rig = rig_open("scopes = ( { name = \"r\"; access = \"read\"; uris = [ \"x:/a\",\n \"x:/a**\" ]; tools = \"get_{name}\"; } );\n"
-	                          "grants = ( { provider = \"okta\"; scopes = \"r\"; prompts = \"a{\";\n when = { args = ( { at = \"/x\"; like = \"a***\"; } ); }; } );\n");
+	                          "grants = ( { provider = \"okta\"; scopes = \"r\"; prompts = \"a{\";\n when = { args = ( { at = \"/x\"; like = \"a***\"; },\n"
+	                          "{ at = \"/x\"; like = \"https://h:*/**\"; } ); }; uris = \"https:/h/**\"; } );\n");
 	static const struct { int line; const char *says; } rows[] = {
 		{ 3, "** that is not a whole segment" }, { 3, "has braces" }, { 4, "has braces" }, { 5, "** that is not a whole segment" },
+		{ 6, "\"https://h:*/**\" has a port" }, { 6, "\"https:/h/**\" has no host" },
 	};
 	assert_null(rig.policy);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -759,6 +835,8 @@ int main(void)
 		cmocka_unit_test(default_deny_and_deny_wins),
 		cmocka_unit_test(who_a_rule_names),
 		cmocka_unit_test(arguments_fail_closed),
+		cmocka_unit_test(no_spelling_passes_a_deny),
+		cmocka_unit_test(no_spelling_passes_a_deny_of_arguments),
 		cmocka_unit_test(login_and_time),
 		cmocka_unit_test(denies_by_scope_and_value),
 		cmocka_unit_test(shadows),
