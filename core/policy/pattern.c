@@ -118,15 +118,19 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
 	return NULL;
 }
 
-/* The value at the front of text: how many bytes of text it takes, SIZE_MAX if it does not stand there. */
-static size_t value_match(enum pattern_kind kind, const char *value, size_t length, const char *text, size_t left)
+/* The value at the front of text: how many bytes of text it takes, SIZE_MAX if it does not stand there. begin: all of text may be its begin. */
+static size_t value_match(enum pattern_kind kind, const char *value, size_t length, const char *text, size_t left, int begin)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	size_t at = 0;
+	if ((kind == PATTERN_NAME || kind == PATTERN_VALUE) && begin && left < length)
+		return memcmp(value, text, left) != 0 ? SIZE_MAX : left;
 	if (kind == PATTERN_NAME || kind == PATTERN_VALUE)
 		return length <= left && !memcmp(value, text, length) ? length : SIZE_MAX;
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)value[i];
+		if (begin && (at == left || (left - at < 3 && uri_encodes(c) && text[at] == '%')))
+			return left;
 		if (!uri_encodes(c)) {
 			if (at == left || text[at++] != value[i])
 				return SIZE_MAX;
@@ -139,7 +143,8 @@ static size_t value_match(enum pattern_kind kind, const char *value, size_t leng
 	return at;
 }
 
-int pattern_match(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe)
+/* begin: some text that begins with this one. */
+static int match(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe, int begin)
 {
 	const size_t none = SIZE_MAX;
 	const unsigned any = values ? values->any : ~0u;
@@ -150,6 +155,8 @@ int pattern_match(const struct pattern *pattern, const char *text, size_t length
 	if (lacking && !maybe)
 		return 0;
 	for (;;) {
+		if (begin && t == length)
+			return 1;
 		char c = p < pattern->length ? pattern->text[p] : 0;
 		size_t taken = none;
 		if (is_op(c) && c < OP_ANY && any & 1u << c)
@@ -169,7 +176,7 @@ int pattern_match(const struct pattern *pattern, const char *text, size_t length
 			any_t = t;
 			continue;
 		} else if (is_op(c)) {
-			taken = value_match(pattern->kind, values->text[(int)c], values->length[(int)c], text + t, length - t);
+			taken = value_match(pattern->kind, values->text[(int)c], values->length[(int)c], text + t, length - t, begin);
 		} else if (t < length && text[t] == c) {
 			taken = 1;
 		}
@@ -189,4 +196,19 @@ int pattern_match(const struct pattern *pattern, const char *text, size_t length
 			return 0;
 		}
 	}
+}
+
+int pattern_match(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe)
+{
+	return match(pattern, text, length, values, maybe, 0);
+}
+
+int pattern_reaches(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe)
+{
+	return match(pattern, text, length, values, maybe, 1);
+}
+
+int pattern_covers(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe)
+{
+	return pattern->length && pattern->text[pattern->length - 1] == OP_MANY && match(pattern, text, length, values, maybe, 0);
 }

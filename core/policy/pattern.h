@@ -47,5 +47,9 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
  * The time is bounded by length of text times length of pattern.
  */
 int pattern_match(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe);
+/* Does it match some text that begins with this one? */
+int pattern_reaches(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe);
+/* Does it match every one? Never said in error, but 0 may be. */
+int pattern_covers(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe);
 
 #endif

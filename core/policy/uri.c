@@ -208,7 +208,23 @@ static const char *read_path(struct uri_reader *r)
 	}
 }
 
-/* The port in front of end: out of r, and into port (6 bytes). */
+/* The scheme and its colon. */
+static const char *read_scheme(struct uri_reader *r)
+{
+	const char *wrong = NULL;
+	if (!is_alpha(peek(r, 0)))
+		return "has no scheme";
+	for (; !wrong && peek(r, 0) != ':'; r->at++) {
+		unsigned c = peek(r, 0);
+		if (!is_alpha(c) && !is_digit(c) && c != '+' && c != '-' && c != '.')
+			return "has no scheme";
+		wrong = put(r, c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+	}
+	r->at++;
+	return wrong ? wrong : put(r, ':');
+}
+
+/* The port at the end of what was put: out of r, and into port (6 bytes). */
 static const char *take_port(struct uri_reader *r, size_t begin, const struct uri_scheme *scheme, char *port)
 {
 	size_t at = r->used, length = 0;
@@ -304,18 +320,7 @@ static const char *finish_host(struct uri_reader *r, size_t begin, const struct 
 const char *uri_normal(const char *text, size_t length, int pattern, char *out, size_t *out_length)
 {
 	struct uri_reader r = { .text = (const unsigned char *)text, .length = length, .pattern = pattern, .out = out };
-	const char *wrong = NULL;
-	if (!is_alpha(peek(&r, 0)))
-		return "has no scheme";
-	for (; !wrong && peek(&r, 0) != ':'; r.at++) {
-		unsigned c = peek(&r, 0);
-		if (!is_alpha(c) && !is_digit(c) && c != '+' && c != '-' && c != '.')
-			return "has no scheme";
-		wrong = put(&r, c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-	}
-	r.at++;
-	if (!wrong)
-		wrong = put(&r, ':');
+	const char *wrong = read_scheme(&r);
 	const struct uri_scheme *scheme = wrong ? NULL : known_scheme(out, r.used);
 	int authority = peek(&r, 0) == '/' && peek(&r, 1) == '/';
 	if (scheme && !authority && (!scheme->file || peek(&r, 0) != '/'))
@@ -349,4 +354,32 @@ const char *uri_normal(const char *text, size_t length, int pattern, char *out, 
 			return "is encoded twice";
 	*out_length = r.used;
 	return NULL;
+}
+
+const char *uri_template(const char *text, size_t length, char *out, size_t *out_length)
+{
+	const char *brace = memchr(text, '{', length), *end = brace ? brace : text + length, *at = memchr(text, ':', (size_t)(end - text));
+	struct uri_reader r = { .text = (const unsigned char *)text, .length = length, .out = out };
+	*out = 0;
+	*out_length = 0;
+	if (!at)
+		return NULL;
+	at++;
+	int authority = end - at >= 2 && at[0] == '/' && at[1] == '/';
+	const char *host = at + 2;
+	while (authority && host < end && *host != '/' && *host != '?' && *host != '#')
+		host++;
+	/* The expressions may go on with the host, or begin it. */
+	if (authority ? host == end : at == end || (end - at == 1 && *at == '/')) {
+		const char *wrong = read_scheme(&r);
+		if (!wrong && authority)
+			wrong = put_text(&r, "//");
+		out[r.used] = 0;
+		*out_length = r.used;
+		return wrong;
+	}
+	/* They may also make a name of what is a dot segment yet. */
+	while (brace && end[-1] == '.')
+		end--;
+	return uri_normal(text, (size_t)(end - text), 0, out, out_length);
 }

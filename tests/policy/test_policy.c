@@ -549,6 +549,92 @@ static void listing_asks_whether_some_call_could_be(void **state)
 	rig_close(&rig);
 }
 
+static void explained_deny(void *data, const struct policy_stand *stand)
+{
+	*(int *)data |= stand->deny && !stand->lacks;
+}
+
+/* MCP-54, MCP-60: of a template, whether some expansion could be permitted; a deny hides it only if it covers all. */
+static void templates_by_what_they_could_reach(void **state)
+{
+	(void)state;
+	struct rig rig = rig_open("scopes = ( { name = \"r\"; access = \"read\"; uris = [\"repo://acme/**\", \"note://{tenant}/**\", \"https://h/a/*.txt\", \"file:///{subject}/x\", \"y:/a b/c\", \"x:/**\"]; },\n"
+	                          " { name = \"w\"; access = \"write\"; uris = \"w:/**\"; } );\n"
+	                          "grants = ( { provider = \"*\"; scopes = \"r\"; }, { provider = \"*\"; scopes = \"w\"; uris = \"w:/a/**\"; } );\n"
+	                          "denies = ( { uris = [\"repo://acme/closed/**\", \"note://{tenant}/keys/**\"]; },\n"
+	                          " { uris = \"x:/d/**\"; when = { args = ( { at = \"/x\"; equals = 2; } ); }; }, { uris = \"x:/e/*\"; },\n"
+	                          " { uris = \"x:/{email}/f/**\"; } );\n");
+	static const struct { const char *target; int code; } rows[] = {
+		{ "uri repo://{owner}/{repo}/contents{/path*}", EMA_OK }, { "uri {+uri}", EMA_OK }, { "uri {scheme}://acme/x", EMA_OK },
+		{ "uri repo://acme/{x}", EMA_OK }, { "uri REPO://ACME/%61/{x}", EMA_OK }, { "uri repo://ac{x}", EMA_OK }, { "uri repo://acme/a..{x}", EMA_OK },
+		{ "uri repo://other/{x}", EMA_NOT_GRANTED }, { "uri repo:{x}", EMA_OK }, { "uri repo:/{+x}", EMA_OK }, { "uri repos://{x}", EMA_NOT_GRANTED },
+		{ "uri note://t1/{x}", EMA_OK }, { "uri note://{t}/x", EMA_OK }, { "uri note://t2/{x}", EMA_NOT_GRANTED }, { "uri note://t/{x}", EMA_NOT_GRANTED },
+		{ "uri https://h:443/a{?q}", EMA_OK }, { "uri https://h/b{?q}", EMA_NOT_GRANTED }, { "uri https://h:8443/{x}", EMA_NOT_GRANTED },
+		{ "uri file:{+path}", EMA_OK }, { "uri file:/a{x}", EMA_OK }, { "uri file://localhost/{x}", EMA_OK }, { "uri file:/b{x}", EMA_NOT_GRANTED },
+		{ "uri y:/a%20{x}", EMA_OK }, { "uri y:/b{x}", EMA_NOT_GRANTED },
+		{ "uri repo://acme/closed/{x}", EMA_DENIED }, { "uri repo://acme/closed/a{?q}", EMA_DENIED }, { "uri repo://acme/closed{/x*}", EMA_OK },
+		{ "uri note://t1/keys/{k}", EMA_DENIED }, { "uri x:/d/{x}", EMA_OK }, { "uri x:/e/{x}", EMA_OK },
+		/* The email is not known: that deny may be about any, and here about all. */
+		{ "uri x:/g/f/{x}", EMA_DENIED }, { "uri x:/g/{x}", EMA_OK },
+		{ "uri w:/{x}", EMA_INSUFFICIENT_SCOPE }, { "uri w:/b/{x}", EMA_NOT_GRANTED },
+		{ "uri https://u@h/a/{x}", EMA_BAD_REQUEST }, { "uri repo://acme/../{x}", EMA_BAD_REQUEST },
+		{ "uri a b:{x}", EMA_BAD_REQUEST }, { "uri /a:{x}", EMA_BAD_REQUEST },
+		/* No template, and no other judgement. */
+		{ "uri repo://acme/x", EMA_OK }, { "uri repo://acme/closed/x", EMA_DENIED }, { "uri repo://acme", EMA_NOT_GRANTED },
+	};
+	struct rig_who who;
+	struct policy_result out;
+	struct json json;
+	rig_who(&who, "okta/t1/al scopes=r");
+	struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct policy_target target = rig_target(rows[i].target, NULL, &json);
+		target.is_template = 1;
+		int code = policy_decide(rig.policy, principal, &target, RIG_NOW, &out);
+		if (code != rows[i].code)
+			fail_msg("%s: %s", rows[i].target, code_name(code));
+		int denied = 0;
+		policy_explain(rig.policy, &who.who, &target, RIG_NOW, explained_deny, &denied);
+		if (denied != (code == EMA_DENIED))
+			fail_msg("%s: explained otherwise", rows[i].target);
+		/* Nobody reads one. */
+		target.is_template = 0;
+		if (strchr(rows[i].target, '{') && strstr(rows[i].target, "uri {"))
+			assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), EMA_BAD_REQUEST);
+	}
+	policy_principal_free(principal);
+	rig_close(&rig);
+}
+
+/* However many patterns a template could reach: those of rules that are about others do not count. */
+static void templates_among_many_patterns(void **state)
+{
+	(void)state;
+	enum { MANY = POLICY_MATCHES_MOST + 100 };
+	const size_t room = 256 + MANY * 120;
+	char *body = calloc(1, room);
+	size_t used = (size_t)snprintf(body, room, "scopes = ( { name = \"r\"; access = \"read\"; uris = \"**\"; } );\ngrants = ( ");
+	for (int i = 0; i < MANY; i++)
+		used += (size_t)snprintf(body + used, room - used, "%s{ provider = \"okta\"; tenant = \"t%d\"; scopes = \"r\"; uris = \"note://n%d/**\"; }", i ? "," : "", i, i);
+	snprintf(body + used, room - used, " );\n");
+	struct rig rig = rig_open(body);
+	struct rig_who who;
+	struct policy_result out;
+	struct json json;
+	assert_non_null(rig.policy);
+	rig_who(&who, "okta/t600/al scopes=r");
+	struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+	struct policy_target target = rig_target("uri note://{t}/x", NULL, &json);
+	target.is_template = 1;
+	assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), EMA_OK);
+	target = rig_target("uri note://n5/{x}", NULL, &json);
+	target.is_template = 1;
+	assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), EMA_NOT_GRANTED);
+	policy_principal_free(principal);
+	rig_close(&rig);
+	free(body);
+}
+
 static void what_the_rules_look_at(void **state)
 {
 	(void)state;
@@ -843,6 +929,8 @@ int main(void)
 		cmocka_unit_test(views),
 		cmocka_unit_test(scopes_for_a_token),
 		cmocka_unit_test(listing_asks_whether_some_call_could_be),
+		cmocka_unit_test(templates_by_what_they_could_reach),
+		cmocka_unit_test(templates_among_many_patterns),
 		cmocka_unit_test(what_the_rules_look_at),
 		cmocka_unit_test(scopes_include_scopes),
 		cmocka_unit_test(hundreds_of_scopes_include_one_another),
