@@ -30,9 +30,10 @@ static void fuzz_parse(const char *text, size_t size, unsigned revisions, const 
 	mcp_clear(&message);
 }
 
-static int fuzz_keep(void *data, enum policy_kind kind, const char *name, size_t length)
+static int fuzz_keep(void *data, enum policy_kind kind, const char *name, size_t length, int is_template)
 {
 	(void)data;
+	(void)is_template;
 	return kind <= POLICY_URI && length && name[0] & 1;
 }
 

@@ -22,10 +22,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	memcpy(pattern_text, all, head);
 	pattern_value(&values, OP_SUBJECT, "alice");
+	if (!uri_template(text, text_length, form, &length) && strlen(form) != length)
+		abort();
 	if (!uri_normal(text, text_length, 0, form, &length) &&
 	    (strlen(form) != length || uri_normal(form, length, 0, again, &same) || same != length || memcmp(form, again, length) != 0))
 		abort();
-	for (int kind = PATTERN_NAME; kind <= PATTERN_VALUE; kind++) {
+	for (int kind = PATTERN_NAME; kind <= PATTERN_LIKE_URI; kind++) {
 		struct pattern pattern;
 		if (pattern_compile((enum pattern_kind)kind, pattern_text, room, &pattern))
 			continue;
@@ -33,6 +35,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* What surely matches may match. */
 		if (sure && !pattern_match(&pattern, text, text_length, &values, 1))
 			abort();
+		/* It reaches what it matches from wherever that begins, and matches what it covers. */
+		for (size_t begin = 0; begin <= text_length; begin += text_length / 7 + 1)
+			if ((sure && !pattern_reaches(&pattern, text, begin, &values, 0)) || (!sure && pattern_covers(&pattern, text, begin, &values, 0)))
+				abort();
 	}
 	free(pattern_text);
 	return 0;

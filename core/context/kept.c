@@ -107,10 +107,10 @@ struct filtering {
 	int64_t now;
 };
 
-static int keep(void *data, enum policy_kind kind, const char *name, size_t length)
+static int keep(void *data, enum policy_kind kind, const char *name, size_t length, int is_template)
 {
 	const struct filtering *filtering = data;
-	const struct policy_target target = { .kind = kind, .name = name, .length = length, .listing = 1 };
+	const struct policy_target target = { .kind = kind, .name = name, .length = length, .is_template = is_template, .listing = 1 };
 	struct policy_result result;
 	return policy_decide(filtering->kept->service->policy, filtering->kept->principal, &target, filtering->now, &result) == EMA_OK;
 }

@@ -7,9 +7,9 @@
 
 static const struct json_limits filter_limits = { FILTER_MOST, 64, 524288, 1048576 };
 
-static const struct { const char *list, *name; enum policy_kind kind; } lists[] = {
-	{ "tools", "name", POLICY_TOOL }, { "prompts", "name", POLICY_PROMPT },
-	{ "resources", "uri", POLICY_URI }, { "resourceTemplates", "uriTemplate", POLICY_URI },
+static const struct { const char *list, *name; enum policy_kind kind; int is_template; } lists[] = {
+	{ "tools", "name", POLICY_TOOL, 0 }, { "prompts", "name", POLICY_PROMPT, 0 },
+	{ "resources", "uri", POLICY_URI, 0 }, { "resourceTemplates", "uriTemplate", POLICY_URI, 1 },
 };
 
 /* The text, walked beside its nodes. It was read as strict JSON before, so a quote ends what a quote began. */
@@ -71,7 +71,7 @@ static void filter_list(struct filter *f, const struct json_node *node, size_t l
 		size_t end = f->at;
 		skip_space(f);
 		f->at += f->text[f->at] == ',';
-		if (!json_is(name, JSON_STRING) || !f->keep->keep(f->keep->data, lists[list].kind, name->text, name->length))
+		if (!json_is(name, JSON_STRING) || !f->keep->keep(f->keep->data, lists[list].kind, name->text, name->length, lists[list].is_template))
 			continue;
 		if (kept++)
 			buffer_char(f->out, ',');

@@ -169,8 +169,12 @@ static int add_reference(struct parser *p, struct mcp_call *call, const struct j
 	const char *type = json_string(json_member(json, ref, "type"));
 	if (type && !strcmp(type, "ref/prompt"))
 		return add_named(p, call, POLICY_PROMPT, json_member(json, ref, "name"), NULL);
-	if (type && !strcmp(type, "ref/resource"))
-		return add_named(p, call, POLICY_URI, json_member(json, ref, "uri"), NULL);
+	if (type && !strcmp(type, "ref/resource")) {
+		int code = add_named(p, call, POLICY_URI, json_member(json, ref, "uri"), NULL);
+		if (!code)
+			call->targets[call->target_count - 1].is_template = 1;
+		return code;
+	}
 	return bad(p, RPC_PARAMS, "ref is neither a ref/prompt nor a ref/resource");
 }
 

@@ -82,8 +82,8 @@ size_t mcp_revision_names(unsigned revisions, const char *out[MCP_REVISIONS]);
  * a response with an error is as it was. EMA_OK; EMA_BAD_JSON and the like; EMA_BAD_REQUEST: not a list; EMA_OUT_OF_MEMORY.
  */
 struct mcp_keep {
-	/* kind: TOOL, PROMPT, or URI, of templates too: ask policy_decide() with listing set. 1: keep. */
-	int (*keep)(void *data, enum policy_kind kind, const char *name, size_t length);
+	/* kind: TOOL, PROMPT, or URI: ask policy_decide() with listing set. 1: keep. */
+	int (*keep)(void *data, enum policy_kind kind, const char *name, size_t length, int is_template);
 	void *data;
 	int64_t ttl_ms;
 };

@@ -45,6 +45,7 @@ struct argument {
 	struct argument_step *steps;
 	size_t step_count;
 	struct pattern like;
+	struct pattern like_uri; /* if that is a URI of a known scheme, in the one form of it; else text is NULL */
 };
 
 struct rule {
@@ -138,6 +139,8 @@ uint32_t policy_pattern_add(struct policy *policy, enum policy_kind kind, const 
 /* The patterns that match, MAYBE in those that only a deny may take for a match. SIZE_MAX: more than POLICY_MATCHES_MOST.
    values NULL: those that match for whomever, see pattern_match(). */
 #define MAYBE UINT32_C(0x80000000)
+/* Of a template: some expansions match, which opens it, and perhaps not all, as a deny would need. */
+#define SOME UINT32_C(0x40000000)
 size_t policy_matches(const struct policy *policy, enum policy_kind kind, const char *text, size_t length, const struct pattern_values *values,
                       uint32_t out[POLICY_MATCHES_MOST]);
 

@@ -39,8 +39,13 @@ const char *argument_compile(struct policy *policy, const struct conf_argument *
 	if (conf->test != TEST_LIKE)
 		return NULL;
 	const char *wrong = pattern_compile(PATTERN_VALUE, conf->value->string, room, &out->like);
-	if (!wrong)
-		out->like.text = arena_copy(&policy->arena, room);
+	if (wrong)
+		return wrong;
+	out->like.text = arena_copy(&policy->arena, room);
+	if (!uri_known(conf->value->string, strlen(conf->value->string)))
+		return NULL;
+	wrong = pattern_compile(PATTERN_LIKE_URI, conf->value->string, room, &out->like_uri);
+	out->like_uri.text = wrong ? NULL : arena_copy(&policy->arena, room);
 	return wrong;
 }
 
@@ -124,17 +129,29 @@ int text_devious(const char *text, size_t length)
 	return 0;
 }
 
+static enum condition fits(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values)
+{
+	if (pattern_match(pattern, text, length, values, 0))
+		return CONDITION_YES;
+	return pattern->values && pattern_match(pattern, text, length, values, 1) ? CONDITION_UNKNOWN : CONDITION_NO;
+}
+
+/* A server may fetch what another spelling of a URI means: both as it stands and in the one form it must fit, or not. */
 static enum condition like(const struct argument *argument, const struct json_node *node, const struct pattern_values *values)
 {
+	char uri[URI_MOST + 1];
+	size_t length = 0;
 	if (node->type != JSON_STRING)
 		return CONDITION_UNKNOWN;
 	/* A text without stars means itself, and whatever else is text. */
 	if (argument->like.stars && text_devious(node->text, node->length))
 		return CONDITION_UNKNOWN;
-	if (pattern_match(&argument->like, node->text, node->length, values, 0))
-		return CONDITION_YES;
-	return argument->like.values & ~values->usable && pattern_match(&argument->like, node->text, node->length, values, 1) ? CONDITION_UNKNOWN
-	                                                                                                                 : CONDITION_NO;
+	enum condition raw = fits(&argument->like, node->text, node->length, values);
+	if (!(argument->like.stars || argument->like_uri.text) || !uri_known(node->text, node->length))
+		return raw;
+	if (uri_normal(node->text, node->length, 0, uri, &length))
+		return CONDITION_UNKNOWN;
+	return fits(argument->like_uri.text ? &argument->like_uri : &argument->like, uri, length, values) == raw ? raw : CONDITION_UNKNOWN;
 }
 
 static enum condition judge(const struct argument *argument, const struct policy_target *target, const struct pattern_values *values)

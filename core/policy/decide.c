@@ -17,7 +17,7 @@ struct judging {
 	const struct policy_target *target;
 	const struct pattern_values *values; /* the principal's; NULL: whoever it is */
 	int64_t now;
-	int listing;
+	int listing, is_template;
 	size_t words;
 	uint64_t open[WORDS_MOST];  /* scopes that open the target */
 	uint64_t might[WORDS_MOST]; /* and those that may, as far as a deny is concerned */
@@ -34,6 +34,11 @@ struct offer {
 	const struct rule *rule;
 	uint32_t scope;
 };
+
+static uint32_t match_number(const struct judging *j, size_t match)
+{
+	return j->matches[match] & ~(MAYBE | SOME);
+}
 
 static int bit(const uint64_t *bits, uint32_t number)
 {
@@ -133,7 +138,8 @@ static struct denied deny_search(const struct judging *j)
 		for (uint64_t bits = j->might[w]; bits; bits &= bits - 1)
 			deny_key(j, way_scope(w * 64 + (size_t)__builtin_ctzll(bits)), &found);
 	for (size_t i = 0; i < j->match_count; i++)
-		deny_key(j, way_pattern(j->policy, j->matches[i] & ~MAYBE), &found);
+		if (!(j->matches[i] & SOME))
+			deny_key(j, way_pattern(j->policy, match_number(j, i)), &found);
 	return found;
 }
 
@@ -201,7 +207,7 @@ static struct offer grant_search(const struct judging *j, int shadow)
 		size_t count = 0;
 		if (j->matches[m] & MAYBE)
 			continue;
-		const struct way *ways = ways_of(j->principal->grants, j->principal->grant_count, way_pattern(j->policy, j->matches[m]), &count);
+		const struct way *ways = ways_of(j->principal->grants, j->principal->grant_count, way_pattern(j->policy, match_number(j, m)), &count);
 		for (size_t i = 0; i < count && best.lacks; i++)
 			if (is_shadow(j, &ways[i]) == shadow)
 				offer_rule(j, &ways[i], 0, &best);
@@ -278,17 +284,22 @@ static void answer_denied(const struct denied *denied, struct policy_result *out
 	answer(out, EMA_DENIED, "a deny refuses this");
 }
 
+static void open_scopes_of(struct judging *j, uint32_t match)
+{
+	const struct numbers *scopes = &j->policy->patterns[match & ~(MAYBE | SOME)].scopes;
+	for (size_t s = 0; s < scopes->count; s++) {
+		uint64_t one = UINT64_C(1) << scopes->list[s] % 64;
+		if (!(match & SOME))
+			j->might[scopes->list[s] / 64] |= one;
+		if (!(match & MAYBE))
+			j->open[scopes->list[s] / 64] |= one;
+	}
+}
+
 static void open_scopes(struct judging *j)
 {
-	for (size_t i = 0; i < j->match_count; i++) {
-		const struct numbers *scopes = &j->policy->patterns[j->matches[i] & ~MAYBE].scopes;
-		for (size_t s = 0; s < scopes->count; s++) {
-			uint64_t one = UINT64_C(1) << scopes->list[s] % 64;
-			j->might[scopes->list[s] / 64] |= one;
-			if (!(j->matches[i] & MAYBE))
-				j->open[scopes->list[s] / 64] |= one;
-		}
-	}
+	for (size_t i = 0; i < j->match_count; i++)
+		open_scopes_of(j, j->matches[i]);
 }
 
 static void judging_begin(struct judging *j, const struct policy *policy, const struct policy_principal *principal,
@@ -301,6 +312,7 @@ static void judging_begin(struct judging *j, const struct policy *policy, const 
 	j->now = now;
 	j->words = (policy->conf->scope_count + 63) / 64;
 	j->match_count = 0;
+	j->is_template = 0;
 	memset(j->open, 0, j->words * sizeof *j->open);
 	memset(j->might, 0, j->words * sizeof *j->might);
 }
@@ -340,6 +352,40 @@ unsigned policy_mentions(const struct policy *policy, enum policy_kind kind, con
 	return mentions;
 }
 
+static int has_way(const struct judging *j, uint32_t pattern)
+{
+	size_t grants = 0, denies = 0;
+	ways_of(j->principal->grants, j->principal->grant_count, way_pattern(j->policy, pattern), &grants);
+	ways_of(j->principal->denies, j->principal->deny_count, way_pattern(j->policy, pattern), &denies);
+	return grants || denies;
+}
+
+/* As policy_matches(), of a template, and opens the scopes. Many patterns may be reached: those alone are kept that a rule of the principal's names. */
+static void template_look(struct judging *j)
+{
+	const struct policy *policy = j->policy;
+	for (uint32_t i = 0; i < policy->pattern_count; i++) {
+		const struct pattern *pattern = &policy->patterns[i].pattern;
+		uint32_t match = i;
+		if (policy->patterns[i].kind != POLICY_URI)
+			continue;
+		if (pattern_reaches(pattern, j->name, j->length, j->values, 0))
+			match |= pattern_covers(pattern, j->name, j->length, j->values, 0) ? 0 : SOME;
+		else if (j->values && pattern->values && pattern_covers(pattern, j->name, j->length, j->values, 1))
+			match |= MAYBE;
+		else
+			continue;
+		open_scopes_of(j, match);
+		if (j->values && !has_way(j, i))
+			continue;
+		if (j->match_count == POLICY_MATCHES_MOST) {
+			j->match_count = SIZE_MAX;
+			return;
+		}
+		j->matches[j->match_count++] = match;
+	}
+}
+
 /* Finds the patterns that the target matches, and the scopes that have them. EMA_OK, or what is wrong with the target. */
 static int judging_look(struct judging *j, struct policy_result *out)
 {
@@ -351,16 +397,23 @@ static int judging_look(struct judging *j, struct policy_result *out)
 		return EMA_OK;
 	if (!j->name || !j->length)
 		return answer(out, EMA_BAD_REQUEST, "is empty");
+	j->is_template = target->kind == POLICY_URI && target->is_template && memchr(j->name, '{', j->length);
 	if (target->kind == POLICY_URI) {
-		const char *wrong = uri_normal(j->name, j->length, 0, j->uri, &j->length);
+		const char *wrong = j->is_template ? uri_template(j->name, j->length, j->uri, &j->length) : uri_normal(j->name, j->length, 0, j->uri, &j->length);
 		if (wrong)
 			return answer(out, EMA_BAD_REQUEST, wrong);
 		j->name = j->uri;
 	}
-	j->match_count = policy_matches(j->policy, target->kind, j->name, j->length, j->values, j->matches);
+	if (j->is_template) {
+		j->listing = 1;
+		template_look(j);
+	} else {
+		j->match_count = policy_matches(j->policy, target->kind, j->name, j->length, j->values, j->matches);
+	}
 	if (j->match_count == SIZE_MAX)
 		return answer(out, EMA_INTERNAL, "more patterns match this than can be looked at");
-	open_scopes(j);
+	if (!j->is_template)
+		open_scopes(j);
 	return EMA_OK;
 }
 
@@ -413,7 +466,7 @@ static int is_about(const struct judging *j, const struct rule *rule)
 		return j->target->kind == POLICY_LIST;
 	for (size_t i = 0; i < rule->targets.count && !hits; i++)
 		for (size_t m = 0; m < j->match_count && !hits; m++)
-			hits = (j->matches[m] & ~MAYBE) == rule->targets.list[i] && (rule->deny || !(j->matches[m] & MAYBE));
+			hits = match_number(j, m) == rule->targets.list[i] && !(j->matches[m] & (rule->deny ? SOME : MAYBE));
 	for (size_t i = 0; i < rule->scopes.count && !opens; i++)
 		opens = bit(open, rule->scopes.list[i]);
 	return hits && opens;
@@ -430,7 +483,7 @@ static unsigned values_by(const struct judging *j, const struct numbers *pattern
 {
 	unsigned values = 0;
 	for (size_t m = 0; m < j->match_count; m++) {
-		const struct pattern_row *row = &j->policy->patterns[j->matches[m] & ~MAYBE];
+		const struct pattern_row *row = &j->policy->patterns[match_number(j, m)];
 		int by = 0;
 		for (size_t i = 0; i < patterns->count && !by; i++)
 			by = &j->policy->patterns[patterns->list[i]] == row;
@@ -487,7 +540,8 @@ static int own_match(const struct judging *any, const struct pattern *pattern, c
 			struct pattern_values values = { .any = whichever };
 			pattern_value(&values, OP_TENANT, counts[OP_TENANT] ? lists[OP_TENANT]->list[t] : NULL);
 			pattern_value(&values, OP_SUBJECT, counts[OP_SUBJECT] ? lists[OP_SUBJECT]->list[s] : NULL);
-			if (pattern_match(pattern, any->name, any->length, &values, rule->deny))
+			if (any->is_template ? pattern_reaches(pattern, any->name, any->length, &values, rule->deny) :
+			                       pattern_match(pattern, any->name, any->length, &values, rule->deny))
 				return 1;
 		}
 	return 0;
@@ -499,7 +553,7 @@ static void own_look(const struct judging *any, const struct rule *rule, struct 
 	judging_begin(own, any->policy, any->principal, any->target, any->now);
 	own->listing = any->listing;
 	for (size_t i = 0; i < any->match_count; i++)
-		if (own_match(any, &any->policy->patterns[any->matches[i] & ~MAYBE].pattern, rule))
+		if (own_match(any, &any->policy->patterns[match_number(any, i)].pattern, rule))
 			own->matches[own->match_count++] = any->matches[i];
 	open_scopes(own);
 }

@@ -20,6 +20,15 @@ static int value_usable(const char *text, size_t length)
 	return 1;
 }
 
+/* Upper case becomes lower, a dot at the end and "localhost" go, and a colon begins a port. */
+static int value_no_host(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((text[i] >= 'A' && text[i] <= 'Z') || text[i] == ':' || text[i] == '@')
+			return 1;
+	return text[length - 1] == '.' || !strcmp(text, "localhost");
+}
+
 void pattern_value(struct pattern_values *values, int op, const char *text)
 {
 	size_t length = text ? strlen(text) : 0;
@@ -28,9 +37,8 @@ void pattern_value(struct pattern_values *values, int op, const char *text)
 	values->text[op] = text;
 	values->length[op] = length;
 	values->usable |= 1u << op;
-	for (size_t i = 0; i < length; i++)
-		if (text[i] >= 'A' && text[i] <= 'Z')
-			values->upper |= 1u << op;
+	if (value_no_host(text, length))
+		values->no_host |= 1u << op;
 }
 
 /* Words and stars become OP_ bytes. */
@@ -81,7 +89,8 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
 		return wrong;
 	*out = (struct pattern){ .kind = kind, .text = room };
 	/* "**" alone is every URI, whatever its scheme. */
-	if (kind == PATTERN_URI && !(length == 1 && ops[0] == OP_MANY)) {
+	const int uri = kind == PATTERN_URI || kind == PATTERN_LIKE_URI;
+	if (uri && !(length == 1 && ops[0] == OP_MANY)) {
 		wrong = uri_normal(ops, length, 1, room, &length);
 		if (wrong)
 			return wrong;
@@ -90,7 +99,7 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
 		room[length] = 0;
 	}
 	out->length = length;
-	const char *host = kind == PATTERN_URI ? strstr(room, "://") : NULL;
+	const char *host = uri ? strstr(room, "://") : NULL;
 	const char *path = host ? host + 3 + strcspn(host + 3, "/?#") : NULL;
 	out->head = length;
 	for (size_t i = 0; i < length; i++) {
@@ -109,15 +118,19 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
 	return NULL;
 }
 
-/* The value at the front of text: how many bytes of text it takes, SIZE_MAX if it does not stand there. */
-static size_t value_match(enum pattern_kind kind, const char *value, size_t length, const char *text, size_t left)
+/* The value at the front of text: how many bytes of text it takes, SIZE_MAX if it does not stand there. begin: all of text may be its begin. */
+static size_t value_match(enum pattern_kind kind, const char *value, size_t length, const char *text, size_t left, int begin)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	size_t at = 0;
-	if (kind != PATTERN_URI)
+	if ((kind == PATTERN_NAME || kind == PATTERN_VALUE) && begin && left < length)
+		return memcmp(value, text, left) != 0 ? SIZE_MAX : left;
+	if (kind == PATTERN_NAME || kind == PATTERN_VALUE)
 		return length <= left && !memcmp(value, text, length) ? length : SIZE_MAX;
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)value[i];
+		if (begin && (at == left || (left - at < 3 && uri_encodes(c) && text[at] == '%')))
+			return left;
 		if (!uri_encodes(c)) {
 			if (at == left || text[at++] != value[i])
 				return SIZE_MAX;
@@ -130,17 +143,20 @@ static size_t value_match(enum pattern_kind kind, const char *value, size_t leng
 	return at;
 }
 
-int pattern_match(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe)
+/* begin: some text that begins with this one. */
+static int match(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe, int begin)
 {
 	const size_t none = SIZE_MAX;
 	const unsigned any = values ? values->any : ~0u;
-	const unsigned lacking = values ? ((pattern->values & ~values->usable) | (pattern->host & values->upper)) & ~any : 0;
+	const unsigned lacking = values ? ((pattern->values & ~values->usable) | (pattern->host & values->no_host)) & ~any : 0;
 	/* Where to go on when the text does not fit: behind the last '*', else behind the last '**'. An earlier one need not be
 	   tried: the last '**' can take up all that it would, and so can a '*' up to the next slash, which stands still. */
 	size_t p = 0, t = 0, any_p = none, any_t = 0, many_p = none, many_t = 0;
 	if (lacking && !maybe)
 		return 0;
 	for (;;) {
+		if (begin && t == length)
+			return 1;
 		char c = p < pattern->length ? pattern->text[p] : 0;
 		size_t taken = none;
 		if (is_op(c) && c < OP_ANY && any & 1u << c)
@@ -160,7 +176,7 @@ int pattern_match(const struct pattern *pattern, const char *text, size_t length
 			any_t = t;
 			continue;
 		} else if (is_op(c)) {
-			taken = value_match(pattern->kind, values->text[(int)c], values->length[(int)c], text + t, length - t);
+			taken = value_match(pattern->kind, values->text[(int)c], values->length[(int)c], text + t, length - t, begin);
 		} else if (t < length && text[t] == c) {
 			taken = 1;
 		}
@@ -180,4 +196,19 @@ int pattern_match(const struct pattern *pattern, const char *text, size_t length
 			return 0;
 		}
 	}
+}
+
+int pattern_match(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe)
+{
+	return match(pattern, text, length, values, maybe, 0);
+}
+
+int pattern_reaches(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe)
+{
+	return match(pattern, text, length, values, maybe, 1);
+}
+
+int pattern_covers(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe)
+{
+	return pattern->length && pattern->text[pattern->length - 1] == OP_MANY && match(pattern, text, length, values, maybe, 0);
 }

@@ -9,7 +9,8 @@
 enum pattern_kind {
 	PATTERN_NAME,  /* '*': any run of bytes */
 	PATTERN_URI,   /* '*': any run within a segment; a whole segment '**': any run. Both sides in the form of uri_normal() */
-	PATTERN_VALUE  /* as PATTERN_URI, of a string that is no URI */
+	PATTERN_VALUE, /* as PATTERN_URI, of a string that is no URI */
+	PATTERN_LIKE_URI /* both: of a value that was brought into that form */
 };
 
 struct pattern {
@@ -17,7 +18,7 @@ struct pattern {
 	const char *text;    /* with OP_ bytes */
 	size_t length;
 	unsigned values;     /* bits of the values that it needs, 1 << OP_ */
-	unsigned host;       /* of these, those that stand in a host, which has no upper case */
+	unsigned host;       /* of these, those that stand in a host */
 	int stars;
 	size_t head, tail;   /* bytes before the first OP_ and behind the last one; head is all of it where there is none */
 };
@@ -29,7 +30,7 @@ struct pattern_values {
 	const char *text[OP_EMAIL + 1];
 	size_t length[OP_EMAIL + 1];
 	unsigned usable; /* 1 << OP_: there, and nothing in it that could mean more than itself */
-	unsigned upper;  /* has upper case */
+	unsigned no_host; /* in a host, the one form of URIs has it otherwise, or as something else */
 	unsigned any;    /* of these, whose value may be any one */
 };
 
@@ -46,5 +47,9 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
  * The time is bounded by length of text times length of pattern.
  */
 int pattern_match(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe);
+/* Does it match some text that begins with this one? */
+int pattern_reaches(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe);
+/* Does it match every one? Never said in error, but 0 may be. */
+int pattern_covers(const struct pattern *pattern, const char *text, size_t length, const struct pattern_values *values, int maybe);
 
 #endif

@@ -1,8 +1,17 @@
 #include "uri.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 enum { IN_HOST, IN_PATH, IN_QUERY };
+
+/* Of these it is known what host and port mean, to whoever fetches them (RFC 3986 6.2.3; RFC 8089 for files). */
+static const struct uri_scheme {
+	const char *name, *port;
+	int file;
+} uri_schemes[] = {
+	{ "file", "", 1 }, { "ftp", "21", 0 }, { "http", "80", 0 }, { "https", "443", 0 }, { "ws", "80", 0 }, { "wss", "443", 0 },
+};
 
 struct uri_reader {
 	const unsigned char *text;
@@ -39,6 +48,26 @@ int uri_encodes(unsigned char byte)
 	return byte > 0x7e || byte <= ' ' || strchr("\"<>^`{|}[]", byte) != NULL;
 }
 
+static const struct uri_scheme *known_scheme(const char *text, size_t length)
+{
+	for (size_t i = 0; i < sizeof uri_schemes / sizeof *uri_schemes; i++) {
+		const char *name = uri_schemes[i].name;
+		size_t at = 0;
+		while (at < length && name[at] && (text[at] | 0x20) == name[at])
+			at++;
+		if (!name[at] && at < length && text[at] == ':')
+			return &uri_schemes[i];
+	}
+	return NULL;
+}
+
+int uri_known(const char *text, size_t length)
+{
+	for (; length && *text == ' '; length--)
+		text++;
+	return known_scheme(text, length) != NULL;
+}
+
 static int hex(unsigned c)
 {
 	return is_digit(c) ? (int)(c - '0') : c >= 'a' && c <= 'f' ? (int)(c - 'a' + 10) : c >= 'A' && c <= 'F' ? (int)(c - 'A' + 10) : -1;
@@ -56,6 +85,14 @@ static const char *put(struct uri_reader *r, unsigned byte)
 	r->before = 0;
 	r->out[r->used++] = (char)byte;
 	return NULL;
+}
+
+static const char *put_text(struct uri_reader *r, const char *text)
+{
+	const char *wrong = NULL;
+	for (; !wrong && *text; text++)
+		wrong = put(r, (unsigned char)*text);
+	return wrong;
 }
 
 static const char *put_encoded(struct uri_reader *r, unsigned byte)
@@ -132,7 +169,7 @@ static const char *read_path(struct uri_reader *r)
 {
 	const char *wrong = NULL;
 	size_t root = r->used, begin = r->used;
-	int absolute = peek(r, 0) == '/';
+	int absolute = peek(r, 0) == '/', doubled = 0;
 	for (;;) {
 		unsigned c = peek(r, 0);
 		int end = r->at == r->length || c == '?' || c == '#';
@@ -140,9 +177,14 @@ static const char *read_path(struct uri_reader *r)
 			size_t n = dots(r, begin);
 			if (n && (r->pattern || !absolute))
 				return "has a dot segment";
+			/* Nobody honest writes these, and readers differ. */
+			if (n == 2 && begin == root + 1)
+				return "has a .. that leads above its root";
+			if (n == 2 && doubled)
+				return "has a .. behind a doubled slash";
 			if (n) {
 				r->used = begin;
-				/* ".." takes the segment before along, with its slash; the root has none before it. */
+				/* ".." takes the segment before along, with its slash. */
 				for (size_t slash = r->used - 1; n == 2 && slash > root; slash--)
 					if (r->out[slash - 1] == '/') {
 						r->used = slash;
@@ -155,6 +197,8 @@ static const char *read_path(struct uri_reader *r)
 			/* Servers read "//" as "/" more often than not. */
 			if (r->used == root || r->out[r->used - 1] != '/')
 				wrong = put(r, '/');
+			else
+				doubled |= r->at > 1 && r->text[r->at - 2] == '/';
 			begin = r->used;
 		} else {
 			wrong = read_byte(r, IN_PATH);
@@ -164,28 +208,138 @@ static const char *read_path(struct uri_reader *r)
 	}
 }
 
+/* The scheme and its colon. */
+static const char *read_scheme(struct uri_reader *r)
+{
+	const char *wrong = NULL;
+	if (!is_alpha(peek(r, 0)))
+		return "has no scheme";
+	for (; !wrong && peek(r, 0) != ':'; r->at++) {
+		unsigned c = peek(r, 0);
+		if (!is_alpha(c) && !is_digit(c) && c != '+' && c != '-' && c != '.')
+			return "has no scheme";
+		wrong = put(r, c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+	}
+	r->at++;
+	return wrong ? wrong : put(r, ':');
+}
+
+/* The port at the end of what was put: out of r, and into port (6 bytes). */
+static const char *take_port(struct uri_reader *r, size_t begin, const struct uri_scheme *scheme, char *port)
+{
+	size_t at = r->used, length = 0;
+	*port = 0;
+	while (at > begin && r->out[at - 1] != ':' && r->out[at - 1] != ']')
+		at--;
+	if (at == begin || r->out[at - 1] == ']')
+		return at < r->used && at > begin ? "has something between its host and its port" : NULL;
+	const char *digits = r->out + at, *end = r->out + r->used;
+	for (const char *c = digits; c < end; c++)
+		if ((unsigned char)*c <= OP_LAST)
+			return "has a port that is no number: a pattern names its port, or none for the scheme's own";
+		else if (!is_digit((unsigned char)*c))
+			return "has a port that is no number";
+	r->used = at - 1;
+	if (digits == end)
+		return NULL;
+	while (digits < end && *digits == '0')
+		digits++;
+	length = (size_t)(end - digits);
+	if (!length || length > 5 || (length == 5 && memcmp(digits, "65535", 5) > 0))
+		return "has a port that is no number from 1 to 65535";
+	if (scheme->file)
+		return "has a port, which a file has not";
+	if (length != strlen(scheme->port) || memcmp(digits, scheme->port, length) != 0) {
+		memcpy(port, digits, length);
+		port[length] = 0;
+	}
+	return NULL;
+}
+
+/* Whoever resolves "127.1", "0x7f.1" or "2130706433" takes it for 127.0.0.1 (inet_aton(3)): one form alone is taken. */
+static int is_numeric(const char *host)
+{
+	const char *dot = strrchr(host, '.'), *last = dot ? dot + 1 : host;
+	if (last[0] == '0' && last[1] == 'x')
+		return strspn(last + 2, "0123456789abcdef") == strlen(last + 2);
+	return *last && strspn(last, "0123456789") == strlen(last);
+}
+
+static int has_op(const char *text)
+{
+	while (*text && (unsigned char)*text > OP_LAST)
+		text++;
+	return *text != 0;
+}
+
+/* Of a known scheme: host and port, which were put from begin on, in one form. */
+static const char *finish_host(struct uri_reader *r, size_t begin, const struct uri_scheme *scheme)
+{
+	char port[6], address[INET6_ADDRSTRLEN], *host = r->out + begin;
+	unsigned char bytes[16];
+	const int empty = r->used == begin;
+	const char *wrong = take_port(r, begin, scheme, port);
+	if (wrong)
+		return wrong;
+	if (r->used > begin && r->out[r->used - 1] == '.')
+		r->used--;
+	r->out[r->used] = 0;
+	if (r->used == begin)
+		return empty && scheme->file ? NULL : "has no host: it stands behind \"//\"";
+	if (r->out[r->used - 1] == '.')
+		return "has more than one dot at the end of its host";
+	if (strchr(host, '%'))
+		return "has a host that is not in ASCII, or encoded: such a name begins with xn--";
+	if (*host == '[' && r->out[r->used - 1] == ']') {
+		r->out[r->used - 1] = 0;
+		if (inet_pton(AF_INET6, host + 1, bytes) != 1 || !inet_ntop(AF_INET6, bytes, address, sizeof address))
+			return "has a host in brackets that is no IPv6 address";
+		if (scheme->file && !strcmp(address, "::1"))
+			return "names this machine by its address: write file:///";
+		r->used = begin;
+		wrong = put(r, '[');
+		if (!wrong)
+			wrong = put_text(r, address);
+		if (!wrong)
+			wrong = put(r, ']');
+	} else if (strpbrk(host, "[]:")) {
+		return "has a bracket or a colon in its host";
+	} else if (!has_op(host) && is_numeric(host)) {
+		if (inet_pton(AF_INET, host, bytes) != 1)
+			return "has a number as its host: write an address as four decimal numbers without leading zeros";
+		if (scheme->file && bytes[0] == 127)
+			return "names this machine by its address: write file:///";
+	} else if (scheme->file && !strcmp(host, "localhost")) {
+		r->used = begin;
+	}
+	if (!wrong && *port)
+		wrong = put(r, ':');
+	return wrong ? wrong : put_text(r, port);
+}
+
 const char *uri_normal(const char *text, size_t length, int pattern, char *out, size_t *out_length)
 {
 	struct uri_reader r = { .text = (const unsigned char *)text, .length = length, .pattern = pattern, .out = out };
-	const char *wrong = NULL;
-	if (!is_alpha(peek(&r, 0)))
-		return "has no scheme";
-	for (; !wrong && peek(&r, 0) != ':'; r.at++) {
-		unsigned c = peek(&r, 0);
-		if (!is_alpha(c) && !is_digit(c) && c != '+' && c != '-' && c != '.')
-			return "has no scheme";
-		wrong = put(&r, c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-	}
-	r.at++;
-	if (!wrong)
-		wrong = put(&r, ':');
-	if (!wrong && peek(&r, 0) == '/' && peek(&r, 1) == '/') {
+	const char *wrong = read_scheme(&r);
+	const struct uri_scheme *scheme = wrong ? NULL : known_scheme(out, r.used);
+	int authority = peek(&r, 0) == '/' && peek(&r, 1) == '/';
+	if (scheme && !authority && (!scheme->file || peek(&r, 0) != '/'))
+		return scheme->file ? "is a file without a full path: write file:///" : "has no host: it stands behind \"//\"";
+	if (!wrong && (authority || scheme))
+		wrong = put_text(&r, "//");
+	if (!wrong && authority) {
+		size_t begin = r.used;
 		r.at += 2;
-		wrong = put(&r, '/');
-		if (!wrong)
-			wrong = put(&r, '/');
 		while (!wrong && r.at < r.length && peek(&r, 0) != '/' && peek(&r, 0) != '?' && peek(&r, 0) != '#')
 			wrong = read_byte(&r, IN_HOST);
+		/* Others' hosts may be names of anything; but a reader that resolves them overlooks these. */
+		if (!wrong && !scheme && r.used > begin && strchr(".:", out[r.used - 1]))
+			wrong = "has a dot or a colon at the end of its host";
+		if (!wrong && scheme)
+			wrong = finish_host(&r, begin, scheme);
+		/* RFC 3986 6.2.3; but "https://<**>" has its path in the stars. */
+		if (!wrong && scheme && peek(&r, 0) != '/' && out[r.used - 1] != OP_MANY)
+			wrong = put(&r, '/');
 	}
 	if (!wrong)
 		wrong = read_path(&r);
@@ -200,4 +354,32 @@ const char *uri_normal(const char *text, size_t length, int pattern, char *out, 
 			return "is encoded twice";
 	*out_length = r.used;
 	return NULL;
+}
+
+const char *uri_template(const char *text, size_t length, char *out, size_t *out_length)
+{
+	const char *brace = memchr(text, '{', length), *end = brace ? brace : text + length, *at = memchr(text, ':', (size_t)(end - text));
+	struct uri_reader r = { .text = (const unsigned char *)text, .length = length, .out = out };
+	*out = 0;
+	*out_length = 0;
+	if (!at)
+		return NULL;
+	at++;
+	int authority = end - at >= 2 && at[0] == '/' && at[1] == '/';
+	const char *host = at + 2;
+	while (authority && host < end && *host != '/' && *host != '?' && *host != '#')
+		host++;
+	/* The expressions may go on with the host, or begin it. */
+	if (authority ? host == end : at == end || (end - at == 1 && *at == '/')) {
+		const char *wrong = read_scheme(&r);
+		if (!wrong && authority)
+			wrong = put_text(&r, "//");
+		out[r.used] = 0;
+		*out_length = r.used;
+		return wrong;
+	}
+	/* They may also make a name of what is a dot segment yet. */
+	while (brace && end[-1] == '.')
+		end--;
+	return uri_normal(text, (size_t)(end - text), 0, out, out_length);
 }

@@ -842,7 +842,7 @@ static void headers_that_copy_arguments(void **state)
 	desk_close(&desk);
 }
 
-/* MCP-60, MCP-61: lists without what their reader could not call. */
+/* MCP-54, MCP-60, MCP-61: lists without what their reader could not call. */
 static void lists(void **state)
 {
 	static const char list[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"tools\":[{\"name\":\"get_issue\"},{\"name\":\"get_secret\"},{\"name\":\"put_file\"},"
@@ -868,6 +868,36 @@ static void lists(void **state)
 	out = NULL;
 	assert_int_equal(ema_filter_list(ask.decision, "{}", 2, &out), EMA_BAD_REQUEST);
 	assert_null(out);
+	ask_end(&ask);
+	/* Templates are there if one may read something by them (MCP-54), and then their arguments are completed, too; each read is judged for itself. */
+	static const char templates[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"resourceTemplates\":[{\"uriTemplate\":\"file:///docs/{name}\"},{\"uriTemplate\":\"file:///{+path}\"},"
+	                                "{\"uriTemplate\":\"file:///etc/{name}\"}],\"resources\":[{\"uri\":\"file:///docs/{name}\"},{\"uri\":\"file:///{+path}\"}]}}";
+	ask_begin(&ask, NULL, token);
+	ask_message(&ask, "resources/templates/list", NULL, "");
+	ask_check(&ask, &desk, "deep");
+	expect(&ask, 0, EMA_OK, 200);
+	assert_int_equal(ema_filter_list(ask.decision, templates, strlen(templates), &out), EMA_OK);
+	assert_non_null(strstr(out, "\"resourceTemplates\":[{\"uriTemplate\":\"file:///docs/{name}\"},{\"uriTemplate\":\"file:///{+path}\"}]"));
+	assert_non_null(strstr(out, "\"resources\":[{\"uri\":\"file:///docs/{name}\"}]"));
+	ema_text_free(out);
+	out = NULL;
+	ask_end(&ask);
+	static const struct { const char *uri; int code, status; } refs[] = {
+		{ "file:///docs/{name}", EMA_OK, 200 }, { "file:///{+path}", EMA_OK, 200 }, { "file:///etc/{name}", EMA_FORBIDDEN, 403 }, { "file:///etc/passwd", EMA_FORBIDDEN, 403 },
+	};
+	for (size_t i = 0; i < sizeof refs / sizeof *refs; i++) {
+		char params[256];
+		snprintf(params, sizeof params, "\"ref\":{\"type\":\"ref/resource\",\"uri\":\"%s\"},\"argument\":{\"name\":\"name\",\"value\":\"a\"}", refs[i].uri);
+		ask_begin(&ask, NULL, token);
+		ask_message(&ask, "completion/complete", NULL, params);
+		ask_check(&ask, &desk, "deep");
+		expect(&ask, i, refs[i].code, refs[i].status);
+		ask_end(&ask);
+	}
+	ask_begin(&ask, NULL, token);
+	ask_message(&ask, "resources/read", "file:///{+path}", "\"uri\":\"file:///{+path}\"");
+	ask_check(&ask, &desk, "deep");
+	expect(&ask, 0, EMA_FORBIDDEN, 403);
 	ask_end(&ask);
 	/* A refusal filters nothing. */
 	ask_begin(&ask, NULL, NULL);

@@ -41,7 +41,7 @@ static int parse(const char *body, const char *headers, const struct mcp_setting
 	return mcp_parse(body, strlen(body), list, count, settings, message, error);
 }
 
-/* "tool:NAME{}" for each target; {} where it has arguments. */
+/* "tool:NAME{}?" for each target; {} where it has arguments, ? for a template. */
 static void show(const struct mcp_call *call, char *out, size_t room)
 {
 	static const char *const kinds[] = { "tool", "prompt", "uri", "server", "list", "task" };
@@ -49,8 +49,9 @@ static void show(const struct mcp_call *call, char *out, size_t room)
 	out[0] = 0;
 	for (size_t i = 0; i < call->target_count && used < room; i++) {
 		const struct policy_target *target = &call->targets[i];
-		used += (size_t)snprintf(out + used, room - used, "%s%s%s%.*s%s", i ? " " : "", kinds[target->kind], target->name ? ":" : "",
-		                         (int)target->length, target->name ? target->name : "", target->arguments ? "{}" : "");
+		used += (size_t)snprintf(out + used, room - used, "%s%s%s%.*s%s%s", i ? " " : "", kinds[target->kind], target->name ? ":" : "",
+		                         (int)target->length, target->name ? target->name : "", target->arguments ? "{}" : "",
+		                         target->is_template ? "?" : "");
 	}
 }
 
@@ -70,7 +71,7 @@ static void every_method_has_its_targets(void **state)
 		{ "resources/read", "\nMcp-Name: x://a/b", NEW("resources/read", ",\"uri\":\"x://a/b\""), "uri:x://a/b", "1", MCP_2026_07_28 },
 		{ "prompts/get", "\nMcp-Name: p", NEW("prompts/get", ",\"name\":\"p\",\"arguments\":{}"), "prompt:p{}", "1", MCP_2026_07_28 },
 		{ "completion/complete", "", NEW("completion/complete", ",\"ref\":{\"type\":\"ref/prompt\",\"name\":\"p\"},\"argument\":{\"name\":\"a\",\"value\":\"b\"}"), "prompt:p", "1", MCP_2026_07_28 },
-		{ "completion/complete", "", NEW("completion/complete", ",\"ref\":{\"type\":\"ref/resource\",\"uri\":\"x://{a}\"}"), "uri:x://{a}", "1", MCP_2026_07_28 },
+		{ "completion/complete", "", NEW("completion/complete", ",\"ref\":{\"type\":\"ref/resource\",\"uri\":\"x://{a}\"}"), "uri:x://{a}?", "1", MCP_2026_07_28 },
 		{ "subscriptions/listen", "", NEW("subscriptions/listen", ",\"notifications\":{\"toolsListChanged\":true,\"resourceSubscriptions\":[\"x://a\",\"x://b\"]}"), "list uri:x://a uri:x://b", "1", MCP_2026_07_28 },
 		{ "subscriptions/listen", "", NEW("subscriptions/listen", ",\"notifications\":{}"), "list", "1", MCP_2026_07_28 },
 		{ "tasks/get", "", NEW("tasks/get", ",\"taskId\":\"t\""), "task:t", "1", MCP_2026_07_28 },
@@ -327,11 +328,11 @@ static void sizes_are_bounded(void **state)
 	free(large);
 }
 
-static int keep_a(void *data, enum policy_kind kind, const char *name, size_t length)
+static int keep_a(void *data, enum policy_kind kind, const char *name, size_t length, int is_template)
 {
 	static const char *const kinds[] = { "tool:", "prompt:", "uri:" };
 	char *seen = data;
-	snprintf(seen + strlen(seen), 256 - strlen(seen), "%s%.*s ", kinds[kind], (int)length, name);
+	snprintf(seen + strlen(seen), 256 - strlen(seen), "%s%.*s %s", kinds[kind], (int)length, name, is_template ? "template " : "");
 	return memchr(name, 'a', length) != NULL;
 }
 
@@ -349,7 +350,7 @@ static void lists_are_filtered(void **state)
 		{ "{\"tools\":[],\"ttlMs\":1e9}", "{\"tools\":[],\"ttlMs\":1e9,\"cacheScope\":\"private\"}", "", -1 },
 		{ "{\"prompts\":[{\"name\":\"\\u0061\"}]}", "{\"prompts\":[{\"name\":\"\\u0061\"}],\"cacheScope\":\"private\"}", "prompt:a ", -1 },
 		{ "{\"resources\":[{\"uri\":\"x://b\",\"name\":\"a\"}],\"_meta\":{\"tools\":[1]}}", "{\"resources\":[],\"_meta\":{\"tools\":[1]},\"cacheScope\":\"private\"}", "uri:x://b ", -1 },
-		{ "{\"resourceTemplates\":[{\"uriTemplate\":\"x://{a}\"}]}", "{\"resourceTemplates\":[{\"uriTemplate\":\"x://{a}\"}],\"cacheScope\":\"private\"}", "uri:x://{a} ", -1 },
+		{ "{\"resourceTemplates\":[{\"uriTemplate\":\"x://{a}\"}]}", "{\"resourceTemplates\":[{\"uriTemplate\":\"x://{a}\"}],\"cacheScope\":\"private\"}", "uri:x://{a} template ", -1 },
 		/* What has no name is no entry. */
 		{ "{\"tools\":[7,{\"name\":null},\"a\",[],{}]}", "{\"tools\":[],\"cacheScope\":\"private\"}", "", -1 },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"b\"},{\"name\":\"ab\"}]} , \"x\":1}",

@@ -12,14 +12,23 @@ static const char *pick(const char *const *from, unsigned count)
 
 static const char *const tool_patterns[] = { "get_a", "get_b", "get_*", "*_a", "*", "g*_*", "put_*", "put_a", "odd a", "get_{tenant}", "{subject}_*", "*_{email}" };
 static const char *const prompt_patterns[] = { "ask", "a*", "*", "ask {subject}" };
-static const char *const uri_patterns[] = { "x:/a/*", "x:/a/**", "x:/**", "**", "x:/a/b", "x:/{tenant}/**", "x:/{subject}/*", "x://h/**/b", "x:/*/b", "x:/{email}/b*" };
+static const char *const uri_patterns[] = { "x:/a/*", "x:/a/**", "x:/**", "**", "x:/a/b", "x:/{tenant}/**", "x:/{subject}/*", "x://h/**/b", "x:/*/b", "x:/{email}/b*",
+	"https://h/**", "https://H.:0443/a*", "https://*/a", "https://{tenant}/**", "http://h:8080/*", "file:/a/**", "file://localhost/*/b", "file:///{subject}/**", "file://h/**" };
 static const char *const tools[] = { "get_a", "get_b", "put_a", "put_c", "odd a", "get_t1", "al_a", "zz", "get_a b", "get_*", "x_me" };
 static const char *const prompts[] = { "ask", "ask al", "b" };
-static const char *const uris[] = { "x:/a/b", "x:/a/b/c", "x:/a/%61", "x:/a/../t1/b", "x:/t1/z", "x:/al/b", "x://h/a/b", "x:/me/bc", "y:/a", "x://u@h/a/b", "x:/t2/../a/b", "x:/a/b?c" };
-static const char *const arguments[] = { NULL, "{}", "{\"p\":\"a\"}", "{\"p\":\"b\",\"n\":3}", "{\"n\":7,\"p\":1}", "{\"n\":\"7\"}", "{\"p\":\"al\",\"n\":null}", "{\"f\":true,\"p\":\"ab\"}", "{\"f\":false,\"n\":5}" };
+static const char *const uris[] = { "x:/a/b", "x:/a/b/c", "x:/a/%61", "x:/a/../t1/b", "x:/t1/z", "x:/al/b", "x://h/a/b", "x:/me/bc", "y:/a", "x://u@h/a/b", "x:/t2/../a/b", "x:/a/b?c",
+	"x:/../a/b", "x://h/../a/b", "x:/a/../../t1/b", "x://h./a/b", "x:/a//../b",
+	"https://h/a", "HTTPS://H:443/a", "https://h:/a", "https://h./ab", "https://h:00443/a", "https:/h/a", "https:h/a", "https:///h/a", "https://u@h/a", "https://h:4x/a",
+	"https://h", "https://h.?a", "https://h:8443/a", "http://h:8080/x", "http://h:443/a", "http://h:80/a", "https://T1.:443/a/b", "https://t1../a", "https://h:70000/a",
+	"file:/a/b", "file:///a/b", "file://LocalHost/a/b", "file://localhost./a/b/c", "file:a/b", "file:/al/z", "file://h/a/b", "file://h:1/a", "file://", "file:/../a/b" };
+static const char *const arguments[] = { NULL, "{}", "{\"p\":\"a\"}", "{\"p\":\"b\",\"n\":3}", "{\"n\":7,\"p\":1}", "{\"n\":\"7\"}", "{\"p\":\"al\",\"n\":null}", "{\"f\":true,\"p\":\"ab\"}", "{\"f\":false,\"n\":5}",
+	"{\"u\":\"https://h/a\"}", "{\"u\":\"HTTPS://h/a\"}", "{\"u\":\"https://h:443/a\"}", "{\"u\":\"https://u@h/a\"}", "{\"u\":\"https://h\"}", "{\"u\":\"https://t1:0443/a\"}",
+	"{\"u\":\"https:/h/a\"}", "{\"u\":\"file:/a/b\"}", "{\"u\":\"file:///a/b\"}", "{\"u\":\"https://h.\"}", "{\"u\":\"h/a\"}" };
 static const char *const argument_tests[] = { "{ at = \"/p\"; equals = \"a\"; }", "{ at = \"/p\"; like = \"a*\"; }", "{ at = \"/p\"; like = \"{subject}\"; }",
 	"{ at = \"/p\"; like = \"{email}*\"; }", "{ at = \"/n\"; in = [3, 5]; }", "{ at = \"/p\"; in = [\"a\", \"b\"]; }", "{ at = \"/n\"; less = 5; }", "{ at = \"/n\"; greater = 2; less = 6; }",
-	"{ at = \"/n\"; absent = true; }", "{ at = \"/f\"; equals = true; }", "{ at = \"/n\"; equals = 7; }" };
+	"{ at = \"/n\"; absent = true; }", "{ at = \"/f\"; equals = true; }", "{ at = \"/n\"; equals = 7; }",
+	"{ at = \"/u\"; like = \"https://h/**\"; }", "{ at = \"/u\"; like = \"https://H:443/a\"; }", "{ at = \"/u\"; like = \"https://{tenant}/*\"; }", "{ at = \"/u\"; like = \"*://h/**\"; }",
+	"{ at = \"/u\"; like = \"file:/a/*\"; }", "{ at = \"/u\"; like = \"**\"; }" };
 static const char *const logins[] = { "acr = \"high\";", "amr = [\"mfa\", \"hwk\"];", "max_age = \"10m\";", "time = ( { days = \"mon\"; until = \"13:00\"; } );", "not_after = \"2026-10-12T12:30:00Z\";" };
 static const char *const scopes[] = { "r", "s", "w" };
 static const char *const groups[] = { "a", "b", "c" };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "codes.h"
 #include "when.h"
@@ -80,21 +81,88 @@ static int plain_name(const char *name)
 	return strlen(name) <= 128 && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == strlen(name);
 }
 
-/* URIs are generated so that a dot segment and %61 are all that there is to normalise. */
+static const char *const known[][2] = { { "http:", "80" }, { "https:", "443" }, { "file:", "" } };
+
+/* Which of the known schemes it has, from 1 on; 0: another. */
+static int scheme_of(const char *text)
+{
+	for (int i = 0; i < 3; i++)
+		if (!strncasecmp(text, known[i][0], strlen(known[i][0])))
+			return i + 1;
+	return 0;
+}
+
+/* The host, and its port if there is one, of a known scheme, by cutting it to pieces. */
+static int normal_host(char *host, int scheme)
+{
+	char *port = strchr(host, ':');
+	int is_file = scheme == 3;
+	long number = 0;
+	for (char *c = host; *c; c++)
+		*c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+	if (port) {
+		*port++ = 0;
+		if (strspn(port, "0123456789") != strlen(port))
+			return 0;
+		number = strtol(port, NULL, 10);
+		if (*port && (number < 1 || number > 65535 || is_file))
+			return 0;
+	}
+	if (*host && host[strlen(host) - 1] == '.')
+		host[strlen(host) - 1] = 0;
+	if ((!*host && !is_file) || (*host && host[strlen(host) - 1] == '.'))
+		return 0;
+	if (is_file && !strcmp(host, "localhost"))
+		*host = 0;
+	if (number && number != strtol(known[scheme - 1][1], NULL, 10))
+		snprintf(host + strlen(host), 8, ":%ld", number);
+	return 1;
+}
+
+/*
+ * URIs and patterns are generated so that hosts and ports, dot segments and %61 are all that there is to normalise, and so that of
+ * a doubled slash or ".." only what is refused.
+ */
 static int normal(const char *text, char *out)
 {
-	const char *host = strstr(text, "://");
+	char host[256] = "";
+	int scheme = scheme_of(text);
+	const char *rest = strchr(text, ':');
 	char *to = out, *found = NULL;
-	if ((host && memchr(host + 3, '@', strcspn(host + 3, "/?#"))) || !strchr(text, ':'))
+	if (!rest)
 		return 0;
-	for (const char *c = text; *c; c++) {
+	rest++;
+	for (const char *c = text; c < rest; c++)
+		*to++ = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+	int authority = !strncmp(rest, "//", 2);
+	if (scheme && !authority && (scheme != 3 || *rest != '/'))
+		return 0;
+	if (authority) {
+		rest += 2;
+		size_t length = strcspn(rest, "/?#");
+		memcpy(host, rest, length);
+		host[length] = 0;
+		rest += length;
+		if (strchr(host, '@') || (scheme && !normal_host(host, scheme)) || (!scheme && *host && strchr(".:", host[strlen(host) - 1])))
+			return 0;
+	}
+	if (authority || scheme)
+		to += snprintf(to, 256, "//%s", host);
+	char *root = to;
+	if (scheme && *rest != '/')
+		*to++ = '/';
+	for (const char *c = rest; *c; c++) {
 		int encoded = !strncmp(c, "%61", 3);
 		*to++ = encoded ? 'a' : *c;
 		c += encoded ? 2 : 0;
 	}
 	*to = 0;
-	while ((found = strstr(out, "/../"))) {
+	if (strstr(root, "//"))
+		return 0;
+	while ((found = strstr(root, "/../"))) {
 		char *before = found;
+		if (found == root)
+			return 0;
 		while (*--before != '/')
 			;
 		memmove(before, found + 3, strlen(found + 3) + 1);
@@ -106,8 +174,13 @@ static enum tri opened(const struct conf_strings *patterns, const struct policy_
 {
 	enum tri result = NO;
 	for (size_t i = 0; i < patterns->count; i++) {
+		char form[4096];
 		const char *pattern = patterns->list[i];
 		int lacks = lacks_value(pattern, who), uri = target->kind == POLICY_URI;
+		if (uri && strcmp(pattern, "**"))
+			pattern = normal(pattern, form) ? form : NULL;
+		if (!pattern)
+			abort();
 		if (!fits(pattern, name, who, uri, lacks ? 2 : 0))
 			continue;
 		if (lacks || (target->kind == POLICY_TOOL && strchr(pattern, '*') && !plain_name(name)))
@@ -157,7 +230,27 @@ static enum tri value_is(const struct conf_node *value, const struct json_node *
 	return node->type != JSON_TRUE && node->type != JSON_FALSE ? PERHAPS : (node->type == JSON_TRUE) == (value->integer != 0) ? YES : NO;
 }
 
-/* Arguments are generated flat, with short names and strings that have no slash. */
+static enum tri fits_value(const char *pattern, const char *text, const struct policy_who *who)
+{
+	int lacks = lacks_value(pattern, who);
+	return !fits(pattern, text, who, 1, lacks ? 2 : 0) ? NO : lacks ? PERHAPS : YES;
+}
+
+/* A URI of a known scheme: the pattern and it as they stand must say what their forms say. */
+static enum tri fits_argument(const char *pattern, const char *text, const struct policy_who *who)
+{
+	char form[4096], uri[4096];
+	enum tri as_it_stands = strstr(text, "///") && strchr(pattern, '*') ? PERHAPS : fits_value(pattern, text, who);
+	if (as_it_stands == PERHAPS)
+		return PERHAPS;
+	if (!scheme_of(text) || (!scheme_of(pattern) && !strchr(pattern, '*')))
+		return as_it_stands;
+	if (!normal(text, uri) || (scheme_of(pattern) && !normal(pattern, form)))
+		return PERHAPS;
+	return fits_value(scheme_of(pattern) ? form : pattern, uri, who) == as_it_stands ? as_it_stands : PERHAPS;
+}
+
+/* Arguments are generated flat, with short names, and of slashes none are doubled but at the begin of a URI. */
 static enum tri argument(const struct conf_argument *test, const struct policy_who *who, const struct policy_target *target)
 {
 	const struct json_node *node = target->arguments ? json_member(target->json, target->arguments, test->at + 1) : NULL;
@@ -174,12 +267,8 @@ static enum tri argument(const struct conf_argument *test, const struct policy_w
 			last = value_is(&test->value->children[i], node);
 		return last;
 	}
-	if (test->test == TEST_LIKE) {
-		if (node->type != JSON_STRING)
-			return PERHAPS;
-		int lacks = lacks_value(test->value->string, who);
-		return !fits(test->value->string, node->text, who, 1, lacks ? 2 : 0) ? NO : lacks ? PERHAPS : YES;
-	}
+	if (test->test == TEST_LIKE)
+		return node->type == JSON_STRING ? fits_argument(test->value->string, node->text, who) : PERHAPS;
 	if (!json_integer(node, &number))
 		return PERHAPS;
 	return (test->test == TEST_GREATER || number < test->less) && (test->test == TEST_LESS || number > test->greater) ? YES : NO;

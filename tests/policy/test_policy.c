@@ -63,7 +63,8 @@ static void default_deny_and_deny_wins(void **state)
 		{ "okta/-/al groups=eng scopes=read", "prompt explain code", NULL, EMA_OK, 3, "read", 0 },
 		{ "okta/-/al groups=eng scopes=read", "uri repo://acme/x/y", NULL, EMA_OK, 3, "read", 0 },
 		{ "okta/-/al groups=eng scopes=read", "uri repo://ACME/x/../y", NULL, EMA_OK, 3, "read", 0 },
-		{ "okta/-/al groups=eng scopes=read", "uri repo://acme/../other", NULL, EMA_OK, 3, "read", 0 },
+		{ "okta/-/al groups=eng scopes=read", "uri repo://acme/../other", NULL, EMA_BAD_REQUEST, 0, NULL, 0 },
+		{ "okta/-/al groups=eng scopes=read", "uri repo://acme/%2e%2e/acme/x", NULL, EMA_BAD_REQUEST, 0, NULL, 0 },
 		{ "okta/-/al groups=eng scopes=read", "uri repo://other/x", NULL, EMA_NOT_GRANTED, 0, NULL, 0 },
 		{ "okta/-/al groups=eng scopes=read", "uri repo://a@acme/x", NULL, EMA_BAD_REQUEST, 0, NULL, 0 },
 		{ "okta/-/al groups=eng scopes=read", "uri acme/x", NULL, EMA_BAD_REQUEST, 0, NULL, 0 },
@@ -215,6 +216,79 @@ static void arguments_fail_closed(void **state)
 		{ "okta/-/al scopes=r", "tool denied_a", "{\"x\":1}", EMA_DENIED, 12, NULL, 0 },
 	};
 	ASK(body, rows);
+}
+
+/* MCP-54 */
+static void no_spelling_passes_a_deny(void **state)
+{
+	(void)state;
+	static const char body[] =
+		/* 1 */ "scopes = ( { name = \"r\"; access = \"read\"; uris = \"**\"; } );\n"
+		/* 2 */ "grants = ( { provider = \"*\"; scopes = \"r\"; } );\n"
+		/* 3 */ "denies = ( { uris = \"file:///etc/**\"; },\n"
+		/* 4 */ "  { uris = \"https://intern.example:443/**\"; } );\n";
+	static const struct { const char *uri; int code, line; } rows[] = {
+		{ "file:///etc/passwd", EMA_DENIED, 3 }, { "file:/etc/passwd", EMA_DENIED, 3 }, { "file://LOCALHOST/etc/passwd", EMA_DENIED, 3 },
+		{ "file://localhost:/%65tc/passwd", EMA_DENIED, 3 }, { "file:/x/../etc/passwd", EMA_DENIED, 3 },
+		{ "file://127.0.0.1/etc/passwd", EMA_BAD_REQUEST, 0 }, { "file:etc/passwd", EMA_BAD_REQUEST, 0 }, { "file:/../etc/passwd", EMA_BAD_REQUEST, 0 },
+		{ "file:/var/x", EMA_OK, 2 }, { "file://server/etc/x", EMA_OK, 2 },
+		{ "https://intern.example/x", EMA_DENIED, 4 }, { "https://intern.example", EMA_DENIED, 4 }, { "https://intern.example:443/x", EMA_DENIED, 4 },
+		{ "https://intern.example:/x", EMA_DENIED, 4 }, { "https://intern.example./x", EMA_DENIED, 4 }, { "https://intern%2eexample%2e:0443/x", EMA_DENIED, 4 },
+		{ "https:/intern.example/x", EMA_BAD_REQUEST, 0 }, { "https:intern.example/x", EMA_BAD_REQUEST, 0 }, { "https:///intern.example/x", EMA_BAD_REQUEST, 0 },
+		{ "https://u@intern.example/x", EMA_BAD_REQUEST, 0 }, { "https://intern\xe3\x80\x82" "example/x", EMA_BAD_REQUEST, 0 },
+		{ "https://intern.example:8443/x", EMA_OK, 2 }, { "http://intern.example/x", EMA_OK, 2 }, { "https://public.example:443", EMA_OK, 2 },
+	};
+	struct question questions[sizeof rows / sizeof *rows];
+	char asked[sizeof rows / sizeof *rows][64];
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(asked[i], sizeof asked[i], "uri %s", rows[i].uri);
+		questions[i] = (struct question){ "okta/-/al scopes=r", asked[i], NULL, rows[i].code, rows[i].line, NULL, 0 };
+	}
+	ASK(body, questions);
+}
+
+/* MCP-55: of a URI among the arguments, too. What may be another than it seems is denied, and not granted. */
+static void no_spelling_passes_a_deny_of_arguments(void **state)
+{
+	(void)state;
+	static const char body[] =
+		/* 1 */ "scopes = ( { name = \"r\"; access = \"read\"; tools = \"*\"; } );\n"
+		/* 2 */ "grants = ( { provider = \"*\"; scopes = \"r\"; tools = [\"get\", \"one\", \"any\"]; },\n"
+		/* 3 */ "  { provider = \"*\"; scopes = \"r\"; tools = \"may\"; when = { args = ( { at = \"/u\"; like = \"https://intern.example:443/**\"; } ); }; } );\n"
+		/* 4 */ "denies = ( { tools = \"get\"; when = { args = ( { at = \"/u\"; like = \"https://intern.example/**\"; } ); }; },\n"
+		/* 5 */ "  { tools = \"one\"; when = { args = ( { at = \"/u\"; like = \"https://intern.example/x\"; } ); }; },\n"
+		/* 6 */ "  { tools = \"any\"; when = { args = ( { at = \"/u\"; like = \"*://intern.example/x\"; } ); }; } );\n";
+	/* The last word: whether a grant of it holds. */
+	static const struct { const char *value; int code, one, any, may; } rows[] = {
+		{ "https://intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://intern.example:443/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_OK },
+		{ "HTTPS://intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://INTERN.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://u@intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://intern.example:0443/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://intern.example./x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://int%65rn.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https:/intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ " https://intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "https://intern.example", EMA_DENIED, EMA_OK, EMA_OK, EMA_NOT_GRANTED },
+		{ "https://intern.example:8443/x", EMA_OK, EMA_OK, EMA_OK, EMA_NOT_GRANTED },
+		/* Spelled as people do, and another's. */
+		{ "https://Public.example", EMA_OK, EMA_OK, EMA_OK, EMA_NOT_GRANTED },
+		{ "https://public.example/a b?q=[%c3%a9]", EMA_OK, EMA_OK, EMA_OK, EMA_NOT_GRANTED },
+		{ "https: a remark", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "httpsx://intern.example./x", EMA_OK, EMA_OK, EMA_OK, EMA_NOT_GRANTED },
+	};
+	static const char *const tools[] = { "tool get", "tool one", "tool any", "tool may" };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct question questions[4];
+		char arguments[64];
+		const int codes[] = { rows[i].code, rows[i].one, rows[i].any, rows[i].may };
+		snprintf(arguments, sizeof arguments, "{\"u\":\"%s\"}", rows[i].value);
+		for (int k = 0; k < 4; k++)
+			questions[k] = (struct question){ "okta/-/al scopes=r", tools[k], arguments, codes[k],
+			                                  codes[k] == EMA_DENIED ? 4 + k : codes[k] ? 0 : k < 3 ? 2 : 3, NULL, 0 };
+		ASK(body, questions);
+	}
 }
 
 /* JAG-92, MCP-16 */
@@ -517,6 +591,92 @@ static void listing_asks_whether_some_call_could_be(void **state)
 	rig_close(&rig);
 }
 
+static void explained_deny(void *data, const struct policy_stand *stand)
+{
+	*(int *)data |= stand->deny && !stand->lacks;
+}
+
+/* MCP-54, MCP-60: of a template, whether some expansion could be permitted; a deny hides it only if it covers all. */
+static void templates_by_what_they_could_reach(void **state)
+{
+	(void)state;
+	struct rig rig = rig_open("scopes = ( { name = \"r\"; access = \"read\"; uris = [\"repo://acme/**\", \"note://{tenant}/**\", \"https://h/a/*.txt\", \"file:///{subject}/x\", \"y:/a b/c\", \"x:/**\"]; },\n"
+	                          " { name = \"w\"; access = \"write\"; uris = \"w:/**\"; } );\n"
+	                          "grants = ( { provider = \"*\"; scopes = \"r\"; }, { provider = \"*\"; scopes = \"w\"; uris = \"w:/a/**\"; } );\n"
+	                          "denies = ( { uris = [\"repo://acme/closed/**\", \"note://{tenant}/keys/**\"]; },\n"
+	                          " { uris = \"x:/d/**\"; when = { args = ( { at = \"/x\"; equals = 2; } ); }; }, { uris = \"x:/e/*\"; },\n"
+	                          " { uris = \"x:/{email}/f/**\"; } );\n");
+	static const struct { const char *target; int code; } rows[] = {
+		{ "uri repo://{owner}/{repo}/contents{/path*}", EMA_OK }, { "uri {+uri}", EMA_OK }, { "uri {scheme}://acme/x", EMA_OK },
+		{ "uri repo://acme/{x}", EMA_OK }, { "uri REPO://ACME/%61/{x}", EMA_OK }, { "uri repo://ac{x}", EMA_OK }, { "uri repo://acme/a..{x}", EMA_OK },
+		{ "uri repo://other/{x}", EMA_NOT_GRANTED }, { "uri repo:{x}", EMA_OK }, { "uri repo:/{+x}", EMA_OK }, { "uri repos://{x}", EMA_NOT_GRANTED },
+		{ "uri note://t1/{x}", EMA_OK }, { "uri note://{t}/x", EMA_OK }, { "uri note://t2/{x}", EMA_NOT_GRANTED }, { "uri note://t/{x}", EMA_NOT_GRANTED },
+		{ "uri https://h:443/a{?q}", EMA_OK }, { "uri https://h/b{?q}", EMA_NOT_GRANTED }, { "uri https://h:8443/{x}", EMA_NOT_GRANTED },
+		{ "uri file:{+path}", EMA_OK }, { "uri file:/a{x}", EMA_OK }, { "uri file://localhost/{x}", EMA_OK }, { "uri file:/b{x}", EMA_NOT_GRANTED },
+		{ "uri y:/a%20{x}", EMA_OK }, { "uri y:/b{x}", EMA_NOT_GRANTED },
+		{ "uri repo://acme/closed/{x}", EMA_DENIED }, { "uri repo://acme/closed/a{?q}", EMA_DENIED }, { "uri repo://acme/closed{/x*}", EMA_OK },
+		{ "uri note://t1/keys/{k}", EMA_DENIED }, { "uri x:/d/{x}", EMA_OK }, { "uri x:/e/{x}", EMA_OK },
+		/* The email is not known: that deny may be about any, and here about all. */
+		{ "uri x:/g/f/{x}", EMA_DENIED }, { "uri x:/g/{x}", EMA_OK },
+		{ "uri w:/{x}", EMA_INSUFFICIENT_SCOPE }, { "uri w:/b/{x}", EMA_NOT_GRANTED },
+		{ "uri https://u@h/a/{x}", EMA_BAD_REQUEST }, { "uri repo://acme/../{x}", EMA_BAD_REQUEST },
+		{ "uri a b:{x}", EMA_BAD_REQUEST }, { "uri /a:{x}", EMA_BAD_REQUEST },
+		/* No template, and no other judgement. */
+		{ "uri repo://acme/x", EMA_OK }, { "uri repo://acme/closed/x", EMA_DENIED }, { "uri repo://acme", EMA_NOT_GRANTED },
+	};
+	struct rig_who who;
+	struct policy_result out;
+	struct json json;
+	rig_who(&who, "okta/t1/al scopes=r");
+	struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct policy_target target = rig_target(rows[i].target, NULL, &json);
+		target.is_template = 1;
+		int code = policy_decide(rig.policy, principal, &target, RIG_NOW, &out);
+		if (code != rows[i].code)
+			fail_msg("%s: %s", rows[i].target, code_name(code));
+		int denied = 0;
+		policy_explain(rig.policy, &who.who, &target, RIG_NOW, explained_deny, &denied);
+		if (denied != (code == EMA_DENIED))
+			fail_msg("%s: explained otherwise", rows[i].target);
+		/* Nobody reads one. */
+		target.is_template = 0;
+		if (strchr(rows[i].target, '{') && strstr(rows[i].target, "uri {"))
+			assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), EMA_BAD_REQUEST);
+	}
+	policy_principal_free(principal);
+	rig_close(&rig);
+}
+
+/* However many patterns a template could reach: those of rules that are about others do not count. */
+static void templates_among_many_patterns(void **state)
+{
+	(void)state;
+	enum { MANY = POLICY_MATCHES_MOST + 100 };
+	const size_t room = 256 + MANY * 120;
+	char *body = calloc(1, room);
+	size_t used = (size_t)snprintf(body, room, "scopes = ( { name = \"r\"; access = \"read\"; uris = \"**\"; } );\ngrants = ( ");
+	for (int i = 0; i < MANY; i++)
+		used += (size_t)snprintf(body + used, room - used, "%s{ provider = \"okta\"; tenant = \"t%d\"; scopes = \"r\"; uris = \"note://n%d/**\"; }", i ? "," : "", i, i);
+	snprintf(body + used, room - used, " );\n");
+	struct rig rig = rig_open(body);
+	struct rig_who who;
+	struct policy_result out;
+	struct json json;
+	assert_non_null(rig.policy);
+	rig_who(&who, "okta/t600/al scopes=r");
+	struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+	struct policy_target target = rig_target("uri note://{t}/x", NULL, &json);
+	target.is_template = 1;
+	assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), EMA_OK);
+	target = rig_target("uri note://n5/{x}", NULL, &json);
+	target.is_template = 1;
+	assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), EMA_NOT_GRANTED);
+	policy_principal_free(principal);
+	rig_close(&rig);
+	free(body);
+}
+
 static void what_the_rules_look_at(void **state)
 {
 	(void)state;
@@ -674,9 +834,11 @@ static void mistakes_are_found_with_their_place(void **state)
 {
 	(void)state;
 	struct rig rig = rig_open("scopes = ( { name = \"r\"; access = \"read\"; uris = [ \"x:/a\",\n \"x:/a**\" ]; tools = \"get_{name}\"; } );\n"
-	                          "grants = ( { provider = \"okta\"; scopes = \"r\"; prompts = \"a{\";\n when = { args = ( { at = \"/x\"; like = \"a***\"; } ); }; } );\n");
+	                          "grants = ( { provider = \"okta\"; scopes = \"r\"; prompts = \"a{\";\n when = { args = ( { at = \"/x\"; like = \"a***\"; },\n"
+	                          "{ at = \"/x\"; like = \"https://h:*/**\"; } ); }; uris = \"https:/h/**\"; } );\n");
 	static const struct { int line; const char *says; } rows[] = {
 		{ 3, "** that is not a whole segment" }, { 3, "has braces" }, { 4, "has braces" }, { 5, "** that is not a whole segment" },
+		{ 6, "\"https://h:*/**\" has a port" }, { 6, "\"https:/h/**\" has no host" },
 	};
 	assert_null(rig.policy);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -897,6 +1059,8 @@ int main(void)
 		cmocka_unit_test(default_deny_and_deny_wins),
 		cmocka_unit_test(who_a_rule_names),
 		cmocka_unit_test(arguments_fail_closed),
+		cmocka_unit_test(no_spelling_passes_a_deny),
+		cmocka_unit_test(no_spelling_passes_a_deny_of_arguments),
 		cmocka_unit_test(login_and_time),
 		cmocka_unit_test(denies_by_scope_and_value),
 		cmocka_unit_test(shadows),
@@ -904,6 +1068,8 @@ int main(void)
 		cmocka_unit_test(views_of_arguments),
 		cmocka_unit_test(scopes_for_a_token),
 		cmocka_unit_test(listing_asks_whether_some_call_could_be),
+		cmocka_unit_test(templates_by_what_they_could_reach),
+		cmocka_unit_test(templates_among_many_patterns),
 		cmocka_unit_test(what_the_rules_look_at),
 		cmocka_unit_test(scopes_include_scopes),
 		cmocka_unit_test(hundreds_of_scopes_include_one_another),
