@@ -20,7 +20,9 @@ static const char *const uris[] = { "x:/a/b", "x:/a/b/c", "x:/a/%61", "x:/a/../t
 	"x:/../a/b", "x://h/../a/b", "x:/a/../../t1/b", "x://h./a/b", "x:/a//../b",
 	"https://h/a", "HTTPS://H:443/a", "https://h:/a", "https://h./ab", "https://h:00443/a", "https:/h/a", "https:h/a", "https:///h/a", "https://u@h/a", "https://h:4x/a",
 	"https://h", "https://h.?a", "https://h:8443/a", "http://h:8080/x", "http://h:443/a", "http://h:80/a", "https://T1.:443/a/b", "https://t1../a", "https://h:70000/a",
-	"file:/a/b", "file:///a/b", "file://LocalHost/a/b", "file://localhost./a/b/c", "file:a/b", "file:/al/z", "file://h/a/b", "file://h:1/a", "file://", "file:/../a/b" };
+	"file:/a/b", "file:///a/b", "file://LocalHost/a/b", "file://localhost./a/b/c", "file:a/b", "file:/al/z", "file://h/a/b", "file://h:1/a", "file://", "file:/../a/b",
+	"x:/a/{b}", "x:{+a}", "X:/{+a}", "x:/t{a}/b", "x://h/a/{b}", "x:/al/{b}", "x:/me/b{c}", "x:/../{a}", "{+a}", "https://H:443/a{b}", "https://{h}/a", "https://u@h/{a}", "http://h:8080/{a}",
+	"file:/a/{b}", "file:{+a}", "file://localhost/a/b{c}", "y:/a/{b}" };
 static const char *const arguments[] = { NULL, "{}", "{\"p\":\"a\"}", "{\"p\":\"b\",\"n\":3}", "{\"n\":7,\"p\":1}", "{\"n\":\"7\"}", "{\"p\":\"al\",\"n\":null}", "{\"f\":true,\"p\":\"ab\"}", "{\"f\":false,\"n\":5}",
 	"{\"u\":\"https://h/a\"}", "{\"u\":\"HTTPS://h/a\"}", "{\"u\":\"https://h:443/a\"}", "{\"u\":\"https://u@h/a\"}", "{\"u\":\"https://h\"}", "{\"u\":\"https://t1:0443/a\"}",
 	"{\"u\":\"https:/h/a\"}", "{\"u\":\"file:/a/b\"}", "{\"u\":\"file:///a/b\"}", "{\"u\":\"https://h.\"}", "{\"u\":\"h/a\"}" };

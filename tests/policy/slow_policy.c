@@ -36,14 +36,17 @@ static int usable(const char *value)
 	return value && *value && !strpbrk(value, "/\\%*?#") && strcmp(value, ".") && strcmp(value, "..");
 }
 
-/* perhaps: a value that is not usable stands for anything, and then a star does too. */
+/* perhaps: a value that is not usable stands for anything, and then a star does too. BEGIN with it: as the text may go on. */
+#define BEGIN 4
 static int fits(const char *pattern, const char *text, const struct policy_who *who, int uri, int perhaps)
 {
 	size_t length = 0;
+	if (perhaps & BEGIN && !*text)
+		return 1;
 	if (!*pattern)
 		return !*text;
 	if (*pattern == '*') {
-		int many = pattern[1] == '*' || !uri || perhaps == 2;
+		int many = pattern[1] == '*' || !uri || perhaps & 2;
 		const char *rest = pattern + strspn(pattern, "*");
 		for (const char *at = text;; at++) {
 			if (fits(rest, at, who, uri, perhaps))
@@ -54,9 +57,11 @@ static int fits(const char *pattern, const char *text, const struct policy_who *
 	}
 	if (*pattern == '{') {
 		const char *value = value_of(who, pattern, &length);
+		if (usable(value) && perhaps & BEGIN && !strncmp(text, value, strlen(text)))
+			return 1;
 		if (usable(value))
 			return !strncmp(text, value, strlen(value)) && fits(pattern + length, text + strlen(value), who, uri, perhaps);
-		for (const char *at = text; perhaps; at++) {
+		for (const char *at = text; perhaps & 2; at++) {
 			if (fits(pattern + length, at, who, uri, perhaps))
 				return 1;
 			if (!*at)
@@ -170,18 +175,55 @@ static int normal(const char *text, char *out)
 	return 1;
 }
 
-static enum tri opened(const struct conf_strings *patterns, const struct policy_who *who, const struct policy_target *target, const char *name)
+static int is_template(const struct policy_target *target)
+{
+	return target->is_template && strchr(target->name, '{');
+}
+
+/* The form of the target, or what that of each expansion begins with. Templates are generated without %, and dots before a brace. */
+static int form_of(const struct policy_target *target, char *out)
+{
+	char text[256] = "";
+	if (!is_template(target))
+		return normal(target->name, out);
+	memcpy(text, target->name, strcspn(target->name, "{"));
+	char *host = strstr(text, "://");
+	*out = 0;
+	if (!strchr(text, ':'))
+		return 1;
+	if (host ? strchr(host + 3, '/') != NULL : strlen(strchr(text, ':')) > 2)
+		return normal(text, out);
+	for (size_t i = 0, end = (size_t)((host ? host + 3 : strchr(text, ':') + 1) - text); i < end; i++) {
+		*out++ = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
+		*out = 0;
+	}
+	return 1;
+}
+
+/* Of a template a grant opens what could be something of it, and a deny needs that all is. */
+static int matches(const char *pattern, const char *name, const struct policy_who *who, const struct policy_target *target, int deny)
+{
+	int perhaps = lacks_value(pattern, who) ? 2 : 0;
+	size_t length = strlen(pattern);
+	if (!is_template(target))
+		return fits(pattern, name, who, target->kind == POLICY_URI, perhaps);
+	if (!deny)
+		return !perhaps && fits(pattern, name, who, 1, BEGIN);
+	return length > 1 && !strcmp(pattern + length - 2, "**") && fits(pattern, name, who, 1, perhaps);
+}
+
+static enum tri opened(const struct conf_strings *patterns, const struct policy_who *who, const struct policy_target *target, const char *name, int deny)
 {
 	enum tri result = NO;
 	for (size_t i = 0; i < patterns->count; i++) {
 		char form[4096];
 		const char *pattern = patterns->list[i];
-		int lacks = lacks_value(pattern, who), uri = target->kind == POLICY_URI;
-		if (uri && strcmp(pattern, "**"))
+		int lacks = lacks_value(pattern, who);
+		if (target->kind == POLICY_URI && strcmp(pattern, "**"))
 			pattern = normal(pattern, form) ? form : NULL;
 		if (!pattern)
 			abort();
-		if (!fits(pattern, name, who, uri, lacks ? 2 : 0))
+		if (!matches(pattern, name, who, target, deny))
 			continue;
 		if (lacks || (target->kind == POLICY_TOOL && strchr(pattern, '*') && !plain_name(name)))
 			result = result == YES ? YES : PERHAPS;
@@ -345,7 +387,7 @@ static enum tri in_scopes(const struct conf_service *service, const struct conf_
 	for (size_t i = 0; i < service->scope_count; i++) {
 		const struct conf_scope *scope = &service->scopes[i];
 		enum tri one = listed(&grant->scopes, scope->name) ?
-		                       opened(of_kind(&scope->tools, &scope->prompts, &scope->uris, target->kind), who, target, name) : NO;
+		                       opened(of_kind(&scope->tools, &scope->prompts, &scope->uris, target->kind), who, target, name, 1) : NO;
 		result = one == YES || result == YES ? YES : one == PERHAPS ? PERHAPS : result;
 	}
 	return result;
@@ -354,12 +396,12 @@ static enum tri in_scopes(const struct conf_service *service, const struct conf_
 static int deny_counts(const struct conf_service *service, const struct conf_grant *deny, const struct policy_who *who,
                        const struct policy_target *target, const char *name, int64_t now)
 {
-	int narrowed = deny->tools.count || deny->prompts.count || deny->uris.count, listing = target->listing || !is_named(target);
+	int narrowed = deny->tools.count || deny->prompts.count || deny->uris.count, listing = target->listing || is_template(target) || !is_named(target);
 	if (!names(deny, who, 1))
 		return 0;
 	if (!is_named(target) && (narrowed || deny->scopes.count))
 		return 0;
-	if (narrowed && opened(of_kind(&deny->tools, &deny->prompts, &deny->uris, target->kind), who, target, name) == NO)
+	if (narrowed && opened(of_kind(&deny->tools, &deny->prompts, &deny->uris, target->kind), who, target, name, 1) == NO)
 		return 0;
 	if (deny->scopes.count && in_scopes(service, deny, who, target, name) == NO)
 		return 0;
@@ -380,14 +422,14 @@ static int lacks(const struct conf_service *service, const struct conf_grant *gr
 	if (!names(grant, who, 0) || !given)
 		return 4;
 	if (is_named(target)) {
-		if (narrowed && opened(of_kind(&grant->tools, &grant->prompts, &grant->uris, target->kind), who, target, name) != YES)
+		if (narrowed && opened(of_kind(&grant->tools, &grant->prompts, &grant->uris, target->kind), who, target, name, 0) != YES)
 			return 4;
-		if (opened(of_kind(&scope->tools, &scope->prompts, &scope->uris, target->kind), who, target, name) != YES)
+		if (opened(of_kind(&scope->tools, &scope->prompts, &scope->uris, target->kind), who, target, name, 0) != YES)
 			return 4;
 	}
 	if (!in_time(grant->conditions, now))
 		return 4;
-	if (is_named(target) && !target->listing && arguments(grant->conditions, who, target) != YES)
+	if (is_named(target) && !target->listing && !is_template(target) && arguments(grant->conditions, who, target) != YES)
 		return 4;
 	for (size_t i = 0; i < who->scope_count; i++)
 		held |= reaches(service, who->scopes[i], scope->name);
@@ -403,7 +445,7 @@ int slow_gives(const struct conf_service *service, const struct conf_grant *gran
                const struct policy_target *target, int64_t now)
 {
 	char name[4096] = "";
-	if (target->kind == POLICY_URI && !normal(target->name, name))
+	if (target->kind == POLICY_URI && !form_of(target, name))
 		return 0;
 	return !lacks(service, grant, scope, who, target, target->kind == POLICY_URI ? name : target->name, now);
 }
@@ -416,7 +458,7 @@ void slow_decide(const struct conf_service *service, const struct policy_who *wh
 	int best = 4;
 	*out = (struct slow_answer){ 0 };
 	if (target->kind == POLICY_URI) {
-		if (!normal(target->name, uri)) {
+		if (!form_of(target, uri)) {
 			out->code = out->enforced = EMA_BAD_REQUEST;
 			return;
 		}
