@@ -67,6 +67,7 @@ static void ask(const struct rig *rig)
 	struct policy_target target = rig_target(deal_target(target_text, sizeof target_text), arguments, &json);
 	target.listing = !dice(5);
 	target.is_template = target.kind == POLICY_URI && strchr(target.name, '{');
+	target.listing |= target.is_template;
 	struct policy_principal *principal = policy_prepare(rig->policy, &who.who);
 	if (!principal || policy_decide(rig->policy, principal, &target, RIG_NOW, &out) != out.code)
 		abort();

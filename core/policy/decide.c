@@ -364,13 +364,20 @@ static int has_way(const struct judging *j, uint32_t pattern)
 static void template_look(struct judging *j)
 {
 	const struct policy *policy = j->policy;
+	const int listing = j->target->listing;
+	char whole[URI_MOST + 1];
+	size_t length = 0;
+	/* With its braces as they are: what stands for any one segment. */
+	const int is_whole = !listing && !uri_normal(j->target->name, j->target->length, 0, whole, &length);
 	for (uint32_t i = 0; i < policy->pattern_count; i++) {
 		const struct pattern *pattern = &policy->patterns[i].pattern;
 		uint32_t match = i;
 		if (policy->patterns[i].kind != POLICY_URI)
 			continue;
+		/* What completes its variables could tell of any expansion: it must be granted all of them, and denied none. */
 		if (pattern_reaches(pattern, j->name, j->length, j->values, 0))
-			match |= pattern_covers(pattern, j->name, j->length, j->values, 0) ? 0 : SOME;
+			match |= pattern_covers(pattern, j->name, j->length, j->values, 0) || (is_whole && pattern_match(pattern, whole, length, j->values, 0)) ? 0 :
+			         listing ? SOME : MAYBE;
 		else if (j->values && pattern->values && pattern_covers(pattern, j->name, j->length, j->values, 1))
 			match |= MAYBE;
 		else

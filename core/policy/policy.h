@@ -112,7 +112,7 @@ struct policy_target {
 	const struct json *json;            /* of arguments */
 	const struct json_node *arguments;  /* NULL: none */
 	int unseen;         /* what arguments there are nobody knows: no condition of a grant on them holds, and a deny's does */
-	int is_template;    /* the name is a template of URIs: could some expansion be permitted? */
+	int is_template;    /* the name is a template of URIs: with listing, could some expansion be permitted? Else: are all? */
 	int listing;        /* could some call be permitted? Argument conditions of grants are taken as met, those of denies as not */
 };
 

@@ -869,7 +869,7 @@ static void lists(void **state)
 	assert_int_equal(ema_filter_list(ask.decision, "{}", 2, &out), EMA_BAD_REQUEST);
 	assert_null(out);
 	ask_end(&ask);
-	/* Templates are there if one may read something by them (MCP-54), and then their arguments are completed, too; each read is judged for itself. */
+	/* Templates are there if one may read something by them (MCP-54), and their arguments are completed if one may all of them; each read is judged for itself. */
 	static const char templates[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"resourceTemplates\":[{\"uriTemplate\":\"file:///docs/{name}\"},{\"uriTemplate\":\"file:///{+path}\"},"
 	                                "{\"uriTemplate\":\"file:///etc/{name}\"}],\"resources\":[{\"uri\":\"file:///docs/{name}\"},{\"uri\":\"file:///{+path}\"}]}}";
 	ask_begin(&ask, NULL, token);
@@ -883,7 +883,7 @@ static void lists(void **state)
 	out = NULL;
 	ask_end(&ask);
 	static const struct { const char *uri; int code, status; } refs[] = {
-		{ "file:///docs/{name}", EMA_OK, 200 }, { "file:///{+path}", EMA_OK, 200 }, { "file:///etc/{name}", EMA_FORBIDDEN, 403 }, { "file:///etc/passwd", EMA_FORBIDDEN, 403 },
+		{ "file:///docs/{name}", EMA_OK, 200 }, { "file:///{+path}", EMA_FORBIDDEN, 403 }, { "file:///etc/{name}", EMA_FORBIDDEN, 403 }, { "file:///etc/passwd", EMA_FORBIDDEN, 403 },
 	};
 	for (size_t i = 0; i < sizeof refs / sizeof *refs; i++) {
 		char params[256];

@@ -600,7 +600,7 @@ static void explained_deny(void *data, const struct policy_stand *stand)
 static void templates_by_what_they_could_reach(void **state)
 {
 	(void)state;
-	struct rig rig = rig_open("scopes = ( { name = \"r\"; access = \"read\"; uris = [\"repo://acme/**\", \"note://{tenant}/**\", \"https://h/a/*.txt\", \"file:///{subject}/x\", \"y:/a b/c\", \"x:/**\"]; },\n"
+	struct rig rig = rig_open("scopes = ( { name = \"r\"; access = \"read\"; uris = [\"repo://acme/**\", \"note://{tenant}/**\", \"https://h/a/*.txt\", \"file:///{subject}/x\", \"y:/a b/c\", \"x:/**\", \"z:/**\"]; },\n"
 	                          " { name = \"w\"; access = \"write\"; uris = \"w:/**\"; } );\n"
 	                          "grants = ( { provider = \"*\"; scopes = \"r\"; }, { provider = \"*\"; scopes = \"w\"; uris = \"w:/a/**\"; } );\n"
 	                          "denies = ( { uris = [\"repo://acme/closed/**\", \"note://{tenant}/keys/**\"]; },\n"
@@ -631,7 +631,7 @@ static void templates_by_what_they_could_reach(void **state)
 	struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct policy_target target = rig_target(rows[i].target, NULL, &json);
-		target.is_template = 1;
+		target.is_template = target.listing = 1;
 		int code = policy_decide(rig.policy, principal, &target, RIG_NOW, &out);
 		if (code != rows[i].code)
 			fail_msg("%s: %s", rows[i].target, code_name(code));
@@ -640,9 +640,22 @@ static void templates_by_what_they_could_reach(void **state)
 		if (denied != (code == EMA_DENIED))
 			fail_msg("%s: explained otherwise", rows[i].target);
 		/* Nobody reads one. */
-		target.is_template = 0;
+		target.is_template = target.listing = 0;
 		if (strchr(rows[i].target, '{') && strstr(rows[i].target, "uri {"))
 			assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), EMA_BAD_REQUEST);
+	}
+	/* To complete its variables is to be told of any expansion: all are granted, and none is denied. */
+	static const struct { const char *target; int code; } completed[] = {
+		{ "uri z:/{x}", EMA_OK }, { "uri z:/a/{+x}", EMA_OK }, { "uri z:{x}", EMA_NOT_GRANTED }, { "uri repo://acme/{x}", EMA_DENIED }, { "uri repo://acme/a/{x}", EMA_OK },
+		{ "uri note://{t}/x", EMA_DENIED }, { "uri note://t1/{x}", EMA_DENIED }, { "uri note://t1/a/{x}", EMA_OK }, { "uri note://t2/{x}", EMA_NOT_GRANTED },
+		{ "uri https://h/a/{x}", EMA_NOT_GRANTED }, { "uri w:/a/{x}", EMA_INSUFFICIENT_SCOPE }, { "uri w:/{x}", EMA_NOT_GRANTED },
+	};
+	for (size_t i = 0; i < sizeof completed / sizeof *completed; i++) {
+		struct policy_target target = rig_target(completed[i].target, NULL, &json);
+		target.is_template = 1;
+		int code = policy_decide(rig.policy, principal, &target, RIG_NOW, &out);
+		if (code != completed[i].code)
+			fail_msg("completed %s: %s", completed[i].target, code_name(code));
 	}
 	policy_principal_free(principal);
 	rig_close(&rig);
@@ -667,10 +680,10 @@ static void templates_among_many_patterns(void **state)
 	rig_who(&who, "okta/t600/al scopes=r");
 	struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
 	struct policy_target target = rig_target("uri note://{t}/x", NULL, &json);
-	target.is_template = 1;
+	target.is_template = target.listing = 1;
 	assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), EMA_OK);
 	target = rig_target("uri note://n5/{x}", NULL, &json);
-	target.is_template = 1;
+	target.is_template = target.listing = 1;
 	assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), EMA_NOT_GRANTED);
 	policy_principal_free(principal);
 	rig_close(&rig);
