@@ -474,8 +474,8 @@ static void purposes(void **state)
 	for (size_t i = 0; i <= sizeof words / sizeof *words; i++) {
 		/* The last: none is written. */
 		int may_introspect = i == 0 || i == 3, may_ask = i == 1 || i == 3, may_read = i == 2;
-		snprintf(extra, sizeof extra, i < 3 ? "CALLER:]; purposes = [\"%s\"" : "", words[i % 3]);
-		assert_int_equal(desk_load(&desk, extra, NULL), EMA_OK);
+		snprintf(extra, sizeof extra, "CALLER:]; purposes = [\"%s\"", words[i % 3]);
+		assert_int_equal(desk_load(&desk, i < 3 ? extra : NULL, NULL), EMA_OK);
 		desk.remote = "192.0.2.7";
 		desk_form(&desk, "/introspect", GATEWAY, "token", "x", NULL);
 		assert_int_equal(desk.status, may_introspect ? 200 : 400);
