@@ -23,7 +23,7 @@ static int replace(const char *path, const char *text)
 	file = mkstemp(aside);
 	FILE *out = file < 0 ? NULL : fdopen(file, "w");
 	if (!out) {
-		complain("%s: %s", aside, strerror(errno));
+		complain("%s: no new file can be made beside it: %s", path, strerror(errno));
 		if (file >= 0) {
 			close(file);
 			unlink(aside);
@@ -57,7 +57,9 @@ static int work(const struct options *options, const char *path, const char *ans
 	if (code == EMA_OK || code == EMA_DENIED) {
 		/* What waits is closed already; that it is, is written all the same. */
 		status = replace(path, file) ? STATUS_USAGE : code == EMA_OK ? STATUS_FINE : STATUS_DENY;
-		if (options->json) {
+		if (status == STATUS_USAGE) {
+			/* It was said why; what the file would have had is of no use. */
+		} else if (options->json) {
 			struct json_object *all = must(json_object_new_object());
 			json_add(all, "file", path);
 			json_object_object_add(all, "all_accepted", must(json_object_new_boolean(code == EMA_OK)));

@@ -253,6 +253,17 @@ static void tell(void *data, const struct stack_rule *rule, int depth, int code,
 	pipeline_tell(data, "identity", rule, depth, code, action);
 }
 
+/* Of ours, another one whose issuer this is. */
+static const char *own_service(const struct pipeline *p)
+{
+	for (size_t i = 0; i < p->snapshot->conf->service_count; i++) {
+		const struct conf_service *service = p->snapshot->services[i].conf;
+		if (service != p->service->conf && service->issuer && !strcmp(service->issuer, p->issuer))
+			return service->id;
+	}
+	return NULL;
+}
+
 /* Nobody of this service owns the token: say who does, or whose it nearly is. */
 static int explain_stranger(struct pipeline *p)
 {
@@ -271,7 +282,9 @@ static int explain_stranger(struct pipeline *p)
 		failure_set(&why, EMA_UNKNOWN_ISSUER, "no provider has the issuer \"%.120s\"; \"%s\" has \"%.120s\": %s", p->issuer,
 		            provider->instance.id, near->issuer, difference);
 	} else {
-		failure_set(&why, EMA_UNKNOWN_ISSUER, "no provider has the issuer \"%.200s\"", p->issuer);
+		const char *other = own_service(p);
+		failure_set(&why, EMA_UNKNOWN_ISSUER, "no provider has the issuer \"%.200s\"%s%.64s%s", p->issuer, other ? ": it is that of service \"" : "",
+		            other ? other : "", other ? "\", whose tokens are for it alone" : "");
 	}
 	return pipeline_fail(p, why.code, node, why.text);
 }

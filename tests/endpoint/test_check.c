@@ -33,6 +33,8 @@ static const char services[] =
 	"  scopes = ( { name = \"all\"; access = \"write\"; tools = [\"*\"]; }, { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; },\n"
 	"    { name = \"other\"; access = \"read\"; tools = [\"other_a\"]; } );\n"
 	"  grants = ( { provider = \"idp\"; scopes = [\"other\"]; }, { provider = \"idp\"; scopes = [\"all\", \"read\"]; when = { acr = [\"strong\"]; }; } ); },\n"
+	"  { id = \"apart\"; resource = \"https://mcp.example/apart\"; issuer = \"" OURS "/apart\"; identity = [\"idp\"];\n"
+	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); },\n"
 	"  { id = \"bound\"; resource = \"https://mcp.example/bound\"; identity = [\"idp\"]; binding = \"required\";\n"
 	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); },\n"
 	"  { id = \"tree\"; resource = \"" TREE "\"; identity = [\"idp\"];\n"
@@ -805,6 +807,27 @@ static void a_narrow_client_is_not_sent_away(void **state)
 		ask_end(&ask);
 		free(token);
 	}
+	desk_close(&desk);
+}
+
+/* Of a service with an issuer of its own: which one it is for is said. */
+static void a_token_of_another_service(void **state)
+{
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	char *token = make(&desk, &(struct made){ .audience = "https://mcp.example/apart", .issuer = OURS "/apart", .scopes = { "read" } });
+	for (int i = 0; i < 2; i++) {
+		ask_begin(&ask, NULL, token);
+		ask_tool(&ask, "get_issue", NULL);
+		ask_check(&ask, &desk, i ? "tree" : "apart");
+		expect(&ask, (size_t)i, i ? EMA_UNKNOWN_ISSUER : EMA_OK, i ? 401 : 200);
+		if (i)
+			assert_non_null(strstr(ema_decision_operator_line(ask.decision), "it is that of service \"apart\", whose tokens are for it alone"));
+		ask_end(&ask);
+	}
+	free(token);
 	desk_close(&desk);
 }
 
@@ -1751,6 +1774,7 @@ int main(void)
 		cmocka_unit_test(changes),
 		cmocka_unit_test(a_scope_includes_another),
 		cmocka_unit_test(a_narrow_client_is_not_sent_away),
+		cmocka_unit_test(a_token_of_another_service),
 		cmocka_unit_test(headers_that_copy_arguments),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(records),

@@ -28,6 +28,9 @@ answer '{"jsonrpc":"2.0","id":1,"result":{"tools":[
   {"name":"get_file","description":"Reads.","inputSchema":{"type":"object","properties":{"n":{"minimum":0.5}}},"annotations":{"readOnlyHint":true}},
   {"name":"get_rid_of","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":false,"destructiveHint":true}},
   {"name":"other","inputSchema":{"type":"object"}}]}}'
+fails 2 "a folder that is not there" emactl tools import "$work/nowhere/repo.tools" "$work/answer"
+says "$work/nowhere/repo.tools: no new file can be made beside it"
+ok "and nothing is said of what waits" test "$(grep -c waits "$work/.out")" = 0
 ok "the first import" import --accept
 says "new: get_file"
 says "accepted: get_file"
