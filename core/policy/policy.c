@@ -51,6 +51,13 @@ static uint32_t add_pattern(struct builder *b, const struct conf_node *node, siz
 	if (b->findings && lists[list].form == PATTERN_NAME && (other = strpbrk(text, "[]?()|^$+\\")))
 		finding_node(b->findings, "W-PATTERN", policy_string_node(node, lists[list].key, number),
 		             "%s \"%.64s\" has a '%c', which stands for itself: only * and {tenant}, {subject}, {email} stand for more", lists[list].what, text, *other);
+	else if (b->findings && lists[list].form == PATTERN_NAME && (strstr(text, "_.*") || strstr(text, "-.*")))
+		finding_node(b->findings, "W-PATTERN", policy_string_node(node, lists[list].key, number),
+		             "%s \"%.64s\" has \".*\", whose dot stands for itself: * alone is any run of characters", lists[list].what, text);
+	if (b->findings && pattern.host & 1u << OP_EMAIL)
+		finding_node(b->findings, "W-PATTERN", policy_string_node(node, lists[list].key, number),
+		             "%s \"%.64s\" has {email} in the place of a host, which no address can be: it opens nothing to anybody, and a deny by it is one of all",
+		             lists[list].what, text);
 	return policy_pattern_add(b->policy, lists[list].kind, &pattern);
 }
 

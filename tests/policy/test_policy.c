@@ -871,6 +871,8 @@ static void other_languages_are_told(void **state)
 	(void)state;
 	static const struct { const char *list, *says; } rows[] = {
 		{ "tools = \"get_[a-z]*\";", "'['" }, { "tools = [\"get_?\"];", "'?'" }, { "tools = \"^get\";", "'^'" }, { "prompts = \"(a|b)\";", "'('" },
+		{ "tools = \"get_.*\";", "\".*\"" }, { "prompts = \"x-.*\";", "\".*\"" }, { "tools = \"files.*\";", NULL },
+		{ "uris = \"repo://{email}/**\";", "in the place of a host" }, { "uris = [\"repo://h/{email}/**\", \"repo:{email}\"];", NULL },
 		{ "tools = \"get\\\\*\";", "'\\'" }, { "tools = \"ns.get_x-1/*\"; prompts = \"dr\xc3\xa4" "ft {tenant} *\"; uris = \"x:/a?q=[1]|*\";", NULL },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
