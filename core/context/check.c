@@ -147,8 +147,9 @@ static int message_fail(struct pipeline *p)
 	if (!check->error.code)
 		return EMA_OK;
 	check->message_refused = 1;
-	step(p, "message", check->error.code, check->error.text);
-	return pipeline_fail(p, check->error.code, NULL, check->error.text);
+	const char *text = *check->error.detail ? check->error.detail : check->error.text;
+	step(p, "message", check->error.code, text);
+	return pipeline_fail(p, check->error.code, NULL, text);
 }
 
 /* ---- Whether it may be had ---- */

@@ -1,5 +1,6 @@
 #include "message.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -324,7 +325,11 @@ static int body_parse(struct parser *p, const char *body, size_t length)
 	struct json_limits limits = json_limits_message;
 	if (p->settings->most && p->settings->most < limits.bytes)
 		limits.bytes = p->settings->most;
-	int code = json_parse(body, length, &limits, &p->message->json, NULL);
+	struct failure why = FAILURE_INIT;
+	int code = json_parse(body, length, &limits, &p->message->json, &why);
+	if (code == EMA_BAD_JSON || code == EMA_DUPLICATE_MEMBER)
+		snprintf(p->error->detail, sizeof p->error->detail, "%s%.160s", code == EMA_BAD_JSON ? "the body is " : "", why.text);
+	failure_clear(&why);
 	switch (code) {
 	case EMA_OK:
 		return EMA_OK;

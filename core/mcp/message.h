@@ -51,6 +51,7 @@ struct mcp_error {
 	int status;               /* HTTP */
 	int rpc;                  /* JSON-RPC */
 	const char *text;         /* static */
+	char detail[200];         /* text and where it is, for the operator; "": there is no place */
 	char requested[32];       /* with rpc -32022, data.requested; "" else */
 	unsigned supported;       /* and data.supported */
 	char *id;                 /* JSON text if the message had a good one; mcp_error_clear() frees it */

@@ -1464,6 +1464,9 @@ static void shadow_mode_says_so(void **state)
 		assert_int_equal(ema_request_credential(ask.request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)), EMA_OK);
 		assert_int_equal(ema_explain(desk.world.context, "deep", ask.request, 0, &ask.decision), bad[i].code);
 		assert_string_equal(ema_decision_user_line(ask.decision), answered);
+		/* The operator is told the place. */
+		if (bad[i].code == EMA_BAD_JSON || bad[i].code == EMA_DUPLICATE_MEMBER)
+			assert_non_null(strstr(ema_decision_operator_line(ask.decision), "at byte "));
 		free(answered);
 		ask_end(&ask);
 	}

@@ -159,6 +159,7 @@ says "for a permit without shadow mode"
 says "no grant opens this for anybody: a scope must have it"
 fails 1 "a message that is no JSON" message '{"jsonrpc":'
 says "user sees  the body is not strict JSON"
+says "the body is not strict JSON at byte 11: "
 write_conf "$plain" "$short"
 ok "and without a service again" emactl -c "$conf" reload
 
