@@ -81,7 +81,10 @@ static void tell(const struct visit *visit, const char *method, int status, cons
 /* An answer of emad itself; it ends the connection. */
 static enum MHD_Result refuse(struct MHD_Connection *mhd, const struct visit *visit, const char *method, int status)
 {
-	const char *text = status == 413 ? "{\"error\":\"invalid_request\",\"error_description\":\"the body is too large\"}" :
+	/* A proxy hands it on to a client of MCP. */
+	const int is_message = status == 413 && visit->url && strstr(visit->url, "/decision/");
+	const char *text = is_message ? "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"the message is too long\"}}" :
+			   status == 413 ? "{\"error\":\"invalid_request\",\"error_description\":\"the body is too large\"}" :
 			   status == 414 ? "{\"error\":\"invalid_request\",\"error_description\":\"the URL is too long\"}" :
 			   status == 431 ? "{\"error\":\"invalid_request\",\"error_description\":\"the header is too large\"}" :
 			   status == 503 ? "{\"error\":\"temporarily_unavailable\"}" :

@@ -174,6 +174,11 @@ def big_body(where):
         s.sendall(b"POST /token HTTP/1.1\r\nHost: a\r\n" + head + b"\r\n" + body)
         got = statuses(rest(s))
         expect(f"{head}: {got}", got == [413])
+    for path in (b"/token", b"/x/decision/github"):
+        s = connect(where)
+        s.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999999\r\n\r\n")
+        data = rest(s)
+        expect(f"{path}: {data}", (b'"jsonrpc":"2.0","id":null,"error":{"code":-32600' in data) == (path != b"/token"))
     s = connect(where)
     try:
         s.sendall(b"POST /token HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
