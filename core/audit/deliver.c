@@ -618,7 +618,9 @@ static int refill(struct audit *audit, struct sink *sink, char *scratch)
 		struct rendered *record = render(channel, &chain, scratch, length, end);
 		pthread_mutex_lock(&audit->lock);
 		if (!record) {
+			/* Something may have come meanwhile: the spool is not at its end. */
 			short_rest(audit);
+			done++;
 			break;
 		}
 		if (!push(sink, record))

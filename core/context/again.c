@@ -224,6 +224,7 @@ int again_read(const char *line, size_t length, struct again *out, struct failur
 	out->arguments_view = text(out, "arguments_view");
 	out->audience = text(out, "audience_view");
 	out->ours = text(out, "token_id") != NULL;
+	out->assumed.foreign = !out->ours;
 	*claims = (struct access_claims){ .provider = text(out, "provider"), .tenant = text(out, "tenant"), .sub = text(out, "subject"),
 		                          .client_id = text(out, "token_client"), .acr = text(out, "acr"), .auth_time = JWT_ABSENT };
 	if (json_integer(at(out, "auth_time"), &login))

@@ -12,6 +12,7 @@ int context_assume(struct ema_context *context, const struct assumption *assumed
 	struct snapshot *snapshot = context_snapshot(context);
 	const struct service *service = snapshot ? snapshot_service(snapshot, assumed->service) : NULL;
 	struct check check = { .method = assumed->method, .target = assumed->target, .explain = 1, .resolved = assumed->resolved, .listing = assumed->listing,
+		               .foreign = assumed->foreign,
 		               .told = assumed->told, .told_data = assumed->told_data };
 	struct access_claims claims = assumed->claims;
 	struct ema_request request = { .kind = 0 };

@@ -14,6 +14,7 @@ struct assumption {
 	struct access_claims claims; /* provider, tenant, sub, client_id, email, acr, amr, auth_time (JWT_ABSENT), groups, roles, scopes */
 	int every_scope;             /* the token has all scopes of the service instead */
 	int resolved;                /* groups and roles are all there are: no directory is asked */
+	int foreign;                 /* the provider itself issued the token */
 	int listing;                 /* could some call be permitted? */
 	int64_t now;                 /* seconds since 1970; 0: the clock */
 	void (*told)(void *data, const struct policy_stand *stand); /* as of struct check */

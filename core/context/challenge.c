@@ -58,7 +58,7 @@ static void put_missing(struct buffer *out, const struct pipeline *p)
 		add_scope(&scopes, theirs ? theirs : lack->list[i]);
 	}
 	/* A provider's own token: in the provider's words. */
-	const struct call_list *brought = p->audience ? &call_result(p->winner->call)->scopes : NULL;
+	const struct call_list *brought = p->audience && p->winner->call ? &call_result(p->winner->call)->scopes : NULL;
 	for (size_t i = 0; brought && !scopes.failed && i < brought->count; i++)
 		if (scopes.length + strlen(brought->list[i]) + 1 < SCOPES_MOST)
 			add_scope(&scopes, brought->list[i]);

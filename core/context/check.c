@@ -383,6 +383,8 @@ int check_walk(struct pipeline *p)
 	int code = p->purpose == PURPOSE_ASSUME ? read_message(p) : EMA_OK;
 	if (!code)
 		code = again ? pipeline_adopt(p) : read_token(p);
+	if (!code && p->check->foreign)
+		pipeline_audience(p);
 	if (!code && p->check->explain)
 		reasons_subject(p);
 	if (!code)

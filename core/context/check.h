@@ -16,6 +16,7 @@ struct check {
 	const char *method, *target;  /* as the caller names them; method NULL: the body is the message */
 	int explain;                  /* the trace says why; the message is without HTTP, the token the request's credential, and no proof is asked for */
 	int resolved;                 /* of PURPOSE_ASSUME: the groups and roles of the claims are all there are, no directory is asked */
+	int foreign;                  /* and the provider itself issued the token */
 	int listing;                  /* could some call be permitted? */
 	void (*told)(void *data, const struct policy_stand *stand); /* each rule about the target that is explained; NULL: nobody listens */
 	void *told_data;

@@ -92,6 +92,8 @@ int pipeline_scopes(struct pipeline *p);
 void scopes_instead(struct pipeline *p, const char *scope, int (*may)(const struct pipeline *p, const struct conf_scope *narrower));
 /* The scopes of the service that a provider's own access token stands for (scope_map). */
 int pipeline_scope_map(struct pipeline *p);
+/* Finds what such tokens may stand for at all; no entry: nothing. */
+void pipeline_audience(struct pipeline *p);
 /* What such a token must have for a scope of the service, in the provider's words; NULL: it is no such token, or nothing gives it. */
 const char *pipeline_map_back(const struct pipeline *p, const char *scope);
 /* What is known of the winner, for the rules; the strings are the pipeline's. NULL: no memory. */

@@ -129,7 +129,7 @@ static void put_argument(struct asked *asked, const struct policy_target *target
 	const char *token = at;
 	char name[AGAIN_VALUE_MOST];
 	while (node && *token == '/') {
-		size_t length = strcspn(token + 1, "/");
+		size_t length = strcspn(token + 1, "/"), length_of;
 		if (node->type != JSON_OBJECT && node->type != JSON_ARRAY) {
 			add_argument(asked, at, (size_t)(token - at), node);
 			return;
@@ -138,7 +138,11 @@ static void put_argument(struct asked *asked, const struct policy_target *target
 			asked->unrepeatable = "the arguments at which rules look are too many or too long for a record";
 			return;
 		}
-		node = child_of(target->json, node, name, unescape(token + 1, length, name));
+		length_of = unescape(token + 1, length, name);
+		for (const struct json_node *n = node->type == JSON_OBJECT ? json_first(target->json, node) : NULL; n; n = json_next(target->json, n))
+			if (json_resembles(n, name, length_of))
+				asked->unrepeatable = "an argument's name differs from one at which rules look by the case of its letters alone";
+		node = child_of(target->json, node, name, length_of);
 		token += 1 + length;
 	}
 	if (node)

@@ -245,37 +245,49 @@ static void map_scope(struct pipeline *p, const struct conf_node *to, struct dec
 const char *pipeline_map_back(const struct pipeline *p, const char *scope)
 {
 	const struct conf_node *map = p->audience && !p->audience->scope_any ? p->audience->scope_map : NULL;
+	const char *broader = NULL;
 	for (size_t i = 0; map && map->kind != CONF_STRING && i < map->count; i++) {
 		const struct conf_node *from = conf_child(&map->children[i], "from"), *to = conf_child(&map->children[i], "to");
 		const char *mapped;
-		for (size_t k = 0; from && from->kind == CONF_STRING && (mapped = mapped_at(to, k)); k++)
-			if (policy_includes(p->service->policy, mapped, scope))
+		for (size_t k = 0; from && from->kind == CONF_STRING && (mapped = mapped_at(to, k)); k++) {
+			/* What gives it and nothing else is best. */
+			if (!k && !mapped_at(to, 1) && !strcmp(mapped, scope))
 				return from->string;
+			if (!broader && policy_includes(p->service->policy, mapped, scope))
+				broader = from->string;
+		}
 	}
-	return NULL;
+	return broader;
+}
+
+void pipeline_audience(struct pipeline *p)
+{
+	const struct conf_service *service = p->service->conf;
+	for (size_t i = 0; i < service->audience_count && !p->audience; i++)
+		if (!strcmp(service->audiences[i].provider, p->winner->subject.provider))
+			p->audience = &service->audiences[i];
+	const struct conf_node *map = p->audience && !p->audience->scope_any ? p->audience->scope_map : NULL;
+	for (size_t i = 0; map && map->kind != CONF_STRING && i < map->count; i++)
+		map_scope(p, conf_child(&map->children[i], "to"), &p->mapped);
 }
 
 int pipeline_scope_map(struct pipeline *p)
 {
 	const struct conf_service *service = p->service->conf;
 	const struct call_list *brought = &call_result(p->winner->call)->scopes;
-	const struct conf_audience *audience = NULL;
-	for (size_t i = 0; i < service->audience_count && !audience; i++)
-		if (!strcmp(service->audiences[i].provider, p->winner->subject.provider))
-			audience = &service->audiences[i];
+	pipeline_audience(p);
+	const struct conf_audience *audience = p->audience;
 	if (!audience)
 		return scope_fail(p, EMA_NOT_MINE, "the service has no audience entry for the provider of the token");
 	/* Written out in ema.conf: the grants alone limit. */
 	for (size_t i = 0; audience->scope_any && i < service->scope_count; i++)
 		decision_add(p->decision, &p->decision->scopes, service->scopes[i].name);
 	const struct conf_node *map = audience->scope_any ? NULL : audience->scope_map;
-	p->audience = audience;
 	for (size_t i = 0; map && map->kind != CONF_STRING && i < map->count; i++) {
 		const struct conf_node *from = conf_child(&map->children[i], "from");
 		for (size_t k = 0; from && from->kind == CONF_STRING && k < brought->count; k++)
 			if (!strcmp(brought->list[k], from->string))
 				map_scope(p, conf_child(&map->children[i], "to"), &p->decision->scopes);
-		map_scope(p, conf_child(&map->children[i], "to"), &p->mapped);
 	}
 	return EMA_OK;
 }

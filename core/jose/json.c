@@ -434,7 +434,7 @@ static unsigned json_fold(const char **at, const char *end)
 		const char *bytes;
 		unsigned letter;
 	} others[] = { { "\xc5\xbf", 's' }, { "\xe2\x84\xaa", 'k' }, { "\xc4\xb0", 'i' }, { "\xc4\xb1", 'i' } };
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+	for (size_t i = 0; (unsigned char)**at >= 0x80 && i < sizeof others / sizeof *others; i++) {
 		const size_t length = strlen(others[i].bytes);
 		if ((size_t)(end - *at) >= length && !memcmp(*at, others[i].bytes, length)) {
 			*at += length;
@@ -450,9 +450,14 @@ int json_resembles(const struct json_node *member, const char *name, size_t leng
 	const char *a = member->name, *b = name, *a_end = a + member->name_length, *b_end = b + length;
 	if (member->name_length == length && !memcmp(a, b, length))
 		return 0;
-	while (a < a_end && b < b_end)
+	while (a < a_end && b < b_end) {
+		/* Nearly always, and what an attacker can send many of. */
+		const unsigned char x = (unsigned char)*a, y = (unsigned char)*b;
+		if (x < 0x80 && y < 0x80 ? (x ^ y) & ~0x20u : 0)
+			return 0;
 		if (json_fold(&a, a_end) != json_fold(&b, b_end))
 			return 0;
+	}
 	return a == a_end && b == b_end;
 }
 

@@ -109,6 +109,24 @@ static int is_encoded_mark(const char *text)
 	return (text[0] == '2' && strchr("eEfF", text[1])) || (text[0] == '5' && (text[1] == 'c' || text[1] == 'C'));
 }
 
+/* A dot segment, or what is one when blanks are cut off. */
+static int is_dots(const char *text, size_t length)
+{
+	for (; length && *text == ' '; length--)
+		text++;
+	while (length && text[length - 1] == ' ')
+		length--;
+	return (length == 1 || length == 2) && text[0] == '.' && text[length - 1] == '.';
+}
+
+static int has_control(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return 1;
+	return 0;
+}
+
 /* Would a server that reads it as a path or URL see another one? Control characters, dot segments, doubled slashes (but those
    behind a colon), encoded dots and slashes. text has a NUL behind. */
 int text_devious(const char *text, size_t length)
@@ -120,7 +138,7 @@ int text_devious(const char *text, size_t length)
 		if (i < length && c != '/' && c != '\\')
 			continue;
 		const size_t segment = i - begin;
-		if (segment == 1 || segment == 2 ? text[begin] == '.' && text[i - 1] == '.' : 0)
+		if (is_dots(text + begin, segment))
 			return 1;
 		if (!segment && i && i < length && (i < 2 || text[i - 2] != ':'))
 			return 1;
@@ -145,6 +163,9 @@ static enum condition like(const struct argument *argument, const struct json_no
 		return CONDITION_UNKNOWN;
 	/* A text without stars means itself, and whatever else is text. */
 	if (argument->like.stars && text_devious(node->text, node->length))
+		return CONDITION_UNKNOWN;
+	/* Those who fetch a URI leave these out. */
+	if (argument->like_uri.text && has_control(node->text, node->length))
 		return CONDITION_UNKNOWN;
 	enum condition raw = fits(&argument->like, node->text, node->length, values);
 	if (!(argument->like.stars || argument->like_uri.text) || !uri_known(node->text, node->length))

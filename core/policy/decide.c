@@ -360,6 +360,15 @@ static int has_way(const struct judging *j, uint32_t pattern)
 	return grants || denies;
 }
 
+/* Has a template no expression whose value may have slashes in it, or begin with something? (RFC 6570 3.2) */
+static int is_simple(const char *text, size_t length)
+{
+	for (const char *brace = memchr(text, '{', length), *end = text + length; brace; brace = memchr(brace + 1, '{', (size_t)(end - brace - 1)))
+		if (brace + 1 < end && brace[1] && strchr("+#./;?&", brace[1]))
+			return 0;
+	return 1;
+}
+
 /* As policy_matches(), of a template, and opens the scopes. Many patterns may be reached: those alone are kept that a rule of the principal's names. */
 static void template_look(struct judging *j)
 {
@@ -368,7 +377,7 @@ static void template_look(struct judging *j)
 	char whole[URI_MOST + 1];
 	size_t length = 0;
 	/* With its braces as they are: what stands for any one segment. */
-	const int is_whole = !listing && !uri_normal(j->target->name, j->target->length, 0, whole, &length);
+	const int is_whole = !listing && is_simple(j->target->name, j->target->length) && !uri_normal(j->target->name, j->target->length, 0, whole, &length);
 	for (uint32_t i = 0; i < policy->pattern_count; i++) {
 		const struct pattern *pattern = &policy->patterns[i].pattern;
 		uint32_t match = i;
@@ -378,7 +387,8 @@ static void template_look(struct judging *j)
 		if (pattern_reaches(pattern, j->name, j->length, j->values, 0))
 			match |= pattern_covers(pattern, j->name, j->length, j->values, 0) || (is_whole && pattern_match(pattern, whole, length, j->values, 0)) ? 0 :
 			         listing ? SOME : MAYBE;
-		else if (j->values && pattern->values && pattern_covers(pattern, j->name, j->length, j->values, 1))
+		else if (j->values && pattern->values &&
+		         (listing ? pattern_covers(pattern, j->name, j->length, j->values, 1) : pattern_reaches(pattern, j->name, j->length, j->values, 1)))
 			match |= MAYBE;
 		else
 			continue;
@@ -411,12 +421,10 @@ static int judging_look(struct judging *j, struct policy_result *out)
 			return answer(out, EMA_BAD_REQUEST, wrong);
 		j->name = j->uri;
 	}
-	if (j->is_template) {
-		j->listing = 1;
+	if (j->is_template)
 		template_look(j);
-	} else {
+	else
 		j->match_count = policy_matches(j->policy, target->kind, j->name, j->length, j->values, j->matches);
-	}
 	if (j->match_count == SIZE_MAX)
 		return answer(out, EMA_INTERNAL, "more patterns match this than can be looked at");
 	if (!j->is_template)

@@ -24,7 +24,7 @@ static int value_usable(const char *text, size_t length)
 static int value_no_host(const char *text, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
-		if ((text[i] >= 'A' && text[i] <= 'Z') || text[i] == ':' || text[i] == '@')
+		if ((text[i] >= 'A' && text[i] <= 'Z') || strchr(":@[]", text[i]))
 			return 1;
 	return text[length - 1] == '.' || !strcmp(text, "localhost");
 }
@@ -39,6 +39,9 @@ void pattern_value(struct pattern_values *values, int op, const char *text)
 	values->usable |= 1u << op;
 	if (value_no_host(text, length))
 		values->no_host |= 1u << op;
+	/* There they split it, or are a blank. */
+	if (strpbrk(text, "&=+;"))
+		values->no_query |= 1u << op;
 }
 
 /* Words and stars become OP_ bytes. */
@@ -99,7 +102,8 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
 		room[length] = 0;
 	}
 	out->length = length;
-	const char *host = uri ? strstr(room, "://") : NULL;
+	const char *colon = uri ? strchr(room, ':') : NULL, *query = uri ? strchr(room, '?') : NULL;
+	const char *host = colon && colon[1] == '/' && colon[2] == '/' ? colon : NULL;
 	const char *path = host ? host + 3 + strcspn(host + 3, "/?#") : NULL;
 	out->head = length;
 	for (size_t i = 0; i < length; i++) {
@@ -114,6 +118,8 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
 			out->values |= 1u << room[i];
 		if (room[i] < OP_ANY && host && room + i >= host && room + i < path)
 			out->host |= 1u << room[i];
+		if (room[i] < OP_ANY && query && room + i > query)
+			out->query |= 1u << room[i];
 	}
 	return NULL;
 }
@@ -148,7 +154,7 @@ static int match(const struct pattern *pattern, const char *text, size_t length,
 {
 	const size_t none = SIZE_MAX;
 	const unsigned any = values ? values->any : ~0u;
-	const unsigned lacking = values ? ((pattern->values & ~values->usable) | (pattern->host & values->no_host)) & ~any : 0;
+	const unsigned lacking = values ? ((pattern->values & ~values->usable) | (pattern->host & values->no_host) | (pattern->query & values->no_query)) & ~any : 0;
 	/* Where to go on when the text does not fit: behind the last '*', else behind the last '**'. An earlier one need not be
 	   tried: the last '**' can take up all that it would, and so can a '*' up to the next slash, which stands still. */
 	size_t p = 0, t = 0, any_p = none, any_t = 0, many_p = none, many_t = 0;

@@ -18,7 +18,7 @@ struct pattern {
 	const char *text;    /* with OP_ bytes */
 	size_t length;
 	unsigned values;     /* bits of the values that it needs, 1 << OP_ */
-	unsigned host;       /* of these, those that stand in a host */
+	unsigned host, query; /* of these, those that stand in a host; in a query */
 	int stars;
 	size_t head, tail;   /* bytes before the first OP_ and behind the last one; head is all of it where there is none */
 };
@@ -31,6 +31,7 @@ struct pattern_values {
 	size_t length[OP_EMAIL + 1];
 	unsigned usable; /* 1 << OP_: there, and nothing in it that could mean more than itself */
 	unsigned no_host; /* in a host, the one form of URIs has it otherwise, or as something else */
+	unsigned no_query; /* in a query, it would split it */
 	unsigned any;    /* of these, whose value may be any one */
 };
 

@@ -43,6 +43,12 @@ static int is_path_mark(unsigned c)
 	return c && strchr("!$&'()*+,;=:@", (int)c) != NULL;
 }
 
+/* In a query those that split nothing there. */
+static int is_query_mark(unsigned c)
+{
+	return c && strchr("!$'()*,:@/?", (int)c) != NULL;
+}
+
 int uri_encodes(unsigned char byte)
 {
 	return byte > 0x7e || byte <= ' ' || strchr("\"<>^`{|}[]", byte) != NULL;
@@ -63,9 +69,13 @@ static const struct uri_scheme *known_scheme(const char *text, size_t length)
 
 int uri_known(const char *text, size_t length)
 {
-	for (; length && *text == ' '; length--)
+	/* What some readers cut off. */
+	for (; length && ((unsigned char)*text <= ' ' || (unsigned char)*text >= 0x7f); length--)
 		text++;
-	return known_scheme(text, length) != NULL;
+	const struct uri_scheme *scheme = known_scheme(text, length);
+	const size_t behind = scheme ? strlen(scheme->name) + 1 : 0;
+	/* "http: what a word is followed by" is text. */
+	return scheme && !(behind < length && text[behind] == ' ');
 }
 
 static int hex(unsigned c)
@@ -122,7 +132,7 @@ static const char *read_encoded(struct uri_reader *r, int part)
 		return "has an encoded control character";
 	if (part != IN_QUERY && (byte == '/' || byte == '\\'))
 		return "has an encoded slash or backslash";
-	if (is_unreserved(byte) || (part == IN_PATH && is_path_mark(byte)))
+	if (is_unreserved(byte) || (part == IN_PATH && is_path_mark(byte)) || (part == IN_QUERY && is_query_mark(byte)))
 		return put(r, part == IN_HOST && byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte);
 	return put_encoded(r, byte);
 }
@@ -234,6 +244,8 @@ static const char *take_port(struct uri_reader *r, size_t begin, const struct ur
 	if (at == begin || r->out[at - 1] == ']')
 		return at < r->used && at > begin ? "has something between its host and its port" : NULL;
 	const char *digits = r->out + at, *end = r->out + r->used;
+	if (scheme->file)
+		return "has a port, which a file has not";
 	for (const char *c = digits; c < end; c++)
 		if ((unsigned char)*c <= OP_LAST)
 			return "has a port that is no number: a pattern names its port, or none for the scheme's own";
@@ -247,8 +259,6 @@ static const char *take_port(struct uri_reader *r, size_t begin, const struct ur
 	length = (size_t)(end - digits);
 	if (!length || length > 5 || (length == 5 && memcmp(digits, "65535", 5) > 0))
 		return "has a port that is no number from 1 to 65535";
-	if (scheme->file)
-		return "has a port, which a file has not";
 	if (length != strlen(scheme->port) || memcmp(digits, scheme->port, length) != 0) {
 		memcpy(port, digits, length);
 		port[length] = 0;
@@ -294,6 +304,8 @@ static const char *finish_host(struct uri_reader *r, size_t begin, const struct 
 		r->out[r->used - 1] = 0;
 		if (inet_pton(AF_INET6, host + 1, bytes) != 1 || !inet_ntop(AF_INET6, bytes, address, sizeof address))
 			return "has a host in brackets that is no IPv6 address";
+		if (!memcmp(bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12))
+			return "has an IPv4 address in the form of IPv6: write its four decimal numbers";
 		if (scheme->file && !strcmp(address, "::1"))
 			return "names this machine by its address: write file:///";
 		r->used = begin;
@@ -317,12 +329,59 @@ static const char *finish_host(struct uri_reader *r, size_t begin, const struct 
 	return wrong ? wrong : put_text(r, port);
 }
 
-const char *uri_normal(const char *text, size_t length, int pattern, char *out, size_t *out_length)
+/* Others' hosts may be names of anything; but a reader that resolves them overlooks some differences. NULL, or which. */
+static const char *odd_host(char *host, size_t length)
+{
+	unsigned char bytes[16];
+	char address[INET6_ADDRSTRLEN];
+	host[length] = 0;
+	const char *bracket = *host == '[' ? strchr(host, ']') : NULL, *port = strrchr(bracket ? bracket : host, ':');
+	if (length && strchr(".:", host[length - 1]))
+		return "has a dot or a colon at the end of its host";
+	if (port && port[1] == '0' && strspn(port + 1, "0123456789") == strlen(port + 1))
+		return "has a port that begins with a zero";
+	if (!bracket || bracket - host > INET6_ADDRSTRLEN)
+		return NULL;
+	const size_t inside = (size_t)(bracket - host) - 1;
+	char written[INET6_ADDRSTRLEN];
+	if (inside >= sizeof written)
+		return NULL;
+	memcpy(written, host + 1, inside);
+	written[inside] = 0;
+	if (inet_pton(AF_INET6, written, bytes) == 1 && inet_ntop(AF_INET6, bytes, address, sizeof address) && strcmp(address, written) != 0)
+		return "has an IPv6 address in another form than the usual one";
+	return NULL;
+}
+
+/* Of a known scheme, what those who fetch cut off or read as something else. */
+static const char *odd_text(struct uri_reader *r, const struct uri_scheme *scheme)
+{
+	const unsigned char *fragment = memchr(r->text, '#', r->length);
+	if (scheme->file && (fragment || memchr(r->text, '?', r->length)))
+		return "is a file with a query or a fragment: in its name, ? is written %3F and # %23";
+	if (scheme->file && memchr(r->text, '|', r->length))
+		return "is a file with a |, which some read as a drive's colon";
+	if (fragment && r->pattern)
+		return "has a fragment, which is not sent to any server";
+	/* It says which part of the same thing. */
+	if (fragment)
+		r->length = (size_t)(fragment - r->text);
+	return NULL;
+}
+
+/* whole: nothing comes behind it. */
+static const char *normal(const char *text, size_t length, int pattern, int whole, char *out, size_t *out_length)
 {
 	struct uri_reader r = { .text = (const unsigned char *)text, .length = length, .pattern = pattern, .out = out };
 	const char *wrong = read_scheme(&r);
 	const struct uri_scheme *scheme = wrong ? NULL : known_scheme(out, r.used);
 	int authority = peek(&r, 0) == '/' && peek(&r, 1) == '/';
+	if (!wrong && scheme)
+		wrong = odd_text(&r, scheme);
+	if (!wrong && whole && (text[length - 1] == ' ' || text[r.length - 1] == ' '))
+		wrong = "ends with a blank, which some readers cut off";
+	if (wrong)
+		return wrong;
 	if (scheme && !authority && (!scheme->file || peek(&r, 0) != '/'))
 		return scheme->file ? "is a file without a full path: write file:///" : "has no host: it stands behind \"//\"";
 	if (!wrong && (authority || scheme))
@@ -332,9 +391,8 @@ const char *uri_normal(const char *text, size_t length, int pattern, char *out, 
 		r.at += 2;
 		while (!wrong && r.at < r.length && peek(&r, 0) != '/' && peek(&r, 0) != '?' && peek(&r, 0) != '#')
 			wrong = read_byte(&r, IN_HOST);
-		/* Others' hosts may be names of anything; but a reader that resolves them overlooks these. */
-		if (!wrong && !scheme && r.used > begin && strchr(".:", out[r.used - 1]))
-			wrong = "has a dot or a colon at the end of its host";
+		if (!wrong && !scheme)
+			wrong = odd_host(out + begin, r.used - begin);
 		if (!wrong && scheme)
 			wrong = finish_host(&r, begin, scheme);
 		/* RFC 3986 6.2.3; but "https://<**>" has its path in the stars. */
@@ -354,6 +412,11 @@ const char *uri_normal(const char *text, size_t length, int pattern, char *out, 
 			return "is encoded twice";
 	*out_length = r.used;
 	return NULL;
+}
+
+const char *uri_normal(const char *text, size_t length, int pattern, char *out, size_t *out_length)
+{
+	return normal(text, length, pattern, 1, out, out_length);
 }
 
 const char *uri_template(const char *text, size_t length, char *out, size_t *out_length)
@@ -381,5 +444,5 @@ const char *uri_template(const char *text, size_t length, char *out, size_t *out
 	/* They may also make a name of what is a dot segment yet. */
 	while (brace && end[-1] == '.')
 		end--;
-	return uri_normal(text, (size_t)(end - text), 0, out, out_length);
+	return normal(text, (size_t)(end - text), 0, !brace, out, out_length);
 }

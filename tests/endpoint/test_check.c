@@ -810,6 +810,29 @@ static void a_narrow_client_is_not_sent_away(void **state)
 	desk_close(&desk);
 }
 
+/* What some servers read under such a name counts for nothing good, and cannot be decided again by its record. */
+static void arguments_that_differ_by_case(void **state)
+{
+	(void)state;
+	static const struct { const char *arguments; int code; } rows[] = {
+		{ "{\"repo\":\"acme/x\"}", EMA_OK }, { "{\"repo\":\"acme/x\",\"Repo\":\"evil/x\"}", EMA_FORBIDDEN }, { "{\"REPO\":\"acme/x\"}", EMA_FORBIDDEN },
+	};
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	char *token = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "write" } });
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ask_begin(&ask, NULL, token);
+		ask_tool(&ask, "put_file", rows[i].arguments);
+		ask_check(&ask, &desk, "deep");
+		expect(&ask, i, rows[i].code, rows[i].code ? 403 : 200);
+		assert_int_equal(strstr(desk_audited(&desk, "/unrepeatable"), "by the case of its letters") != NULL, rows[i].code != EMA_OK);
+		ask_end(&ask);
+	}
+	free(token);
+	desk_close(&desk);
+}
+
 /* Of a service with an issuer of its own: which one it is for is said. */
 static void a_token_of_another_service(void **state)
 {
@@ -1093,6 +1116,7 @@ static void tokens_of_the_provider(void **state)
 	"  audience = ( { provider = \"at\"; is = [\"api://" id "\"]; clients = [\"cli\"]; scope_map = " map "; } );\n" \
 	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; } );\n" \
 	"  grants = ( { provider = \"at\"; scopes = [\"read\", \"write\"]; } ); }"
+		ENTRY("turned", "( { from = \"a.all\"; to = [\"read\", \"write\"]; }, { from = \"a.read\"; to = [\"read\"]; } )") ",\n"
 		ENTRY("less", "( { from = \"a.read\"; to = [\"read\"]; } )") ",\n"
 		ENTRY("some", "( { from = \"a.read\"; to = [\"read\"]; }, { from = \"a.all\"; to = [\"read\", \"write\"]; } )") ",\n" ENTRY("any", "\"any\"") ");\n";
 #define AT(aud, more) "{\"iss\":\"https://at.example\",\"aud\":\"api://" aud "\",\"client_id\":\"cli\"" more "}"
@@ -1103,6 +1127,8 @@ static void tokens_of_the_provider(void **state)
 	} rows[] = {
 		{ "some", AT("some", ",\"scope\":\"a.read\""), "at+jwt", "get_issue", EMA_OK, "read" },
 		{ "some", AT("some", ",\"scope\":\"a.read\""), "at+jwt", "put_issue", EMA_INSUFFICIENT_SCOPE, "scope=\"a.all a.read\"" },
+		/* By no more than is needed. */
+		{ "turned", AT("turned", ",\"scope\":\"other\""), "at+jwt", "get_issue", EMA_INSUFFICIENT_SCOPE, "scope=\"a.read other\"" },
 		/* MCP-14: no token of the provider would have it. */
 		{ "less", AT("less", ",\"scope\":\"a.read\""), "at+jwt", "put_issue", EMA_FORBIDDEN, NULL },
 		{ "some", AT("some", ",\"scope\":\"a.all other\""), "at+jwt", "put_issue", EMA_OK, "read write" },
@@ -1669,6 +1695,8 @@ static void audiences_that_changed(void **state)
 		{ "\"api://some\"", "\"cli\"", MAP, "", "", EMA_OK, NULL },
 		{ "\"api://some\"", "\"cli\"", "(\n { to = [\"read\"]; from = \"a.read\"; } )", "", "client = \"other\";", EMA_FORBIDDEN, NULL },
 		{ "\"api://some\"", "\"cli\"", MAP, ", { name = \"write\"; access = \"write\"; tools = [\"get_*\"]; }", "", EMA_OK, NULL },
+		/* MCP-14: by a scope that the map gives to nobody. */
+		{ "\"api://some\"", "\"cli\"", MAP, ", { name = \"write\"; access = \"write\"; tools = [\"get_*\"]; }", "tools = [\"get_none\"]; }, { provider = \"at\"; scopes = [\"write\"];", EMA_FORBIDDEN, NULL },
 		{ "\"api://some\"", "\"cli\"", "( { from = \"a.all\"; to = [\"read\"]; } )", "", "", EMA_BAD_REQUEST, OTHER },
 		{ "\"api://some\"", "\"cli\"", "\"any\"", "", "", EMA_BAD_REQUEST, OTHER },
 		{ "\"api://some\"", "\"other\"", MAP, "", "", EMA_BAD_REQUEST, OTHER },
@@ -1777,6 +1805,7 @@ int main(void)
 		cmocka_unit_test(changes),
 		cmocka_unit_test(a_scope_includes_another),
 		cmocka_unit_test(a_narrow_client_is_not_sent_away),
+		cmocka_unit_test(arguments_that_differ_by_case),
 		cmocka_unit_test(a_token_of_another_service),
 		cmocka_unit_test(headers_that_copy_arguments),
 		cmocka_unit_test(lists),
