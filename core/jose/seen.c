@@ -102,9 +102,8 @@ void seen_free(struct seen *seen)
 /* Each thread has its own, by where its stack is, as long as there are enough. */
 static size_t seen_desk(void)
 {
-	const char here = 0;
 	/* Stacks lie at even distances: the product's upper bits are spread all the same. */
-	return (size_t)((uint64_t)((uintptr_t)&here >> 12) * UINT64_C(0x9e3779b97f4a7c15) >> 56) % DESKS;
+	return (size_t)((uint64_t)((uintptr_t)__builtin_frame_address(0) >> 12) * UINT64_C(0x9e3779b97f4a7c15) >> 56) % DESKS;
 }
 
 /* One that no other thread uses. NULL: there is none. */
