@@ -39,8 +39,8 @@ void pattern_value(struct pattern_values *values, int op, const char *text)
 	values->usable |= 1u << op;
 	if (value_no_host(text, length))
 		values->no_host |= 1u << op;
-	/* There they split it, or are a blank. */
-	if (strpbrk(text, "&=+;"))
+	/* There they split it, or are written in two ways. */
+	if (strpbrk(text, "&=+; "))
 		values->no_query |= 1u << op;
 }
 

@@ -330,6 +330,7 @@ static void values_are_literals(void **state)
 		{ PATTERN_URI, "https://s/q?user={tenant}", "a@b", "https://s/q?user=a%40b", 1, 1 },
 		{ PATTERN_URI, "https://s/q?user={tenant}", "a&b", "https://s/q?user=a&b", 0, 1 },
 		{ PATTERN_URI, "https://s/q?user={tenant}", "a+b", "https://s/q?user=a+b", 0, 1 },
+		{ PATTERN_URI, "https://s/q?user={tenant}", "a b", "https://s/q?user=a%20b", 0, 1 },
 		{ PATTERN_URI, "https://s/{tenant}/q?x", "a+b", "https://s/a+b/q?x", 1, 1 },
 		{ PATTERN_URI, "https://{tenant}/**", "acme:443", "https://acme/a", 0, 1 },
 		{ PATTERN_URI, "file://{tenant}/**", "localhost", "file:///a", 0, 1 },
