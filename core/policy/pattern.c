@@ -102,7 +102,7 @@ const char *pattern_compile(enum pattern_kind kind, const char *text, char *room
 		room[length] = 0;
 	}
 	out->length = length;
-	const char *colon = uri ? strchr(room, ':') : NULL, *query = uri ? strchr(room, '?') : NULL;
+	const char *colon = uri ? strchr(room, ':') : NULL, *query = uri ? strpbrk(room, "?#") : NULL;
 	const char *host = colon && colon[1] == '/' && colon[2] == '/' ? colon : NULL;
 	const char *path = host ? host + 3 + strcspn(host + 3, "/?#") : NULL;
 	out->head = length;

@@ -16,7 +16,7 @@ static const struct uri_scheme {
 struct uri_reader {
 	const unsigned char *text;
 	size_t length, at;
-	int pattern;
+	int pattern, asked; /* asked: behind the question mark */
 	unsigned before; /* the byte over 0x7f that was encoded last, if nothing else came since */
 	char *out;
 	size_t used;
@@ -43,10 +43,10 @@ static int is_path_mark(unsigned c)
 	return c && strchr("!$&'()*+,;=:@", (int)c) != NULL;
 }
 
-/* In a query those that split nothing there. */
+/* In a query those that split nothing there, and at which no star ends. */
 static int is_query_mark(unsigned c)
 {
-	return c && strchr("!$'()*,:@/?", (int)c) != NULL;
+	return c && strchr("!$'()*,:@", (int)c) != NULL;
 }
 
 int uri_encodes(unsigned char byte)
@@ -67,11 +67,26 @@ static const struct uri_scheme *known_scheme(const char *text, size_t length)
 	return NULL;
 }
 
+/* How many bytes some readers cut off in front: controls, blanks, and what Unicode has of them. */
+static size_t blank_at(const char *text, size_t length)
+{
+	static const char *const blanks[] = { "\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x81\x9f", "\xe3\x80\x80", "\xef\xbb\xbf" };
+	const unsigned char *c = (const unsigned char *)text;
+	if (length && (*c <= ' ' || *c == 0x7f))
+		return 1;
+	/* U+2000 to U+200F, U+2028 to U+202F */
+	if (length >= 3 && c[0] == 0xe2 && c[1] == 0x80 && (c[2] <= 0x8f || (c[2] >= 0xa8 && c[2] <= 0xaf)))
+		return 3;
+	for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++)
+		if (length >= strlen(blanks[i]) && !memcmp(text, blanks[i], strlen(blanks[i])))
+			return strlen(blanks[i]);
+	return 0;
+}
+
 int uri_known(const char *text, size_t length)
 {
-	/* What some readers cut off. */
-	for (; length && ((unsigned char)*text <= ' ' || (unsigned char)*text >= 0x7f); length--)
-		text++;
+	for (size_t n; (n = blank_at(text, length)); length -= n)
+		text += n;
 	const struct uri_scheme *scheme = known_scheme(text, length);
 	const size_t behind = scheme ? strlen(scheme->name) + 1 : 0;
 	/* "http: what a word is followed by" is text. */
@@ -162,6 +177,11 @@ static const char *read_byte(struct uri_reader *r, int part)
 		return "has user information before its host";
 	if (c == '#' && part == IN_QUERY)
 		return put(r, c);
+	/* As those who make queries write them. */
+	if (part == IN_QUERY && (c == '/' || (c == '?' && r->asked)))
+		return put_encoded(r, c);
+	if (part == IN_QUERY && c == '?')
+		r->asked = 1;
 	if (uri_encodes((unsigned char)c) && !(part == IN_HOST && (c == '[' || c == ']')))
 		return put_encoded(r, c);
 	return put(r, part == IN_HOST && c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
@@ -282,6 +302,13 @@ static int has_op(const char *text)
 	return *text != 0;
 }
 
+/* One that leads to an IPv4 address: mapped, compatible, or through NAT64 (RFC 4291 2.5.5, RFC 6052 2.1). */
+static int holds_ipv4(const unsigned char bytes[16])
+{
+	static const unsigned char zeros[12], mapped[12] = { [10] = 0xff, [11] = 0xff }, translated[12] = { 0x00, 0x64, 0xff, 0x9b };
+	return !memcmp(bytes, mapped, 12) || !memcmp(bytes, translated, 12) || (!memcmp(bytes, zeros, 12) && (bytes[12] || bytes[13] || bytes[14] || bytes[15] > 1));
+}
+
 /* Of a known scheme: host and port, which were put from begin on, in one form. */
 static const char *finish_host(struct uri_reader *r, size_t begin, const struct uri_scheme *scheme)
 {
@@ -304,7 +331,7 @@ static const char *finish_host(struct uri_reader *r, size_t begin, const struct 
 		r->out[r->used - 1] = 0;
 		if (inet_pton(AF_INET6, host + 1, bytes) != 1 || !inet_ntop(AF_INET6, bytes, address, sizeof address))
 			return "has a host in brackets that is no IPv6 address";
-		if (!memcmp(bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12))
+		if (holds_ipv4(bytes))
 			return "has an IPv4 address in the form of IPv6: write its four decimal numbers";
 		if (scheme->file && !strcmp(address, "::1"))
 			return "names this machine by its address: write file:///";
@@ -348,9 +375,11 @@ static const char *odd_host(char *host, size_t length)
 		return NULL;
 	memcpy(written, host + 1, inside);
 	written[inside] = 0;
-	if (inet_pton(AF_INET6, written, bytes) == 1 && inet_ntop(AF_INET6, bytes, address, sizeof address) && strcmp(address, written) != 0)
-		return "has an IPv6 address in another form than the usual one";
-	return NULL;
+	if (inet_pton(AF_INET6, written, bytes) != 1)
+		return NULL;
+	if (holds_ipv4(bytes))
+		return "has an IPv4 address in the form of IPv6: write its four decimal numbers";
+	return inet_ntop(AF_INET6, bytes, address, sizeof address) && strcmp(address, written) != 0 ? "has an IPv6 address in another form than the usual one" : NULL;
 }
 
 /* Of a known scheme, what those who fetch cut off or read as something else. */
@@ -405,6 +434,9 @@ static const char *normal(const char *text, size_t length, int pattern, int whol
 		wrong = read_byte(&r, IN_QUERY);
 	if (wrong)
 		return wrong;
+	/* Some send an empty query, and some none. */
+	if (scheme && r.used && out[r.used - 1] == '?')
+		r.used--;
 	out[r.used] = 0;
 	/* In what came out: the digits behind an encoded percent sign may have been encoded themselves. */
 	for (const char *c = strstr(out, "%25"); c; c = strstr(c + 1, "%25"))

@@ -247,6 +247,26 @@ static void no_spelling_passes_a_deny(void **state)
 	ASK(body, questions);
 }
 
+/* However those who make a query write what stands in it. */
+static void stars_in_queries(void **state)
+{
+	(void)state;
+	static const char body[] =
+		/* 1 */ "scopes = ( { name = \"r\"; access = \"read\"; uris = [\"https://h/g?path=*\", \"https://h/fetch?url=*\"]; } );\n"
+		/* 2 */ "grants = ( { provider = \"*\"; scopes = \"r\"; } );\n"
+		/* 3 */ "denies = ( { uris = \"https://h/g?path=*\"; } );\n";
+	static const struct question rows[] = {
+		{ "okta/-/al scopes=r", "uri https://h/g?path=x", NULL, EMA_DENIED, 3, NULL, 0 },
+		{ "okta/-/al scopes=r", "uri https://h/g?path=%2Fx", NULL, EMA_DENIED, 3, NULL, 0 },
+		{ "okta/-/al scopes=r", "uri https://h/g?path=/x/y", NULL, EMA_DENIED, 3, NULL, 0 },
+		{ "okta/-/al scopes=r", "uri https://h/g?path=x%3Fy", NULL, EMA_DENIED, 3, NULL, 0 },
+		{ "okta/-/al scopes=r", "uri https://h/g?path=x?y", NULL, EMA_DENIED, 3, NULL, 0 },
+		{ "okta/-/al scopes=r", "uri https://h/fetch?url=https%3A%2F%2Fe.example%2Fx", NULL, EMA_OK, 2, NULL, 0 },
+		{ "okta/-/al scopes=r", "uri https://h/fetch?url=https://e.example/x", NULL, EMA_OK, 2, NULL, 0 },
+	};
+	ASK(body, rows);
+}
+
 /* MCP-55: of a URI among the arguments, too. What may be another than it seems is denied, and not granted. */
 static void no_spelling_passes_a_deny_of_arguments(void **state)
 {
@@ -278,6 +298,8 @@ static void no_spelling_passes_a_deny_of_arguments(void **state)
 		{ "https: a remark", EMA_OK, EMA_OK, EMA_OK, EMA_NOT_GRANTED },
 		{ "\\nhttps://intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
 		{ "ht\\ntps://intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
+		{ "\xe5\x8f\x82" "https://a.example/ b", EMA_OK, EMA_OK, EMA_OK, EMA_NOT_GRANTED },
+		{ "\xe2\x80\x8b" "https://intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
 		{ "\xc2\xa0" "https://intern.example/x", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
 		{ "https://intern.example/pub/.. ", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
 		{ "https://intern.example/x ", EMA_DENIED, EMA_DENIED, EMA_DENIED, EMA_NOT_GRANTED },
@@ -1083,6 +1105,7 @@ int main(void)
 		cmocka_unit_test(who_a_rule_names),
 		cmocka_unit_test(arguments_fail_closed),
 		cmocka_unit_test(no_spelling_passes_a_deny),
+		cmocka_unit_test(stars_in_queries),
 		cmocka_unit_test(no_spelling_passes_a_deny_of_arguments),
 		cmocka_unit_test(login_and_time),
 		cmocka_unit_test(denies_by_scope_and_value),
