@@ -168,18 +168,16 @@ static void services_lint(struct reader *reader, const struct conf_client *clien
 {
 	const struct conf *conf = reader->conf;
 	for (size_t i = 0; i < client->services.count; i++) {
-		const char *name = client->services.list[i], *names[2] = { NULL, NULL };
+		const char *name = client->services.list[i];
+		struct conf_nearest nearest = { .wrong = name };
 		char hint[128];
 		size_t k = 0;
-		while (k < conf->service_count && (!conf->services[k].id || strcmp(conf->services[k].id, name)))
-			k++;
+		for (; k < conf->service_count && (!conf->services[k].id || strcmp(conf->services[k].id, name)); k++)
+			if (conf->services[k].id)
+				conf_nearest_offer(&nearest, conf->services[k].id);
 		if (k < conf->service_count)
 			continue;
-		for (k = 0; k < conf->service_count && !names[0]; k++) {
-			names[0] = conf->services[k].id;
-			if (names[0] && !conf_nearest(name, names))
-				names[0] = NULL;
-		}
+		const char *const names[] = { nearest.name, NULL };
 		finding_node(reader->findings, "E-UNKNOWN", conf_child(client->node, "services"), "there is no service \"%.64s\"%s", name, value_hint(name, names, hint));
 	}
 }
@@ -204,16 +202,17 @@ static void provider_clients_lint(struct reader *reader, const struct conf_provi
 {
 	const struct conf *conf = reader->conf;
 	for (size_t i = 0; conf->client_count && i < provider->clients.count; i++) {
-		const char *name = provider->clients.list[i], *nearest = NULL;
+		const char *name = provider->clients.list[i];
+		struct conf_nearest nearest = { .wrong = name };
 		int there = strstr(name, "://") != NULL;
-		for (size_t k = 0; k < conf->client_count && !there; k++) {
-			const char *names[2] = { conf->clients[k].id, NULL };
-			there = names[0] && !strcmp(names[0], name);
-			nearest = nearest || !names[0] ? nearest : conf_nearest(name, names);
-		}
+		for (size_t k = 0; k < conf->client_count && !there; k++)
+			if (conf->clients[k].id) {
+				there = !strcmp(conf->clients[k].id, name);
+				conf_nearest_offer(&nearest, conf->clients[k].id);
+			}
 		if (!there)
 			finding_node(reader->findings, "W-UNUSED", conf_child(provider->instance.node, "clients"), "there is no client \"%.64s\"%s%s%s: this has no effect",
-			             name, nearest ? " (did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?)" : "");
+			             name, nearest.name ? " (did you mean \"" : "", nearest.name ? nearest.name : "", nearest.name ? "\"?)" : "");
 	}
 }
 

@@ -37,10 +37,7 @@ int conf_claims_supply(const struct conf_provider *provider, int role)
 
 static int takes_from(const struct conf_grant *rule, const char *source)
 {
-	for (size_t i = 0; i < rule->from.count; i++)
-		if (!strcmp(rule->from.list[i], source))
-			return 1;
-	return !rule->from.count;
+	return !rule->from.count || conf_has_string(&rule->from, source);
 }
 
 static int is_supplied(const struct conf_service *service, const struct conf_grant *rule, const struct conf_provider *provider, int role)
@@ -48,10 +45,9 @@ static int is_supplied(const struct conf_service *service, const struct conf_gra
 	if (takes_from(rule, "claims") && conf_claims_supply(provider, role))
 		return 1;
 	for (size_t i = 0; i < service->directory_count; i++)
-		for (size_t k = 0; k < service->directories[i].providers.count; k++)
-			if (service->directories[i].id && takes_from(rule, service->directories[i].id) &&
-			    !strcmp(service->directories[i].providers.list[k], provider->instance.id))
-				return 1;
+		if (service->directories[i].id && takes_from(rule, service->directories[i].id) &&
+		    conf_has_string(&service->directories[i].providers, provider->instance.id))
+			return 1;
 	return 0;
 }
 

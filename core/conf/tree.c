@@ -46,27 +46,28 @@ static size_t edits(const char *a, size_t la, const char *b, size_t lb)
 	return rows[la % 3][lb];
 }
 
+void conf_nearest_offer(struct conf_nearest *nearest, const char *name)
+{
+	const size_t length = strlen(nearest->wrong), other = strlen(name);
+	if (!length || length > NEAREST_MOST || other > NEAREST_MOST)
+		return;
+	size_t distance = edits(nearest->wrong, length, name, other);
+	/* A third of the letters may be wrong; or one of the two begins with all of the other ("group", "groups_"). */
+	const size_t shorter = length < other ? length : other;
+	if (shorter >= 4 && !strncmp(nearest->wrong, name, shorter) && distance > 2)
+		distance = 2;
+	if (distance <= (shorter + 2) / 3 && (!nearest->name || distance < nearest->distance)) {
+		nearest->name = name;
+		nearest->distance = distance;
+	}
+}
+
 const char *conf_nearest(const char *wrong, const char *const *names)
 {
-	const char *nearest = NULL;
-	size_t length = strlen(wrong), least = 0;
-	if (!length || length > NEAREST_MOST)
-		return NULL;
-	for (; *names; names++) {
-		size_t other = strlen(*names);
-		if (other > NEAREST_MOST)
-			continue;
-		size_t distance = edits(wrong, length, *names, other);
-		/* A third of the letters may be wrong; or one of the two begins with all of the other ("group", "groups_"). */
-		size_t shorter = length < other ? length : other;
-		if (shorter >= 4 && !strncmp(wrong, *names, shorter) && distance > 2)
-			distance = 2;
-		if (distance <= (shorter + 2) / 3 && (!nearest || distance < least)) {
-			nearest = *names;
-			least = distance;
-		}
-	}
-	return nearest;
+	struct conf_nearest nearest = { .wrong = wrong };
+	for (; *names; names++)
+		conf_nearest_offer(&nearest, *names);
+	return nearest.name;
 }
 
 int conf_same(const struct conf_node *a, const struct conf_node *b)

@@ -26,7 +26,13 @@ const struct conf_node *conf_child(const struct conf_node *group, const char *na
 int conf_same(const struct conf_node *a, const struct conf_node *b);
 /* "a string", "a list", ... for messages. */
 const char *conf_kind_name(enum conf_kind kind);
-/* The nearest of the names to a wrong one; NULL if none is near. names ends with NULL. */
+/* Of names that are offered one after another, the nearest to a wrong one; name stays NULL while none is near. */
+struct conf_nearest {
+	const char *wrong, *name;
+	size_t distance;
+};
+void conf_nearest_offer(struct conf_nearest *nearest, const char *name);
+/* The same of a list that ends with NULL. */
 const char *conf_nearest(const char *wrong, const char *const *names);
 
 /* Units: "250ms", "30s", "5m", "1h", "24h", "7d", ...; "16KiB", "1MiB", "512". 0, or -1 if it is none or does not fit. */

@@ -20,6 +20,14 @@ const char *value_show(const char *text, char out[96])
 	return out;
 }
 
+int conf_has_string(const struct conf_strings *strings, const char *text)
+{
+	for (size_t i = 0; text && i < strings->count; i++)
+		if (!strcmp(strings->list[i], text))
+			return 1;
+	return 0;
+}
+
 const char *value_hint(const char *wrong, const char *const *names, char out[128])
 {
 	const char *nearest = conf_nearest(wrong, names);

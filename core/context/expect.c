@@ -32,11 +32,11 @@ static int known_scope(const struct conf_service *service, const char *name)
 /* ---- Names that nobody has, for which each refusal would hold ---- */
 
 /* Names in full, without patterns. */
-static void add_full(const char **names, size_t *count, const struct conf_strings *list)
+static void offer_full(struct conf_nearest *nearest, const struct conf_strings *list)
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (!strpbrk(list->list[i], "*{"))
-			names[(*count)++] = list->list[i];
+			conf_nearest_offer(nearest, list->list[i]);
 }
 
 static const struct conf_strings *of_kind(const struct conf_strings *tools, const struct conf_strings *prompts, int tool)
@@ -44,27 +44,24 @@ static const struct conf_strings *of_kind(const struct conf_strings *tools, cons
 	return tool ? tools : prompts;
 }
 
-/* What the service calls its tools (or prompts): those of the tools_file, or else of its scopes and rules. Ends with NULL; NULL: no memory. */
-static const char **full_names(const struct conf_service *service, int tool)
+/* The grants, then the denies. */
+static const struct conf_grant *rule_of(const struct conf_service *service, size_t i)
 {
-	const struct conf_grant *rules[] = { service->grants, service->denies };
-	const size_t counts[] = { service->grant_count, service->deny_count };
+	return i < service->grant_count ? &service->grants[i] : &service->denies[i - service->grant_count];
+}
+
+/* Of what the service calls its tools (or prompts), the nearest: those of the tools_file, or else of its scopes and rules. NULL: none. */
+static const char *nearest_name(const struct conf_service *service, int tool, const char *wrong)
+{
+	struct conf_nearest nearest = { .wrong = wrong };
 	const int file = tool && service->tools_file;
-	size_t room = file ? service->tools.count : 0, count = 0;
+	for (size_t i = 0; file && i < service->tools.count; i++)
+		conf_nearest_offer(&nearest, service->tools.list[i].name);
 	for (size_t i = 0; !file && i < service->scope_count; i++)
-		room += of_kind(&service->scopes[i].tools, &service->scopes[i].prompts, tool)->count;
-	for (size_t k = 0; !file && k < 2; k++)
-		for (size_t i = 0; i < counts[k]; i++)
-			room += of_kind(&rules[k][i].tools, &rules[k][i].prompts, tool)->count;
-	const char **names = calloc(room + 1, sizeof *names);
-	for (size_t i = 0; names && file && i < service->tools.count; i++)
-		names[count++] = service->tools.list[i].name;
-	for (size_t i = 0; names && !file && i < service->scope_count; i++)
-		add_full(names, &count, of_kind(&service->scopes[i].tools, &service->scopes[i].prompts, tool));
-	for (size_t k = 0; names && !file && k < 2; k++)
-		for (size_t i = 0; i < counts[k]; i++)
-			add_full(names, &count, of_kind(&rules[k][i].tools, &rules[k][i].prompts, tool));
-	return names;
+		offer_full(&nearest, of_kind(&service->scopes[i].tools, &service->scopes[i].prompts, tool));
+	for (size_t i = 0; !file && i < service->grant_count + service->deny_count; i++)
+		offer_full(&nearest, of_kind(&rule_of(service, i)->tools, &rule_of(service, i)->prompts, tool));
+	return nearest.name;
 }
 
 /* "" or what may be meant. */
@@ -85,9 +82,7 @@ static void expect_name(const struct expecting *x, const struct service *service
 	const int file = tool && conf->tools_file, absent = file && !tools_find(&conf->tools, name, strlen(name));
 	if (file ? !absent : mentions)
 		return;
-	const char **names = full_names(conf, tool), *nearest = names ? conf_nearest(name, names) : NULL;
-	if (!names)
-		x->findings->out_of_memory = 1;
+	const char *nearest = nearest_name(conf, tool, name);
 	char hint[HINT_ROOM];
 	hint_of(nearest, hint);
 	if (absent && !(mentions & POLICY_REFUSED))
@@ -99,7 +94,6 @@ static void expect_name(const struct expecting *x, const struct service *service
 		finding_node(x->findings, "W-EXPECTED", node,
 		             "no scope of service \"%s\" opens a %s \"%.128s\", and no deny names it: the answer is the same however it is spelt%s", conf->id,
 		             tool ? "tool" : "prompt", name, hint);
-	free(names);
 }
 
 static void expect_uris(const struct expecting *x, const struct service *service, const struct conf_expectation *test)
@@ -118,27 +112,19 @@ static int has_argument(const struct conf_tools *tools, const struct conf_string
 {
 	for (size_t i = 0; i < names->count; i++) {
 		const struct conf_tool *tool = tools_find(tools, names->list[i], strlen(names->list[i]));
-		for (size_t k = 0; tool && tool->arguments_known && k < tool->arguments.count; k++)
-			if (!strcmp(tool->arguments.list[k], argument))
-				return 1;
-		if (!tool || !tool->arguments_known)
+		if (!tool || !tool->arguments_known || conf_has_string(&tool->arguments, argument))
 			return 1;
 	}
 	return !names->count;
 }
 
-/* The nearest of a tool's arguments; NULL: none. */
-static const char *nearest_of(const struct expecting *x, const struct conf_strings *strings, const char *wrong)
+/* NULL: none. */
+static const char *nearest_of(const struct conf_strings *strings, const char *wrong)
 {
-	const char **names = calloc(strings->count + 1, sizeof *names), *nearest = NULL;
-	if (!names)
-		x->findings->out_of_memory = 1;
-	for (size_t i = 0; names && i < strings->count; i++)
-		names[i] = strings->list[i];
-	if (names)
-		nearest = conf_nearest(wrong, names);
-	free(names);
-	return nearest;
+	struct conf_nearest nearest = { .wrong = wrong };
+	for (size_t i = 0; i < strings->count; i++)
+		conf_nearest_offer(&nearest, strings->list[i]);
+	return nearest.name;
 }
 
 /* Arguments that none of the tools has, by the tools_file. What is no JSON fails the case. */
@@ -160,7 +146,7 @@ static void expect_arguments(const struct expecting *x, const struct service *se
 			continue;
 		const struct conf_node *place = node->kind == CONF_GROUP ? conf_child(node, at->name) : NULL;
 		finding_node(x->findings, "W-EXPECTED", place ? place : node, "the tool \"%.128s\" has no argument \"%.128s\", by the tools_file of service \"%s\"%s", tool,
-		             at->name, service->conf->id, hint_of(nearest_of(x, &tools_find(tools, tool, strlen(tool))->arguments, at->name), hint));
+		             at->name, service->conf->id, hint_of(nearest_of(&tools_find(tools, tool, strlen(tool))->arguments, at->name), hint));
 	}
 	json_free(&json);
 }
@@ -196,34 +182,19 @@ static int expect_known(const struct expecting *x, const struct conf_expectation
 	return x->findings->errors == before && !x->findings->out_of_memory ? 0 : -1;
 }
 
-static int has_string(const struct conf_strings *strings, const char *text)
+/* Is it a group (role: a role) of some rule? If not, nearest has what is. */
+static int in_rules(const struct conf *conf, int role, struct conf_nearest *nearest)
 {
-	for (size_t i = 0; i < strings->count; i++)
-		if (!strcmp(strings->list[i], text))
-			return 1;
+	for (size_t s = 0; s < conf->service_count; s++)
+		for (size_t r = 0; r < conf->services[s].grant_count + conf->services[s].deny_count; r++) {
+			const struct conf_grant *rule = rule_of(&conf->services[s], r);
+			const struct conf_strings *strings = role ? &rule->roles : &rule->groups;
+			if (conf_has_string(strings, nearest->wrong))
+				return 1;
+			for (size_t i = 0; i < strings->count; i++)
+				conf_nearest_offer(nearest, strings->list[i]);
+		}
 	return 0;
-}
-
-/* The groups (role: roles) of all rules there are, one after another, ends with NULL; NULL: no memory. */
-static const char **rule_groups(const struct conf *conf, int role)
-{
-	const char **names = NULL;
-	size_t count = 0;
-	for (int fill = 0; fill < 2; fill++) {
-		if (fill && !(names = calloc(count + 1, sizeof *names)))
-			return NULL;
-		count = 0;
-		for (size_t s = 0; s < conf->service_count; s++)
-			for (size_t r = 0; r < conf->services[s].grant_count + conf->services[s].deny_count; r++) {
-				const struct conf_service *service = &conf->services[s];
-				const struct conf_grant *rule = r < service->grant_count ? &service->grants[r] : &service->denies[r - service->grant_count];
-				const struct conf_strings *strings = role ? &rule->roles : &rule->groups;
-				for (size_t i = 0; i < strings->count; i++, count++)
-					if (fill)
-						names[count] = strings->list[i];
-			}
-	}
-	return names;
 }
 
 /* Groups and roles that the provider's tokens cannot have, and those of which neither a rule nor another person says a word. */
@@ -232,26 +203,21 @@ static void person_groups(const struct expecting *x, const struct conf_person *p
 	for (int role = 0; role < 2; role++) {
 		const struct conf_strings *list = role ? &person->roles : &person->groups;
 		const struct conf_node *node = conf_child(person->node, role ? "role" : "group");
-		const char **names = list->count ? rule_groups(x->snapshot->conf, role) : NULL;
-		if (list->count && !names)
-			x->findings->out_of_memory = 1;
 		if (list->count && !conf_claims_supply(provider, role))
 			finding_node(x->findings, "W-EXPECTED", node,
 			             "provider \"%s\" reads no %ss from tokens, so that nobody has them by one: write %s there, or leave them to the service's "
 			             "directories, which are asked", provider->instance.id, role ? "role" : "group", conf_claims_advice(provider, role));
-		for (size_t i = 0; names && i < list->count; i++) {
-			int known = 0;
-			for (size_t n = 0; names[n] && !known; n++)
-				known = !strcmp(names[n], list->list[i]);
+		for (size_t i = 0; i < list->count; i++) {
+			struct conf_nearest nearest = { .wrong = list->list[i] };
+			int known = in_rules(x->snapshot->conf, role, &nearest);
 			for (size_t p = 0; p < x->table->person_count && !known; p++)
-				known = &x->table->people[p] != person && has_string(role ? &x->table->people[p].roles : &x->table->people[p].groups, list->list[i]);
+				known = &x->table->people[p] != person && conf_has_string(role ? &x->table->people[p].roles : &x->table->people[p].groups, list->list[i]);
 			char hint[HINT_ROOM];
 			if (!known)
 				finding_node(x->findings, "W-EXPECTED", i < node->count ? &node->children[i] : node,
 				             "no grant or deny names a %s \"%.128s\", and nobody else of the table has it: the answer is the same however it is spelt%s",
-				             role ? "role" : "group", list->list[i], hint_of(conf_nearest(list->list[i], names), hint));
+				             role ? "role" : "group", list->list[i], hint_of(nearest.name, hint));
 		}
-		free(names);
 	}
 }
 

@@ -21,14 +21,6 @@ static const char *request_item(const struct pipeline *p, int item)
 	return p->request->items[item];
 }
 
-static int listed(const struct conf_strings *list, const char *text)
-{
-	for (size_t i = 0; text && i < list->count; i++)
-		if (!strcmp(list->list[i], text))
-			return 1;
-	return 0;
-}
-
 /* The tenant that an unverified claim names: for choosing the provider alone, jwt_verify looks again. */
 static const char *routed_tenant(const struct pipeline *p, const struct declared *declared, const char *name_tenant)
 {
@@ -81,7 +73,7 @@ static int judge_request(struct pipeline *p, const struct conf_provider *conf, c
 	const struct conf_strings *served = &p->service->conf->tenants;
 	if (p->kind == EMA_ID_JAG && !request_item(p, EMA_REQUEST_CLIENT_ID))
 		return failure_set(&p->step, EMA_WRONG_CLIENT, "the request names no client, and an ID-JAG is for one");
-	if (served->count && found->tenant && !listed(served, found->tenant))
+	if (served->count && found->tenant && !conf_has_string(served, found->tenant))
 		return failure_set(&p->step, EMA_WRONG_TENANT, "the tenant is not in the service's tenants = [ ... ]");
 	/* The host has compared it with aud_tenants = [ ... ], if there is such a list (JAG-82). */
 	if (served->count > 1 && !conf->aud_tenants.count && json_at(&found->claims, "/aud_tenant"))

@@ -125,14 +125,6 @@ static int resolve_service(struct revocation *r)
 	return EMA_ABSENT;
 }
 
-static int listed(const struct conf_strings *strings, const char *text)
-{
-	for (size_t i = 0; i < strings->count; i++)
-		if (!strcmp(strings->list[i], text))
-			return 1;
-	return 0;
-}
-
 static int is_client(const struct conf *conf, const char *id)
 {
 	for (size_t i = 0; i < conf->client_count; i++)
@@ -140,7 +132,7 @@ static int is_client(const struct conf *conf, const char *id)
 			return 1;
 	for (size_t i = 0; i < conf->service_count; i++)
 		for (size_t k = 0; k < conf->services[i].audience_count; k++)
-			if (listed(&conf->services[i].audiences[k].clients, id))
+			if (conf_has_string(&conf->services[i].audiences[k].clients, id))
 				return 1;
 	return 0;
 }

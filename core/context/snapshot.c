@@ -221,12 +221,10 @@ const struct service *snapshot_service(const struct snapshot *snapshot, const ch
 
 const char *snapshot_like_service(const struct snapshot *snapshot, const char *id)
 {
-	const char **names = calloc(snapshot->conf->service_count + 1, sizeof *names);
-	for (size_t i = 0; names && i < snapshot->conf->service_count; i++)
-		names[i] = snapshot->services[i].conf->id;
-	const char *nearest = names ? conf_nearest(id, names) : NULL;
-	free(names);
-	return nearest;
+	struct conf_nearest nearest = { .wrong = id };
+	for (size_t i = 0; i < snapshot->conf->service_count; i++)
+		conf_nearest_offer(&nearest, snapshot->services[i].conf->id);
+	return nearest.name;
 }
 
 size_t snapshot_provider(const struct snapshot *snapshot, const char *id)

@@ -141,13 +141,11 @@ static void add_closed(struct surveying *s, const struct policy_target *target)
 	char place[300], text[FAILURE_TEXT];
 	if (!policy_closed(s->service->policy, target))
 		return;
-	const char **names = calloc(conf->tools.count + 1, sizeof *names);
-	for (size_t i = 0; names && i < conf->tools.count; i++)
-		names[i] = conf->tools.list[i].name;
-	const char *like = names ? conf_nearest(target->name, names) : NULL;
-	free(names);
+	struct conf_nearest like = { .wrong = target->name };
+	for (size_t i = 0; i < conf->tools.count; i++)
+		conf_nearest_offer(&like, conf->tools.list[i].name);
 	snprintf(text, sizeof text, "the tool is not in tools_file, and closed to everybody until `emactl tools import` has it and it is accepted%s%.128s%s",
-	         like ? " (did you mean \"" : "", like ? like : "", like ? "\"?)" : "");
+	         like.name ? " (did you mean \"" : "", like.name ? like.name : "", like.name ? "\"?)" : "");
 	pipeline_place(conf_child(conf->node, "tools_file"), place, sizeof place);
 	add_row(s, &(struct survey_row){ .kind = "closed", .service = conf->id, .what = target->name, .rule = place, .code = EMA_FORBIDDEN,
 	                                 .text = tools_find(&conf->tools, target->name, target->length) ?

@@ -7,14 +7,6 @@
 #define DAY 86400
 #define THURSDAY 3 /* 1970-01-01, days counted from Monday 0 */
 
-static int listed(const struct conf_strings *list, const char *text)
-{
-	for (size_t i = 0; text && i < list->count; i++)
-		if (!strcmp(list->list[i], text))
-			return 1;
-	return 0;
-}
-
 /* until is not part of it; one that ends at or before its beginning goes over midnight and belongs to the day it began. */
 static int window_has(const struct conf_window *window, int64_t now)
 {
@@ -40,16 +32,16 @@ static int time_matches(const struct conf_when *when, int64_t now)
 
 int when_before(const struct conf_when *when, const struct when_facts *facts)
 {
-	return (!when->clients.count || listed(&when->clients, facts->client)) &&
-	       (!when->tenants.count || !facts->tenant || listed(&when->tenants, facts->tenant)) && time_matches(when, facts->now);
+	return (!when->clients.count || conf_has_string(&when->clients, facts->client)) &&
+	       (!when->tenants.count || !facts->tenant || conf_has_string(&when->tenants, facts->tenant)) && time_matches(when, facts->now);
 }
 
 int when_after(const struct conf_when *when, const struct when_facts *facts)
 {
-	if (when->tenants.count && !listed(&when->tenants, facts->tenant))
+	if (when->tenants.count && !conf_has_string(&when->tenants, facts->tenant))
 		return 0;
 	if (!when->email_domains.count)
 		return 1;
 	char address[AUTHORITY_ADDRESS + 1];
-	return facts->email && authority_address(facts->email, address) && listed(&when->email_domains, strrchr(address, '@') + 1);
+	return facts->email && authority_address(facts->email, address) && conf_has_string(&when->email_domains, strrchr(address, '@') + 1);
 }

@@ -225,14 +225,6 @@ static void lint_pointers(const struct policy *policy, struct findings *findings
 		}
 }
 
-static int has(const struct conf_tool *tool, const char *argument)
-{
-	for (size_t i = 0; i < tool->arguments.count; i++)
-		if (!strcmp(tool->arguments.list[i], argument))
-			return 1;
-	return 0;
-}
-
 /* Is the rule about the tool that these patterns match? One that names no targets is about what its scopes open, or about all. */
 static int is_about(const struct policy *policy, const struct rule *rule, const uint32_t *matches, size_t count)
 {
@@ -272,7 +264,7 @@ static void lint_conditions(const struct policy *policy, struct findings *findin
 			for (size_t a = 0, about = args && is_about(policy, rule, matches, count); a < args && about; a++) {
 				char argument[TOOL_ARGUMENT_MOST + 1];
 				argument_of(rule->when->args[a].at, argument, sizeof argument);
-				states[at + a] |= CONCERNS | (!tools->list[t].arguments_known || has(&tools->list[t], argument) ? MAY_HAVE : 0);
+				states[at + a] |= CONCERNS | (!tools->list[t].arguments_known || conf_has_string(&tools->list[t].arguments, argument) ? MAY_HAVE : 0);
 			}
 			at += args;
 		}

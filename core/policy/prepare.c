@@ -14,14 +14,6 @@ struct preparation {
 	int failed;
 };
 
-static int listed(const struct conf_strings *strings, const char *text)
-{
-	for (size_t i = 0; text && i < strings->count; i++)
-		if (!strcmp(strings->list[i], text))
-			return 1;
-	return 0;
-}
-
 static int same(const char *a, const char *b)
 {
 	return a && b ? !strcmp(a, b) : !a && !b;
@@ -32,7 +24,7 @@ static int has_name(const struct conf_grant *conf, const struct conf_strings *wa
                     const struct principal_name *names, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (same(names[i].tenant, who->tenant) && listed(wanted, names[i].name) && (!conf->from.count || listed(&conf->from, names[i].source)))
+		if (same(names[i].tenant, who->tenant) && conf_has_string(wanted, names[i].name) && (!conf->from.count || conf_has_string(&conf->from, names[i].source)))
 			return 1;
 	return 0;
 }
@@ -43,11 +35,11 @@ unsigned rule_strange(const struct rule *rule, const struct policy_who *who)
 	unsigned strange = 0;
 	if (conf->provider && strcmp(conf->provider, "*") && !same(conf->provider, who->provider))
 		strange |= POLICY_OTHER_PROVIDER;
-	if (conf->tenants.count && !listed(&conf->tenants, who->tenant))
+	if (conf->tenants.count && !conf_has_string(&conf->tenants, who->tenant))
 		strange |= POLICY_OTHER_TENANT;
-	if (conf->subjects.count && !listed(&conf->subjects, who->sub))
+	if (conf->subjects.count && !conf_has_string(&conf->subjects, who->sub))
 		strange |= POLICY_OTHER_SUBJECT;
-	if (conf->clients.count && (who->client ? !listed(&conf->clients, who->client) : !rule->deny))
+	if (conf->clients.count && (who->client ? !conf_has_string(&conf->clients, who->client) : !rule->deny))
 		strange |= POLICY_OTHER_CLIENT;
 	if (conf->groups.count && !has_name(conf, &conf->groups, who, who->groups, who->group_count))
 		strange |= POLICY_OTHER_GROUP;
@@ -78,7 +70,7 @@ int rule_weak(const struct rule *rule, const struct policy_who *who)
 	const struct conf_conditions *when = rule->when;
 	if (!when)
 		return 0;
-	int acr = when->acr.count && !listed(&when->acr, who->acr), amr = when->amr.count && !has_amr(&when->amr, who);
+	int acr = when->acr.count && !conf_has_string(&when->acr, who->acr), amr = when->amr.count && !has_amr(&when->amr, who);
 	return rule->deny ? (acr && who->acr) || (amr && who->amr_count) : acr || amr;
 }
 

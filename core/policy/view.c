@@ -147,14 +147,6 @@ int policy_arguments_seen(const struct policy *policy, const char *view, const c
 	return (*policy->arguments_view && strlen(view) >= DIGEST && !strncmp(view, policy->arguments_view, DIGEST)) || shows(view, hash_pointer(pointer));
 }
 
-static int listed(const struct conf_strings *strings, const char *text)
-{
-	for (size_t i = 0; text && i < strings->count; i++)
-		if (!strcmp(strings->list[i], text))
-			return 1;
-	return 0;
-}
-
 static const char *rule_lacks(const struct conf_grant *conf, const char *view)
 {
 	const struct conf_strings *names[] = { &conf->groups, &conf->roles };
@@ -178,7 +170,7 @@ const char *policy_view_lacks(const struct policy *policy, const char *view, con
 		return NULL;
 	for (size_t i = 0; i < policy->rule_count && !lacks; i++) {
 		const struct conf_grant *conf = policy->rules[i].conf;
-		if ((!conf->provider || !strcmp(conf->provider, "*") || !strcmp(conf->provider, provider)) && (!conf->tenants.count || listed(&conf->tenants, tenant)))
+		if ((!conf->provider || !strcmp(conf->provider, "*") || !strcmp(conf->provider, provider)) && (!conf->tenants.count || conf_has_string(&conf->tenants, tenant)))
 			lacks = rule_lacks(conf, view);
 	}
 	return lacks;

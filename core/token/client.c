@@ -246,11 +246,8 @@ unsigned clients_methods(const struct clients *clients)
 int client_may_reach(const struct client_found *found, const char *service)
 {
 	const struct conf_strings *services = &found->conf->services;
-	for (size_t i = 0; i < services->count; i++)
-		if (!strcmp(services->list[i], service))
-			return 1;
-	/* Of clients: a caller speaks for those that it names. */
-	return !services->count && !found->conf->purposes;
+	/* All of them for clients alone: a caller speaks for those that it names. */
+	return conf_has_string(services, service) || (!services->count && !found->conf->purposes);
 }
 
 int client_may_redeem(const struct client_found *found)
