@@ -133,10 +133,8 @@ const struct conf_client *pipeline_client(const struct pipeline *p)
 {
 	const struct conf *conf = p->snapshot->conf;
 	const char *id = client_id(p);
-	for (size_t i = 0; id && i < conf->client_count; i++)
-		if (!strcmp(conf->clients[i].id, id))
-			return &conf->clients[i];
-	return id && conf->documents.node && strstr(id, "://") ? &conf->documents.client : NULL;
+	const struct conf_client *entry = id ? snapshot_client(p->snapshot, id) : NULL;
+	return entry || !id ? entry : conf->documents.node && strstr(id, "://") ? &conf->documents.client : NULL;
 }
 
 struct policy_who pipeline_who(const struct pipeline *p)

@@ -144,6 +144,12 @@ static int open_clients(struct snapshot *s, const struct snapshot_settings *sett
 	return clients_open(&clients, findings, &s->callers) == EMA_OUT_OF_MEMORY ? -1 : 0;
 }
 
+static int entries_order(const void *a, const void *b)
+{
+	const struct conf_client *const *x = a, *const *y = b;
+	return strcmp((*x)->id, (*y)->id);
+}
+
 struct snapshot *snapshot_new(struct held_conf *held, const struct snapshot_settings *settings, struct findings *findings)
 {
 	const struct conf *conf = held->conf;
@@ -158,8 +164,12 @@ struct snapshot *snapshot_new(struct held_conf *held, const struct snapshot_sett
 	s->directories = array(conf->directory_count, sizeof *s->directories);
 	s->guards = array(conf->guard_count, sizeof *s->guards);
 	s->services = array(conf->service_count, sizeof *s->services);
-	if (!s->providers || !s->directories || !s->guards || !s->services)
+	s->entries = array(conf->client_count, sizeof *s->entries);
+	if (!s->providers || !s->directories || !s->guards || !s->services || !s->entries)
 		goto no_memory;
+	for (size_t i = 0; i < conf->client_count; i++)
+		s->entries[i] = &conf->clients[i];
+	qsort(s->entries, conf->client_count, sizeof *s->entries, entries_order);
 	open_all(&(struct opening){ settings, s, findings });
 	if (resolve(s, findings))
 		goto no_memory;
@@ -207,8 +217,16 @@ void snapshot_release(struct snapshot *s)
 	free(s->directories);
 	free(s->guards);
 	free(s->services);
+	free(s->entries);
 	held_conf_release(s->held);
 	free(s);
+}
+
+const struct conf_client *snapshot_client(const struct snapshot *snapshot, const char *id)
+{
+	const struct conf_client wanted = { .id = id }, *key = &wanted;
+	const struct conf_client *const *entry = bsearch(&key, snapshot->entries, snapshot->conf->client_count, sizeof *snapshot->entries, entries_order);
+	return entry ? *entry : NULL;
 }
 
 const struct service *snapshot_service(const struct snapshot *snapshot, const char *id)

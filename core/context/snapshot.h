@@ -75,6 +75,7 @@ struct snapshot {
 	struct stack_list *stacks; /* as conf->stacks */
 	struct stack_rule **rules; /* what the lists point into */
 	size_t rule_lists;
+	const struct conf_client **entries; /* ema.conf's clients, sorted by id */
 	struct clients *clients, *callers; /* of an authorization server; NULL otherwise */
 };
 
@@ -95,6 +96,8 @@ struct snapshot *snapshot_hold(struct snapshot *snapshot);
 void snapshot_release(struct snapshot *snapshot);
 
 const struct service *snapshot_service(const struct snapshot *snapshot, const char *id);
+/* The client's entry in ema.conf; NULL: none. */
+const struct conf_client *snapshot_client(const struct snapshot *snapshot, const char *id);
 /* One whose id is nearly this; NULL: none. */
 const char *snapshot_like_service(const struct snapshot *snapshot, const char *id);
 /* Number of the provider of that id; SIZE_MAX: none. */
