@@ -54,12 +54,12 @@ static int work(const struct options *options, const char *path, const char *ans
 	if (!old && !answer)
 		return complain("%s: %s", path, strerror(errno));
 	int code = ema_tools_import(answer, answer ? strlen(answer) : 0, old, old ? strlen(old) : 0, accept, &file, &report);
-	if (code == EMA_OK || code == EMA_DENIED) {
+	if (code != EMA_OK && code != EMA_DENIED) {
+		complain("%s", report ? report : ema_code_meaning(code));
+	} else if (!replace(path, file)) {
 		/* What waits is closed already; that it is, is written all the same. */
-		status = replace(path, file) ? STATUS_USAGE : code == EMA_OK ? STATUS_FINE : STATUS_DENY;
-		if (status == STATUS_USAGE) {
-			/* It was said why; what the file would have had is of no use. */
-		} else if (options->json) {
+		status = code == EMA_OK ? STATUS_FINE : STATUS_DENY;
+		if (options->json) {
 			struct json_object *all = must(json_object_new_object());
 			json_add(all, "file", path);
 			json_object_object_add(all, "all_accepted", must(json_object_new_boolean(code == EMA_OK)));
@@ -71,8 +71,6 @@ static int work(const struct options *options, const char *path, const char *ans
 			if (code == EMA_DENIED)
 				printf("what waits stays closed: look at it, then `emactl tools accept %s NAME...`\n", path);
 		}
-	} else {
-		complain("%s", report ? report : ema_code_meaning(code));
 	}
 	ema_text_free(file);
 	ema_text_free(report);

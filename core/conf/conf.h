@@ -381,6 +381,8 @@ struct conf {
 size_t conf_shadow_count(const struct conf_grant *rules, size_t count);
 /* 1 if an identity rule of the service, or of a stack that it names, is this provider's. */
 int conf_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider);
+/* What the service makes of access tokens that the provider itself issues; NULL: it takes none. */
+const struct conf_audience *conf_audience_of(const struct conf_service *service, const char *provider);
 /* 0 if it is sure that the provider's plugin reads no groups (role: no roles) from tokens, by its settings. */
 int conf_claims_supply(const struct conf_provider *provider, int role);
 /* The setting by which it would, of a provider of which that is sure. */

@@ -80,6 +80,14 @@ static int has_provider(const struct conf *conf, const struct conf_rules *rules,
 	return 0;
 }
 
+const struct conf_audience *conf_audience_of(const struct conf_service *service, const char *provider)
+{
+	for (size_t i = 0; i < service->audience_count; i++)
+		if (!strcmp(service->audiences[i].provider, provider))
+			return &service->audiences[i];
+	return NULL;
+}
+
 int conf_has_provider(const struct conf *conf, const struct conf_service *service, const char *provider)
 {
 	int left = LINT_RULES_MOST;

@@ -70,6 +70,12 @@ const char *conf_nearest(const char *wrong, const char *const *names)
 	return nearest.name;
 }
 
+const char *conf_text_at(const struct conf_node *node, size_t i)
+{
+	const struct conf_node *at = !node ? NULL : node->kind == CONF_STRING ? (i ? NULL : node) : i < node->count ? &node->children[i] : NULL;
+	return at && at->kind == CONF_STRING ? at->string : NULL;
+}
+
 int conf_same(const struct conf_node *a, const struct conf_node *b)
 {
 	if (!a || !b)

@@ -22,6 +22,8 @@ struct conf_node {
 };
 
 const struct conf_node *conf_child(const struct conf_node *group, const char *name); /* NULL: absent */
+/* Of a string, or a list of them, the i-th; NULL behind the last, and of a node that is NULL. */
+const char *conf_text_at(const struct conf_node *node, size_t i);
 /* Equal but for where they stand. Either may be NULL. */
 int conf_same(const struct conf_node *a, const struct conf_node *b);
 /* "a string", "a list", ... for messages. */

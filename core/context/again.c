@@ -383,51 +383,34 @@ static int know_names(const struct service *service, const struct again *again, 
 	return lacks ? failure_set(failure, EMA_BAD_REQUEST, "a rule looks at the group or role \"%.100s\", at which none looked when the record was made", lacks) : EMA_OK;
 }
 
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-	/* With the NUL, as policy_view() does. */
-	for (;; text++) {
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-		if (!*text)
-			return hash;
-	}
-}
-
 static uint64_t hash_strings(uint64_t hash, const struct conf_strings *strings)
 {
 	for (size_t i = 0; i < strings->count; i++)
-		hash = hash_text(hash, strings->list[i]);
-	return hash_text(hash, "");
+		hash = policy_hash_text(hash, strings->list[i]);
+	return policy_hash_text(hash, "");
 }
 
-/* A string, or a list of them. */
 static uint64_t hash_scopes(uint64_t hash, const struct conf_node *node)
 {
-	const size_t count = !node ? 0 : node->kind == CONF_STRING ? 1 : node->count;
-	for (size_t i = 0; i < count; i++) {
-		const struct conf_node *scope = node->kind == CONF_STRING ? node : &node->children[i];
-		if (scope->kind == CONF_STRING)
-			hash = hash_text(hash, scope->string);
-	}
-	return hash_text(hash, "");
+	const char *scope;
+	for (size_t i = 0; (scope = conf_text_at(node, i)); i++)
+		hash = policy_hash_text(hash, scope);
+	return policy_hash_text(hash, "");
 }
 
 void again_audience(const struct conf_service *service, const char *provider, char out[AGAIN_AUDIENCE])
 {
-	size_t i = 0;
+	const struct conf_audience *audience = conf_audience_of(service, provider);
 	*out = 0;
-	while (i < service->audience_count && strcmp(service->audiences[i].provider, provider))
-		i++;
-	if (i == service->audience_count)
+	if (!audience)
 		return;
-	const struct conf_audience *audience = &service->audiences[i];
-	uint64_t hash = hash_strings(hash_strings(UINT64_C(14695981039346656037), &audience->is), &audience->clients);
+	uint64_t hash = hash_strings(hash_strings(POLICY_HASH, &audience->is), &audience->clients);
 	const struct conf_node *map = audience->scope_any ? NULL : audience->scope_map;
 	for (size_t k = 0; map && map->kind != CONF_STRING && k < map->count; k++)
 		hash = hash_scopes(hash_scopes(hash, conf_child(&map->children[k], "from")), conf_child(&map->children[k], "to"));
 	/* "any" stands for all that there are. */
 	for (size_t k = 0; audience->scope_any && k < service->scope_count; k++)
-		hash = hash_text(hash, service->scopes[k].name);
+		hash = policy_hash_text(hash, service->scopes[k].name);
 	snprintf(out, AGAIN_AUDIENCE, "%016" PRIx64, hash);
 }
 

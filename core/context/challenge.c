@@ -52,19 +52,19 @@ static int is_scope(const struct conf_service *service, const char *name)
 static void put_missing(struct buffer *out, const struct pipeline *p)
 {
 	struct buffer scopes = BUFFER_INIT(SCOPES_MOST);
-	const struct decision_list *have = &p->decision->scopes, *lack = &p->check->missing;
+	const struct decision_list *lack = &p->check->missing;
 	for (size_t i = 0; i < lack->count; i++) {
 		const char *theirs = pipeline_map_back(p, lack->list[i]);
 		add_scope(&scopes, theirs ? theirs : lack->list[i]);
 	}
 	/* A provider's own token: in the provider's words. */
 	const struct call_list *brought = p->audience && p->winner->call ? &call_result(p->winner->call)->scopes : NULL;
-	for (size_t i = 0; brought && !scopes.failed && i < brought->count; i++)
-		if (scopes.length + strlen(brought->list[i]) + 1 < SCOPES_MOST)
-			add_scope(&scopes, brought->list[i]);
-	for (size_t i = 0; !brought && !scopes.failed && i < have->count; i++)
-		if (is_scope(p->service->conf, have->list[i]) && scopes.length + strlen(have->list[i]) + 1 < SCOPES_MOST)
-			add_scope(&scopes, have->list[i]);
+	const size_t count = brought ? brought->count : p->decision->scopes.count;
+	for (size_t i = 0; !scopes.failed && i < count; i++) {
+		const char *scope = brought ? brought->list[i] : p->decision->scopes.list[i];
+		if ((brought || is_scope(p->service->conf, scope)) && scopes.length + strlen(scope) + 1 < SCOPES_MOST)
+			add_scope(&scopes, scope);
+	}
 	if (scopes.length && out->length + scopes.length + REST_MOST <= CHALLENGE_MOST)
 		put(out, "scope", scopes.data);
 	buffer_free(&scopes);

@@ -238,6 +238,24 @@ static void tell_shadow(struct pipeline *p, const struct policy_result *result)
 	buffer_free(&text);
 }
 
+/* MCP-14: a client that is told to ask for a scope which no token of its can have asks for it without end. */
+static int scope_beyond(struct pipeline *p, const struct policy_result *result)
+{
+	const char *name = p->check->decided->name, *why = "which the client is not registered for";
+	const struct conf_client *client = p->audience ? NULL : pipeline_client(p);
+	const struct conf_node *node = client ? client->node : p->service->conf->node;
+	char text[FAILURE_TEXT];
+	if (p->audience) {
+		node = p->audience->node;
+		why = "which the scope_map gives to no token of the provider";
+		step(p, "audience", EMA_FORBIDDEN, "no line of the scope_map has the scope: another token would not have it");
+	} else {
+		step(p, "client", EMA_FORBIDDEN, "the client's entry lacks the scope: another token would not have it");
+	}
+	snprintf(text, sizeof text, "%.200s%sthis needs the scope \"%.100s\", %s", name ? name : "", name ? ": " : "", result->scope->name, why);
+	return pipeline_fail(p, EMA_FORBIDDEN, node, text);
+}
+
 /* All or nothing: of a batch, too (MCP-70). */
 static int judge(struct pipeline *p)
 {
@@ -265,9 +283,8 @@ static int judge(struct pipeline *p)
 			tell_shadow(p, result);
 		return EMA_OK;
 	}
-	/* MCP-14: were it told to ask for the scope, it would ask without end. */
-	const struct conf_client *client = result->client_lacks ? pipeline_client(p) : NULL;
-	const struct conf_node *narrow = !result->client_lacks ? NULL : p->audience ? p->audience->node : client ? client->node : p->service->conf->node;
+	if (result->client_lacks)
+		return scope_beyond(p, result);
 	struct buffer why = BUFFER_INIT(DESCRIBE_MOST);
 	describe_refusal(result, &why);
 	snprintf(text, sizeof text, "%.200s%s%.300s", check->decided->name ? check->decided->name : "", check->decided->name ? ": " : "",
@@ -279,14 +296,6 @@ static int judge(struct pipeline *p)
 		wrong(check, EMA_BAD_MESSAGE, 400, RPC_PARAMS, "a name or uri has a form that cannot be judged");
 		check->message_refused = 1;
 		code = EMA_BAD_MESSAGE;
-	}
-	if (narrow) {
-		snprintf(text, sizeof text, "%.200s%sthis needs the scope \"%.100s\", which %s", check->decided->name ? check->decided->name : "",
-		         check->decided->name ? ": " : "", result->scope->name,
-		         p->audience ? "the scope_map gives to no token of the provider" : "the client is not registered for");
-		step(p, p->audience ? "audience" : "client", EMA_FORBIDDEN, p->audience ? "no line of the scope_map has the scope: another token would not have it" :
-		     "the client's entry lacks the scope: another token would not have it");
-		return pipeline_fail(p, EMA_FORBIDDEN, narrow, text);
 	}
 	return pipeline_fail(p, code, result->rule ? result->rule : p->service->conf->node, text);
 }

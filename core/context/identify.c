@@ -52,19 +52,16 @@ static const struct declared *owner(struct pipeline *p, const struct provider *p
 /* What the service demands of an access token of this provider; an ID-JAG is for the service's issuer. */
 static int demand_of(struct pipeline *p, const struct provider *provider, struct call_demand *demand)
 {
-	const struct conf_service *service = p->service->conf;
 	if (p->kind == EMA_ID_JAG) {
 		*demand = (struct call_demand){ .audiences = p->audiences, .audience_count = p->audience_count };
 		return EMA_OK;
 	}
-	for (size_t i = 0; i < service->audience_count; i++)
-		if (!strcmp(service->audiences[i].provider, provider->conf->instance.id)) {
-			*demand = (struct call_demand){ .audiences = service->audiences[i].is.list, .audience_count = service->audiences[i].is.count,
-				                        .clients = service->audiences[i].clients.list,
-				                        .client_count = service->audiences[i].clients.count };
-			return EMA_OK;
-		}
-	return failure_set(&p->step, EMA_NOT_MINE, "the service has no audience entry for provider \"%s\"", provider->conf->instance.id);
+	const struct conf_audience *audience = conf_audience_of(p->service->conf, provider->conf->instance.id);
+	if (!audience)
+		return failure_set(&p->step, EMA_NOT_MINE, "the service has no audience entry for provider \"%s\"", provider->conf->instance.id);
+	*demand = (struct call_demand){ .audiences = audience->is.list, .audience_count = audience->is.count, .clients = audience->clients.list,
+		                        .client_count = audience->clients.count };
+	return EMA_OK;
 }
 
 /* What is asked beyond the token: the host has looked at its times, audience, client and actor. */

@@ -101,23 +101,20 @@ static size_t unescape(const char *token, size_t length, char *out)
 	return used;
 }
 
-static const struct json_node *child_of(const struct json *json, const struct json_node *node, const char *name, size_t length)
+static const struct json_node *child_of(const struct json *json, const struct json_node *node, const char *name, size_t length, int *resembled)
 {
 	const struct json_node *child = json_first(json, node);
 	uint32_t index = 0;
-	if (node->type == JSON_ARRAY) {
-		if (!length || length > 9 || (name[0] == '0' && length > 1))
+	if (node->type == JSON_OBJECT)
+		return json_member_apart(json, node, name, length, resembled);
+	if (!length || length > 9 || (name[0] == '0' && length > 1))
+		return NULL;
+	for (size_t i = 0; i < length; i++) {
+		if (name[i] < '0' || name[i] > '9')
 			return NULL;
-		for (size_t i = 0; i < length; i++) {
-			if (name[i] < '0' || name[i] > '9')
-				return NULL;
-			index = index * 10 + (uint32_t)(name[i] - '0');
-		}
-		for (; child && index; index--)
-			child = json_next(json, child);
-		return child;
+		index = index * 10 + (uint32_t)(name[i] - '0');
 	}
-	while (child && (child->name_length != length || memcmp(child->name, name, length)))
+	for (; child && index; index--)
 		child = json_next(json, child);
 	return child;
 }
@@ -128,8 +125,9 @@ static void put_argument(struct asked *asked, const struct policy_target *target
 	const struct json_node *node = target->arguments;
 	const char *token = at;
 	char name[AGAIN_VALUE_MOST];
+	int resembled = 0;
 	while (node && *token == '/') {
-		size_t length = strcspn(token + 1, "/"), length_of;
+		size_t length = strcspn(token + 1, "/");
 		if (node->type != JSON_OBJECT && node->type != JSON_ARRAY) {
 			add_argument(asked, at, (size_t)(token - at), node);
 			return;
@@ -138,11 +136,9 @@ static void put_argument(struct asked *asked, const struct policy_target *target
 			asked->unrepeatable = "the arguments at which rules look are too many or too long for a record";
 			return;
 		}
-		length_of = unescape(token + 1, length, name);
-		for (const struct json_node *n = node->type == JSON_OBJECT ? json_first(target->json, node) : NULL; n; n = json_next(target->json, n))
-			if (json_resembles(n, name, length_of))
-				asked->unrepeatable = "an argument's name differs from one at which rules look by the case of its letters alone";
-		node = child_of(target->json, node, name, length_of);
+		node = child_of(target->json, node, name, unescape(token + 1, length, name), &resembled);
+		if (resembled)
+			asked->unrepeatable = "an argument's name differs from one at which rules look by the case of its letters alone";
 		token += 1 + length;
 	}
 	if (node)

@@ -225,17 +225,11 @@ int pipeline_grants(struct pipeline *p)
 	return kept ? EMA_OK : first ? first : EMA_NO_SCOPE;
 }
 
-/* One line of scope_map: a string, or a list of them. NULL behind the last. */
-static const char *mapped_at(const struct conf_node *to, size_t i)
-{
-	const struct conf_node *scope = !to ? NULL : to->kind == CONF_STRING ? (i ? NULL : to) : i < to->count ? &to->children[i] : NULL;
-	return scope && scope->kind == CONF_STRING ? scope->string : NULL;
-}
-
+/* One line of scope_map. */
 static void map_scope(struct pipeline *p, const struct conf_node *to, struct decision_list *out)
 {
 	const char *scope;
-	for (size_t i = 0; (scope = mapped_at(to, i)); i++)
+	for (size_t i = 0; (scope = conf_text_at(to, i)); i++)
 		if (!has(out, scope))
 			decision_add(p->decision, out, scope);
 }
@@ -247,9 +241,9 @@ const char *pipeline_map_back(const struct pipeline *p, const char *scope)
 	for (size_t i = 0; map && map->kind != CONF_STRING && i < map->count; i++) {
 		const struct conf_node *from = conf_child(&map->children[i], "from"), *to = conf_child(&map->children[i], "to");
 		const char *mapped;
-		for (size_t k = 0; from && from->kind == CONF_STRING && (mapped = mapped_at(to, k)); k++) {
+		for (size_t k = 0; from && from->kind == CONF_STRING && (mapped = conf_text_at(to, k)); k++) {
 			/* What gives it and nothing else is best. */
-			if (!k && !mapped_at(to, 1) && !strcmp(mapped, scope))
+			if (!k && !conf_text_at(to, 1) && !strcmp(mapped, scope))
 				return from->string;
 			if (!broader && policy_includes(p->service->policy, mapped, scope))
 				broader = from->string;
@@ -260,10 +254,7 @@ const char *pipeline_map_back(const struct pipeline *p, const char *scope)
 
 void pipeline_audience(struct pipeline *p)
 {
-	const struct conf_service *service = p->service->conf;
-	for (size_t i = 0; i < service->audience_count && !p->audience; i++)
-		if (!strcmp(service->audiences[i].provider, p->winner->subject.provider))
-			p->audience = &service->audiences[i];
+	p->audience = conf_audience_of(p->service->conf, p->winner->subject.provider);
 	const struct conf_node *map = p->audience && !p->audience->scope_any ? p->audience->scope_map : NULL;
 	for (size_t i = 0; map && map->kind != CONF_STRING && i < map->count; i++)
 		map_scope(p, conf_child(&map->children[i], "to"), &p->mapped);

@@ -461,6 +461,18 @@ int json_resembles(const struct json_node *member, const char *name, size_t leng
 	return a == a_end && b == b_end;
 }
 
+const struct json_node *json_member_apart(const struct json *json, const struct json_node *object, const char *name, size_t length, int *resembled)
+{
+	const struct json_node *found = NULL;
+	for (const struct json_node *n = json_first(json, object); n; n = json_next(json, n)) {
+		if (n->name_length == length && !memcmp(n->name, name, length))
+			found = n;
+		else if (json_resembles(n, name, length))
+			*resembled = 1;
+	}
+	return found;
+}
+
 /* 1 if the reference token of length bytes, with ~0 and ~1 in it, names this member. */
 static int json_token_is(const char *token, size_t length, const struct json_node *member)
 {

@@ -58,6 +58,8 @@ const struct json_node *json_root(const struct json *json);
 const struct json_node *json_member(const struct json *json, const struct json_node *node, const char *name);
 const struct json_node *json_first(const struct json *json, const struct json_node *node);
 const struct json_node *json_next(const struct json *json, const struct json_node *node);
+/* As json_member(), of a name of length bytes; *resembled is set to 1 if there is a member that json_resembles() it. Of an object. */
+const struct json_node *json_member_apart(const struct json *json, const struct json_node *object, const char *name, size_t length, int *resembled);
 /* 1 if readers that do not tell letters of different case apart would take the member's name for this one, and it is another. */
 int json_resembles(const struct json_node *member, const char *name, size_t length);
 /* RFC 6901: "" is the root; "/a~1b/0". */

@@ -58,12 +58,7 @@ static const struct json_node *argument_at(const struct argument *argument, cons
 		const struct argument_step *step = &argument->steps[i];
 		const struct json_node *child = NULL;
 		if (node->type == JSON_OBJECT) {
-			for (const struct json_node *n = json_first(target->json, node); n; n = json_next(target->json, n)) {
-				if (n->name_length == step->length && !memcmp(n->name, step->name, step->length))
-					child = n;
-				else if (json_resembles(n, step->name, step->length))
-					*broken = 1;
-			}
+			child = json_member_apart(target->json, node, step->name, step->length, broken);
 		} else if (node->type == JSON_ARRAY) {
 			if (step->index < node->count) {
 				child = json_first(target->json, node);

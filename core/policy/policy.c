@@ -393,24 +393,17 @@ static int identity_wants_email(const struct conf *conf, const struct conf_rules
 	return 0;
 }
 
-/* FNV-1a: the names are the operator's own. */
 static uint64_t hash_names(uint64_t hash, char kind, const struct conf_strings *names)
 {
-	for (size_t i = 0; i < names->count; i++) {
-		hash = (hash ^ (unsigned char)kind) * UINT64_C(1099511628211);
-		for (const char *c = names->list[i];; c++) {
-			hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
-			if (!*c)
-				break;
-		}
-	}
+	for (size_t i = 0; i < names->count; i++)
+		hash = policy_hash_text(policy_hash_byte(hash, (unsigned char)kind), names->list[i]);
 	return hash;
 }
 
 static void view_build(struct policy *policy)
 {
 	const unsigned seen = policy->deny_wants & (POLICY_WANTS_EMAIL | POLICY_WANTS_GROUPS | POLICY_WANTS_ROLES);
-	uint64_t hash = UINT64_C(14695981039346656037) ^ (seen & POLICY_WANTS_EMAIL);
+	uint64_t hash = POLICY_HASH ^ (seen & POLICY_WANTS_EMAIL);
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct conf_grant *conf = policy->rules[i].conf;
 		if (!policy->rules[i].deny || conf->shadow || !takes_claims(conf))

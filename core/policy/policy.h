@@ -20,6 +20,22 @@
 
 #define POLICY_SCOPES_MOST 1024   /* of a service */
 #define POLICY_POINTERS_MOST 256  /* different arguments that rules look at, of which policy_pointers() knows */
+/* FNV-1a, of what the operator wrote himself. */
+#define POLICY_HASH UINT64_C(14695981039346656037)
+static inline uint64_t policy_hash_byte(uint64_t hash, unsigned char byte)
+{
+	return (hash ^ byte) * UINT64_C(1099511628211);
+}
+/* With the NUL: "a", "bc" is not "ab", "c". */
+static inline uint64_t policy_hash_text(uint64_t hash, const char *text)
+{
+	for (;; text++) {
+		hash = policy_hash_byte(hash, (unsigned char)*text);
+		if (!*text)
+			return hash;
+	}
+}
+
 #define POLICY_MATCHES_MOST 512   /* patterns that match one name; more are refused */
 
 struct policy;

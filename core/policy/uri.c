@@ -360,18 +360,15 @@ static const char *finish_host(struct uri_reader *r, size_t begin, const struct 
 static const char *odd_host(char *host, size_t length)
 {
 	unsigned char bytes[16];
-	char address[INET6_ADDRSTRLEN];
+	char written[INET6_ADDRSTRLEN], address[INET6_ADDRSTRLEN];
 	host[length] = 0;
 	const char *bracket = *host == '[' ? strchr(host, ']') : NULL, *port = strrchr(bracket ? bracket : host, ':');
 	if (length && strchr(".:", host[length - 1]))
 		return "has a dot or a colon at the end of its host";
 	if (port && port[1] == '0' && strspn(port + 1, "0123456789") == strlen(port + 1))
 		return "has a port that begins with a zero";
-	if (!bracket || bracket - host > INET6_ADDRSTRLEN)
-		return NULL;
-	const size_t inside = (size_t)(bracket - host) - 1;
-	char written[INET6_ADDRSTRLEN];
-	if (inside >= sizeof written)
+	const size_t inside = bracket ? (size_t)(bracket - host) - 1 : 0;
+	if (!inside || inside >= sizeof written)
 		return NULL;
 	memcpy(written, host + 1, inside);
 	written[inside] = 0;
@@ -413,7 +410,7 @@ static const char *normal(const char *text, size_t length, int pattern, int whol
 		return wrong;
 	if (scheme && !authority && (!scheme->file || peek(&r, 0) != '/'))
 		return scheme->file ? "is a file without a full path: write file:///" : "has no host: it stands behind \"//\"";
-	if (!wrong && (authority || scheme))
+	if (authority || scheme)
 		wrong = put_text(&r, "//");
 	if (!wrong && authority) {
 		size_t begin = r.used;

@@ -9,20 +9,9 @@
 #define DIGEST 16 /* hexadecimal digits */
 #define SHOWN UINT64_C(0xffffffffffff) /* of a name's hash */
 
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-	/* With the NUL: "a", "bc" is not "ab", "c". */
-	for (;; text++) {
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-		if (!*text)
-			return hash;
-	}
-}
-
-/* FNV-1a: the names are the operator's own. */
 static uint64_t hash_name(int role, const char *from, const char *name)
 {
-	return hash_text(hash_text(hash_text(UINT64_C(14695981039346656037), role ? "r" : "g"), from ? from : ""), name);
+	return policy_hash_text(policy_hash_text(policy_hash_text(POLICY_HASH, role ? "r" : "g"), from ? from : ""), name);
 }
 
 size_t view_room(const struct conf_grant *conf)
@@ -67,17 +56,17 @@ static int hash_order(const void *a, const void *b)
 
 static uint64_t hash_pointer(const char *pointer)
 {
-	return hash_text(hash_text(UINT64_C(14695981039346656037), "a"), pointer);
+	return policy_hash_text(policy_hash_text(POLICY_HASH, "a"), pointer);
 }
 
 static void write_view(char *view, uint64_t *hashes, size_t count)
 {
-	uint64_t digest = UINT64_C(14695981039346656037);
+	uint64_t digest = POLICY_HASH;
 	size_t used = DIGEST;
 	qsort(hashes, count, sizeof *hashes, hash_order);
 	for (size_t i = 0; i < count; i++)
 		for (int shift = 0; shift < 64; shift += 8)
-			digest = (digest ^ (hashes[i] >> shift & 0xff)) * UINT64_C(1099511628211);
+			digest = policy_hash_byte(digest, hashes[i] >> shift & 0xff);
 	snprintf(view, DIGEST + 1, "%016" PRIx64, digest);
 	if (count && count <= POLICY_VIEW_NAMES)
 		view[used++] = ' ';
