@@ -143,6 +143,14 @@ static void ask_check(struct ask *ask, struct desk *desk, const char *service)
 	assert_int_equal(ask->code, ema_decision_code(ask->decision));
 }
 
+/* A tool by a bearer token. */
+static void ask_call(struct ask *ask, struct desk *desk, const char *service, const char *token, const char *tool, const char *arguments)
+{
+	ask_begin(ask, NULL, token);
+	ask_tool(ask, tool, arguments);
+	ask_check(ask, desk, service);
+}
+
 static void ask_end(struct ask *ask)
 {
 	ema_decision_free(ask->decision);
@@ -280,9 +288,7 @@ static void tokens(void **state)
 	desk_open(&desk, services, NULL);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char *token = make(&desk, &rows[i].made);
-		ask_begin(&ask, NULL, token);
-		ask_tool(&ask, "get_issue", NULL);
-		ask_check(&ask, &desk, rows[i].service);
+		ask_call(&ask, &desk, rows[i].service, token, "get_issue", NULL);
 		expect(&ask, i, rows[i].code, rows[i].status);
 		if (rows[i].status == 401)
 			assert_non_null(strstr(challenge(&ask), "error=\"invalid_token\""));
@@ -365,9 +371,7 @@ static void permissions(void **state)
 		struct made made = { .audience = DEEP, .acr = rows[i].acr };
 		memcpy(made.scopes, rows[i].scopes, sizeof made.scopes);
 		char *token = make(&desk, &made);
-		ask_begin(&ask, NULL, token);
-		ask_tool(&ask, rows[i].tool, rows[i].arguments);
-		ask_check(&ask, &desk, "deep");
+		ask_call(&ask, &desk, "deep", token, rows[i].tool, rows[i].arguments);
 		expect(&ask, i, rows[i].code, rows[i].status);
 		if (rows[i].challenge)
 			assert_string_equal(challenge(&ask), rows[i].challenge);
@@ -386,9 +390,7 @@ static void permissions(void **state)
 	}
 	/* An old login, where the grant asks for a young one. */
 	char *token = make(&desk, &(struct made){ .audience = DEEP, .acr = "strong", .issued = -1000, .scopes = { "admin" } });
-	ask_begin(&ask, NULL, token);
-	ask_tool(&ask, "admin_reset", NULL);
-	ask_check(&ask, &desk, "deep");
+	ask_call(&ask, &desk, "deep", token, "admin_reset", NULL);
 	expect(&ask, 100, EMA_WEAK_AUTHENTICATION, 401);
 	/* What a challenge has no room for is said to the operator. */
 	assert_non_null(strstr(ema_decision_operator_line(ask.decision), "weaker or longer ago than the grant asks for: acr strong or a\"b\\c, a login of the last 300 s"));
@@ -396,9 +398,7 @@ static void permissions(void **state)
 	ask_end(&ask);
 	free(token);
 	token = make(&desk, &(struct made){ .audience = DEEP, .acr = "weak", .scopes = { "read" } });
-	ask_begin(&ask, NULL, token);
-	ask_tool(&ask, "admin_reset", NULL);
-	ask_check(&ask, &desk, "deep");
+	ask_call(&ask, &desk, "deep", token, "admin_reset", NULL);
 	expect(&ask, 101, EMA_WEAK_AUTHENTICATION, 401);
 	assert_non_null(strstr(ema_decision_operator_line(ask.decision), "a login of the last 300 s; and the token lacks the scope admin"));
 	ask_end(&ask);
@@ -580,9 +580,7 @@ static void possession(void **state)
 	free(used);
 	/* A service that takes bound tokens alone, after one was made that is not. */
 	char *token = make(&desk, &(struct made){ .audience = "https://mcp.example/bound", .scopes = { "read" } });
-	ask_begin(&ask, NULL, token);
-	ask_tool(&ask, "get_issue", NULL);
-	ask_check(&ask, &desk, "bound");
+	ask_call(&ask, &desk, "bound", token, "get_issue", NULL);
 	expect(&ask, 100, EMA_PROOF_MISSING, 401);
 	assert_memory_equal(challenge(&ask), "DPoP ", 5);
 	ask_end(&ask);
@@ -603,9 +601,7 @@ static void changes(void **state)
 	desk_redeem(&desk, world_token(&desk.world, "{\"scope\":\"read write\"}"), NULL, SVC);
 	assert_int_equal(desk.status, 200);
 	char *token = strdup(desk_text(&desk, "/access_token"));
-	ask_begin(&ask, NULL, token);
-	ask_tool(&ask, "get_issue", NULL);
-	ask_check(&ask, &desk, "svc");
+	ask_call(&ask, &desk, "svc", token, "get_issue", NULL);
 	expect(&ask, 0, EMA_OK, 200);
 	assert_string_equal(ema_decision_subject(ask.decision), "idp/-/ada");
 	assert_string_equal(ema_decision_client(ask.decision), "app");
@@ -767,9 +763,7 @@ static void a_narrow_client_is_not_sent_away(void **state)
 	desk_open(&desk, services, NULL);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char *token = make(&desk, &(struct made){ .audience = TREE, .client = rows[i].client, .scopes = { rows[i].scope } });
-		ask_begin(&ask, NULL, token);
-		ask_tool(&ask, rows[i].tool, NULL);
-		ask_check(&ask, &desk, "tree");
+		ask_call(&ask, &desk, "tree", token, rows[i].tool, NULL);
 		expect(&ask, i, rows[i].code, 403);
 		assert_int_equal(strstr(challenge(&ask), "insufficient_scope") != NULL, rows[i].sent);
 		if (!rows[i].sent)
@@ -779,9 +773,7 @@ static void a_narrow_client_is_not_sent_away(void **state)
 	}
 	/* Nor for a stronger login, after which the scope would be missing still. */
 	char *token = make(&desk, &(struct made){ .audience = DEEP, .client = "post", .acr = "weak", .scopes = { "read" } });
-	ask_begin(&ask, NULL, token);
-	ask_tool(&ask, "admin_reset", NULL);
-	ask_check(&ask, &desk, "deep");
+	ask_call(&ask, &desk, "deep", token, "admin_reset", NULL);
 	expect(&ask, 100, EMA_FORBIDDEN, 403);
 	assert_string_equal(challenge(&ask), "");
 	assert_non_null(strstr(ema_decision_operator_line(ask.decision), "needs the scope \"admin\", which the client is not registered for"));
@@ -799,9 +791,7 @@ static void a_narrow_client_is_not_sent_away(void **state)
 	};
 	for (size_t i = 0; i < sizeof two / sizeof *two; i++) {
 		token = make(&desk, &(struct made){ .audience = "https://mcp.example/two", .client = "post", .acr = two[i].acr, .scopes = { two[i].scope } });
-		ask_begin(&ask, NULL, token);
-		ask_tool(&ask, "get_issue", NULL);
-		ask_check(&ask, &desk, "two");
+		ask_call(&ask, &desk, "two", token, "get_issue", NULL);
 		if (ask.code != two[i].code || !strstr(challenge(&ask), two[i].challenge))
 			fail_msg("row %zu: %s: %s", i, ema_code_name(ask.code), challenge(&ask));
 		ask_end(&ask);
@@ -822,9 +812,7 @@ static void arguments_that_differ_by_case(void **state)
 	desk_open(&desk, services, NULL);
 	char *token = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "write" } });
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		ask_begin(&ask, NULL, token);
-		ask_tool(&ask, "put_file", rows[i].arguments);
-		ask_check(&ask, &desk, "deep");
+		ask_call(&ask, &desk, "deep", token, "put_file", rows[i].arguments);
 		expect(&ask, i, rows[i].code, rows[i].code ? 403 : 200);
 		assert_int_equal(strstr(desk_audited(&desk, "/unrepeatable"), "by the case of its letters") != NULL, rows[i].code != EMA_OK);
 		ask_end(&ask);
@@ -842,9 +830,7 @@ static void a_token_of_another_service(void **state)
 	desk_open(&desk, services, NULL);
 	char *token = make(&desk, &(struct made){ .audience = "https://mcp.example/apart", .issuer = OURS "/apart", .scopes = { "read" } });
 	for (int i = 0; i < 2; i++) {
-		ask_begin(&ask, NULL, token);
-		ask_tool(&ask, "get_issue", NULL);
-		ask_check(&ask, &desk, i ? "tree" : "apart");
+		ask_call(&ask, &desk, i ? "tree" : "apart", token, "get_issue", NULL);
 		expect(&ask, (size_t)i, i ? EMA_UNKNOWN_ISSUER : EMA_OK, i ? 401 : 200);
 		if (i)
 			assert_non_null(strstr(ema_decision_operator_line(ask.decision), "it is that of service \"apart\", whose tokens are for it alone"));
@@ -964,9 +950,7 @@ static void records(void **state)
 	struct ask ask;
 	desk_open(&desk, services, NULL);
 	char *token = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "read", "write" } });
-	ask_begin(&ask, NULL, token);
-	ask_tool(&ask, "put_file", "{\"repo\":\"acme/x\",\"content\":\"hush-hush\"}");
-	ask_check(&ask, &desk, "deep");
+	ask_call(&ask, &desk, "deep", token, "put_file", "{\"repo\":\"acme/x\",\"content\":\"hush-hush\"}");
 	expect(&ask, 0, EMA_OK, 200);
 	assert_string_equal(desk_audited(&desk, "/alg"), "ES256");
 	/* The token is known now, and its record says no less. */
@@ -986,9 +970,7 @@ static void records(void **state)
 	assert_memory_equal(desk_audited(&desk, "/token_id"), "made-", 5);
 	assert_non_null(strstr(desk_audited(&desk, "/rule"), "ema.conf:"));
 	ask_end(&ask);
-	ask_begin(&ask, NULL, token);
-	ask_tool(&ask, "get_secret", "{\"reason\":\"hush-hush\"}");
-	ask_check(&ask, &desk, "deep");
+	ask_call(&ask, &desk, "deep", token, "get_secret", "{\"reason\":\"hush-hush\"}");
 	expect(&ask, 1, EMA_FORBIDDEN, 403);
 	assert_string_equal(desk_audited(&desk, "/verdict"), "deny");
 	assert_string_equal(desk_audited(&desk, "/code"), "forbidden");
@@ -1056,9 +1038,7 @@ static void embedder(void **state)
 		if (code)
 			print_error("%s\n", ema_error(desk.world.context));
 		assert_int_equal(code, EMA_OK);
-		ask_begin(&ask, NULL, token);
-		ask_tool(&ask, "get_issue", NULL);
-		ask_check(&ask, &desk, "svc");
+		ask_call(&ask, &desk, "svc", token, "get_issue", NULL);
 		expect(&ask, (size_t)with, with == 2 ? EMA_OK : EMA_KEYS_UNAVAILABLE, with == 2 ? 200 : 503);
 		assert_null(ema_decision_challenge(ask.decision));
 		ask_end(&ask);
@@ -1094,9 +1074,7 @@ static void scopes_of_a_check(void **state)
 		struct made made = { .audience = rows[i].audience };
 		memcpy(made.scopes, rows[i].scopes, sizeof made.scopes);
 		char *token = make(&desk, &made);
-		ask_begin(&ask, NULL, token);
-		ask_tool(&ask, rows[i].tool, NULL);
-		ask_check(&ask, &desk, rows[i].service);
+		ask_call(&ask, &desk, rows[i].service, token, rows[i].tool, NULL);
 		expect(&ask, i, EMA_OK, 200);
 		has_scopes(ask.decision, rows[i].all);
 		ask_end(&ask);
@@ -1147,9 +1125,7 @@ static void tokens_of_the_provider(void **state)
 	assert_int_equal(world_load(&desk.world, conf), EMA_OK);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char *token = world_sign(&desk.world, desk.world.key, rows[i].type, rows[i].claims);
-		ask_begin(&ask, NULL, token);
-		ask_tool(&ask, rows[i].tool, NULL);
-		ask_check(&ask, &desk, rows[i].service);
+		ask_call(&ask, &desk, rows[i].service, token, rows[i].tool, NULL);
 		expect(&ask, i, rows[i].code, rows[i].code == EMA_OK ? 200 : rows[i].code == EMA_INSUFFICIENT_SCOPE || rows[i].code == EMA_FORBIDDEN ? 403 : 401);
 		if (rows[i].code && rows[i].scopes && !strstr(challenge(&ask), rows[i].scopes))
 			fail_msg("row %zu: %s", i, challenge(&ask));
@@ -1177,16 +1153,12 @@ static void tokens_of_the_provider(void **state)
 	/* REV-06: the provider's clock is ahead; what it issued before a revocation ends, for what is under way too. */
 	char *token = world_sign(&desk.world, desk.world.key, rows[0].type, rows[0].claims);
 	const struct ema_revocation all = { .size = sizeof all, .kind = "everything" };
-	ask_begin(&ask, NULL, token);
-	ask_tool(&ask, rows[0].tool, NULL);
-	ask_check(&ask, &desk, rows[0].service);
+	ask_call(&ask, &desk, rows[0].service, token, rows[0].tool, NULL);
 	expect(&ask, 0, EMA_OK, 200);
 	assert_int_equal(ema_revoke(desk.world.context, &all, NULL), EMA_OK);
 	assert_int_equal(ema_decision_still(ask.decision), EMA_REVOKED);
 	ask_end(&ask);
-	ask_begin(&ask, NULL, token);
-	ask_tool(&ask, rows[0].tool, NULL);
-	ask_check(&ask, &desk, rows[0].service);
+	ask_call(&ask, &desk, rows[0].service, token, rows[0].tool, NULL);
 	expect(&ask, 0, EMA_REVOKED, 401);
 	ask_end(&ask);
 	free(token);
@@ -1424,9 +1396,7 @@ static void shadow_mode_says_so(void **state)
 	char *token = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "read", "write" } });
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		size_t n = 0;
-		ask_begin(&ask, NULL, token);
-		ask_tool(&ask, rows[i].tool, NULL);
-		ask_check(&ask, &desk, "deep");
+		ask_call(&ask, &desk, "deep", token, rows[i].tool, NULL);
 		expect(&ask, i, rows[i].code, rows[i].code ? 403 : 200);
 		if (!place_has(&desk, desk_audited(&desk, "/rule"), rows[i].line))
 			fail_msg("%s: by %s", rows[i].tool, desk_audited(&desk, "/rule"));
@@ -1536,9 +1506,7 @@ static void groups_that_no_rule_sees(void **state)
 		free(extra);
 		if (!i) {
 			char *token = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "read" } });
-			ask_begin(&ask, NULL, token);
-			ask_tool(&ask, "get_issue", NULL);
-			ask_check(&ask, &desk, "deep");
+			ask_call(&ask, &desk, "deep", token, "get_issue", NULL);
 			expect(&ask, i, EMA_OK, 200);
 			ask_end(&ask);
 			free(token);
@@ -1718,9 +1686,7 @@ static void audiences_that_changed(void **state)
 		free(conf);
 		if (!i) {
 			char *token = world_sign(&desk.world, desk.world.key, "at+jwt", "{\"iss\":\"https://at.example\",\"aud\":\"api://some\",\"client_id\":\"cli\",\"scope\":\"a.read\"}");
-			ask_begin(&ask, NULL, token);
-			ask_tool(&ask, "get_issue", NULL);
-			ask_check(&ask, &desk, "some");
+			ask_call(&ask, &desk, "some", token, "get_issue", NULL);
 			expect(&ask, i, EMA_OK, 200);
 			ask_end(&ask);
 			free(token);
