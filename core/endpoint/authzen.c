@@ -310,7 +310,7 @@ static void answer_all(const struct exam *exam, const struct json_node *list)
 	buffer_text(body, "]}");
 }
 
-/* AZN-60: the caller's own id goes back to it; ours is in the answer. */
+/* AZN-60: the caller's own id goes back to it, in place of ours where a refusal has one; that of a decision is in the answer. */
 static void echo(struct exchange *x)
 {
 	const char *id = request_header(x->request, "X-Request-ID", 0);
@@ -328,7 +328,6 @@ static void evaluate(struct exchange *x, int several, const char *endpoint)
 	if (sender_read_json(x, KIND, &sender) || sender_caller(x, KIND, CALLER_AUTHZEN, endpoint, &sender))
 		goto end;
 	exchange_no_store(x);
-	echo(x);
 	int code = json_parse(x->request->body ? x->request->body : "", x->request->body_length, &json_limits_message, &json, NULL);
 	if (code == EMA_OUT_OF_MEMORY) {
 		exchange_refuse(x, code, NULL);
@@ -344,6 +343,7 @@ static void evaluate(struct exchange *x, int several, const char *endpoint)
 	else
 		answer_one(&exam);
 end:
+	echo(x);
 	json_free(&json);
 	sender_end(&sender);
 }

@@ -168,6 +168,44 @@ static void callers(void **state)
 	desk_close(&desk);
 }
 
+/* AZN-60: what comes to no evaluation has the caller's id, too; an id of ours stands where it gave none that can go back. */
+static void refusals_have_the_id(void **state)
+{
+	(void)state;
+#define QUESTION "{\"subject\":" USER ",\"action\":" CALL ",\"resource\":" TOOL("get_a") ",\"context\":{}}"
+#define FORM "Content-Type: application/x-www-form-urlencoded"
+#define STRANGER "Authorization: Basic Z2F0ZXdheTp3cm9uZw=="
+	static const struct {
+		const char *method, *query, *body, *type, *caller;
+		int status;
+	} rows[] = {
+		{ "POST", "", QUESTION, JSON_TYPE, BASIC, 400 },
+		{ "POST", "", "nonsense", JSON_TYPE, BASIC, 400 },
+		{ "POST", "", "a=b", FORM, BASIC, 400 },
+		{ "POST", "?access_token=x", QUESTION, JSON_TYPE, BASIC, 400 },
+		{ "POST", "", QUESTION, JSON_TYPE, STRANGER, 401 },
+		{ "POST", "", QUESTION, JSON_TYPE, "X-None: 1", 401 },
+		{ "GET", "", NULL, JSON_TYPE, BASIC, 405 },
+	};
+	static const char *const urls[] = { EVALUATION, EVALUATIONS };
+	struct desk desk;
+	desk_open(&desk, settings, NULL);
+	for (size_t i = 0; i < 2 * (sizeof rows / sizeof *rows); i++) {
+		char url[80];
+		snprintf(url, sizeof url, "%s%s", urls[i % 2], rows[i / 2].query);
+		desk_request(&desk, rows[i / 2].method, url, rows[i / 2].body, rows[i / 2].caller, rows[i / 2].type, "X-Request-ID: mine-2", NULL);
+		assert_int_equal(desk.status, rows[i / 2].status);
+		assert_string_equal(desk_header(&desk, "X-Request-ID"), "mine-2");
+	}
+	static const char *const odd[] = { "X-None: 1", "X-Request-ID: ", "X-Request-ID: <b>" };
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		desk_request(&desk, "POST", EVALUATION, QUESTION, STRANGER, JSON_TYPE, odd[i], NULL);
+		assert_int_equal(desk.status, 401);
+		assert_string_equal(desk_header(&desk, "X-Request-ID"), desk_audited(&desk, "/request"));
+	}
+	desk_close(&desk);
+}
+
 /* AZN-28: where a caller speaks for two servers, a tool is one of one of them. */
 static void two_servers(void **state)
 {
@@ -275,6 +313,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one),
 		cmocka_unit_test(callers),
+		cmocka_unit_test(refusals_have_the_id),
 		cmocka_unit_test(two_servers),
 		cmocka_unit_test(several),
 		cmocka_unit_test(metadata),
