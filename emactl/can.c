@@ -140,7 +140,8 @@ int command_who_can(const struct options *options, int count, char **words)
 	for (size_t i = 0; !code && ema_survey_text(survey, i, "kind"); i++)
 		grants += !strcmp(text(survey, i, "kind"), "grant");
 	if (code == EMA_UNKNOWN_SERVICE) {
-		complain("the configuration has no service \"%s\"", options->service);
+		complain("%s", text(survey, 0, "text"));
+		list_services(context);
 	} else if (code) {
 		complain("%s: %s", target, code == EMA_BAD_REQUEST ? "a name of this form is refused to everybody" : ema_code_meaning(code));
 	} else if (options->json) {

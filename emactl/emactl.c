@@ -86,6 +86,12 @@ ema_context *context_loaded(const struct options *options)
 	return context_load(context_for(options), options);
 }
 
+void list_services(ema_context *context)
+{
+	for (size_t i = 0; ema_service_id(context, i); i++)
+		fprintf(stderr, "%s%s%s", i ? ", " : "it has: ", ema_service_id(context, i), ema_service_id(context, i + 1) ? "" : "\n");
+}
+
 static int add_name(const char **names, const char *name)
 {
 	size_t i = 0;

@@ -43,6 +43,8 @@ ema_context *context_for(const struct options *options);
 ema_context *context_load(ema_context *context, const struct options *options);
 /* context_for() with the configuration loaded to look at, not to serve. */
 ema_context *context_loaded(const struct options *options);
+/* Those of the configuration on standard error, for who asked for one that it has not. */
+void list_services(ema_context *context);
 
 /*
  * What emad answers to a line; NULL: it said why. absent may be NULL; else it is set, and nothing is said, where no emad listens at the

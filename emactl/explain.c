@@ -208,8 +208,7 @@ int command_explain(const struct options *options, int count, char **words)
 	must(decision);
 	if (code == EMA_UNKNOWN_SERVICE) {
 		complain("%s", ema_decision_operator_line(decision));
-		for (size_t i = 0; ema_service_id(context, i); i++)
-			fprintf(stderr, "%s%s%s", i ? ", " : "it has: ", ema_service_id(context, i), ema_service_id(context, i + 1) ? "" : "\n");
+		list_services(context);
 		goto out;
 	}
 	status = code ? STATUS_DENY : STATUS_FINE;

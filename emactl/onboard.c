@@ -187,6 +187,7 @@ int command_onboard(const struct options *options, int count, char **words)
 	int status = STATUS_USAGE;
 	if (!facts.issuer) {
 		complain("the configuration has no service \"%s\"", service);
+		list_services(context);
 	} else {
 		for (size_t i = 0; (word = ema_service_scope(context, service, i)); i++)
 			add_word(facts.scopes, word);

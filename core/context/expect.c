@@ -167,8 +167,9 @@ static int expect_known(const struct expecting *x, const struct conf_expectation
 	const struct service *service = snapshot_service(x->snapshot, test->service);
 	const int before = x->findings->errors;
 	const struct conf_node *node = test->node;
-	if (!service)
-		finding_node(x->findings, "E-UNKNOWN", conf_child(node, "service"), "the configuration has no service \"%.64s\"", test->service);
+	struct failure unknown = FAILURE_INIT;
+	if (!service && snapshot_no_service(x->snapshot, test->service, &unknown))
+		finding_node(x->findings, "E-UNKNOWN", conf_child(node, "service"), "%s", unknown.text);
 	for (size_t i = 0; service && i < test->scopes.count; i++)
 		if (!known_scope(service->conf, test->scopes.list[i]))
 			finding_node(x->findings, "E-UNKNOWN", conf_child(node, "scopes"), "service \"%s\" has no scope \"%.100s\"", test->service, test->scopes.list[i]);

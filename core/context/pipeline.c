@@ -367,9 +367,7 @@ static int begin(struct pipeline *p, const char *service)
 		return failure_set(&p->failure, EMA_CONFIG, "this context is there to revoke by, and decides nothing (ema_set_operator)");
 	if (p->service || p->purpose == PURPOSE_REDEEM)
 		return EMA_OK;
-	const char *like = service ? snapshot_like_service(p->snapshot, service) : NULL;
-	return failure_set(&p->failure, EMA_UNKNOWN_SERVICE, "ema.conf has no service \"%.100s\"%s%.64s%s", service ? service : "",
-	                   like ? " (did you mean \"" : "", like ? like : "", like ? "\"?)" : "");
+	return snapshot_no_service(p->snapshot, service ? service : "", &p->failure);
 }
 
 static int decide(struct pipeline *p, const char *service, struct ema_decision **out)

@@ -237,12 +237,13 @@ const struct service *snapshot_service(const struct snapshot *snapshot, const ch
 	return NULL;
 }
 
-const char *snapshot_like_service(const struct snapshot *snapshot, const char *id)
+int snapshot_no_service(const struct snapshot *snapshot, const char *id, struct failure *failure)
 {
-	struct conf_nearest nearest = { .wrong = id };
+	struct conf_nearest like = { .wrong = id };
 	for (size_t i = 0; i < snapshot->conf->service_count; i++)
-		conf_nearest_offer(&nearest, snapshot->services[i].conf->id);
-	return nearest.name;
+		conf_nearest_offer(&like, snapshot->services[i].conf->id);
+	return failure_set(failure, EMA_UNKNOWN_SERVICE, "ema.conf has no service \"%.100s\"%s%.64s%s", id, like.name ? " (did you mean \"" : "",
+	                   like.name ? like.name : "", like.name ? "\"?)" : "");
 }
 
 size_t snapshot_provider(const struct snapshot *snapshot, const char *id)

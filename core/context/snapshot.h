@@ -98,8 +98,8 @@ void snapshot_release(struct snapshot *snapshot);
 const struct service *snapshot_service(const struct snapshot *snapshot, const char *id);
 /* The client's entry in ema.conf; NULL: none. */
 const struct conf_client *snapshot_client(const struct snapshot *snapshot, const char *id);
-/* One whose id is nearly this; NULL: none. */
-const char *snapshot_like_service(const struct snapshot *snapshot, const char *id);
+/* EMA_UNKNOWN_SERVICE for an id that none has, and which one may be meant. */
+int snapshot_no_service(const struct snapshot *snapshot, const char *id, struct failure *failure);
 /* Number of the provider of that id; SIZE_MAX: none. */
 size_t snapshot_provider(const struct snapshot *snapshot, const char *id);
 

@@ -361,8 +361,11 @@ int survey_who(struct ema_context *context, const char *service, const char *met
 	struct surveying s = { .context = context, .now = now };
 	const char *last = NULL;
 	int code = begin(&s, out);
-	if (!code && !(s.service = snapshot_service(s.snapshot, service)))
-		code = EMA_UNKNOWN_SERVICE;
+	if (!code && !(s.service = snapshot_service(s.snapshot, service))) {
+		struct failure failure = FAILURE_INIT;
+		code = snapshot_no_service(s.snapshot, service, &failure);
+		add_row(&s, &(struct survey_row){ .kind = "note", .service = service, .text = failure.text, .code = code });
+	}
 	if (code)
 		return finish(&s, code);
 	/* All rules that are about it; whom they name is not asked. */

@@ -82,7 +82,8 @@ typedef struct ema_survey ema_survey;
 /*
  * Who may use the target ("create_issue" of method "tools/call", "prompts/get" or "resources/read") at some time with some arguments: the
  * rules that are about it, and each person of the service's directories that can be listed, with no claims of a token but the
- * subject. now as for ema_explain(). EMA_OK, EMA_UNKNOWN_SERVICE, EMA_BAD_REQUEST: the target has a form that cannot be judged.
+ * subject. now as for ema_explain(). EMA_OK; EMA_UNKNOWN_SERVICE: then one note says which may be meant; EMA_BAD_REQUEST: the target has a
+ * form that cannot be judged.
  */
 int ema_who_can(ema_context *context, const char *service, const char *method, const char *target, int64_t now, ema_survey **out);
 /*

@@ -75,7 +75,7 @@ wrong() { local title=$1 text=$2; shift 2; printf '%s\n' "$@" | table; fails 2 "
 one='{ who = "ada"; service = "repo"; tool = "get_x"; may = true; }'
 wrong "an unknown key" 'unknown key "tols" in test' "$people" 'tests = ( { who = "ada"; service = "repo"; tols = "x"; may = true; } );'
 wrong "an unknown person" 'who: there is no "adah" among the people of the table: did you mean "ada"?' "$people" 'tests = ( { who = "adah"; service = "repo"; tool = "x"; may = true; } );'
-wrong "an unknown service" 'no service "rep"' "$people" 'tests = ( { who = "ada"; service = "rep"; tool = "x"; may = true; } );'
+wrong "an unknown service" 'ema.conf has no service "rep" (did you mean "repo"?)' "$people" 'tests = ( { who = "ada"; service = "rep"; tool = "x"; may = true; } );'
 wrong "an unknown scope" 'has no scope "red"' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "x"; scopes = ["red"]; may = true; } );'
 wrong "an unknown reason" 'there is no reason "forbiden"' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "x"; may = false; code = "forbiden"; } );'
 wrong "two kinds of target" 'one of tool, prompt, uri and method; this has 2' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "x"; uri = "y:z"; may = true; } );'

@@ -70,6 +70,13 @@ fails 1 "what no grant opens" run who-can drop_table --service repo
 says "nobody can"
 fails 2 "a URI that nobody may have" run who-can uri 'file:///docs/%zz' --service repo
 fails 2 "an unknown service" run who-can x --service rep
+says 'emactl: ema.conf has no service "rep" (did you mean "repo"?)'
+says 'it has: repo, wiki'
+fails 2 "one that is like none" run who-can x --service database --json
+says 'emactl: ema.conf has no service "database"'
+ok "then nothing is guessed" test "$(grep -c 'did you mean' "$work/.out")" = 0
+fails 2 "to hand to a provider" run onboard idp --service rep
+says 'it has: repo, wiki'
 fails 2 "no service" run who-can x
 fails 2 "no name" run who-can --service repo
 
