@@ -183,13 +183,22 @@ static int expect_known(const struct expecting *x, const struct conf_expectation
 	return x->findings->errors == before && !x->findings->out_of_memory ? 0 : -1;
 }
 
-/* Is it a group (role: a role) of some rule? If not, nearest has what is. */
-static int in_rules(const struct conf *conf, int role, struct conf_nearest *nearest)
+enum said { SAID_GROUP, SAID_ROLE, SAID_ACR };
+
+static const struct conf_strings *asks_for(const struct conf_grant *rule, enum said said)
+{
+	static const struct conf_strings nothing;
+	if (said == SAID_ACR)
+		return rule->conditions ? &rule->conditions->acr : &nothing;
+	return said == SAID_ROLE ? &rule->roles : &rule->groups;
+}
+
+/* Is it what some rule asks for? If not, nearest has what is. */
+static int in_rules(const struct conf *conf, enum said said, struct conf_nearest *nearest)
 {
 	for (size_t s = 0; s < conf->service_count; s++)
 		for (size_t r = 0; r < conf->services[s].grant_count + conf->services[s].deny_count; r++) {
-			const struct conf_grant *rule = rule_of(&conf->services[s], r);
-			const struct conf_strings *strings = role ? &rule->roles : &rule->groups;
+			const struct conf_strings *strings = asks_for(rule_of(&conf->services[s], r), said);
 			if (conf_has_string(strings, nearest->wrong))
 				return 1;
 			for (size_t i = 0; i < strings->count; i++)
@@ -210,7 +219,7 @@ static void person_groups(const struct expecting *x, const struct conf_person *p
 			             "directories, which are asked", provider->instance.id, role ? "role" : "group", conf_claims_advice(provider, role));
 		for (size_t i = 0; i < list->count; i++) {
 			struct conf_nearest nearest = { .wrong = list->list[i] };
-			int known = in_rules(x->snapshot->conf, role, &nearest);
+			int known = in_rules(x->snapshot->conf, role ? SAID_ROLE : SAID_GROUP, &nearest);
 			for (size_t p = 0; p < x->table->person_count && !known; p++)
 				known = &x->table->people[p] != person && conf_has_string(role ? &x->table->people[p].roles : &x->table->people[p].groups, list->list[i]);
 			char hint[HINT_ROOM];
@@ -222,18 +231,78 @@ static void person_groups(const struct expecting *x, const struct conf_person *p
 	}
 }
 
+static int denies_by_acr(const struct conf *conf)
+{
+	for (size_t s = 0; s < conf->service_count; s++)
+		for (size_t r = 0; r < conf->services[s].deny_count; r++)
+			if (asks_for(&conf->services[s].denies[r], SAID_ACR)->count)
+				return 1;
+	return 0;
+}
+
+/* A context of the login that neither a rule nor another person has. */
+static void person_acr(const struct expecting *x, const struct conf_person *person)
+{
+	struct conf_nearest nearest = { .wrong = person->acr };
+	int known = !person->acr || in_rules(x->snapshot->conf, SAID_ACR, &nearest);
+	for (size_t p = 0; p < x->table->person_count && !known; p++)
+		known = &x->table->people[p] != person && x->table->people[p].acr && !strcmp(x->table->people[p].acr, person->acr);
+	char hint[HINT_ROOM];
+	/* A deny by another one is not met by this, and would be without any: it has to be written. */
+	if (!known && (nearest.name || !denies_by_acr(x->snapshot->conf)))
+		finding_node(x->findings, "W-EXPECTED", conf_child(person->node, "acr"),
+		             "no grant or deny asks for an acr \"%.128s\", and nobody else of the table has it: the answer is the same however it is spelt%s",
+		             person->acr, hint_of(nearest.name, hint));
+}
+
+/* Whether a token may be for this client, or the configuration cannot know. If not, nearest has one for which it may be. */
+static int is_client(const struct conf *conf, const struct provider *provider, struct conf_nearest *nearest)
+{
+	const char *id = nearest->wrong;
+	/* It may have a document of its own, or an entry in the configuration that tokens are issued by. */
+	int known = strstr(id, "://") || (provider->accepts & EMA_ID_JAG && (!conf->client_count || conf->published.path));
+	for (size_t i = 0; i < conf->client_count && !known; i++) {
+		known = !strcmp(conf->clients[i].id, id);
+		conf_nearest_offer(nearest, conf->clients[i].id);
+	}
+	for (size_t s = 0; s < conf->service_count && !known; s++) {
+		const struct conf_audience *audience = conf_audience_of(&conf->services[s], provider->conf->instance.id);
+		if (!audience || !(provider->accepts & EMA_ACCESS_TOKEN))
+			continue;
+		known = !audience->clients.count || conf_has_string(&audience->clients, id);
+		for (size_t i = 0; i < audience->clients.count; i++)
+			conf_nearest_offer(nearest, audience->clients.list[i]);
+	}
+	return known;
+}
+
+static void person_client(const struct expecting *x, const struct conf_person *person, const struct provider *provider)
+{
+	struct conf_nearest nearest = { .wrong = person->client };
+	char hint[HINT_ROOM];
+	if (person->client && !is_client(x->snapshot->conf, provider, &nearest))
+		finding_node(x->findings, "W-EXPECTED", conf_child(person->node, "client"),
+		             "there is no client \"%.128s\": no token of a subject of provider \"%s\" is for it%s", person->client, provider->conf->instance.id,
+		             hint_of(nearest.name, hint));
+}
+
 static int person_known(const struct expecting *x, const struct conf_person *person)
 {
 	struct subject subject;
 	char *memory = NULL;
 	const int before = x->findings->errors;
-	if (subject_parse(person->subject, &subject, &memory))
+	size_t number;
+	if (subject_parse(person->subject, &subject, &memory)) {
 		finding_node(x->findings, "E-VALUE", conf_child(person->node, "subject"),
 		             "subject = \"%.100s\" is no subject: write provider/tenant/sub, percent-encoded, - for no tenant", person->subject);
-	else if (snapshot_provider(x->snapshot, subject.provider) == SIZE_MAX)
+	} else if ((number = snapshot_provider(x->snapshot, subject.provider)) == SIZE_MAX) {
 		finding_node(x->findings, "E-UNKNOWN", conf_child(person->node, "subject"), "the configuration has no provider \"%.64s\"", subject.provider);
-	else
-		person_groups(x, person, x->snapshot->providers[snapshot_provider(x->snapshot, subject.provider)].conf);
+	} else {
+		const struct provider *provider = &x->snapshot->providers[number];
+		person_groups(x, person, provider->conf);
+		person_acr(x, person);
+		person_client(x, person, provider);
+	}
 	free(memory);
 	return x->findings->errors == before ? 0 : -1;
 }

@@ -71,7 +71,7 @@ const char *ema_step_text(const ema_decision *decision, size_t index);    /* why
  * Holds a table of expectations (emactl(1), ema-policy(7)) against the configuration that is loaded: identity rules, tenants, directories
  * and permissions; not guards and revocation. EMA_OK: all hold; EMA_DENIED: some do not; EMA_CONFIG: the table cannot be read, or names
  * what the configuration does not have. *out has a finding for each case with the place of its line: N-HOLDS or E-EXPECTED, whose text
- * names the rule that decided; and W-EXPECTED for each tool or prompt that may be misspelt.
+ * names the rule that decided; and W-EXPECTED for each name that may be misspelt.
  */
 int ema_test(ema_context *context, const char *path, ema_findings **out);
 

@@ -114,6 +114,51 @@ ok "a role that no rule names" run
 says "$work/table:1: W-EXPECTED: no grant or deny names a role \"wirter\", and nobody else of the table has it: the answer is the same however it is spelt; did you mean \"writer\"?"
 says "$work/table:3: W-EXPECTED: provider \"idp\" reads no groups from tokens, so that nobody has them by one: write groups_claim = \"...\" there"
 ok "the others are known" test "$(grep -c W-EXPECTED "$work/.out")" = 2
+# The context of a login that no rule asks for, unless another person has it, or a deny by another one is to let it by.
+printf '%s\n' 'people = ( { id = "ada"; subject = "idp/-/ada"; acr = "high"; }, { id = "bob"; subject = "idp/-/bob"; acr = "hihg"; },' \
+	'  { id = "eve"; subject = "idp/-/eve"; acr = "urn:x:mfa"; },' '  { id = "dan"; subject = "idp/-/dan"; acr = "low"; }, { id = "tim"; subject = "idp/-/tim"; acr = "low"; } );' \
+	'tests = ( { who = ["ada", "bob", "dan"]; service = "repo"; tool = "create_x"; may = false; } );' | table
+ok "contexts that no rule asks for" run
+says "$work/table:1: W-EXPECTED: no grant or deny asks for an acr \"hihg\", and nobody else of the table has it: the answer is the same however it is spelt; did you mean \"high\"?"
+says "$work/table:2: W-EXPECTED: no grant or deny asks for an acr \"urn:x:mfa\", and nobody else of the table has it: the answer is the same however it is spelt"
+ok "no other word" test "$(grep -c W-EXPECTED "$work/.out")" = 2
+sed 's/  denies = ( {/  denies = ( { tools = ["get_*"]; when = { acr = ["weak"]; }; }, {/' "$work/ema.conf" >"$work/acr.conf"
+chmod 640 "$work/acr.conf"
+ok "where a deny asks for one" emactl -c "$work/acr.conf" test "$work/table"
+says 'asks for an acr "hihg"'
+ok "those that are like none are not told" test "$(grep -c W-EXPECTED "$work/.out")" = 1
+# A client that is none of the configuration's, where that has all for whom tokens of the provider may be.
+clients() { # NAME CLIENTS PUBLISHED: the table held against a configuration with these clients
+	cat >"$work/clients.conf" <<CONF
+issuer = "https://auth.example";
+$3
+providers = ( { id = "idp"; plugin = "oidc"; issuer = "https://idp.example"; accepts = ["id_jag"]; },
+  { id = "own"; plugin = "oidc"; issuer = "https://own.example"; accepts = ["access_token"]; } );
+audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
+$2
+services = ( { id = "repo"; resource = "https://mcp.example/repo"; identity = ["idp", "own"];
+  audience = ( { provider = "own"; is = ["api"]; clients = ["gateway"]; scope_map = "any"; } );
+  scopes = ( { name = "read"; access = "read"; tools = ["get_*"]; } ); grants = ( { provider = "*"; scopes = ["read"]; } ); } );
+CONF
+	chmod 640 "$work/clients.conf"
+	ok "clients: $1" emactl -c "$work/clients.conf" test "$work/table"
+}
+listed='clients = ( { id = "vscode"; auth = "private_key_jwt"; jwks_url = "https://app.example/jwks"; } );'
+printf '%s\n' 'people = ( { id = "ada"; subject = "idp/-/ada"; client = "vscode"; },' '  { id = "bob"; subject = "idp/-/bob"; client = "vscoed"; },' \
+	'  { id = "kim"; subject = "own/-/kim"; client = "gateway"; },' '  { id = "lea"; subject = "own/-/lea"; client = "gatewya"; },' \
+	'  { id = "tim"; subject = "idp/-/tim"; client = "https://app.example/client.json"; } );' \
+	'tests = ( { who = ["ada", "bob", "kim", "lea", "tim"]; service = "repo"; tool = "get_x"; may = true; } );' | table
+lea="$work/table:4: W-EXPECTED: there is no client \"gatewya\": no token of a subject of provider \"own\" is for it; did you mean \"gateway\"?"
+clients "two are misspelt" "$listed" ""
+says "$work/table:2: W-EXPECTED: there is no client \"vscoed\": no token of a subject of provider \"idp\" is for it; did you mean \"vscode\"?"
+says "$lea"
+ok "and no other" test "$(grep -c W-EXPECTED "$work/.out")" = 2
+clients "where none is listed, there may be any" "" ""
+says "$lea"
+ok "but for a provider's own tokens" test "$(grep -c W-EXPECTED "$work/.out")" = 1
+clients "where another configuration lists them, too" "$listed" "published = \"$work/public\";"
+says "$lea"
+ok "with the same exception" test "$(grep -c W-EXPECTED "$work/.out")" = 1
 # Arguments that are no JSON are nobody's: the case fails.
 printf '%s\n' "$people" 'tests = ( { who = "ada"; service = "repo"; tool = "get_x"; arguments = "{"; may = false; } );' | table
 fails 1 "arguments that are no JSON" run
