@@ -120,7 +120,7 @@ void stack_read(struct reader *reader, const struct conf_node *node, struct conf
 void policy_read(struct reader *reader, const struct conf_node *node, struct conf_service *service);
 void policy_lint(struct reader *reader, const struct conf_service *service);
 struct conf_window *policy_windows(struct reader *reader, const struct conf_node *node, size_t *count);
-/* supply.c: rules about groups and roles that come from nowhere */
+/* supply.c: rules about groups, roles and tenants that come from nowhere */
 void supply_lint(struct reader *reader, const struct conf_service *service);
 /* listen.c: what is emad's */
 void listen_read(struct reader *reader);

@@ -1,4 +1,5 @@
-/* Rules about groups and roles that come from nowhere: such a grant gives nothing, and such a deny refuses nobody. */
+/* Rules about groups and roles that come from nowhere: such a grant gives nothing, and such a deny refuses nobody. And patterns with a
+   tenant that nobody has: such a grant gives nothing, and such a deny takes it for any. */
 #include <string.h>
 
 #include "schema.h"
@@ -93,10 +94,77 @@ static void lint_rule(struct reader *reader, const struct conf_service *service,
 	             claims ? conf_claims_advice(lacking, role) : "", claims ? " at the provider, or " : "", lacking->instance.id);
 }
 
+/* The first provider of those that the rule (NULL: a scope) is for, if it is sure that no subject of any has a tenant; else NULL. */
+static const struct conf_provider *tenantless(const struct conf *conf, const struct conf_service *service, const struct conf_grant *rule)
+{
+	const struct conf_provider *first = NULL;
+	for (size_t i = 0; i < conf->provider_count && !conf->published.path; i++) {
+		const struct conf_provider *provider = &conf->providers[i];
+		const char *plugin = provider->instance.plugin;
+		if (!provider->instance.id || !plugin || (rule && !is_for(rule, provider)) || !conf_has_provider(conf, service, provider->instance.id))
+			continue;
+		if (strcmp(plugin, "okta_xaa") && (strcmp(plugin, "oidc") || conf_child(provider->instance.node, "tenant_claim")))
+			return NULL;
+		first = first ? first : provider;
+	}
+	return first;
+}
+
+/* Where a pattern stands, and what one does that never has its value. */
+struct use {
+	struct reader *reader;
+	const struct conf_service *service;
+	const struct conf_grant *rule; /* NULL: a scope's */
+	const char *effect;
+};
+
+static void lint_tenant(const struct use *use, const struct conf_node *node, const char *pattern)
+{
+	const struct conf_provider *lacking = strstr(pattern, "{tenant}") ? tenantless(use->reader->conf, use->service, use->rule) : NULL;
+	if (!lacking)
+		return;
+	const int claims = !strcmp(lacking->instance.plugin, "oidc");
+	finding_node(use->reader->findings, "W-NO-SOURCE", node,
+	             "no subject that this is for has a tenant, so that \"%.128s\" %s: write %s%s%swhat is meant in its place", pattern, use->effect,
+	             claims ? "tenant_claim and tenants at the provider \"" : "", claims ? lacking->instance.id : "", claims ? "\", or " : "");
+}
+
+static void lint_tenants(const struct use *use, const struct conf_node *group, const char *key, const struct conf_strings *patterns)
+{
+	const struct conf_node *list = conf_child(group, key);
+	for (size_t i = 0; i < patterns->count; i++)
+		lint_tenant(use, list && i < list->count ? &list->children[i] : list, patterns->list[i]);
+}
+
+static void lint_scope(struct reader *reader, const struct conf_service *service, const struct conf_scope *scope)
+{
+	const struct use use = { reader, service, NULL, "opens nothing" };
+	lint_tenants(&use, scope->node, "tools", &scope->tools);
+	lint_tenants(&use, scope->node, "prompts", &scope->prompts);
+	lint_tenants(&use, scope->node, "uris", &scope->uris);
+}
+
+static void lint_values(struct reader *reader, const struct conf_service *service, const struct conf_grant *rule, int deny)
+{
+	const struct use use = { reader, service, rule, deny ? "refuses whatever stands in its place" : "gives nothing" };
+	lint_tenants(&use, rule->node, "tools", &rule->tools);
+	lint_tenants(&use, rule->node, "prompts", &rule->prompts);
+	lint_tenants(&use, rule->node, "uris", &rule->uris);
+	for (size_t i = 0; rule->conditions && i < rule->conditions->arg_count; i++)
+		if (rule->conditions->args[i].test == TEST_LIKE && rule->conditions->args[i].value->kind == CONF_STRING)
+			lint_tenant(&use, rule->conditions->args[i].value, rule->conditions->args[i].value->string);
+}
+
 void supply_lint(struct reader *reader, const struct conf_service *service)
 {
-	for (size_t i = 0; i < service->grant_count; i++)
+	for (size_t i = 0; i < service->scope_count; i++)
+		lint_scope(reader, service, &service->scopes[i]);
+	for (size_t i = 0; i < service->grant_count; i++) {
 		lint_rule(reader, service, &service->grants[i], 0);
-	for (size_t i = 0; i < service->deny_count; i++)
+		lint_values(reader, service, &service->grants[i], 0);
+	}
+	for (size_t i = 0; i < service->deny_count; i++) {
 		lint_rule(reader, service, &service->denies[i], 1);
+		lint_values(reader, service, &service->denies[i], 1);
+	}
 }

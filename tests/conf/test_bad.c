@@ -438,6 +438,56 @@ static void groups_from_nowhere(void **state)
 	}
 }
 
+/* A pattern with a tenant where it is sure that nobody has one. */
+static void tenants_from_nowhere(void **state)
+{
+	(void)state;
+	static const char form[] = "issuer = \"https://a.example\"; audit = ( { plugin = \"file\"; } ); %s\n"
+		"providers = ( { id = \"p\"; plugin = %s }, { id = \"full\"; plugin = \"azure_ad\"; }, { id = \"okta\"; plugin = \"okta_xaa\"; } );\n"
+		"services = ( { id = \"s\"; resource = \"https://m.example/s\"; identity = [%s];\n"
+		"scopes = ( { name = \"r\"; access = \"read\"; tools = [\"get_*\"%s]; %s } );\n"
+		"grants = ( { provider = \"*\"; scopes = \"r\"; }, { provider = \"p\"; scopes = \"r\"; %s } );\ndenies = ( { tools = \"get_x\"; %s } ); } );\n";
+	static const char p[] = "\"p\"", both[] = "\"p\", \"okta\"", full[] = "\"p\", \"full\"", oidc[] = "\"oidc\";", xaa[] = "\"okta_xaa\";";
+	static const char x[] = "uris = [\"x:/a\", \"x:/{tenant}/**\"];", like[] = "when = { args = ( { at = \"/a\"; like = \"{tenant}/*\"; } ); };";
+	static const struct {
+		const char *more, *plugin, *identity, *tool, *scope, *grant, *deny;
+		int line;
+		const char *says;
+	} rows[] = {
+		{ "", oidc, p, ", \"at_{tenant}\"", "", "", "", 4, "so that \"at_{tenant}\" opens nothing: write tenant_claim and tenants at the provider \"p\", or what is meant" },
+		{ "", xaa, p, "", x, "", "", 4, "so that \"x:/{tenant}/**\" opens nothing: write what is meant in its place" },
+		{ "", oidc, both, "", "prompts = \"{tenant}\";", "", "", 4, "\"{tenant}\" opens nothing" },
+		{ "", oidc, p, "", "", x, "", 5, "\"x:/{tenant}/**\" gives nothing" },
+		{ "", oidc, p, "", "", like, "", 5, "\"{tenant}/*\" gives nothing" },
+		{ "", xaa, p, "", "", "", x, 6, "\"x:/{tenant}/**\" refuses whatever stands in its place" },
+		{ "", oidc, both, "", "", "", like, 6, "\"{tenant}/*\" refuses whatever stands in its place" },
+		/* Others of the service have one: the rule for p alone is for nobody. */
+		{ "", oidc, full, ", \"at_{tenant}\"", x, "", like, 0, NULL },
+		{ "", oidc, full, "", x, x, "", 5, "gives nothing" },
+		{ "", oidc, full, "", "", "", "provider = \"p\"; prompts = \"{tenant}\";", 6, "\"{tenant}\" refuses" },
+		{ "", "\"oidc\"; tenant_claim = \"t\"; tenants = [\"t1\"];", p, "", x, x, like, 0, NULL },
+		{ "", "\"theirs\";", both, "", x, x, like, 0, NULL },
+		{ "", "\"/opt/oidc.so\";", p, "", x, x, like, 0, NULL },
+		{ "published = \"/run/ema\";", oidc, p, "", x, x, like, 0, NULL },
+		{ "", oidc, p, ", \"at_{subject}\"", "uris = \"x:/{email}\";", "", "when = { args = ( { at = \"/a\"; equals = \"{tenant}\"; } ); };", 0, NULL },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[2048];
+		size_t found = 0;
+		struct findings findings = { NULL, 0, 0, 0 };
+		snprintf(text, sizeof text, form, rows[i].more, rows[i].plugin, rows[i].identity, rows[i].tool, rows[i].scope, rows[i].grant, rows[i].deny);
+		struct conf *conf = conf_read_text(text, strlen(text), "/nowhere/ema.conf", &findings);
+		for (size_t f = 0; f < findings.count; f++)
+			found += strstr(findings.list[f].id, "-NO-SOURCE") != NULL;
+		if (!conf || found != !!rows[i].says || (rows[i].says && !show_find(&findings, "W-NO-SOURCE", rows[i].line, rows[i].says))) {
+			show_all(&findings);
+			fail_msg("row %zu: %zu found for:\n%s", i, found, text);
+		}
+		conf_free(conf);
+		findings_free(&findings);
+	}
+}
+
 /* JAG-109, JAG-120, REV-78: tokens of ours, and whether a provider's quota lasts for them. */
 static void tokens(void **state)
 {
@@ -588,6 +638,7 @@ int main(void)
 		cmocka_unit_test(rules),
 		cmocka_unit_test(policy_and_lint),
 		cmocka_unit_test(groups_from_nowhere),
+		cmocka_unit_test(tenants_from_nowhere),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(clear_text_is_for_this_host_or_named_proxies),
 		cmocka_unit_test(decisions),
