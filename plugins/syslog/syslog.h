@@ -48,6 +48,8 @@ size_t message_text(ema_instance *self, const ema_event *event);
 
 /* transport.c: EMA_OK, EMA_UNAVAILABLE; EMA_TOO_LARGE: a datagram of this size does not go. */
 int transport_send(ema_instance *self, const char *data, size_t length);
+/* A descriptor instead, behind transport_send(): it has connected. */
+int transport_pass(ema_instance *self, int fd);
 void transport_close(ema_instance *self);
 int64_t transport_now(void);
 int transport_wait(int fd, short events, int64_t until);

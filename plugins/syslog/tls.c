@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -105,6 +106,8 @@ static int tls_failed(ema_instance *self, const char *why)
 {
 	char text[256];
 	snprintf(text, sizeof text, "%s", why);
+	close(self->fd); /* first: behind a part that is missing, a good-bye would look forged */
+	self->fd = -1;
 	transport_close(self);
 	ERR_clear_error();
 	return sink_failed(self, self->server, text);

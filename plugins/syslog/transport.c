@@ -19,22 +19,19 @@ int64_t transport_now(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* 0, or -1 with errno. */
+/* 0, or -1 with errno. When the time is over it is over, whatever the socket says: what it says may not hold for this record. */
 int transport_wait(int fd, short events, int64_t until)
 {
-	for (;;) {
+	for (int64_t left; (left = until - transport_now()) > 0;) {
 		struct pollfd one = { fd, events, 0 };
-		int64_t left = until - transport_now();
-		int n = poll(&one, 1, left > 0 ? (int)left : 0);
+		int n = poll(&one, 1, (int)left);
 		if (n > 0)
 			return 0;
-		if (n == 0) {
-			errno = ETIMEDOUT;
-			return -1;
-		}
-		if (errno != EINTR)
+		if (n < 0 && errno != EINTR)
 			return -1;
 	}
+	errno = ETIMEDOUT;
+	return -1;
 }
 
 void transport_close(ema_instance *self)
@@ -103,10 +100,10 @@ static int closed(const ema_instance *self)
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-static int send_datagram(ema_instance *self, const char *data, size_t length, int64_t until)
+static int send_datagram(ema_instance *self, const struct msghdr *message, int64_t until)
 {
 	for (int again = 0;;) {
-		if (send(self->fd, data, length, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)length)
+		if (sendmsg(self->fd, message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
 			return EMA_OK;
 		int error = errno;
 		if (error == EMSGSIZE)
@@ -114,14 +111,12 @@ static int send_datagram(ema_instance *self, const char *data, size_t length, in
 		if (error == EINTR)
 			continue;
 		if (error == EAGAIN || error == ENOBUFS) {
-			/* The daemon is slow. ENOBUFS is no state that poll sees: a pause then. */
-			if (error == ENOBUFS && transport_now() < until) {
+			/* The daemon is slow. ENOBUFS is no state that poll sees: a pause before it. */
+			if (error == ENOBUFS)
 				poll(NULL, 0, 10);
-				continue;
-			}
 			if (!transport_wait(self->fd, POLLOUT, until))
 				continue;
-			return sink_failed(self, "the receiver does not take records", strerror(ETIMEDOUT));
+			return sink_failed(self, "the receiver does not take records", strerror(errno));
 		}
 		/* It was restarted: its socket is another one. */
 		transport_close(self);
@@ -156,6 +151,8 @@ static int send_stream(ema_instance *self, const char *data, size_t length, int6
 int transport_send(ema_instance *self, const char *data, size_t length)
 {
 	int64_t until = transport_now() + self->timeout;
+	struct iovec part = { (void *)(uintptr_t)data, length };
+	const struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 	if (self->fd >= 0 && self->transport == TCP && closed(self))
 		transport_close(self);
 	if (self->fd < 0) {
@@ -167,5 +164,14 @@ int transport_send(ema_instance *self, const char *data, size_t length)
 		return send_stream(self, data, length, until);
 	if (self->transport == TLS)
 		return tls_send(self, data, length, until);
-	return send_datagram(self, data, length, until);
+	return send_datagram(self, &message, until);
+}
+
+int transport_pass(ema_instance *self, int fd)
+{
+	union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control = { .room = "" };
+	const struct msghdr message = { .msg_control = &control, .msg_controllen = sizeof control };
+	control.head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd) };
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
+	return send_datagram(self, &message, transport_now() + self->timeout);
 }

@@ -19,11 +19,15 @@ TESTS += tests/plugins/test_file
 tests_plugins_test_file_SOURCES = tests/plugins/test_file.c tests/plugins/fakehost.h tests/audit/sinks.h
 tests_plugins_test_file_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_plugins_test_file_LDADD = $(UNIT_LDADD)
-check_PROGRAMS += tests/plugins/test_syslog
-TESTS += tests/plugins/test_syslog
+check_PROGRAMS += tests/plugins/test_syslog tests/plugins/test_syslog_calls
+TESTS += tests/plugins/test_syslog tests/plugins/test_syslog_calls
 tests_plugins_test_syslog_SOURCES = tests/plugins/test_syslog.c tests/plugins/fakehost.h tests/audit/sinks.h
 tests_plugins_test_syslog_CPPFLAGS = $(UNIT_CPPFLAGS) $(SSL_CFLAGS)
 tests_plugins_test_syslog_LDADD = $(UNIT_LDADD) $(SSL_LIBS)
+tests_plugins_test_syslog_calls_SOURCES = tests/plugins/test_syslog_calls.c tests/plugins/fakehost.h tests/audit/sinks.h
+tests_plugins_test_syslog_calls_CPPFLAGS = $(UNIT_CPPFLAGS) $(SSL_CFLAGS)
+tests_plugins_test_syslog_calls_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+tests_plugins_test_syslog_calls_LDADD = tests/libcalls.a $(UNIT_LDADD) $(SSL_LIBS)
 STORE_RIG = tests/plugins/store_rig.c tests/plugins/store_rig.h tests/state/store_suite.c tests/state/store_suite.h
 if LMDB
 check_PROGRAMS += tests/plugins/test_lmdb
