@@ -2,16 +2,16 @@
 #ifndef TESTS_CALLS_H
 #define TESTS_CALLS_H
 
-/* What may fail. What goes to a pipe or a socket by read() and write() does not: it is for the threads of others. */
-#define CALLS_OPEN 1u    /* open for writing, memfd_create */
-#define CALLS_WRITE 2u   /* write, pwrite, writev, pwritev */
-#define CALLS_SYNC 4u    /* fsync, fdatasync, msync */
-#define CALLS_NAME 8u    /* mkdir, link, rename, renameat */
-#define CALLS_ROOM 16u   /* posix_fallocate, which leaves half of it, as it may */
-#define CALLS_MAP 32u    /* mmap of a file */
-#define CALLS_CONNECT 64u  /* connect, and what became of it: SO_ERROR */
-#define CALLS_SEND 128u    /* send, sendmsg */
-#define CALLS_CUT 256u   /* ftruncate: of a disk that is broken, not full */
+/* What may fail. A pipe or a socket does not by read() and write(): these are for the threads of others. */
+#define CALLS_OPEN 1u       /* open for writing, memfd_create */
+#define CALLS_WRITE 2u      /* write, pwrite, writev, pwritev */
+#define CALLS_SYNC 4u       /* fsync, fdatasync, msync */
+#define CALLS_NAME 8u       /* mkdir, link, rename, renameat */
+#define CALLS_ROOM 16u      /* posix_fallocate, which leaves half of it, as it may */
+#define CALLS_MAP 32u       /* mmap of a file */
+#define CALLS_CONNECT 64u   /* connect, and what became of it: SO_ERROR */
+#define CALLS_SEND 128u     /* send, sendmsg */
+#define CALLS_CUT 256u      /* ftruncate: of a disk that is broken, not full */
 #define CALLS_SOCKET 512u
 #define CALLS_RECEIVE 1024u /* recv */
 #define CALLS_POLL 2048u

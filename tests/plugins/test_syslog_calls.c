@@ -347,6 +347,35 @@ static void over_tls(void **state)
 	                 { "ca_file", certificate, 0 }, { NULL, NULL, 0 } });
 }
 
+static void slowly(const SSL *session, int where, int value)
+{
+	(void)where, (void)value;
+	OSSL_HANDSHAKE_STATE now = SSL_get_state(session);
+	if (now == TLS_ST_SR_FINISHED || now == TLS_ST_SW_SESSION_TICKET || now == TLS_ST_OK)
+		pause_ms(20);
+}
+
+/* AUD-52: a sink that is closed waits for a receiver that is slow, and still has tickets to send when the records are on their way. */
+static void nothing_is_lost_at_the_end(void **state)
+{
+	struct receiver receiver;
+	struct setting settings[] = { { "transport", "tls", 0 }, { "host", "127.0.0.1", 0 }, { "port", receiver.port, 0 }, { "ca_file", certificate, 0 },
+		                      { "max_size", NULL, 63 * 1024 }, { "timeout", NULL, 20000 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	(void)state;
+	receiver_begin(&receiver, AF_INET, SOCK_STREAM, 1);
+	SSL_CTX_set_info_callback(receiver.tls, slowly);
+	int descriptors = calls_descriptors();
+	ema_instance *self = open_sink(ops, &conf);
+	for (int i = 1; i <= 20; i++)
+		assert_int_equal(offer(self, i, 40000), EMA_OK);
+	ops->close(self);
+	receiver_settles(&receiver, 20, descriptors);
+	for (int i = 1; i <= 20; i++)
+		assert_int_equal(came(&receiver, i), 1);
+	receiver_end(&receiver);
+}
+
 /* ---- Behind audit ---- */
 
 static int sink_record(void *data, const ema_event *event)
@@ -428,7 +457,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local),    cmocka_unit_test(journald), cmocka_unit_test(udp),
-		cmocka_unit_test(tcp),      cmocka_unit_test(over_tls), cmocka_unit_test(no_record_is_lost),
+		cmocka_unit_test(tcp),      cmocka_unit_test(over_tls), cmocka_unit_test(nothing_is_lost_at_the_end),
+		cmocka_unit_test(no_record_is_lost),
 	};
 	return cmocka_run_group_tests(tests, begin, end);
 }
