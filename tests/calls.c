@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 #include <unistd.h>
 
 static atomic_uint kinds;
-static atomic_int how;
+static atomic_int how, other;
 static atomic_long countdown, failures;
 
 void calls_fail(unsigned which, long n, enum calls_mode mode)
@@ -28,6 +29,11 @@ void calls_fail(unsigned which, long n, enum calls_mode mode)
 	atomic_store(&how, (int)mode);
 	atomic_store(&countdown, n);
 	atomic_store(&kinds, which);
+}
+
+void calls_error(int error)
+{
+	atomic_store(&other, error);
 }
 
 long calls_failed(void)
@@ -41,24 +47,25 @@ long calls_good(void)
 	return atomic_load(&failures);
 }
 
-/* 0: go on; 1: fail; 2: a short one. */
-static int fate(unsigned kind)
+/* 0: go on; 1: fail; 2: a short one, of what has halves. */
+static int fate(unsigned kind, int halves)
 {
 	int mode = atomic_load(&how);
-	if (!(atomic_load(&kinds) & kind) || (mode == CALLS_SHORT && kind != CALLS_WRITE))
+	if (!(atomic_load(&kinds) & kind) || (mode == CALLS_SHORT && !halves))
 		return 0;
 	long left = atomic_fetch_sub(&countdown, 1);
 	if (left > 1 || (left < 1 && mode != CALLS_STAY))
 		return 0;
 	atomic_fetch_add(&failures, 1);
-	return left == 1 && kind == CALLS_WRITE && mode != CALLS_ONCE ? 2 : 1;
+	return left == 1 && halves && mode != CALLS_ONCE ? 2 : 1;
 }
 
 static int fails(unsigned kind, int error)
 {
-	if (!fate(kind))
+	if (!fate(kind, 0))
 		return 0;
-	errno = error;
+	int instead = kind & CALLS_LINK ? atomic_load(&other) : 0;
+	errno = instead > 0 ? instead : error;
 	return 1;
 }
 
@@ -111,7 +118,7 @@ int openat(int folder, const char *path, int flags, ...)
 	ssize_t name parameters                            \
 	{                                                  \
 		REAL(name);                                \
-		int how_far = is_file(fd) ? fate(CALLS_WRITE) : 0; \
+		int how_far = is_file(fd) ? fate(CALLS_WRITE, 1) : 0; \
 		if (how_far == 1)                          \
 			errno = atomic_load(&countdown) & 1 ? EIO : ENOSPC; \
 		return how_far == 1 ? -1 : how_far ? real half : real whole; \
@@ -151,12 +158,52 @@ CALL(int, rename, CALLS_NAME, EIO, (const char *from, const char *to), (from, to
 CALL(int, renameat, CALLS_NAME, EIO, (int in, const char *from, int into, const char *to), (in, from, into, to))
 CALL(int, ftruncate, CALLS_CUT, EIO, (int fd, off_t length), (fd, length))
 CALL(int, connect, CALLS_CONNECT, ECONNREFUSED, (int fd, const struct sockaddr *to, socklen_t length), (fd, to, length))
-CALL(ssize_t, send, CALLS_SEND, EPIPE, (int fd, const void *data, size_t length, int flags), (fd, data, length, flags))
+CALL(int, socket, CALLS_SOCKET, EMFILE, (int family, int type, int protocol), (family, type, protocol))
+CALL(int, memfd_create, CALLS_OPEN, EMFILE, (const char *name, unsigned flags), (name, flags))
+CALL(int, poll, CALLS_POLL, ENOMEM, (struct pollfd *list, nfds_t count, int ms), (list, count, ms))
+CALL(ssize_t, sendmsg, CALLS_SEND, EPIPE, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
+
+/* What became of a connection that was begun. */
+int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
+{
+	REAL(getsockopt);
+	int code = real(fd, level, name, value, length);
+	if (!code && level == SOL_SOCKET && name == SO_ERROR && fails(CALLS_CONNECT, ECONNREFUSED))
+		memcpy(value, &errno, sizeof errno);
+	return code;
+}
+
+static int is_stream(int fd)
+{
+	int type = 0;
+	socklen_t length = sizeof type;
+	return atomic_load(&kinds) && !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) && type == SOCK_STREAM;
+}
+
+ssize_t send(int fd, const void *data, size_t length, int flags)
+{
+	REAL(send);
+	if (!is_stream(fd))
+		return fails(CALLS_SEND, EPIPE) ? -1 : real(fd, data, length, flags);
+	int how_far = fate(CALLS_SEND, 1);
+	if (how_far == 1)
+		errno = atomic_load(&other) > 0 ? atomic_load(&other) : EPIPE;
+	return how_far == 1 ? -1 : real(fd, data, how_far ? (length + 1) / 2 : length, flags);
+}
+
+ssize_t recv(int fd, void *data, size_t room, int flags)
+{
+	REAL(recv);
+	int how_far = fate(CALLS_RECEIVE, is_stream(fd)), error = atomic_load(&other);
+	if (how_far == 1)
+		errno = error > 0 ? error : ECONNRESET;
+	return how_far == 1 ? (error == CALLS_END ? 0 : -1) : real(fd, data, how_far ? 1 : room, flags);
+}
 
 int posix_fallocate(int fd, off_t offset, off_t length)
 {
 	REAL(posix_fallocate);
-	if (!fate(CALLS_ROOM))
+	if (!fate(CALLS_ROOM, 0))
 		return real(fd, offset, length);
 	struct stat st;
 	if (!fstat(fd, &st) && st.st_size < offset + length)

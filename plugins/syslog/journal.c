@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -90,30 +89,17 @@ static void message_id(const char *kind, char out[33])
 
 static int send_file(ema_instance *self, const struct text *text)
 {
-	int result = EMA_UNAVAILABLE;
-	int fd = memfd_create("ema-audit", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control;
-	struct msghdr message = { .msg_control = &control, .msg_controllen = sizeof control };
-	memset(&control, 0, sizeof control);
-	struct cmsghdr *head = &control.head;
-	head->cmsg_level = SOL_SOCKET;
-	head->cmsg_type = SCM_RIGHTS;
-	head->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(head), &fd, sizeof fd);
-	for (size_t done = 0; fd >= 0 && done < text->length;) {
-		ssize_t n = write(fd, text->data + done, text->length - done);
-		if (n <= 0)
-			goto done;
-		done += (size_t)n;
-	}
-	if (fd >= 0 && !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) && sendmsg(self->fd, &message, MSG_NOSIGNAL) >= 0)
-		result = EMA_OK;
-done:
-	if (result != EMA_OK)
-		sink_failed(self, self->path, strerror(errno));
+	int fd = memfd_create("ema-audit", MFD_CLOEXEC | MFD_ALLOW_SEALING), code = EMA_UNAVAILABLE;
+	size_t done = 0;
+	for (ssize_t n = 1; fd >= 0 && done < text->length && n > 0; done += n > 0 ? (size_t)n : 0)
+		n = write(fd, text->data + done, text->length - done);
+	if (fd >= 0 && done == text->length && !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL))
+		code = transport_pass(self, fd);
+	else
+		sink_failed(self, "a record that is too large for a datagram finds no memory", strerror(errno));
 	if (fd >= 0)
 		close(fd);
-	return result;
+	return code;
 }
 
 int journal_send(ema_instance *self, const ema_event *event)

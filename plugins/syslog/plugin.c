@@ -70,6 +70,7 @@ static int syslog_flush(ema_instance *self, int64_t milliseconds)
 
 static void syslog_close(ema_instance *self)
 {
+	self->until = transport_now() + self->timeout;
 	transport_close(self);
 	SSL_CTX_free(self->tls);
 	free(self->message);

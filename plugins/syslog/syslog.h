@@ -22,7 +22,7 @@ struct ema_instance {
 	const char *path;            /* of the socket */
 	const char *server, *port;
 	const char *server_name;     /* in the certificate */
-	int64_t timeout;             /* for connecting and for one record */
+	int64_t timeout;             /* for connecting and for one record, and for the end */
 	int facility;
 	int64_t enterprise;          /* 0: no structured data of our own */
 	int64_t most;                /* bytes of a message */
@@ -31,6 +31,8 @@ struct ema_instance {
 	int cef;
 	char app[49], hostname[256], process[16];
 	int fd;
+	int given;                   /* to a stream, since it was connected */
+	int64_t until;               /* monotonic milliseconds: of the call that runs */
 	SSL_CTX *tls;
 	SSL *session;
 	BIO *in, *out;               /* of the session: sockets are ours, for SIGPIPE and for the time limit */
@@ -48,14 +50,16 @@ size_t message_text(ema_instance *self, const ema_event *event);
 
 /* transport.c: EMA_OK, EMA_UNAVAILABLE; EMA_TOO_LARGE: a datagram of this size does not go. */
 int transport_send(ema_instance *self, const char *data, size_t length);
+/* A descriptor instead, behind transport_send(): it has connected. */
+int transport_pass(ema_instance *self, int fd);
 void transport_close(ema_instance *self);
 int64_t transport_now(void);
-int transport_wait(int fd, short events, int64_t until);
+int transport_wait(ema_instance *self, short events);
 
 /* tls.c */
 int tls_configure(ema_instance *self, ema_conf *conf);
-int tls_connect(ema_instance *self, int64_t until);
-int tls_send(ema_instance *self, const char *data, size_t length, int64_t until);
+int tls_connect(ema_instance *self);
+int tls_send(ema_instance *self, const char *data, size_t length);
 void tls_close(ema_instance *self);
 
 /* journal.c */

@@ -63,7 +63,7 @@ int tls_configure(ema_instance *self, ema_conf *conf)
 	return good ? EMA_OK : host->conf_fail(conf, "client_cert", "client_cert and client_key are PEM, and the key is the certificate's");
 }
 
-static int push(ema_instance *self, int64_t until)
+static int push(ema_instance *self)
 {
 	char bytes[4096];
 	for (int n; (n = BIO_read(self->out, bytes, sizeof bytes)) > 0;)
@@ -72,14 +72,14 @@ static int push(ema_instance *self, int64_t until)
 			if (sent > 0) {
 				at += sent;
 				n -= (int)sent;
-			} else if (errno != EINTR && (errno != EAGAIN || transport_wait(self->fd, POLLOUT, until))) {
+			} else if (errno != EINTR && (errno != EAGAIN || transport_wait(self, POLLOUT))) {
 				return -1;
 			}
 		}
 	return 0;
 }
 
-static int pull(ema_instance *self, int64_t until, int block)
+static int pull(ema_instance *self, int block)
 {
 	char bytes[4096];
 	for (;;) {
@@ -96,15 +96,23 @@ static int pull(ema_instance *self, int64_t until, int block)
 			return -1;
 		if (!block)
 			return 0;
-		if (transport_wait(self->fd, POLLIN, until))
+		if (transport_wait(self, POLLIN))
 			return -1;
 	}
+}
+
+static void session_free(ema_instance *self)
+{
+	SSL_free(self->session);
+	self->session = NULL;
+	self->in = self->out = NULL;
 }
 
 static int tls_failed(ema_instance *self, const char *why)
 {
 	char text[256];
 	snprintf(text, sizeof text, "%s", why);
+	session_free(self); /* first: behind a part that is missing, a good-bye would look forged */
 	transport_close(self);
 	ERR_clear_error();
 	return sink_failed(self, self->server, text);
@@ -116,7 +124,7 @@ static const char *why_not(const SSL *session)
 	return verified == X509_V_OK ? "the TLS handshake failed" : X509_verify_cert_error_string(verified);
 }
 
-int tls_connect(ema_instance *self, int64_t until)
+int tls_connect(ema_instance *self)
 {
 	self->session = SSL_new(self->tls);
 	self->in = BIO_new(BIO_s_mem());
@@ -146,22 +154,22 @@ int tls_connect(ema_instance *self, int64_t until)
 		ERR_clear_error();
 		int done = SSL_do_handshake(self->session);
 		int error = done == 1 ? SSL_ERROR_NONE : SSL_get_error(self->session, done);
-		if (push(self, until))
+		if (push(self))
 			return tls_failed(self, strerror(errno));
 		if (done == 1)
 			return EMA_OK;
 		if (error != SSL_ERROR_WANT_READ)
 			return tls_failed(self, why_not(self->session));
-		if (pull(self, until, 1) < 0)
+		if (pull(self, 1) < 0)
 			return tls_failed(self, strerror(errno));
 	}
 }
 
-int tls_send(ema_instance *self, const char *data, size_t length, int64_t until)
+int tls_send(ema_instance *self, const char *data, size_t length)
 {
 	char byte;
 	/* What the receiver said meanwhile: tickets, or good-bye, also of a handshake that it refused late (TLS 1.3). */
-	for (int n; (n = pull(self, until, 0));)
+	for (int n; (n = pull(self, 0));)
 		if (n < 0) {
 			transport_close(self);
 			return sink_failed(self, self->server, "the receiver closed the connection");
@@ -173,7 +181,7 @@ int tls_send(ema_instance *self, const char *data, size_t length, int64_t until)
 	ERR_clear_error();
 	if (SSL_write(self->session, data, (int)length) != (int)length)
 		return tls_failed(self, "TLS failed");
-	return push(self, until) ? tls_failed(self, strerror(errno)) : EMA_OK;
+	return push(self) ? tls_failed(self, strerror(errno)) : EMA_OK;
 }
 
 void tls_close(ema_instance *self)
@@ -181,10 +189,8 @@ void tls_close(ema_instance *self)
 	if (self->session && self->fd >= 0) {
 		ERR_clear_error();
 		if (SSL_is_init_finished(self->session) && SSL_shutdown(self->session) >= 0)
-			push(self, transport_now());
+			push(self);
 		ERR_clear_error();
 	}
-	SSL_free(self->session);
-	self->session = NULL;
-	self->in = self->out = NULL;
+	session_free(self);
 }

@@ -19,11 +19,15 @@ TESTS += tests/plugins/test_file
 tests_plugins_test_file_SOURCES = tests/plugins/test_file.c tests/plugins/fakehost.h tests/audit/sinks.h
 tests_plugins_test_file_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_plugins_test_file_LDADD = $(UNIT_LDADD)
-check_PROGRAMS += tests/plugins/test_syslog
-TESTS += tests/plugins/test_syslog
+check_PROGRAMS += tests/plugins/test_syslog tests/plugins/test_syslog_calls
+TESTS += tests/plugins/test_syslog tests/plugins/test_syslog_calls
 tests_plugins_test_syslog_SOURCES = tests/plugins/test_syslog.c tests/plugins/fakehost.h tests/audit/sinks.h
 tests_plugins_test_syslog_CPPFLAGS = $(UNIT_CPPFLAGS) $(SSL_CFLAGS)
 tests_plugins_test_syslog_LDADD = $(UNIT_LDADD) $(SSL_LIBS)
+tests_plugins_test_syslog_calls_SOURCES = tests/plugins/test_syslog_calls.c tests/plugins/fakehost.h tests/audit/sinks.h
+tests_plugins_test_syslog_calls_CPPFLAGS = $(UNIT_CPPFLAGS) $(SSL_CFLAGS)
+tests_plugins_test_syslog_calls_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+tests_plugins_test_syslog_calls_LDADD = tests/libcalls.a $(UNIT_LDADD) $(SSL_LIBS)
 STORE_RIG = tests/plugins/store_rig.c tests/plugins/store_rig.h tests/state/store_suite.c tests/state/store_suite.h
 if LMDB
 check_PROGRAMS += tests/plugins/test_lmdb
@@ -34,8 +38,8 @@ tests_plugins_test_lmdb_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_plugins_test_lmdb_LDADD = $(UNIT_LDADD)
 REDIS_RIG = tests/plugins/redis_server.c tests/plugins/redis_server.h $(STORE_RIG)
 if REDIS
-check_PROGRAMS += tests/plugins/test_redis tests/plugins/test_redis_links
-TESTS += tests/plugins/test_redis tests/plugins/test_redis_links
+check_PROGRAMS += tests/plugins/test_redis tests/plugins/test_redis_links tests/plugins/test_redis_calls
+TESTS += tests/plugins/test_redis tests/plugins/test_redis_links tests/plugins/test_redis_calls
 endif
 tests_plugins_test_redis_SOURCES = tests/plugins/test_redis.c $(REDIS_RIG)
 tests_plugins_test_redis_CPPFLAGS = $(UNIT_CPPFLAGS)
@@ -43,3 +47,7 @@ tests_plugins_test_redis_LDADD = $(UNIT_LDADD)
 tests_plugins_test_redis_links_SOURCES = tests/plugins/test_redis_links.c $(REDIS_RIG)
 tests_plugins_test_redis_links_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_plugins_test_redis_links_LDADD = $(UNIT_LDADD)
+tests_plugins_test_redis_calls_SOURCES = tests/plugins/test_redis_calls.c $(REDIS_RIG)
+tests_plugins_test_redis_calls_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_plugins_test_redis_calls_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+tests_plugins_test_redis_calls_LDADD = tests/libcalls.a $(UNIT_LDADD)

@@ -523,20 +523,9 @@ static void journald_gets_fields(void **state)
 	close(fd);
 }
 
-/* AUD-57: what is too large for a datagram comes in a sealed file. */
-static void journald_gets_large_records(void **state)
+static void a_file_comes(int fd, size_t length)
 {
-	(void)state;
-	struct setting settings[] = { { "transport", "journald", 0 }, { "path", socket_path, 0 }, { NULL, NULL, 0 } };
-	ema_conf conf = { .settings = settings };
-	int fd = listen_unix(), passed = -1;
-	size_t length = 1024 * 1024;
-	char *big = malloc(length + 1);
-	assert_non_null(big);
-	memset(big, 'x', length);
-	big[length] = 0;
-	ema_instance *self = open_sink(ops, &conf);
-	assert_int_equal(send_event(self, "big", big), EMA_OK);
+	int passed = -1;
 	union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control;
 	struct iovec part = { received, RECEIVED };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
@@ -548,9 +537,28 @@ static void journald_gets_large_records(void **state)
 	assert_int_equal(fstat(passed, &is), 0);
 	assert_true((size_t)is.st_size > 2 * length);
 	close(passed);
+}
+
+/* AUD-54 AUD-57: what is too large for a datagram comes in a sealed file, also when the daemon was restarted before it. */
+static void journald_gets_large_records(void **state)
+{
+	(void)state;
+	struct setting settings[] = { { "transport", "journald", 0 }, { "path", socket_path, 0 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	size_t length = 1024 * 1024;
+	char *big = malloc(length + 1);
+	assert_non_null(big);
+	memset(big, 'x', length);
+	big[length] = 0;
+	ema_instance *self = open_sink(ops, &conf);
+	for (int i = 0; i < 2; i++) {
+		int fd = listen_unix();
+		assert_int_equal(send_event(self, "big", big), EMA_OK);
+		a_file_comes(fd, length);
+		close(fd);
+	}
 	ops->close(self);
 	free(big);
-	close(fd);
 }
 
 static const char *as_ocsf(const ema_event *event, const char *form, size_t *length)
