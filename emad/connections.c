@@ -18,6 +18,7 @@
 #define TICK_MS 100
 #define BUCKETS 4096
 #define FILES_RESERVED 256 /* descriptors for everything but clients */
+#define TAKEN_MS 60000     /* a connection of which no thread has heard so long was never one */
 
 struct peer {
 	LIST_ENTRY(peer) link;
@@ -27,7 +28,8 @@ struct peer {
 
 struct connection {
 	TAILQ_ENTRY(connection) link;
-	TAILQ_ENTRY(connection) turn;    /* in the list of those that may have to make room */
+	TAILQ_ENTRY(connection) turn;    /* in the list of those that may have to make room, */
+	uint64_t number;                 /* by this */
 	struct connections *all;
 	struct peer *peer;               /* NULL: not counted */
 	int fd;
@@ -47,8 +49,8 @@ struct connections {
 	pthread_cond_t wake;
 	pthread_t thread;
 	int stopping, leave;
-	size_t most, count, ended;
-	uint64_t seed;
+	size_t most, count, ended, taken;
+	uint64_t seed, numbers;
 	struct connection_list list;
 	/* Who may have to make room and was not ended, the longest there first: who waits for a request, and who is within one.
 	   A client that means well is through with its header before anybody else is in want of its place. */
@@ -125,11 +127,23 @@ static void turn_leave(struct connection *connection)
 		TAILQ_REMOVE(list, connection, turn);
 }
 
-static void turn_take(struct connection *connection)
+/* Mostly at the end: but threads hear of connections in another order than they came in. */
+static void turn_insert(struct connection *connection)
 {
 	struct connection_list *list = turns(connection);
-	if (list)
-		TAILQ_INSERT_TAIL(list, connection, turn);
+	struct connection *before = list ? TAILQ_LAST(list, connection_list) : NULL;
+	while (before && before->number > connection->number)
+		before = TAILQ_PREV(before, connection_list, turn);
+	if (before)
+		TAILQ_INSERT_AFTER(list, before, connection, turn);
+	else if (list)
+		TAILQ_INSERT_HEAD(list, connection, turn);
+}
+
+static void turn_take(struct connection *connection)
+{
+	connection->number = ++connection->all->numbers;
+	turn_insert(connection);
 }
 
 static void end(struct connection *connection, int how)
@@ -154,6 +168,31 @@ static void refuse(struct connection *connection, int status)
 	end(connection, SHUT_RDWR);
 }
 
+/* Whoever waits for the longest goes, else who is longest within a request. 0: there is nobody. */
+static int make_room(struct connections *all)
+{
+	struct connection *oldest = TAILQ_FIRST(&all->waiting);
+	oldest = oldest ? oldest : TAILQ_FIRST(&all->asking);
+	if (oldest)
+		end(oldest, SHUT_RDWR);
+	return oldest != NULL;
+}
+
+static void leave(struct connection *connection)
+{
+	struct connections *all = connection->all;
+	turn_leave(connection);
+	all->ended -= (size_t)connection->ended;
+	all->taken -= connection->phase == PHASE_TAKEN;
+	all->count--;
+	TAILQ_REMOVE(&all->list, connection, link);
+	if (connection->peer && !--connection->peer->count) {
+		LIST_REMOVE(connection->peer, link);
+		free(connection->peer);
+	}
+	free(connection);
+}
+
 static void *watch(void *data)
 {
 	struct connections *all = data;
@@ -161,12 +200,14 @@ static void *watch(void *data)
 	while (!all->leave) {
 		struct timespec until;
 		int64_t now = now_ms();
-		struct connection *connection = NULL;
-		TAILQ_FOREACH(connection, &all->list, link) {
+		for (struct connection *connection = TAILQ_FIRST(&all->list), *next; connection; connection = next) {
+			next = TAILQ_NEXT(connection, link);
 			if (connection->ended || !connection->deadline || connection->deadline > now)
 				continue;
 			/* Who waits between two requests has asked for nothing; an answer could be taken for that to the next. */
-			if (connection->phase == PHASE_HEADER || connection->phase == PHASE_BODY)
+			if (connection->phase == PHASE_TAKEN)
+				leave(connection);
+			else if (connection->phase == PHASE_HEADER || connection->phase == PHASE_BODY)
 				refuse(connection, 408);
 			else
 				end(connection, SHUT_RDWR);
@@ -217,6 +258,9 @@ void connections_free(struct connections *all)
 	pthread_cond_signal(&all->wake);
 	pthread_mutex_unlock(&all->lock);
 	pthread_join(all->thread, NULL);
+	/* Those that no thread heard of before it ended. */
+	while (!TAILQ_EMPTY(&all->list))
+		leave(TAILQ_FIRST(&all->list));
 	pthread_cond_destroy(&all->wake);
 	pthread_mutex_destroy(&all->lock);
 	free(all);
@@ -251,26 +295,50 @@ void connections_limit(struct connections *all, size_t most)
 	pthread_mutex_unlock(&all->lock);
 }
 
-int connections_admit(struct connections *all, const struct sockaddr *address, int limited, size_t per_address)
+int connections_admit(struct connections *all, int fd, const struct sockaddr *address, int limited, const struct limits *limits, int is_tls)
 {
 	unsigned char key[16];
-	int yes = 1;
+	struct connection *connection = calloc(1, sizeof *connection);
+	if (!connection)
+		return 0;
+	*connection = (struct connection){ .all = all, .fd = fd, .is_tls = is_tls, .phase = PHASE_TAKEN, .limits = *limits };
+	peer_text(address, connection->remote);
 	pthread_mutex_lock(&all->lock);
-	if (limited && peer_key(address, key)) {
-		const struct peer *peer = peer_find(all, key, 0);
-		yes = !peer || peer->count < per_address;
-	}
-	if (yes && all->count - all->ended >= all->most) {
-		struct connection *oldest = TAILQ_FIRST(&all->waiting);
-		oldest = oldest ? oldest : TAILQ_FIRST(&all->asking);
-		if (oldest)
-			end(oldest, SHUT_RDWR);
-		/* Those that were ended are soon closed; how many may be still about to be is bounded too. */
-		yes = oldest && all->ended <= all->most / 4 + 64;
-	}
-	yes = yes && !all->stopping;
+	connection->peer = limited && peer_key(address, key) ? peer_find(all, key, 1) : NULL;
+	int yes = !all->stopping && (!connection->peer || connection->peer->count < limits->per_address);
+	/* Those that were ended are soon closed, and those that were taken soon heard of; how many may be still about to be is bounded too. */
+	if (yes && all->count - all->ended >= all->most)
+		yes = (make_room(all) || all->taken) && all->ended + all->taken <= all->most / 4 + 64;
+	if (connection->peer)
+		connection->peer->count++;
+	connection->deadline = now_ms() + TAKEN_MS;
+	connection->number = ++all->numbers;
+	all->count++;
+	all->taken++;
+	TAILQ_INSERT_TAIL(&all->list, connection, link);
+	if (!yes)
+		leave(connection);
 	pthread_mutex_unlock(&all->lock);
 	return yes;
+}
+
+/* The newest: who had the descriptor before is gone. */
+static struct connection *taken_find(const struct connections *all, int fd)
+{
+	struct connection *connection;
+	TAILQ_FOREACH_REVERSE(connection, &all->list, connection_list, link)
+		if (connection->phase == PHASE_TAKEN && connection->fd == fd)
+			return connection;
+	return NULL;
+}
+
+void connections_lost(struct connections *all, int fd)
+{
+	pthread_mutex_lock(&all->lock);
+	struct connection *connection = taken_find(all, fd);
+	if (connection)
+		leave(connection);
+	pthread_mutex_unlock(&all->lock);
 }
 
 static int64_t phase_ms(const struct connection *connection, enum phase phase)
@@ -279,26 +347,21 @@ static int64_t phase_ms(const struct connection *connection, enum phase phase)
 	return phase == PHASE_WAITING ? limits->idle_ms : phase == PHASE_HEADER ? limits->header_ms : phase == PHASE_WORK ? 0 : limits->body_ms;
 }
 
-struct connection *connection_open(struct connections *all, int fd, const struct sockaddr *address, int limited,
-                                   const struct limits *limits, int is_tls)
+struct connection *connection_open(struct connections *all, int fd)
 {
-	struct connection *connection = calloc(1, sizeof *connection);
-	unsigned char key[16];
-	if (!connection)
-		return NULL;
-	*connection = (struct connection){ .all = all, .fd = fd, .is_tls = is_tls, .phase = PHASE_WAITING, .limits = *limits };
-	peer_text(address, connection->remote);
 	pthread_mutex_lock(&all->lock);
-	connection->peer = limited && peer_key(address, key) ? peer_find(all, key, 1) : NULL;
-	if (connection->peer)
-		connection->peer->count++;
-	/* The first request has to come at once: who connects wants something. */
-	connection->deadline = now_ms() + limits->header_ms;
-	all->count++;
-	TAILQ_INSERT_TAIL(&all->list, connection, link);
-	turn_take(connection);
-	if (all->stopping)
-		end(connection, SHUT_RD);
+	struct connection *connection = taken_find(all, fd);
+	if (connection) {
+		all->taken--;
+		while (all->count - all->taken - all->ended > all->most && make_room(all))
+			;
+		connection->phase = PHASE_WAITING;
+		/* The first request has to come at once: who connects wants something. */
+		connection->deadline = now_ms() + connection->limits.header_ms;
+		turn_insert(connection);
+		if (all->stopping)
+			end(connection, SHUT_RD);
+	}
 	pthread_mutex_unlock(&all->lock);
 	return connection;
 }
@@ -307,16 +370,8 @@ void connection_close(struct connection *connection)
 {
 	struct connections *all = connection->all;
 	pthread_mutex_lock(&all->lock);
-	turn_leave(connection);
-	all->ended -= (size_t)connection->ended;
-	all->count--;
-	TAILQ_REMOVE(&all->list, connection, link);
-	if (connection->peer && !--connection->peer->count) {
-		LIST_REMOVE(connection->peer, link);
-		free(connection->peer);
-	}
+	leave(connection);
 	pthread_mutex_unlock(&all->lock);
-	free(connection);
 }
 
 void connection_phase(struct connection *connection, enum phase phase)
@@ -362,7 +417,7 @@ size_t connections_busy(struct connections *all)
 	const struct connection *connection;
 	pthread_mutex_lock(&all->lock);
 	TAILQ_FOREACH(connection, &all->list, link)
-		busy += connection->phase != PHASE_WAITING;
+		busy += connection->phase != PHASE_WAITING && connection->phase != PHASE_TAKEN;
 	pthread_mutex_unlock(&all->lock);
 	return busy;
 }

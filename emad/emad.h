@@ -93,7 +93,7 @@ char *tls_peer(struct MHD_Connection *connection, int *trusted);
 /* ---- connections.c: how many, from whom, and for how long ---- */
 
 /* Where a connection is in a request; each has its time. */
-enum phase { PHASE_WAITING, PHASE_HEADER, PHASE_BODY, PHASE_WORK, PHASE_ANSWER };
+enum phase { PHASE_TAKEN, PHASE_WAITING, PHASE_HEADER, PHASE_BODY, PHASE_WORK, PHASE_ANSWER };
 
 struct connections;
 struct connection;
@@ -111,9 +111,12 @@ void connections_limit(struct connections *connections, size_t most);
 /* "192.0.2.1", "2001:db8::1" or "unix". */
 void peer_text(const struct sockaddr *address, char out[INET6_ADDRSTRLEN]);
 /* Whether one more may come; may close one that idles to make room. limited: count by address. */
-int connections_admit(struct connections *connections, const struct sockaddr *address, int limited, size_t per_address);
-struct connection *connection_open(struct connections *connections, int fd, const struct sockaddr *address, int limited,
-                                   const struct limits *limits, int is_tls);
+int connections_admit(struct connections *connections, int fd, const struct sockaddr *address, int limited, const struct limits *limits,
+                      int is_tls);
+/* One that was admitted, and is closed without that a thread heard of it. */
+void connections_lost(struct connections *connections, int fd);
+/* One that was admitted, when a thread hears of it. NULL: it was given up. */
+struct connection *connection_open(struct connections *connections, int fd);
 void connection_close(struct connection *connection);
 void connection_phase(struct connection *connection, enum phase phase);
 /* As peer_text(). */
@@ -125,6 +128,15 @@ void connections_stop(struct connections *connections);
 size_t connections_busy(struct connections *connections);
 size_t connections_count(struct connections *connections);
 
+/* ---- acceptor.c: connections of a socket ---- */
+
+struct acceptor;
+
+/* A thread that takes each of them and calls take(), which has to close it if it does not keep it. NULL: none can be had. */
+struct acceptor *acceptor_start(int fd, void (*take)(void *data, int fd, const struct sockaddr *address, socklen_t length), void *data);
+/* After it nothing more is taken; who waits at the socket waits on. NULL is none. */
+void acceptor_stop(struct acceptor *acceptor);
+
 /* ---- faces.c: libmicrohttpd's daemons ---- */
 
 struct server;
@@ -133,6 +145,7 @@ struct server;
 struct face {
 	struct server *server;
 	struct MHD_Daemon *mhd;
+	struct acceptor *acceptor;        /* NULL once it is retired */
 	char *address;
 	uint32_t serve;
 	int proxies_only;                 /* clear text to other hosts: for named proxies alone */
@@ -144,6 +157,7 @@ struct face {
 	/* What libmicrohttpd says while it starts is kept for a message; later lines could hold what a client sent. */
 	char said[256];
 	atomic_int started;
+	int64_t retired;                  /* when, as now_ms() */
 	struct face *next;
 };
 

@@ -10,6 +10,7 @@
 /* What tells no secret and proves nothing. */
 #define SERVE_HARMLESS EMA_SERVE_HEALTH
 #define RETIRED_MOST 32
+#define SEEN_MS 1000
 #define PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
 
 struct settings *settings_new(ema_daemon *daemon)
@@ -36,18 +37,22 @@ static int is_limited(const struct face *face, const char *remote)
 	return !face->is_unix && !ema_daemon_is_proxy(face->settings->daemon, remote);
 }
 
-static enum MHD_Result admit(void *data, const struct sockaddr *address, socklen_t length)
+/* A connection that has just come, of which libmicrohttpd hears if it may stay: its thread is the one that the descriptor's number names. */
+static void take(void *data, int fd, const struct sockaddr *address, socklen_t length)
 {
-	const struct face *face = data;
+	struct face *face = data;
 	char remote[INET6_ADDRSTRLEN];
-	(void)length;
 	peer_text(address, remote);
 	int limited = is_limited(face, remote);
 	if (limited && face->proxies_only) {
 		say(SAY_DEBUG, "%s came to %s, which is for the proxies alone", remote, face->address);
-		return MHD_NO;
+		close(fd);
+	} else if (!connections_admit(face->server->connections, fd, address, limited, &face->limits, face->tls != NULL)) {
+		close(fd);
+	} else if (MHD_add_connection(face->mhd, fd, address, length) != MHD_YES) {
+		/* It was closed there. */
+		connections_lost(face->server->connections, fd);
 	}
-	return connections_admit(face->server->connections, address, limited, face->limits.per_address) ? MHD_YES : MHD_NO;
 }
 
 static void came_or_went(void *data, struct MHD_Connection *mhd, void **own, enum MHD_ConnectionNotificationCode what)
@@ -60,12 +65,9 @@ static void came_or_went(void *data, struct MHD_Connection *mhd, void **own, enu
 		return;
 	}
 	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-	const union MHD_ConnectionInfo *address = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	char remote[INET6_ADDRSTRLEN];
-	if (!fd || !address)
+	if (!fd)
 		return;
-	peer_text(address->client_addr, remote);
-	*own = connection_open(face->server->connections, fd->connect_fd, address->client_addr, is_limited(face, remote), &face->limits, face->tls != NULL);
+	*own = connection_open(face->server->connections, fd->connect_fd);
 	if (face->tls)
 		tls_ask(face->tls, mhd);
 }
@@ -91,8 +93,7 @@ static void face_free(struct face *face)
 
 static void face_stop(struct face *face)
 {
-	if (!face->closing)
-		MHD_quiesce_daemon(face->mhd); /* or it would close the socket, which is not its own */
+	acceptor_stop(face->acceptor);
 	MHD_stop_daemon(face->mhd);
 	face_free(face);
 }
@@ -113,7 +114,7 @@ static struct limits limits_of(const ema_daemon *daemon)
 
 static int face_start(struct face *face, const struct socket *socket)
 {
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, threads = thread_count(face->settings->daemon);
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, threads = thread_count(face->settings->daemon);
 	/* Its own limit stops a thread from accepting; ours has the last word, so that somebody idle can go instead. */
 	unsigned most = face->limits.connections > 1000000 ? 1000000 : (unsigned)face->limits.connections;
 	struct MHD_OptionItem tls[6], pool[2];
@@ -131,13 +132,20 @@ static int face_start(struct face *face, const struct socket *socket)
 	tls[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 	pool[0] = (struct MHD_OptionItem){ threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL };
 	pool[1] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
-	face->mhd = MHD_start_daemon(flags, 0, admit, face, answer, face, MHD_OPTION_EXTERNAL_LOGGER, listen_to, face,
-		MHD_OPTION_LISTEN_SOCKET, (MHD_socket)socket->fd, MHD_OPTION_NOTIFY_CONNECTION, came_or_went, face,
+	face->mhd = MHD_start_daemon(flags, 0, NULL, NULL, answer, face, MHD_OPTION_EXTERNAL_LOGGER, listen_to, face,
+		MHD_OPTION_NOTIFY_CONNECTION, came_or_went, face,
 		MHD_OPTION_NOTIFY_COMPLETED, answer_end, face, MHD_OPTION_URI_LOG_CALLBACK, answer_begin, face,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * face->limits.header_bytes, MHD_OPTION_CONNECTION_LIMIT, threads * (most + most / 4 + 128),
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 	face->started = 1;
-	return face->mhd ? 0 : -1;
+	if (!face->mhd)
+		return -1;
+	face->acceptor = acceptor_start(socket->fd, take, face);
+	if (face->acceptor)
+		return 0;
+	MHD_stop_daemon(face->mhd);
+	snprintf(face->said, sizeof face->said, "no thread, or no descriptor");
+	return -1;
 }
 
 static struct face *face_new(struct server *server, struct settings *settings, size_t listener, const struct socket *socket, struct tls *tls)
@@ -211,7 +219,9 @@ void faces_retire(struct server *server, struct face *faces)
 	for (struct face *next; faces; faces = next) {
 		next = faces->next;
 		faces->closing = 1;
-		MHD_quiesce_daemon(faces->mhd);
+		acceptor_stop(faces->acceptor);
+		faces->acceptor = NULL;
+		faces->retired = now_ms();
 		faces->next = server->retired;
 		server->retired = faces;
 	}
@@ -232,7 +242,8 @@ void faces_reap(struct server *server, int all)
 	for (struct face **at = &server->retired; *at;) {
 		struct face *face = *at;
 		const union MHD_DaemonInfo *info = MHD_get_daemon_info(face->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-		if (!all && info && info->num_connections) {
+		/* What was taken last it does not count before a thread has seen it. */
+		if (!all && info && (info->num_connections || now_ms() - face->retired < SEEN_MS)) {
 			at = &face->next;
 			continue;
 		}

@@ -1,6 +1,7 @@
 # The daemon: sockets around libemacore's ema_http().
 sbin_PROGRAMS += emad/emad
 emad_emad_SOURCES = \
+	emad/acceptor.c \
 	emad/answer.c \
 	emad/connections.c \
 	emad/control.c \

@@ -248,6 +248,26 @@ def evict_asking(where, most):
     expect("the oldest was not closed", ended)
     ask(where)
 
+def crowd(where, pid, threads):
+    """Connections that come at once are served by most of the threads: one that serves some has to wake for each round of requests."""
+    def woken():
+        counts = {}
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/status") as status:
+                fields = dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
+            if fields["Name"].startswith("MHD"):
+                counts[task] = int(fields["voluntary_ctxt_switches"])
+        return counts
+    held = [connect(where) for _ in range(2 * int(threads))]
+    before = woken()
+    for _ in range(50):
+        for s in held:
+            s.sendall(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+        for s in held:
+            expect("a request was not answered", statuses(s.recv(65536)) == [404])
+    busy = sum(count - before.get(task, 0) >= 10 for task, count in woken().items())
+    expect(f"{busy} of {threads} threads served", busy > int(threads) // 2)
+
 def per_address(where, most):
     held = []
     for _ in range(int(most)):

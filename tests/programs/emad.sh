@@ -243,6 +243,10 @@ start
 ok "above limits.connections the longest idle goes" clients evict "$web" 16
 ok "or who is longest within a request" clients evict_asking "$web" 16
 stop
+write_conf "$plain" 'threads = 8;'
+start
+ok "a crowd of connections is dealt out to the threads" clients crowd "$web" "$pid" 8
+stop
 write_conf "$plain" 'limits = { per_address = 3; };'
 start
 ok "an address has its share of connections" clients per_address "$web" 3
