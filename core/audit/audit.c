@@ -143,16 +143,21 @@ static int has_room(const struct audit *audit, size_t cost)
 /* Under the lock: waits until so many bytes are free, a sink fails, or the deadline. */
 static int wait_for_room(struct audit *audit, size_t cost, int64_t deadline)
 {
-	int64_t left = deadline - clock_monotonic(audit->clock), until = real_ms() + (left > 0 ? left < 60000 ? left : 60000 : 0);
+	int64_t until = 0;
 	for (;;) {
 		if (audit->failing || audit->stop)
 			return -1;
 		if (has_room(audit, cost))
 			return 0;
+		if (!until) {
+			int64_t left = deadline - clock_monotonic(audit->clock);
+			until = real_ms() + (left > 0 ? left < 60000 ? left : 60000 : 0);
+		}
 		if (real_ms() >= until)
 			return -1;
 		audit->waiting++;
 		pthread_cond_signal(&audit->work);
+		audit_hurry(audit);
 		wait_until(&audit->room, &audit->lock, until);
 		audit->waiting--;
 	}
@@ -182,9 +187,11 @@ int audit_append(struct audit *audit, const struct audit_event *event, int authe
 {
 	int result = EMA_OK;
 	uint64_t end = 0;
-	struct buffer whole = BUFFER_INIT(SPOOL_RECORD), cut = BUFFER_INIT(event->reserved ? event->reserved - spool_cost(0) : 0);
+	char room[RECORD_USUAL];
+	struct buffer whole, cut = BUFFER_INIT(event->reserved ? event->reserved - spool_cost(0) : 0);
 	if (!origin_is_here(audit->origin))
 		return failure_set(failure, EMA_AUDIT_UNAVAILABLE, "this process was forked from the one that opened the audit spool");
+	buffer_on(&whole, room, sizeof room, SPOOL_RECORD);
 	if (record_encode(audit, event, 0, &whole) ||
 	    (event->reserved && spool_cost(whole.length) > event->reserved && record_encode(audit, event, 0, &cut))) {
 		audit_release(audit, event->reserved);
@@ -245,12 +252,15 @@ int audit_drain(struct audit *audit, int64_t ms)
 	if (!origin_is_here(audit->origin))
 		return EMA_TIMEOUT;
 	pthread_mutex_lock(&audit->lock);
+	audit->draining++;
+	audit_hurry(audit);
 	while (!audit_settled(audit) && result == EMA_OK) {
 		if (real_ms() >= until)
 			result = EMA_TIMEOUT;
 		else
 			wait_until(&audit->rest, &audit->lock, until);
 	}
+	audit->draining--;
 	pthread_mutex_unlock(&audit->lock);
 	return result;
 }
@@ -559,6 +569,7 @@ void audit_free(struct audit *audit, int64_t ms)
 	audit->stop_at = real_ms() + ms;
 	pthread_cond_signal(&audit->work);
 	pthread_cond_broadcast(&audit->room);
+	audit_hurry(audit);
 	pthread_mutex_unlock(&audit->lock);
 	pthread_join(audit->thread, NULL);
 	sinks_end(audit);

@@ -192,32 +192,65 @@ static int flush(struct sink *sink)
 	return EMA_OK;
 }
 
-/* One record of the queue. 0, or -1: the sink does not take it now. */
+/*
+ * Records of the queue, OFFER of them at most and not for long, so that the lock is taken for all of them once: only this thread takes
+ * any out. 0, or -1: the sink does not take the next one now.
+ */
 static int offer(struct sink *sink)
 {
 	struct audit *audit = sink->audit;
-	struct rendered *record = sink->queue[sink->head];
+	struct rendered *records[OFFER], *gone[OFFER];
+	int codes[OFFER], stuck = 0;
+	size_t count = 0, done = 0, ended = 0;
+	for (; count < OFFER && count < sink->count; count++)
+		records[count] = sink->queue[(sink->head + count) % QUEUE_RECORDS];
 	pthread_mutex_unlock(&audit->lock);
-	int code = sink->calls.record(sink->calls.data, &record->event);
+	for (const int64_t until = real_ms() + OFFER_MS; done < count && !stuck && (!done || real_ms() < until);) {
+		codes[done] = sink->calls.record(sink->calls.data, &records[done]->event);
+		stuck = codes[done] != EMA_OK && (sink->calls.must || passing(codes[done]));
+		done += !stuck;
+	}
 	pthread_mutex_lock(&audit->lock);
-	if (code != EMA_OK)
-		back_off(sink, "take a record", code);
-	if (code != EMA_OK && (sink->calls.must || passing(code)))
-		return -1;
-	if (code == EMA_OK)
-		sink->dirty++;
-	else /* it will never take this one; the gap is told after the next one that it takes */
-		drop(sink, record);
-	sink->taken = record->after;
-	rendered_release(pop(sink));
+	for (size_t i = 0; i < done + (size_t)stuck; i++) {
+		if (codes[i] != EMA_OK)
+			back_off(sink, "take a record", codes[i]);
+		if (i == done)
+			break;
+		if (codes[i] == EMA_OK && !sink->dirty++)
+			sink->flush_at = real_ms() + SETTLE_MS;
+		if (codes[i] != EMA_OK) /* it will never take this one; the gap is told after the next one that it takes */
+			drop(sink, records[i]);
+		sink->taken = records[i]->after;
+		if (!--pop(sink)->references)
+			gone[ended++] = records[i];
+	}
 	if ((sink->behind || audit->held) && hungry(sink))
 		pthread_cond_signal(&audit->work);
-	return 0;
+	if (ended) {
+		pthread_mutex_unlock(&audit->lock);
+		for (size_t i = 0; i < ended; i++)
+			rendered_free(gone[i]);
+		pthread_mutex_lock(&audit->lock);
+	}
+	return -stuck;
 }
 
 static int is_late(const struct audit *audit)
 {
 	return audit->stop && real_ms() >= audit->stop_at;
+}
+
+/* A sync costs as much as many records: those of a crowd have one together. */
+static int may_wait(const struct sink *sink)
+{
+	const struct audit *audit = sink->audit;
+	return sink->dirty && sink->dirty < FLUSH_RECORDS && !sink->down && !sink->stop && !audit->stop && !audit->waiting && !audit->draining;
+}
+
+void audit_hurry(struct audit *audit)
+{
+	for (size_t i = 0; i < audit->sink_count; i++)
+		pthread_cond_signal(&audit->sinks[i]->wake);
 }
 
 static void *serve(void *data)
@@ -244,10 +277,12 @@ static void *serve(void *data)
 			pthread_cond_wait(&sink->wake, &audit->lock);
 			continue;
 		}
+		if (!sink->count && may_wait(sink) && !wait_until(&sink->wake, &audit->lock, sink->flush_at))
+			continue;
 		int code = EMA_OK;
 		sink->busy = 1;
 		int stuck = sink->count && offer(sink);
-		if (!stuck && sink->dirty && (!sink->count || sink->dirty >= BATCH || sink->down)) {
+		if (!stuck && sink->dirty && (!sink->count ? !may_wait(sink) || real_ms() >= sink->flush_at : sink->dirty >= FLUSH_RECORDS || sink->down || audit->waiting)) {
 			code = flush(sink);
 			if (code == EMA_OK)
 				recovered(sink);

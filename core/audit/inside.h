@@ -13,7 +13,11 @@
 
 #define QUEUE_RECORDS 1024
 #define QUEUE_BYTES (2u * 1024 * 1024)
-#define BATCH 64                    /* records between two flushes */
+#define BATCH 64                    /* records that are rendered at a time */
+#define OFFER 64                    /* and that a sink is given at a time, */
+#define OFFER_MS 20                 /* unless they take so long */
+#define FLUSH_RECORDS 512           /* between two flushes, at most, */
+#define SETTLE_MS 10                /* and for so long the first of them waits for others */
 #define GATHER_MS 2                 /* for which the first record waits for others */
 #define INTERNAL_PART 8            /* one part of so many of the spool is for the records of audit itself */
 #define CHECKPOINT_RECORDS 1000
@@ -39,7 +43,8 @@ struct sink {
 	int reopen, stop, running, busy;
 	int down;
 	int64_t retry;  /* the pause before the next try */
-	unsigned dirty; /* records that it took since its last flush */
+	unsigned dirty; /* records that it took since its last flush, */
+	int64_t flush_at; /* which is due then, real monotonic ms */
 	struct place taken, flushed;
 	int behind;     /* its queue was full: it gets the rest out of the spool, */
 	struct place place; /* from here */
@@ -64,6 +69,7 @@ struct audit {
 	pthread_cond_t work, room, rest; /* for the thread; for who waits for room; for who waits until all is delivered */
 	pthread_t thread;
 	int running, stop, idle, waiting;
+	int draining;               /* so many wait until all is delivered */
 	int held;                   /* the thread renders no more before a sink has room */
 	int64_t stop_at;            /* real monotonic ms */
 	struct channel *own, *channels, *lead; /* all, oldest first; the one that the thread reads */
@@ -95,6 +101,8 @@ void *deliver(void *audit);
 struct sink *sink_new(struct audit *audit, const struct audit_sink *calls);
 void sink_free(struct sink *sink, int release);
 void channel_close(struct channel *channel);
+/* Somebody waits for what sinks have: they flush at once. Under the lock. */
+void audit_hurry(struct audit *audit);
 /* After the thread has ended: flushes and releases all. */
 void sinks_end(struct audit *audit);
 /* Ends a sink's thread, and flushes; under the lock. */

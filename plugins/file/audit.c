@@ -15,6 +15,7 @@
 #define TAIL (16 * 1024 * 1024) /* of an existing file that is looked through for what was written before a crash */
 #define RECENT 32768 /* records that are known by their id */
 #define ID 36
+#define LOOK_RECORDS 16 /* of those between two flushes, each so many-th looks whether the file is still there */
 #define WRITERS 64
 #define WRITER 128
 
@@ -31,7 +32,8 @@ struct ema_instance {
 	const ema_handle *handle;
 	const char *path;
 	const char *format;
-	int fd, sync, dirty, failing;
+	int fd, sync, failing;
+	unsigned dirty; /* records that came since it was flushed last */
 	dev_t device;
 	ino_t inode;
 	struct seen seen[WRITERS];
@@ -246,11 +248,12 @@ static int open_file(ema_instance *self)
 	return EMA_OK;
 }
 
-/* The file was renamed or removed under us: go on in the one that its path names. */
+/* The file was renamed or removed under us: go on in the one that its path names. Records come in crowds: not for each of them. */
 static int still_there(ema_instance *self)
 {
 	struct stat is;
-	if (self->fd >= 0 && (lstat(self->path, &is) || is.st_dev != self->device || is.st_ino != self->inode))
+	const int looks = self->dirty % LOOK_RECORDS == 0;
+	if (self->fd >= 0 && looks && (lstat(self->path, &is) || is.st_dev != self->device || is.st_ino != self->inode))
 		close_file(self);
 	return self->fd >= 0 ? EMA_OK : open_file(self);
 }
@@ -259,14 +262,12 @@ static int write_whole(ema_instance *self, const char *line, size_t length)
 {
 	char newline = '\n';
 	struct iovec parts[2] = { { (void *)(uintptr_t)line, length }, { &newline, 1 } };
-	off_t before = lseek(self->fd, 0, SEEK_END);
-	if (before < 0)
-		return failed(self, "cannot be written", errno);
+	struct stat is;
 	ssize_t n = writev(self->fd, parts, 2);
 	if (n == (ssize_t)length + 1)
 		return EMA_OK;
 	int error = n < 0 ? errno : ENOSPC;
-	if (n > 0 && ftruncate(self->fd, before))
+	if (n > 0 && (fstat(self->fd, &is) || ftruncate(self->fd, is.st_size - n)))
 		close_file(self); /* cut off when it is opened again */
 	return failed(self, "cannot be written", error);
 }
@@ -287,7 +288,7 @@ static int file_record(ema_instance *self, const ema_event *event)
 		return EMA_OK;
 	if ((code = write_whole(self, line, length)) != EMA_OK)
 		return code;
-	self->dirty = 1;
+	self->dirty++;
 	if (writer && id)
 		remember(self, writer, number, id);
 	if (self->sync == FSYNC_ALWAYS && fdatasync(self->fd))
@@ -303,9 +304,9 @@ static int file_record(ema_instance *self, const ema_event *event)
 static int file_flush(ema_instance *self, int64_t milliseconds)
 {
 	(void)milliseconds;
-	if (self->fd < 0 || !self->dirty || self->sync == FSYNC_NEVER)
+	if (self->fd < 0 || !self->dirty)
 		return EMA_OK;
-	if (fdatasync(self->fd))
+	if (self->sync != FSYNC_NEVER && fdatasync(self->fd))
 		return failed(self, "cannot be synced", errno);
 	self->dirty = 0;
 	return EMA_OK;
