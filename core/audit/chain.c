@@ -93,6 +93,7 @@ int keys_open(const char *folder, int64_t period, int64_t now, struct keys *out,
 	memset(out, 0, sizeof *out);
 	out->opened = !pthread_rwlock_init(&out->exchange, NULL);
 	out->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	out->known = salt_known_new();
 	if (!out->sha256)
 		result = failure_set(failure, EMA_OUT_OF_MEMORY, "SHA-256 cannot be had");
 	else if (folder)
@@ -109,6 +110,7 @@ int keys_open(const char *folder, int64_t period, int64_t now, struct keys *out,
 void keys_close(struct keys *keys)
 {
 	EVP_MAC_CTX_free(keys->pseudonym);
+	salt_known_free(keys->known);
 	EVP_MD_free(keys->sha256);
 	if (keys->opened)
 		pthread_rwlock_destroy(&keys->exchange);

@@ -23,8 +23,9 @@ struct keys {
 	char salt_id[CHAIN_KEY_ID], seal_id[CHAIN_KEY_ID];
 	EVP_MD *sha256;
 	int opened;
-	pthread_rwlock_t exchange; /* of the salt: its id and the keyed hash */
+	pthread_rwlock_t exchange; /* of the salt: its id, the keyed hash, and what is known */
 	EVP_MAC_CTX *pseudonym;
+	struct known *known;       /* pseudonyms that were asked for last: people ask often */
 };
 
 /* folder NULL: made for this process alone. period in milliseconds; 0: a salt is never exchanged. */
@@ -37,6 +38,9 @@ int salt_hold(const struct keys *keys);
 void salt_let_go(const struct keys *keys);
 /* HMAC-SHA-256 under the salt that is held. 0, or -1 and "unknown". */
 int salt_pseudonym(const struct keys *keys, const char *text, char out[SALT_PSEUDONYM]);
+/* Without it, all pseudonyms are computed. NULL: no memory. */
+struct known *salt_known_new(void);
+void salt_known_free(struct known *known);
 int salt_pseudonym_of(const unsigned char salt[32], const char *text, char out[SALT_PSEUDONYM]);
 /* The keyed hash of a checkpoint. Another process with the same key file computes the same. */
 int chain_seal(const unsigned char key[32], const char *writer, uint64_t count, const char *head, char out[CHAIN_TEXT]);

@@ -15,7 +15,6 @@
 
 /* How much of each value is kept: the first row that fits the spool's record. */
 static const struct caps { size_t text, items; } caps[] = { { 1024, 64 }, { 256, 32 }, { 64, 8 } };
-#define USUAL_BYTES 2040
 #define IDS_CAP 512 /* of code, kind and request: never cut below what they are */
 
 static void put_number(struct buffer *out, int64_t number)
@@ -26,8 +25,9 @@ static void put_number(struct buffer *out, int64_t number)
 static void put_bytes(struct buffer *out, const char *text, size_t length)
 {
 	uint16_t n = (uint16_t)length;
-	buffer_append(out, &n, sizeof n);
-	buffer_append(out, text, length);
+	char *at = buffer_more(out, sizeof n + n);
+	if (at)
+		memcpy((char *)memcpy(at, &n, sizeof n) + sizeof n, text, n);
 }
 
 /* Cut between characters, with a mark that says how many bytes are gone. */
@@ -68,11 +68,33 @@ static int is_id(const char *name)
 	return 0;
 }
 
+#define NAME_CAP 48
+
+/* A text that needs no cutting, as most: all of the field in one piece. */
+static int encode_plain(const struct audit_field *field, const struct caps *cap, struct buffer *out)
+{
+	const size_t name = strlen(field->name), text = strlen(field->text);
+	if (field->personal || name > NAME_CAP || text > cap->text)
+		return 0;
+	const uint16_t lengths[2] = { (uint16_t)name, (uint16_t)text };
+	char *at = buffer_more(out, 1 + 2 * sizeof *lengths + name + text);
+	if (!at)
+		return 1;
+	*at++ = (char)AUDIT_TEXT;
+	memcpy(at, &lengths[0], sizeof *lengths);
+	memcpy(at += sizeof *lengths, field->name, name);
+	memcpy(at += name, &lengths[1], sizeof *lengths);
+	memcpy(at + sizeof *lengths, field->text, text);
+	return 1;
+}
+
 static void encode_field(const struct audit *audit, const struct audit_field *field, const struct caps *cap, struct buffer *out)
 {
 	unsigned char type = (unsigned char)field->type;
+	if (field->type == AUDIT_TEXT && encode_plain(field, cap, out))
+		return;
 	buffer_append(out, &type, 1);
-	put_cut(out, field->name, 48);
+	put_cut(out, field->name, NAME_CAP);
 	switch (field->type) {
 	case AUDIT_NUMBER:
 		put_number(out, field->number);
@@ -130,7 +152,7 @@ static int encode(const struct audit *audit, const struct audit_event *event, un
 
 int record_encode(const struct audit *audit, const struct audit_event *event, unsigned flags, struct buffer *out)
 {
-	if (buffer_expect(out, USUAL_BYTES))
+	if (buffer_expect(out, RECORD_USUAL - 8))
 		return -1;
 	salt_hold(&audit->keys); /* all pseudonyms of a record are under the salt that it names */
 	int result = encode(audit, event, flags, out);

@@ -9,6 +9,7 @@
 
 #define RECORD_SCHEMA 1
 #define RECORD_FORM 2              /* of the bytes in the spool */
+#define RECORD_USUAL 2048          /* bytes in the spool: most are shorter */
 #define RECORD_FIELDS 64           /* of an event; what is more is left out, and said */
 #define RECORD_MEMBERS (RECORD_FIELDS + 20)
 #define RECORD_LINE (512 * 1024)   /* escaping may make six bytes of one */

@@ -2,7 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -16,6 +19,18 @@
 #include "base64url.h"
 #include "chain.h"
 #include "secret.h"
+
+#define KNOWN 256
+#define KNOWN_TEXT 96
+
+/* Under the salt of now: read and written between salt_hold() and salt_let_go(). */
+struct known {
+	struct entry {
+		atomic_flag busy;
+		char text[KNOWN_TEXT]; /* "": none */
+		char pseudonym[SALT_PSEUDONYM];
+	} entries[KNOWN];
+};
 
 /* A keyed hash, ready for a text. NULL: no memory. */
 static EVP_MAC_CTX *salt_mac(const unsigned char salt[32])
@@ -50,9 +65,62 @@ static int salt_text(EVP_MAC_CTX *mac, const char *text, char out[SALT_PSEUDONYM
 	return 0;
 }
 
+struct known *salt_known_new(void)
+{
+	struct known *known = calloc(1, sizeof *known);
+	for (size_t i = 0; known && i < KNOWN; i++)
+		atomic_flag_clear(&known->entries[i].busy);
+	return known;
+}
+
+/* With the lock for writing, or where no other thread is. */
+static void forget(struct known *known)
+{
+	for (size_t i = 0; i < KNOWN; i++) {
+		secret_wipe(known->entries[i].text, sizeof known->entries[i].text);
+		secret_wipe(known->entries[i].pseudonym, sizeof known->entries[i].pseudonym);
+	}
+}
+
+void salt_known_free(struct known *known)
+{
+	if (known)
+		forget(known);
+	free(known);
+}
+
+static struct entry *entry_of(struct known *known, const char *text, size_t length)
+{
+	uint64_t hash = length, word;
+	for (size_t i = 0; i < length; i += sizeof word) {
+		word = 0;
+		memcpy(&word, text + i, length - i < sizeof word ? length - i : sizeof word);
+		hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		hash ^= hash >> 32;
+	}
+	return &known->entries[hash % KNOWN];
+}
+
+/* Who finds an entry in use waits for nobody, and computes. */
 int salt_pseudonym(const struct keys *keys, const char *text, char out[SALT_PSEUDONYM])
 {
-	return salt_text(keys->pseudonym, text, out);
+	const size_t length = strlen(text);
+	struct entry *entry = keys->known && length && length < KNOWN_TEXT ? entry_of(keys->known, text, length) : NULL;
+	if (entry && atomic_flag_test_and_set_explicit(&entry->busy, memory_order_acquire))
+		entry = NULL;
+	int result = 0;
+	if (entry && !strcmp(entry->text, text)) {
+		memcpy(out, entry->pseudonym, SALT_PSEUDONYM);
+	} else {
+		result = salt_text(keys->pseudonym, text, out);
+		if (entry && !result) {
+			memcpy(entry->text, text, length + 1);
+			memcpy(entry->pseudonym, out, SALT_PSEUDONYM);
+		}
+	}
+	if (entry)
+		atomic_flag_clear_explicit(&entry->busy, memory_order_release);
+	return result;
 }
 
 int salt_pseudonym_of(const unsigned char salt[32], const char *text, char out[SALT_PSEUDONYM])
@@ -86,6 +154,8 @@ static int use_salt(struct keys *keys, const unsigned char salt[32], struct fail
 	pthread_rwlock_wrlock(&keys->exchange);
 	EVP_MAC_CTX_free(keys->pseudonym);
 	keys->pseudonym = mac;
+	if (keys->known)
+		forget(keys->known);
 	memcpy(keys->salt_id, id, sizeof id);
 	pthread_rwlock_unlock(&keys->exchange);
 	return EMA_OK;
