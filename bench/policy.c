@@ -69,6 +69,7 @@ int main(void)
 	struct conf *conf[SIZES] = { NULL };
 	struct policy *policy[SIZES] = { NULL };
 	struct policy_principal *principal[SIZES] = { NULL };
+	struct arena arena = { .failed = 0 };
 	int bad = 0;
 	for (size_t i = 0; i < GROUPS; i++) {
 		snprintf(names[i], sizeof names[i], "group-%zu", i);
@@ -78,7 +79,7 @@ int main(void)
 	for (size_t s = 0; s < SIZES; s++) {
 		conf[s] = bench_conf(sizes[s]);
 		policy[s] = conf[s] ? policy_new(conf[s], &conf[s]->services[0], NULL) : NULL;
-		principal[s] = policy[s] ? policy_prepare(policy[s], &who) : NULL;
+		principal[s] = policy[s] ? policy_prepare(policy[s], &who, &arena) : NULL;
 		bad |= !principal[s];
 	}
 	for (size_t r = 0; !bad && r < sizeof rows / sizeof *rows; r++) {
@@ -88,8 +89,8 @@ int main(void)
 		const struct race race = { rows[r].title, "with 10 grants", decide, decide, &of[1], &of[0], TIMES, TIMES, 2 };
 		bad = race_print(&race);
 	}
+	arena_free(&arena);
 	for (size_t s = 0; s < SIZES; s++) {
-		policy_principal_free(principal[s]);
 		policy_free(policy[s]);
 		conf_free(conf[s]);
 	}

@@ -12,6 +12,23 @@ void buffer_init(struct buffer *buffer, size_t most)
 	*buffer = (struct buffer)BUFFER_INIT(most);
 }
 
+void buffer_on(struct buffer *buffer, char *data, size_t room, size_t most)
+{
+	*buffer = (struct buffer){ .data = data, .room = room, .most = most, .lent = 1 };
+	data[0] = 0;
+}
+
+/* Wipes what it was in. */
+static void leave(struct buffer *buffer)
+{
+	if (!buffer->data)
+		return;
+	secret_wipe(buffer->data, buffer->room);
+	if (!buffer->lent)
+		free(buffer->data);
+	buffer->lent = 0;
+}
+
 static int reserve(struct buffer *buffer, size_t more)
 {
 	if (buffer->failed)
@@ -32,11 +49,9 @@ static int reserve(struct buffer *buffer, size_t more)
 		buffer->failed = 1;
 		return -1;
 	}
-	if (buffer->data) {
+	if (buffer->data)
 		memcpy(data, buffer->data, buffer->length);
-		secret_wipe(buffer->data, buffer->room);
-		free(buffer->data);
-	}
+	leave(buffer);
 	buffer->data = data;
 	buffer->room = room;
 	return 0;
@@ -48,16 +63,25 @@ int buffer_expect(struct buffer *buffer, size_t bytes)
 	return reserve(buffer, bytes < left ? bytes : left);
 }
 
-int buffer_append(struct buffer *buffer, const void *data, size_t length)
+char *buffer_more(struct buffer *buffer, size_t length)
 {
 	/* Mostly there is room; then the call would be most of the work. */
 	if ((buffer->failed || length > buffer->most || buffer->length > buffer->most - length || length >= buffer->room ||
 	     buffer->length >= buffer->room - length) && reserve(buffer, length))
+		return NULL;
+	char *at = buffer->data + buffer->length;
+	at[length] = 0;
+	buffer->length += length;
+	return at;
+}
+
+int buffer_append(struct buffer *buffer, const void *data, size_t length)
+{
+	char *at = buffer_more(buffer, length);
+	if (!at)
 		return -1;
 	if (length)
-		memcpy(buffer->data + buffer->length, data, length);
-	buffer->length += length;
-	buffer->data[buffer->length] = 0;
+		memcpy(at, data, length);
 	return 0;
 }
 
@@ -231,10 +255,7 @@ void buffer_clear(struct buffer *buffer)
 
 void buffer_free(struct buffer *buffer)
 {
-	if (buffer->data) {
-		secret_wipe(buffer->data, buffer->room);
-		free(buffer->data);
-	}
+	leave(buffer);
 	buffer_init(buffer, buffer->most);
 }
 
@@ -242,8 +263,11 @@ char *buffer_take(struct buffer *buffer)
 {
 	if (!buffer->data && !buffer->failed)
 		buffer_append(buffer, "", 0);
-	char *data = NULL;
-	if (buffer->failed)
+	/* The maker's stays the maker's. */
+	char *data = buffer->lent && !buffer->failed ? malloc(buffer->length + 1) : NULL;
+	if (data)
+		memcpy(data, buffer->data, buffer->length + 1);
+	if (buffer->lent || buffer->failed)
 		buffer_free(buffer);
 	else
 		data = buffer->data;

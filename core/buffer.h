@@ -11,17 +11,22 @@ struct buffer {
 	size_t room;
 	size_t most;   /* never longer than this */
 	int failed;    /* no memory, or over the maximum; sticky, and what was there stays */
+	int lent;      /* data is its maker's */
 };
 
-#define BUFFER_INIT(maximum) { NULL, 0, 0, (maximum), 0 }
+#define BUFFER_INIT(maximum) { NULL, 0, 0, (maximum), 0, 0 }
 
 void buffer_init(struct buffer *buffer, size_t most);
+/* Begins it in memory of the maker's, an array perhaps, as long as that is enough. It is freed as others are. */
+void buffer_on(struct buffer *buffer, char *data, size_t room, size_t most);
 /* These return 0, or -1 once the buffer has failed, so that a caller may look at the end alone. */
 int buffer_append(struct buffer *buffer, const void *data, size_t length);
 int buffer_text(struct buffer *buffer, const char *text);
 int buffer_char(struct buffer *buffer, char byte);
 int buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int buffer_vprintf(struct buffer *buffer, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+/* Appends so many bytes that the caller fills in at once; NULL once the buffer has failed. */
+char *buffer_more(struct buffer *buffer, size_t length);
 /* Room for so many bytes more, or as many as there may be, at once: growing there in steps is copying, and wiping what was copied. */
 int buffer_expect(struct buffer *buffer, size_t bytes);
 /* How many bytes a text begins with that are printable ASCII and neither '"' nor '\\': they stand for themselves everywhere. */

@@ -21,6 +21,7 @@ noinst_LIBRARIES += core/libtop.a
 core_libtop_a_CPPFLAGS = $(TOP_CPPFLAGS)
 core_libtop_a_CFLAGS = $(CORE_CFLAGS)
 core_libtop_a_SOURCES = \
+	core/arena.c core/arena.h \
 	core/buffer.c core/buffer.h \
 	core/clock.c core/clock.h \
 	core/codes.c core/codes.h \

@@ -68,7 +68,8 @@ static void ask(const struct rig *rig)
 	target.listing = !dice(5);
 	target.is_template = target.kind == POLICY_URI && strchr(target.name, '{');
 	target.listing |= target.is_template;
-	struct policy_principal *principal = policy_prepare(rig->policy, &who.who);
+	struct arena arena = { .failed = 0 };
+	struct policy_principal *principal = policy_prepare(rig->policy, &who.who, &arena);
 	if (!principal || policy_decide(rig->policy, principal, &target, RIG_NOW, &out) != out.code)
 		abort();
 	slow_decide(service, &who.who, &target, RIG_NOW, &slow);
@@ -84,7 +85,7 @@ static void ask(const struct rig *rig)
 	}
 	if (target.kind != POLICY_LIST || !target.listing)
 		check_explained(rig, &who.who, &target, out.enforced);
-	policy_principal_free(principal);
+	arena_free(&arena);
 	json_free(&json);
 }
 

@@ -211,7 +211,7 @@ static void read_key(const char *text, size_t length)
 static void read_tools(const char *text, size_t length)
 {
 	struct failure failure = FAILURE_INIT;
-	struct arena arena = { NULL, 0, 0, 0 };
+	struct arena arena = { .failed = 0 };
 	struct conf_tools tools = { NULL, 0 };
 	int code = tools_parse(text, length, &arena, &tools, &failure);
 	if (code != failure.code || (code && tools.count) || tools.count > TOOLS_MOST)

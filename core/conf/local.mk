@@ -2,7 +2,6 @@ noinst_LIBRARIES += core/conf/libconf.a
 core_conf_libconf_a_CPPFLAGS = $(CONF_CPPFLAGS)
 core_conf_libconf_a_CFLAGS = $(CORE_CFLAGS)
 core_conf_libconf_a_SOURCES = \
-	core/conf/arena.c core/conf/arena.h \
 	core/conf/clients.c \
 	core/conf/conf.c core/conf/conf.h \
 	core/conf/file.c core/conf/file.h \

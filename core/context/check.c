@@ -30,28 +30,11 @@ static void wrong(struct check *check, int code, int status, int rpc, const char
 	check->error.text = text;
 }
 
-static void add_call(struct pipeline *p, const char *method, const struct policy_target *target)
-{
-	struct mcp_message *message = p->check->message;
-	message->calls = calloc(1, sizeof *message->calls);
-	if (message->calls) {
-		message->count = 1;
-		message->calls->method = method;
-		message->calls->targets = malloc(sizeof *target);
-	}
-	if (!message->calls || !message->calls->targets) {
-		wrong(p->check, EMA_OUT_OF_MEMORY, 503, RPC_PARAMS, "no memory");
-		return;
-	}
-	message->calls->targets[0] = *target;
-	message->calls->target_count = 1;
-}
-
 /* Of a message that was not seen, this alone: its bearer may come, and some scope is granted to him now, if there are any. */
 static void read_nothing(struct pipeline *p)
 {
 	const struct policy_target target = { .kind = p->service->conf->scope_count ? POLICY_LIST : POLICY_SERVER, .json = &p->check->message->json };
-	add_call(p, "connect", &target);
+	mcp_call_only(p->check->message, "connect", &target);
 }
 
 static void read_request(struct pipeline *p)
@@ -102,7 +85,7 @@ static void read_named(struct pipeline *p)
 		return;
 	}
 	if (check->asked) {
-		add_call(p, method->name, check->asked);
+		mcp_call_only(message, method->name, check->asked);
 		return;
 	}
 	const int named = method->form == FORM_NAME || method->form == FORM_URI || method->form == FORM_TASK;
@@ -122,14 +105,14 @@ static void read_named(struct pipeline *p)
 	target.json = &message->json;
 	target.arguments = method->form == FORM_NAME ? arguments : NULL;
 	target.listing = check->listing;
-	add_call(p, method->name, &target);
+	mcp_call_only(message, method->name, &target);
 }
 
 /* Before the token, so that every answer has the id; what is wrong with the message waits until the token was good. */
 static int read_message(struct pipeline *p)
 {
 	struct check *check = p->check;
-	check->message = calloc(1, sizeof *check->message);
+	check->message = decision_get(p->decision, 1, sizeof *check->message);
 	if (!check->message)
 		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
 	if (check->method)
@@ -160,6 +143,19 @@ static int by_shadow(const struct policy_result *result)
 	return result->code == EMA_OK && result->enforced != EMA_OK;
 }
 
+/* Three texts, cut at the end of the room; NULL is none. Each check tells of some, and printf takes many times as long. */
+static void join(char *out, size_t room, const char *const parts[3])
+{
+	size_t used = 0;
+	for (int i = 0; i < 3; i++) {
+		const size_t length = parts[i] ? strnlen(parts[i], room - 1 - used) : 0;
+		if (length)
+			memcpy(out + used, parts[i], length);
+		used += length;
+	}
+	out[used] = 0;
+}
+
 /* What the rules see of a target is in the trace and the record, never its arguments. */
 static void trace(struct pipeline *p, const struct mcp_call *call, const struct policy_target *target, const struct policy_result *result)
 {
@@ -173,9 +169,9 @@ static void trace(struct pipeline *p, const struct mcp_call *call, const struct 
 	else if (result->code)
 		describe_refusal(result, &why);
 	else if (through)
-		snprintf(text, sizeof text, "%.100s through %.100s", result->scope->name, through);
+		join(text, sizeof text, (const char *[]){ result->scope->name, " through ", through });
 	pipeline_place(result->rule, place, sizeof place);
-	snprintf(name, sizeof name, "%.40s%s%.100s", call->method, target->name ? " " : "", target->name ? target->name : "");
+	join(name, sizeof name, (const char *[]){ call->method, target->name ? " " : NULL, target->name });
 	decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = "permission", .name = name, .code = result->code,
 		                                                       .text = why.length ? why.data : through ? text : result->text });
 	buffer_free(&why);
@@ -376,8 +372,10 @@ static int read_token(struct pipeline *p)
 		code = credential_read(p);
 	if (!code)
 		code = pipeline_audiences(p);
-	if (!code && !recall(p))
-		code = pipeline_read(p);
+	if (!code && !recall(p)) {
+		code = p->check->explain ? EMA_OK : credential_form(p);
+		code = code ? code : pipeline_read(p);
+	}
 	if (code) {
 		step(p, "token", code, p->failure.text);
 		return code;
@@ -421,12 +419,9 @@ int check_walk(struct pipeline *p)
 void check_end(struct pipeline *p)
 {
 	struct check *check = p->check;
-	policy_principal_free(check->principal);
 	/* What is asked again stays its decision's. */
-	if (check->message && p->purpose != PURPOSE_STILL && !check->message_kept) {
+	if (check->message && p->purpose != PURPOSE_STILL && !check->message_kept)
 		mcp_clear(check->message);
-		free(check->message);
-	}
 	mcp_error_clear(&check->error);
 }
 

@@ -49,6 +49,8 @@ void check_end(struct pipeline *p);
 
 /* The token of the header Authorization, the one place where it may stand (MCP-15, MCP-22, MCP-23, JWT-78). */
 int credential_read(struct pipeline *p);
+/* Whether that is one token (RFC 6750 2.1): a second scheme behind a comma has none of its characters. Of one that came before it is known. */
+int credential_form(struct pipeline *p);
 /* Whether what the token is bound to was proved (JWT-77). */
 int credential_binding(struct pipeline *p);
 /* 1 if the query has a parameter that holds a secret, or one that cannot be read. NULL: no query. */
@@ -71,6 +73,7 @@ struct kept {
 
 /* EMA_OK or EMA_OUT_OF_MEMORY. */
 int kept_take(struct pipeline *p);
-void kept_free(struct kept *kept);
+/* Gives back what is not the decision's memory. */
+void kept_end(struct kept *kept);
 
 #endif

@@ -96,15 +96,21 @@ int credential_read(struct pipeline *p)
 	}
 	if (!token)
 		return failure_set(&p->failure, EMA_NO_TOKEN, "the header Authorization has another scheme than Bearer or DPoP");
-	/* RFC 6750 2.1: b64token. A second scheme behind a comma has none of its characters. */
+	p->credential = token;
+	p->credential_length = strlen(token);
+	p->credential_kind = EMA_CREDENTIAL_ACCESS_TOKEN;
+	return EMA_OK;
+}
+
+int credential_form(struct pipeline *p)
+{
+	const char *token = p->credential;
 	size_t length = 0;
 	while (is_token_byte((unsigned char)token[length]))
 		length++;
 	if (!length || token[length + strspn(token + length, " \t")])
 		return failure_set(&p->failure, EMA_BAD_REQUEST, "the header Authorization has no token behind the scheme, or more than one");
-	p->credential = token;
 	p->credential_length = length;
-	p->credential_kind = EMA_CREDENTIAL_ACCESS_TOKEN;
 	return EMA_OK;
 }
 

@@ -11,27 +11,21 @@
 #include "codes.h"
 #include "secret.h"
 
-#define BLOCK_ROOM 2048
+/* What most checks need of it: those have one allocation. */
+#define ROOM 7168
 
-struct decision_block {
-	struct decision_block *next;
-	size_t used, room;
-	_Alignas(max_align_t) char data[];
-};
-
-/* The first block comes with it: most decisions need no other. */
 struct whole {
 	struct ema_decision decision;
-	struct decision_block first;
+	_Alignas(max_align_t) char room[ROOM];
 };
 
 struct ema_decision *decision_new(void)
 {
-	struct whole *whole = malloc(sizeof *whole + BLOCK_ROOM);
+	struct whole *whole = malloc(sizeof *whole);
 	if (!whole)
 		return NULL;
-	whole->decision = (struct ema_decision){ .code = EMA_INTERNAL, .operator_line = "", .blocks = &whole->first };
-	whole->first = (struct decision_block){ .room = BLOCK_ROOM };
+	whole->decision = (struct ema_decision){ .code = EMA_INTERNAL, .operator_line = "" };
+	arena_begin(&whole->decision.memory, whole->room, sizeof whole->room);
 	return &whole->decision;
 }
 
@@ -39,31 +33,24 @@ void decision_free(struct ema_decision *decision)
 {
 	if (!decision)
 		return;
-	kept_free(decision->kept);
-	for (struct decision_block *block = decision->blocks, *next; block; block = next) {
-		next = block->next;
-		secret_wipe(block->data, block->used);
-		if (next)
-			free(block);
-	}
+	kept_end(decision->kept);
+	arena_wipe(&decision->memory);
 	free(decision);
 }
 
 static char *reserve(struct ema_decision *decision, size_t size)
 {
-	struct decision_block *block = decision->blocks;
-	if (block->room - block->used < size) {
-		size_t room = size > BLOCK_ROOM ? size : BLOCK_ROOM;
-		block = malloc(sizeof *block + room);
-		if (!block) {
-			decision->broken = 1;
-			return NULL;
-		}
-		*block = (struct decision_block){ .next = decision->blocks, .room = room };
-		decision->blocks = block;
-	}
-	char *at = block->data + block->used;
-	block->used += size;
+	char *at = arena_bytes(&decision->memory, size);
+	if (!at)
+		decision->broken = 1;
+	return at;
+}
+
+void *decision_get(struct ema_decision *decision, size_t count, size_t size)
+{
+	void *at = arena_get(&decision->memory, count, size);
+	if (!at)
+		decision->broken = 1;
 	return at;
 }
 
@@ -71,10 +58,9 @@ static char *reserve(struct ema_decision *decision, size_t size)
 static void *grown(struct ema_decision *decision, const void *list, size_t count, size_t size, size_t *room)
 {
 	const size_t wanted = *room ? *room * 2 : 4;
-	char *at = reserve(decision, wanted * size + _Alignof(max_align_t) - 1);
+	void *at = decision_get(decision, wanted, size);
 	if (!at)
 		return NULL;
-	at += -(uintptr_t)at % _Alignof(max_align_t);
 	if (count)
 		memcpy(at, list, count * size);
 	*room = wanted;
@@ -93,12 +79,15 @@ const char *decision_copy(struct ema_decision *decision, const char *text)
 const char *decision_printf(struct ema_decision *decision, const char *format, ...)
 {
 	va_list arguments;
+	char first[256]; /* mostly it is enough */
 	va_start(arguments, format);
-	int length = vsnprintf(NULL, 0, format, arguments);
+	int length = vsnprintf(first, sizeof first, format, arguments);
 	va_end(arguments);
 	char *at = length < 0 ? NULL : reserve(decision, (size_t)length + 1);
 	if (!at)
 		return "";
+	if ((size_t)length < sizeof first)
+		return memcpy(at, first, (size_t)length + 1);
 	va_start(arguments, format);
 	vsnprintf(at, (size_t)length + 1, format, arguments);
 	va_end(arguments);
@@ -161,7 +150,7 @@ size_t decision_step(struct ema_decision *decision, const struct decision_step *
 void decision_refuse(struct ema_decision *decision, int code)
 {
 	decision->code = code == EMA_OK ? EMA_INTERNAL : code;
-	kept_free(decision->kept);
+	kept_end(decision->kept);
 	decision->kept = NULL;
 	decision->subject = decision->provider = decision->issuer = decision->tenant = decision->sub = decision->client = NULL;
 	decision->email = decision->person = decision->actor = decision->resource = NULL;

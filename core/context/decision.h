@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arena.h"
 #include "audit.h"
 #include "ema/ema.h"
 
@@ -27,7 +28,6 @@ struct decision_list { /* by decision_add(): lives as long as the decision */
 	size_t count, room;
 };
 
-struct decision_block;
 struct kept;
 
 struct ema_decision {
@@ -53,11 +53,13 @@ struct ema_decision {
 	struct decision_list groups, roles, scopes, accounts;
 	struct decision_step *steps;
 	size_t step_count, step_room;
-	struct decision_block *blocks;
+	struct arena memory;
 };
 
 struct ema_decision *decision_new(void);
 void decision_free(struct ema_decision *decision);
+/* Zeroed and aligned, for as long as the decision. NULL: no memory, and broken. */
+void *decision_get(struct ema_decision *decision, size_t count, size_t size);
 /* A copy that lives as long as the decision; NULL stays NULL. No memory: "" and broken. */
 const char *decision_copy(struct ema_decision *decision, const char *text);
 const char *decision_printf(struct ema_decision *decision, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -170,7 +170,7 @@ static void broken_ends_all(struct stack_answer *answer)
 static void run(void *data, const struct stack_rule *rule, int depth, struct stack_answer *answer)
 {
 	struct pipeline *p = data;
-	struct candidate *candidate = calloc(1, sizeof *candidate);
+	struct candidate *candidate = decision_get(p->decision, 1, sizeof *candidate);
 	const int owned = p->owned;
 	(void)depth;
 	failure_clear(&p->step);

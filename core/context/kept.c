@@ -9,26 +9,19 @@
 
 #define LIST_TTL_MS INT64_C(300000) /* a client may keep a filtered list for so long: then the rules are asked again */
 
-void kept_free(struct kept *kept)
+void kept_end(struct kept *kept)
 {
 	if (!kept)
 		return;
-	policy_principal_free(kept->principal);
-	if (kept->message) {
+	if (kept->message)
 		mcp_clear(kept->message);
-		free(kept->message);
-	}
 	snapshot_release(kept->snapshot);
-	free(kept->amr);
-	free(kept->groups);
-	free(kept->roles);
-	free(kept);
 }
 
 /* Those that the provider's token had: directories are asked anew. */
 static struct access_name *copy_names(struct ema_decision *d, const struct principal_name *from, size_t count, size_t *kept)
 {
-	struct access_name *to = calloc(count + 1, sizeof *to);
+	struct access_name *to = decision_get(d, count, sizeof *to);
 	for (size_t i = 0; to && i < count; i++)
 		if (!strcmp(from[i].source, PRINCIPAL_CLAIMS))
 			to[(*kept)++] = (struct access_name){ decision_copy(d, from[i].name), decision_copy(d, from[i].source), decision_copy(d, from[i].tenant) };
@@ -42,7 +35,7 @@ int kept_take(struct pipeline *p)
 	const struct access_claims *own = &p->own.claims;
 	const char *const *amr = found ? (const char *const *)found->amr.list : own->amr;
 	const size_t amr_count = found ? found->amr.count : own->amr_count;
-	struct kept *kept = calloc(1, sizeof *kept);
+	struct kept *kept = decision_get(d, 1, sizeof *kept);
 	if (!kept)
 		return EMA_OUT_OF_MEMORY;
 	d->kept = kept;
@@ -66,7 +59,7 @@ int kept_take(struct pipeline *p)
 		.auth_time = found ? found->auth_time : own->auth_time,
 		.email = d->email,
 	};
-	kept->amr = calloc(amr_count + 1, sizeof *kept->amr);
+	kept->amr = decision_get(d, amr_count, sizeof *kept->amr);
 	kept->groups = copy_names(d, p->principal.groups, p->principal.group_count, &kept->claims.group_count);
 	kept->roles = copy_names(d, p->principal.roles, p->principal.role_count, &kept->claims.role_count);
 	if (!kept->amr || !kept->groups || !kept->roles)
@@ -78,7 +71,6 @@ int kept_take(struct pipeline *p)
 	kept->claims.groups = kept->groups;
 	kept->claims.roles = kept->roles;
 	kept->principal = p->check->principal;
-	p->check->principal = NULL;
 	kept->message = p->check->message;
 	p->check->message_kept = 1;
 	if (kept->claims.issued != JWT_ABSENT)

@@ -92,7 +92,7 @@ int pipeline_adopt(struct pipeline *p)
 	struct ema_decision *d = p->decision;
 	p->issuer = claims->issuer;
 	size_t number = snapshot_provider(p->snapshot, claims->provider);
-	struct candidate *candidate = calloc(1, sizeof *candidate);
+	struct candidate *candidate = decision_get(d, 1, sizeof *candidate);
 	if (!candidate)
 		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
 	candidate->next = p->candidates;

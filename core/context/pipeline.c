@@ -12,10 +12,19 @@
 
 void pipeline_place(const struct conf_node *node, char *out, size_t room)
 {
-	if (node && node->file)
-		snprintf(out, room, "%s:%d", node->file, node->line);
-	else
-		out[0] = 0;
+	char digits[16], *digit = digits + sizeof digits;
+	out[0] = 0;
+	if (!node || !node->file)
+		return;
+	/* FILE:LINE of each rule, several for each check: printf takes a tenth of its time. */
+	for (unsigned line = node->line > 0 ? (unsigned)node->line : 0; line || digit == digits + sizeof digits; line /= 10)
+		*--digit = (char)('0' + line % 10);
+	*--digit = ':';
+	const size_t length = strnlen(node->file, room - 1), number = (size_t)(digits + sizeof digits - digit);
+	const size_t kept = number < room - length ? number : room - 1 - length;
+	memcpy(out, node->file, length);
+	memcpy(out + length, digit, kept);
+	out[length + kept] = 0;
 }
 
 int pipeline_fail(struct pipeline *p, int code, const struct conf_node *node, const char *text)
@@ -188,7 +197,7 @@ int pipeline_audiences(struct pipeline *p)
 	const struct conf_service *service = p->service->conf;
 	if (p->audiences)
 		return EMA_OK;
-	p->audiences = calloc(service->former_issuers.count + 1, sizeof *p->audiences);
+	p->audiences = decision_get(p->decision, service->former_issuers.count + 1, sizeof *p->audiences);
 	if (!p->audiences)
 		return failure_set(&p->failure, EMA_OUT_OF_MEMORY, "no memory");
 	p->audiences[p->audience_count++] = service->issuer;
@@ -269,11 +278,12 @@ static void tell_subject(struct pipeline *p)
 	struct ema_decision *d = p->decision;
 	const struct candidate *winner = p->winner;
 	const struct call_result *found = winner->call ? call_result(winner->call) : NULL;
-	char *subject = subject_text(&winner->subject);
-	if (!subject)
-		d->broken = 1;
-	d->subject = decision_copy(d, subject);
-	free(subject);
+	char room[512];
+	struct buffer subject;
+	buffer_on(&subject, room, sizeof room, SUBJECT_TEXT_MOST);
+	d->broken |= subject_write(&winner->subject, &subject) != 0;
+	d->subject = decision_copy(d, subject.data);
+	buffer_free(&subject);
 	d->provider = decision_copy(d, winner->subject.provider);
 	d->issuer = decision_copy(d, winner->subject.issuer);
 	d->tenant = decision_copy(d, winner->subject.tenant);
@@ -340,12 +350,8 @@ static void end(struct pipeline *p)
 	audit_release(p->context->audit, p->reserved);
 	if (p->check)
 		check_end(p);
-	for (struct candidate *candidate = p->candidates, *next; candidate; candidate = next) {
-		next = candidate->next;
+	for (struct candidate *candidate = p->candidates; candidate; candidate = candidate->next)
 		call_free(candidate->call);
-		free(candidate);
-	}
-	free(p->audiences);
 	principal_clear(&p->principal);
 	access_free(&p->own);
 	json_free(&p->route);

@@ -159,8 +159,10 @@ static void collect(const struct pipeline *p, struct asked *asked)
 {
 	const struct mcp_message *message = p->check->message;
 	const struct policy_target *decided = p->check->decided;
-	struct buffer clean = BUFFER_INIT(4096);
+	char room[512];
+	struct buffer clean;
 	size_t targets = 0;
+	buffer_on(&clean, room, sizeof room, 4096);
 	asked->target_count = asked->argument_count = 0;
 	asked->unrepeatable = NULL;
 	for (size_t i = 0; message && i < message->count; i++)
@@ -232,7 +234,7 @@ static void put_asked(struct fields *fields, const struct pipeline *p, const str
 
 int record_decision(struct pipeline *p, int code)
 {
-	struct fields fields = { .count = 0 };
+	struct fields fields;
 	struct ema_decision *d = p->decision;
 	const struct candidate *who = p->winner ? p->winner : p->owner;
 	const struct call_result *found = who && who->call ? call_result(who->call) : NULL;
@@ -244,6 +246,7 @@ int record_decision(struct pipeline *p, int code)
 		                             [PURPOSE_CHECK] = "check" };
 	if (!p->context->audit)
 		return code ? EMA_OK : EMA_AUDIT_UNAVAILABLE;
+	fields.count = 0; /* and no more: all of it is some kilobytes */
 	put(&fields, "verdict", code ? "deny" : "permit", 0);
 	put(&fields, "code", code_name(code), 0);
 	put(&fields, "reason", code ? p->failure.text : NULL, 0);

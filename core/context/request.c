@@ -12,9 +12,22 @@
 #define CERTIFICATE_BYTES_MOST 16384
 #define CREDENTIAL_BYTES_MOST 65536
 
+#define ROOM 3072 /* what most requests need */
+#define ITEM_LEAST 32
+
+struct whole {
+	struct ema_request request;
+	_Alignas(max_align_t) char room[ROOM];
+};
+
 struct ema_request *request_new(void)
 {
-	return calloc(1, sizeof(struct ema_request));
+	struct whole *whole = malloc(sizeof *whole);
+	if (!whole)
+		return NULL;
+	memset(&whole->request, 0, sizeof whole->request);
+	arena_begin(&whole->request.memory, whole->room, sizeof whole->room);
+	return &whole->request;
 }
 
 /* A new string with a NUL behind, for what may be a secret. */
@@ -41,14 +54,7 @@ void request_free(struct ema_request *request)
 		return;
 	drop(request->credential, request->length);
 	drop(request->body, request->body_length);
-	for (size_t i = 0; i < REQUEST_ITEMS; i++)
-		free(request->items[i]);
-	/* Authorization is among them. */
-	for (size_t i = 0; i < request->header_count; i++) {
-		secret_wipe(request->headers[i].value, strlen(request->headers[i].value));
-		free(request->headers[i].name);
-	}
-	free(request->headers);
+	arena_wipe(&request->memory); /* Authorization is there */
 	free(request);
 }
 
@@ -77,11 +83,19 @@ int request_set(struct ema_request *request, int item, const char *value)
 	size_t most = item == EMA_REQUEST_CERTIFICATE ? CERTIFICATE_BYTES_MOST : ITEM_BYTES_MOST;
 	if (value && (strlen(value) > most || (item == EMA_REQUEST_TRACEPARENT && !is_traceparent(value))))
 		return EMA_BAD_REQUEST;
-	char *copy = value ? strdup(value) : NULL;
-	if (value && !copy)
-		return EMA_OUT_OF_MEMORY;
-	free(request->items[item]);
-	request->items[item] = copy;
+	const size_t size = value ? strlen(value) + 1 : 0;
+	size_t room = request->rooms[item].size;
+	if (size > room) {
+		/* Twice as much each time, so that whoever sets it again and again comes to an end of it. */
+		for (room = room ? room : ITEM_LEAST; room < size;)
+			room *= 2;
+		char *at = arena_bytes(&request->memory, room);
+		if (!at)
+			return EMA_OUT_OF_MEMORY;
+		request->rooms[item].at = at;
+		request->rooms[item].size = room;
+	}
+	request->items[item] = value ? memmove(request->rooms[item].at, value, size) : NULL;
 	return EMA_OK;
 }
 
@@ -121,6 +135,26 @@ static int is_header(const char *name, const char *value, size_t length)
 	return 1;
 }
 
+int request_lend_header(struct ema_request *request, const struct request_header *header)
+{
+	const size_t size = strlen(header->name) + strlen(header->value) + 2;
+	if (request->header_count == REQUEST_HEADERS_MOST || size > REQUEST_HEADER_BYTES_MOST - request->header_bytes)
+		return EMA_TOO_LARGE;
+	if (request->header_count == request->header_room) {
+		size_t room = request->header_room ? request->header_room * 2 : 16;
+		struct request_header *grown = arena_get(&request->memory, room, sizeof *grown);
+		if (!grown)
+			return EMA_OUT_OF_MEMORY;
+		if (request->header_count)
+			memcpy(grown, request->headers, request->header_count * sizeof *grown);
+		request->headers = grown;
+		request->header_room = room;
+	}
+	request->headers[request->header_count++] = *header;
+	request->header_bytes += size;
+	return EMA_OK;
+}
+
 int request_add_header(struct ema_request *request, const char *name, const char *value)
 {
 	/* RFC 9110 5.5: blanks around the value are not part of it. */
@@ -132,23 +166,13 @@ int request_add_header(struct ema_request *request, const char *name, const char
 		return EMA_BAD_REQUEST;
 	if (request->header_count == REQUEST_HEADERS_MOST || name_size + value_size > REQUEST_HEADER_BYTES_MOST - request->header_bytes)
 		return EMA_TOO_LARGE;
-	if (request->header_count == request->header_room) {
-		size_t room = request->header_room ? request->header_room * 2 : 16;
-		struct request_header *grown = reallocarray(request->headers, room, sizeof *grown);
-		if (!grown)
-			return EMA_OUT_OF_MEMORY;
-		request->headers = grown;
-		request->header_room = room;
-	}
-	char *copy = malloc(name_size + value_size);
+	char *copy = arena_bytes(&request->memory, name_size + value_size);
 	if (!copy)
 		return EMA_OUT_OF_MEMORY;
 	memcpy(copy, name, name_size);
 	memcpy(copy + name_size, value, value_size - 1);
 	copy[name_size + value_size - 1] = 0;
-	request->headers[request->header_count++] = (struct request_header){ copy, copy + name_size };
-	request->header_bytes += name_size + value_size;
-	return EMA_OK;
+	return request_lend_header(request, &(struct request_header){ copy, copy + name_size });
 }
 
 int request_body(struct ema_request *request, const void *body, size_t length)

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "arena.h"
+
 #define REQUEST_CALLER 0 /* who asks about a token, for the record: of endpoints alone */
 #define REQUEST_ITEMS 10 /* one more than the last EMA_REQUEST_* */
 #define REQUEST_HEADERS_MOST 100
@@ -11,11 +13,12 @@
 #define REQUEST_BODY_MOST 4194304
 
 struct request_header {
-	char *name, *value; /* one allocation, which name begins */
+	const char *name, *value;
 };
 
 struct ema_request {
-	char *items[REQUEST_ITEMS]; /* by EMA_REQUEST_* */
+	const char *items[REQUEST_ITEMS]; /* by EMA_REQUEST_* */
+	struct { char *at; size_t size; } rooms[REQUEST_ITEMS]; /* where they are, for those that are set again */
 	int kind;       /* EMA_CREDENTIAL_*; 0: none */
 	char *credential;
 	size_t length;
@@ -23,6 +26,7 @@ struct ema_request {
 	size_t header_count, header_room, header_bytes;
 	char *body;     /* with a NUL behind; NULL: none */
 	size_t body_length;
+	struct arena memory; /* of items and headers */
 };
 
 struct ema_request *request_new(void);
@@ -31,6 +35,8 @@ void request_free(struct ema_request *request);
 int request_set(struct ema_request *request, int item, const char *value);
 int request_credential(struct ema_request *request, int kind, const char *credential, size_t length);
 int request_add_header(struct ema_request *request, const char *name, const char *value);
+/* One of another request, that has been taken there and lives longer. */
+int request_lend_header(struct ema_request *request, const struct request_header *header);
 int request_body(struct ema_request *request, const void *body, size_t length);
 
 /* The index'th header of that name, in any case of letters; NULL: there are no more. */

@@ -174,7 +174,7 @@ struct policy_who pipeline_who(const struct pipeline *p)
 struct policy_principal *pipeline_prepare(const struct pipeline *p)
 {
 	struct policy_who who = pipeline_who(p);
-	return policy_prepare(p->service->policy, &who);
+	return policy_prepare(p->service->policy, &who, &p->decision->memory);
 }
 
 int pipeline_grants(struct pipeline *p)
@@ -216,7 +216,6 @@ int pipeline_grants(struct pipeline *p)
 		if (i < brought)
 			scopes_instead(p, scopes->list[i], NULL);
 	}
-	policy_principal_free(principal);
 	scopes->count = kept;
 	drop_included(p, kept_brought, 0);
 	/* Some are enough; the trace says which are not there, and why. */

@@ -299,7 +299,7 @@ static void say(struct buffer *report, const char *what, const char *name, const
 int toolset_import(const char *answer, size_t length, const char *old, size_t old_length, const char *const *accept, struct buffer *file,
                    struct buffer *report, struct failure *failure)
 {
-	struct arena arena = { .blocks = NULL };
+	struct arena arena = { .failed = 0 };
 	struct conf_tools before = { NULL, 0 }, after = { NULL, 0 };
 	size_t waiting = 0;
 	int code = old ? tools_parse(old, old_length, &arena, &before, failure) : EMA_OK;

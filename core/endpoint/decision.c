@@ -102,7 +102,7 @@ static int make_request(const struct exchange *x, const struct question *questio
 		code = request_set(request, EMA_REQUEST_CERTIFICATE, request_header(from, certificate, 0));
 	for (size_t i = 0; i < from->header_count && !code; i++)
 		if (!is_ours(from->headers[i].name))
-			code = request_add_header(request, from->headers[i].name, from->headers[i].value);
+			code = request_lend_header(request, &from->headers[i]);
 	if (!code && question->body)
 		code = request_body(request, from->body ? from->body : "", from->body_length);
 	return code;
@@ -124,7 +124,9 @@ static void put_plain(struct buffer *out, const char *text)
 /* Each of them always, empty too: else one of the client's, or a proxy's placeholder, would stand for it. No permit with a part. */
 static void put_list(struct exchange *x, const char *name, const char *const *list, size_t count)
 {
-	struct buffer value = BUFFER_INIT(VALUE_MOST);
+	char room[512];
+	struct buffer value;
+	buffer_on(&value, room, sizeof room, VALUE_MOST);
 	for (size_t i = 0; i < count && !value.failed; i++) {
 		if (i)
 			buffer_char(&value, ',');

@@ -8,22 +8,28 @@
 
 #define HEADER_VALUE_MOST 8192
 
+#define ROOM 1536 /* what most answers need */
+
+struct whole {
+	struct ema_response response;
+	_Alignas(max_align_t) char room[ROOM];
+};
+
 struct ema_response *response_new(void)
 {
-	struct ema_response *response = calloc(1, sizeof *response);
-	if (response) {
-		response->status = 500;
-		buffer_init(&response->body, RESPONSE_BODY_MOST);
-	}
-	return response;
+	struct whole *whole = malloc(sizeof *whole);
+	if (!whole)
+		return NULL;
+	whole->response = (struct ema_response){ .status = 500, .body = BUFFER_INIT(RESPONSE_BODY_MOST) };
+	arena_begin(&whole->response.memory, whole->room, sizeof whole->room);
+	return &whole->response;
 }
 
 void response_free(struct ema_response *response)
 {
 	if (!response)
 		return;
-	for (size_t i = 0; i < response->header_count; i++)
-		free(response->headers[i].value);
+	arena_wipe(&response->memory);
 	buffer_free(&response->body);
 	free(response);
 }
@@ -38,8 +44,10 @@ static int is_value(const char *text)
 
 void response_header(struct ema_response *response, const char *name, const char *format, ...)
 {
-	struct buffer value = BUFFER_INIT(HEADER_VALUE_MOST);
+	char room[512];
+	struct buffer value;
 	va_list arguments;
+	buffer_on(&value, room, sizeof room, HEADER_VALUE_MOST);
 	va_start(arguments, format);
 	if (!strcmp(format, "%s"))
 		buffer_text(&value, va_arg(arguments, const char *));
@@ -49,15 +57,15 @@ void response_header(struct ema_response *response, const char *name, const char
 	size_t at = 0;
 	while (at < response->header_count && strcmp(response->headers[at].name, name))
 		at++;
-	if (value.failed || !value.data || !is_value(value.data) || at == RESPONSE_HEADERS_MOST) {
+	const int good = !value.failed && is_value(value.data) && at < RESPONSE_HEADERS_MOST;
+	const char *copy = good ? arena_copy(&response->memory, value.data) : NULL;
+	buffer_free(&value);
+	if (!copy) {
 		response->failed = 1; /* an answer without one of its headers is not that answer */
-		buffer_free(&value);
 		return;
 	}
-	if (at == response->header_count)
-		response->headers[response->header_count++] = (struct response_header){ name, NULL };
-	free(response->headers[at].value);
-	response->headers[at].value = buffer_take(&value);
+	response->headers[at] = (struct response_header){ name, copy };
+	response->header_count += at == response->header_count;
 }
 
 void response_text(struct ema_response *response, int status, const char *type, const char *text)

@@ -2,6 +2,7 @@
 #ifndef ENDPOINT_RESPONSE_H
 #define ENDPOINT_RESPONSE_H
 
+#include "arena.h"
 #include "buffer.h"
 
 #define RESPONSE_HEADERS_MOST 24
@@ -9,7 +10,7 @@
 
 struct response_header {
 	const char *name; /* static */
-	char *value;
+	const char *value;
 };
 
 struct ema_response {
@@ -17,6 +18,7 @@ struct ema_response {
 	struct response_header headers[RESPONSE_HEADERS_MOST];
 	size_t header_count;
 	struct buffer body;
+	struct arena memory; /* of the headers' values */
 	int failed; /* no memory on the way */
 };
 

@@ -3,10 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buffer.h"
 #include "ema/codes.h"
-
-#define SUBJECT_MOST (3 * 3 * SUBJECT_PART_MOST + 2) /* three parts, each byte of them %XX */
 
 static int text_same(const char *a, const char *b)
 {
@@ -28,14 +25,19 @@ static void tenant_text(struct buffer *text, const char *tenant)
 		buffer_percent(text, tenant, strlen(tenant));
 }
 
+int subject_write(const struct subject *subject, struct buffer *text)
+{
+	buffer_percent(text, subject->provider, strlen(subject->provider));
+	buffer_char(text, '/');
+	tenant_text(text, subject->tenant);
+	buffer_char(text, '/');
+	return buffer_percent(text, subject->sub, strlen(subject->sub));
+}
+
 char *subject_text(const struct subject *subject)
 {
-	struct buffer text = BUFFER_INIT(SUBJECT_MOST);
-	buffer_percent(&text, subject->provider, strlen(subject->provider));
-	buffer_char(&text, '/');
-	tenant_text(&text, subject->tenant);
-	buffer_char(&text, '/');
-	buffer_percent(&text, subject->sub, strlen(subject->sub));
+	struct buffer text = BUFFER_INIT(SUBJECT_TEXT_MOST);
+	subject_write(subject, &text);
 	return buffer_take(&text);
 }
 
@@ -65,7 +67,7 @@ static int percent_decode(char *text)
 
 int subject_parse(const char *text, struct subject *out, char **memory)
 {
-	if (strlen(text) > SUBJECT_MOST)
+	if (strlen(text) > SUBJECT_TEXT_MOST)
 		return EMA_BAD_REQUEST;
 	int code = EMA_BAD_REQUEST;
 	char *again = NULL, *parts = strdup(text);

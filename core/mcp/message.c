@@ -145,9 +145,14 @@ static int revision_find(struct parser *p, const struct json_node *call)
 
 static int add_target(struct parser *p, struct mcp_call *call, struct policy_target target)
 {
-	struct policy_target *more = realloc(call->targets, (call->target_count + 1) * sizeof *more);
-	if (!more)
-		return no_memory(p);
+	struct policy_target *its = &p->message->its, *more = its;
+	if (call->target_count || p->message->batch) {
+		more = realloc(call->targets == its ? NULL : call->targets, (call->target_count + 1) * sizeof *more);
+		if (!more)
+			return no_memory(p);
+		if (call->targets == its)
+			*more = *its;
+	}
 	call->targets = more;
 	target.json = &p->message->json;
 	call->targets[call->target_count++] = target;
@@ -359,7 +364,7 @@ static int calls_parse(struct parser *p)
 		count = root->count;
 		node = json_first(&message->json, root);
 	}
-	message->calls = calloc(count, sizeof *message->calls);
+	message->calls = message->batch ? calloc(count, sizeof *message->calls) : &message->only;
 	if (!message->calls)
 		return no_memory(p);
 	for (; node && message->count < count; node = json_next(&message->json, node)) {
@@ -395,13 +400,23 @@ int mcp_parse(const char *body, size_t length, const struct mcp_header *headers,
 	return code;
 }
 
+void mcp_call_only(struct mcp_message *message, const char *method, const struct policy_target *target)
+{
+	message->its = *target;
+	message->only = (struct mcp_call){ .method = method, .targets = &message->its, .target_count = 1 };
+	message->calls = &message->only;
+	message->count = 1;
+}
+
 void mcp_clear(struct mcp_message *message)
 {
 	for (size_t i = 0; i < message->count; i++) {
 		free(message->calls[i].id);
-		free(message->calls[i].targets);
+		if (message->calls[i].targets != &message->its)
+			free(message->calls[i].targets);
 	}
-	free(message->calls);
+	if (message->calls != &message->only)
+		free(message->calls);
 	json_free(&message->json);
 	free(message->text);
 	*message = (struct mcp_message){ 0 };

@@ -43,6 +43,9 @@ struct mcp_message {
 	size_t count;
 	struct json json;         /* what names and arguments point into */
 	char *text;               /* the same, of a message that was not seen; NULL else */
+	/* Where the one call of most messages is, and its one target: a message stays where it was made. */
+	struct mcp_call only;
+	struct policy_target its;
 };
 
 /* What the client is told if the message is not taken. Nothing of the message is in it but id and requested. */
@@ -69,6 +72,8 @@ int mcp_parse(const char *body, size_t length, const struct mcp_header *headers,
  */
 int mcp_parse_headers(const struct mcp_header *headers, size_t header_count, const struct mcp_settings *settings, struct mcp_message *out,
                       struct mcp_error *error);
+/* Gives an empty message its one call, about one target. */
+void mcp_call_only(struct mcp_message *message, const char *method, const struct policy_target *target);
 void mcp_clear(struct mcp_message *message);
 void mcp_error_clear(struct mcp_error *error);
 

@@ -40,7 +40,6 @@ int mcp_parse_headers(const struct mcp_header *headers, size_t header_count, con
                       struct mcp_error *error)
 {
 	struct mcp_headers read;
-	struct policy_target *target = NULL;
 	*out = (struct mcp_message){ 0 };
 	*error = (struct mcp_error){ .text = "" };
 	const char *wrong = mcp_headers_read(headers, header_count, &read);
@@ -59,20 +58,13 @@ int mcp_parse_headers(const struct mcp_header *headers, size_t header_count, con
 	const int named = method->key != NULL;
 	if (named != (read.name && *read.name))
 		return bad(error, named ? "the header Mcp-Name is missing" : "Mcp-Name names something, and the method is about nothing by name");
-	out->calls = calloc(1, sizeof *out->calls);
-	target = calloc(1, sizeof *target);
+	mcp_call_only(out, method->name, &(struct policy_target){ .kind = method->kind, .json = &out->json, .unseen = method->form == FORM_NAME });
+	out->revision = MCP_2026_07_28;
 	out->text = malloc(named ? strlen(read.name) + 1 : 1);
-	if (!out->calls || !target || !out->text) {
-		free(target);
+	if (!out->text) {
 		mcp_clear(out);
 		return fail(error, EMA_OUT_OF_MEMORY, 503, -32603, "no memory");
 	}
-	out->count = 1;
-	out->revision = MCP_2026_07_28;
-	out->calls->method = method->name;
-	out->calls->targets = target;
-	out->calls->target_count = 1;
-	*target = (struct policy_target){ .kind = method->kind, .json = &out->json, .unseen = method->form == FORM_NAME };
 	if (!named)
 		return EMA_OK;
 	long length = mcp_header_decode(read.name, out->text);
@@ -80,7 +72,7 @@ int mcp_parse_headers(const struct mcp_header *headers, size_t header_count, con
 		mcp_clear(out);
 		return bad(error, "the header Mcp-Name is not in canonical base64, or hides a NUL");
 	}
-	target->name = out->text;
-	target->length = (size_t)length;
+	out->its.name = out->text;
+	out->its.length = (size_t)length;
 	return EMA_OK;
 }

@@ -123,7 +123,6 @@ struct way {
 struct policy_principal {
 	const struct policy *policy;
 	struct pattern_values values;
-	char *strings;
 	int64_t auth_time;
 	uint64_t *scopes, *registered; /* bits: in the token; that the client may have */
 	struct way *grants, *denies; /* sorted by key, then how little they ask, then place */

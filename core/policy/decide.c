@@ -578,9 +578,12 @@ int policy_explain(const struct policy *policy, const struct policy_who *who, co
 {
 	struct judging j, any, own;
 	struct policy_result result = { .text = "" };
-	struct policy_principal *principal = policy_prepare(policy, who);
-	if (!principal)
+	struct arena arena = { .failed = 0 };
+	struct policy_principal *principal = policy_prepare(policy, who, &arena);
+	if (!principal) {
+		arena_free(&arena);
 		return EMA_OUT_OF_MEMORY;
+	}
 	judging_begin(&j, policy, principal, target, now);
 	judging_begin(&any, policy, principal, target, now);
 	any.values = NULL;
@@ -612,7 +615,7 @@ int policy_explain(const struct policy *policy, const struct policy_who *who, co
 		stand.lacks |= (missing & LACKS_SCOPE ? POLICY_LACKS_SCOPE : 0) | (missing & LACKS_CLIENT ? POLICY_LACKS_CLIENT : 0);
 		tell(data, &stand);
 	}
-	policy_principal_free(principal);
+	arena_free(&arena);
 	return code;
 }
 

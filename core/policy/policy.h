@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arena.h"
 #include "conf.h"
 #include "json.h"
 #include "principal.h"
@@ -106,11 +107,10 @@ struct policy_who { /* what is known; copied where it is needed */
 
 /*
  * Finds the rules that name the principal. To be kept with a verified token, for as long as the policy, and what directories say
- * of the subject, are the same. NULL: no memory. Cost: the rules that may apply to it, not all of them.
+ * of the subject, are the same, in memory of the arena. NULL: no memory. Cost: the rules that may apply to it, not all of them.
  */
 struct policy_principal;
-struct policy_principal *policy_prepare(const struct policy *policy, const struct policy_who *who);
-void policy_principal_free(struct policy_principal *principal);
+struct policy_principal *policy_prepare(const struct policy *policy, const struct policy_who *who, struct arena *arena);
 
 /* ---- Decisions ---- */
 

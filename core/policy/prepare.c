@@ -4,11 +4,14 @@
 
 #include "compiled.h"
 
+#define SEEN_FEW 256 /* words: of no more rules they are on the stack */
+
 /* Which rules were added already, and the ways that they give. */
 struct preparation {
 	const struct policy *policy;
 	const struct policy_who *who;
 	struct policy_principal *principal;
+	struct arena *arena;
 	uint64_t *seen;
 	size_t grant_room, deny_room;
 	int failed;
@@ -82,11 +85,13 @@ static void way_add(struct preparation *p, uint32_t key, uint32_t number)
 	size_t *room = rule->deny ? &p->deny_room : &p->grant_room;
 	if (*count == *room) {
 		size_t more = *room ? *room * 2 : 16;
-		struct way *bigger = realloc(*list, more * sizeof *bigger);
+		struct way *bigger = arena_get(p->arena, more, sizeof *bigger);
 		if (!bigger) {
 			p->failed = 1;
 			return;
 		}
+		if (*count)
+			memcpy(bigger, *list, *count * sizeof *bigger);
 		*list = bigger;
 		*room = more;
 	}
@@ -137,19 +142,20 @@ static void ways_sort(const struct policy *policy, struct way *ways, size_t coun
 	}
 }
 
-static int strings_keep(struct policy_principal *principal, const struct policy_who *who)
+static int strings_keep(struct preparation *p)
 {
+	const struct policy_who *who = p->who;
 	const char *texts[] = { [OP_TENANT] = who->tenant, [OP_SUBJECT] = who->sub, [OP_EMAIL] = who->email };
 	size_t length = 1;
 	for (int op = OP_TENANT; op <= OP_EMAIL; op++)
 		length += texts[op] ? strlen(texts[op]) + 1 : 0;
-	char *to = principal->strings = malloc(length);
+	char *to = arena_bytes(p->arena, length);
 	for (int op = OP_TENANT; to && op <= OP_EMAIL; op++) {
 		if (!texts[op])
 			continue;
 		size_t size = strlen(texts[op]) + 1;
 		memcpy(to, texts[op], size);
-		pattern_value(&principal->values, op, to);
+		pattern_value(&p->principal->values, op, to);
 		to += size;
 	}
 	return to ? 0 : -1;
@@ -165,22 +171,22 @@ static void scope_add(const struct policy *policy, uint64_t *bits, const char *n
 		bits[w] |= policy->included[scope->first * policy->words + w];
 }
 
-struct policy_principal *policy_prepare(const struct policy *policy, const struct policy_who *who)
+struct policy_principal *policy_prepare(const struct policy *policy, const struct policy_who *who, struct arena *arena)
 {
-	struct policy_principal *principal = calloc(1, sizeof *principal);
-	struct preparation p = { .policy = policy, .who = who, .principal = principal };
-	if (!principal)
+	struct policy_principal *principal = arena_get(arena, 1, sizeof *principal);
+	struct preparation p = { .policy = policy, .who = who, .principal = principal, .arena = arena };
+	const size_t words = policy->conf->scope_count / 64 + 1, seen = policy->rule_count / 64 + 1;
+	uint64_t few[SEEN_FEW];
+	p.seen = seen > SEEN_FEW ? arena_get(arena, seen, sizeof *p.seen) : memset(few, 0, seen * sizeof *few);
+	uint64_t *scopes = arena_get(arena, 2 * words, sizeof *scopes);
+	if (!principal || !p.seen || !scopes || strings_keep(&p))
 		return NULL;
 	principal->policy = policy;
 	principal->auth_time = who->auth_time;
-	const size_t words = policy->conf->scope_count / 64 + 1;
-	principal->scopes = calloc(2 * words, sizeof *principal->scopes);
-	p.seen = calloc(policy->rule_count / 64 + 1, sizeof *p.seen);
-	if (!principal->scopes || !p.seen || strings_keep(principal, who))
-		goto fail;
+	principal->scopes = scopes;
+	principal->registered = scopes + words;
 	for (size_t i = 0; i < who->scope_count; i++)
 		scope_add(policy, principal->scopes, who->scopes[i]);
-	principal->registered = principal->scopes + words;
 	if (!who->registered)
 		memset(principal->registered, 0xff, words * sizeof *principal->registered);
 	for (size_t i = 0; i < who->registered_count; i++)
@@ -194,24 +200,8 @@ struct policy_principal *policy_prepare(const struct policy *policy, const struc
 	for (size_t i = 0; i < who->role_count; i++)
 		rules_add(&p, NAME_ROLE, who->roles[i].name);
 	if (p.failed)
-		goto fail;
+		return NULL;
 	ways_sort(policy, principal->grants, principal->grant_count);
 	ways_sort(policy, principal->denies, principal->deny_count);
-	free(p.seen);
 	return principal;
-fail:
-	free(p.seen);
-	policy_principal_free(principal);
-	return NULL;
-}
-
-void policy_principal_free(struct policy_principal *principal)
-{
-	if (!principal)
-		return;
-	free(principal->strings);
-	free(principal->scopes);
-	free(principal->grants);
-	free(principal->denies);
-	free(principal);
 }

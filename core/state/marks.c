@@ -328,8 +328,7 @@ static int check_one(struct marks *marks, EVP_MD_CTX **context, const struct mar
 	uint64_t words[MARK_DIGEST_WORDS];
 	char when[CLOCK_TEXT];
 	const char *kind = mark_kinds[target->kind].name;
-	/* Most of the time there is no mark at all, and nothing to hash. */
-	if (!atomic_load_explicit(&marks->table.counts[target->kind], memory_order_acquire) || !target_fits(target))
+	if (!target_fits(target))
 		return EMA_OK;
 	if (!*context && !(*context = EVP_MD_CTX_new()))
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
@@ -354,7 +353,7 @@ static int check_read(struct marks *marks, int64_t *contact, struct failure *fai
 {
 	if (atomic_load_explicit(&marks->incomplete, memory_order_acquire))
 		return failure_set(failure, EMA_STORE_UNAVAILABLE, "there are more marks than this process has room for: what is revoked is not known");
-	*contact = marks->alone ? clock_monotonic(marks->clock) : atomic_load_explicit(&marks->contact, memory_order_acquire);
+	*contact = marks->alone ? 0 : atomic_load_explicit(&marks->contact, memory_order_acquire);
 	if (*contact == INT64_MIN)
 		return failure_set(failure, EMA_STORE_UNAVAILABLE, "%s was not reached yet: what is revoked is not known", marks->source);
 	return EMA_OK;
@@ -364,7 +363,7 @@ static int check_contact(struct marks *marks, int last_known, struct failure *fa
 {
 	int64_t contact = 0;
 	int code = check_read(marks, &contact, failure);
-	if (code != EMA_OK || last_known)
+	if (code != EMA_OK || last_known || marks->alone)
 		return code;
 	int64_t away = clock_monotonic(marks->clock) - contact;
 	if (away <= atomic_load_explicit(&marks->loss_ms, memory_order_relaxed))
@@ -387,13 +386,17 @@ int marks_check(struct marks *marks, const struct mark_query *query, struct fail
 		{ MARK_PERSON, NULL, NULL, query->person },
 	};
 	EVP_MD_CTX *context = NULL;
-	struct failure first = FAILURE_INIT;
+	struct failure first, found;
 	int code = EMA_OK;
+	failure_clear(&first);
 	if ((query->sub || query->assertion) && !query->issuer)
 		return failure_set(failure, EMA_INTERNAL, "a subject without its issuer was to be checked");
 	/* A block is worse than an epoch: whoever is told "revoked" would come again with a new token. */
 	for (size_t i = 0; i < sizeof targets / sizeof *targets && (code == EMA_OK || code == EMA_REVOKED); i++) {
-		struct failure found = FAILURE_INIT;
+		/* Most of the time there is no mark at all, and nothing to hash. */
+		if (!marks_any(marks, targets[i].kind))
+			continue;
+		failure_clear(&found);
 		int is = check_one(marks, &context, &targets[i], query->issued, &found);
 		if (is != EMA_OK && (code == EMA_OK || is != EMA_REVOKED)) {
 			code = is;

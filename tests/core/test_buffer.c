@@ -99,6 +99,40 @@ static void take_gives_the_bytes_once(void **state)
 	free(text);
 }
 
+/* In memory of its maker's as long as that is enough; what it leaves there is wiped. */
+static void begins_on_an_array(void **state)
+{
+	(void)state;
+	char room[16];
+	struct buffer b;
+	buffer_on(&b, room, sizeof room, 64);
+	assert_string_equal(b.data, "");
+	assert_int_equal(buffer_text(&b, "fifteen bytes.."), 0);
+	assert_ptr_equal(b.data, room);
+	char *text = buffer_take(&b);
+	assert_string_equal(text, "fifteen bytes..");
+	assert_null(b.data);
+	free(text);
+	for (size_t i = 0; i < sizeof room; i++)
+		assert_int_equal(room[i], 0);
+	buffer_on(&b, room, sizeof room, 64);
+	assert_int_equal(buffer_text(&b, "and now more than sixteen"), 0);
+	assert_ptr_not_equal(b.data, room);
+	assert_string_equal(b.data, "and now more than sixteen");
+	assert_int_equal(buffer_text(&b, "a text that is longer than all that it may have, by far"), -1);
+	assert_string_equal(b.data, "and now more than sixteen");
+	assert_null(buffer_more(&b, 1));
+	buffer_free(&b);
+	buffer_on(&b, room, sizeof room, 8);
+	assert_int_equal(buffer_text(&b, "too long for it"), -1);
+	assert_null(buffer_take(&b));
+	buffer_on(&b, room, sizeof room, 64);
+	memcpy(buffer_more(&b, 3), "abc", 3);
+	assert_string_equal(b.data, "abc");
+	buffer_free(&b);
+	assert_int_equal(room[0], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +142,7 @@ int main(void)
 		cmocka_unit_test(printable_ends_where_it_should),
 		cmocka_unit_test(percent_keeps_the_unreserved),
 		cmocka_unit_test(take_gives_the_bytes_once),
+		cmocka_unit_test(begins_on_an_array),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

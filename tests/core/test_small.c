@@ -1,5 +1,8 @@
 #include "test.h"
 
+#include <stdint.h>
+
+#include "arena.h"
 #include "clock.h"
 #include "codes.h"
 #include "failure.h"
@@ -35,6 +38,36 @@ static void codes_keep_the_rules(void **state)
 		assert_int_equal(status == 401, row->oauth && !strcmp(row->oauth, "invalid_client"));
 		assert_int_equal(row->oauth == NULL, i == EMA_OK);
 	}
+}
+
+static void arena_gives_and_ends(void **state)
+{
+	(void)state;
+	struct { _Alignas(max_align_t) char bytes[256]; } lent;
+	struct arena arena;
+	memset(&lent, 'x', sizeof lent);
+	arena_begin(&arena, &lent, sizeof lent);
+	char *text = arena_copy(&arena, "abc");
+	assert_in_range((uintptr_t)text, (uintptr_t)&lent, (uintptr_t)&lent + sizeof lent - 4);
+	uint64_t *numbers = arena_get(&arena, 4, sizeof *numbers);
+	assert_int_equal((uintptr_t)numbers % _Alignof(max_align_t), 0);
+	assert_true((char *)numbers >= text + 4);
+	assert_int_equal(numbers[0] | numbers[1] | numbers[2] | numbers[3], 0);
+	char *more = arena_bytes(&arena, 1000), *again = arena_bytes(&arena, 1000);
+	memset(more, 1, 1000);
+	memset(again, 2, 1000);
+	assert_int_equal(more[999], 1);
+	assert_string_equal(text, "abc");
+	char *large = arena_get(&arena, 1, 1 << 20);
+	assert_int_equal(large[0] | large[(1 << 20) - 1], 0);
+	assert_non_null(arena_get(&arena, 0, 8));
+	assert_null(arena_get(&arena, SIZE_MAX / 4, 8));
+	assert_true(arena.failed);
+	assert_null(arena_copy(&arena, "no more"));
+	arena_wipe(&arena);
+	assert_int_equal(text[0] | text[1] | text[2], 0);
+	assert_non_null(arena_copy(&arena, "anew"));
+	arena_free(&arena);
 }
 
 static void failure_keeps_the_first_and_cuts(void **state)
@@ -116,6 +149,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(codes_have_names_both_ways),
 		cmocka_unit_test(codes_keep_the_rules),
+		cmocka_unit_test(arena_gives_and_ends),
 		cmocka_unit_test(failure_keeps_the_first_and_cuts),
 		cmocka_unit_test(clock_writes_rfc3339),
 		cmocka_unit_test(secrets_compare_and_go),

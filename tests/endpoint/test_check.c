@@ -100,6 +100,43 @@ static void header(struct ask *ask, const char *name, const char *value)
 		assert_int_equal(ema_request_header(ask->request, name, value), EMA_OK);
 }
 
+/* Items are set again, longer, shorter and not at all; what is lent is found as what was copied. */
+static void requests_are_filled(void **state)
+{
+	(void)state;
+	char text[4097], name[16];
+	struct ema_request *request = request_new(), *other = request_new();
+	for (size_t length = 0; length <= 4096; length += length < 40 ? 1 : 311) {
+		memset(text, 'a' + (int)(length % 26), length);
+		text[length] = 0;
+		assert_int_equal(request_set(request, EMA_REQUEST_URL, text), EMA_OK);
+		assert_string_equal(request->items[EMA_REQUEST_URL], text);
+		assert_int_equal(request_set(request, EMA_REQUEST_SCOPE, "read"), EMA_OK);
+	}
+	assert_int_equal(request_set(request, EMA_REQUEST_URL, "/short"), EMA_OK);
+	assert_string_equal(request->items[EMA_REQUEST_URL], "/short");
+	assert_int_equal(request_set(request, EMA_REQUEST_URL, request->items[EMA_REQUEST_URL] + 1), EMA_OK);
+	assert_string_equal(request->items[EMA_REQUEST_URL], "short");
+	assert_int_equal(request_set(request, EMA_REQUEST_URL, NULL), EMA_OK);
+	assert_null(request->items[EMA_REQUEST_URL]);
+	assert_string_equal(request->items[EMA_REQUEST_SCOPE], "read");
+	for (int i = 0; i < REQUEST_HEADERS_MOST; i++) {
+		snprintf(name, sizeof name, "X-%d", i);
+		assert_int_equal(request_add_header(request, name, i % 2 ? " odd\t" : "even"), EMA_OK);
+	}
+	assert_int_equal(request_add_header(request, "X-More", ""), EMA_TOO_LARGE);
+	assert_int_equal(request_add_header(other, "X-Own", "1"), EMA_OK);
+	for (size_t i = 1; i < request->header_count; i++)
+		assert_int_equal(request_lend_header(other, &request->headers[i]), EMA_OK);
+	assert_int_equal(request_lend_header(other, &request->headers[0]), EMA_TOO_LARGE);
+	assert_string_equal(request_header(other, "x-99", 0), "odd");
+	assert_string_equal(request_header(other, "X-own", 0), "1");
+	assert_null(request_header(other, "X-0", 0));
+	request_free(other);
+	assert_string_equal(request_header(request, "X-98", 0), "even");
+	request_free(request);
+}
+
 static void ask_begin(struct ask *ask, const char *scheme, const char *token)
 {
 	*ask = (struct ask){ .request = ema_request_new() };
@@ -1762,6 +1799,7 @@ static void known_by_address(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(requests_are_filled),
 		cmocka_unit_test(credentials),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(permissions),

@@ -28,6 +28,11 @@ static const char service[] =
 static const char people[] =
 	"people = ( { id = \"ada\"; subjects = [\"idp/-/ada\"]; email = \"ada@acme.example\"; groups = [\"eng\", \"ops\"]; } );\n";
 
+static void open_plain(struct desk *desk)
+{
+	desk_open(desk, NULL, NULL);
+}
+
 static int asks; /* numbers the proofs */
 
 static void open_tortured(struct desk *desk)
@@ -327,13 +332,13 @@ static void deciding(void **state)
 	desk_close(&desk);
 }
 
-#define FIRST_MOST 45
-#define KNOWN_MOST 31
-
 static long allocations(struct desk *desk, const char *token)
 {
 	ema_decision *decision = NULL;
-	ema_request *request = call_of(token, "get_a");
+	ema_request *request = ema_request_new();
+	char *value = NULL;
+	assert_true(asprintf(&value, "Bearer %s", token) > 0);
+	assert_int_equal(ema_request_header(request, "Authorization", value), EMA_OK);
 	arm(LONG_MAX, 0);
 	int code = ema_check(desk->world.context, "svc", request, "tools/call", "get_a", &decision);
 	long made = LONG_MAX - countdown;
@@ -341,23 +346,33 @@ static long allocations(struct desk *desk, const char *token)
 	assert_int_equal(code, EMA_OK);
 	ema_decision_free(decision);
 	ema_request_free(request);
+	free(value);
 	return made;
 }
 
-/* How often memory is asked for is counted, so that it does not grow unseen. */
+/*
+ * How often memory is asked for is counted, so that it does not grow unseen: by a check, and by one that has a directory and a guard to
+ * ask. OpenSSL asks once more, for the token's digest.
+ */
 static void allocating(void **state)
 {
 	(void)state;
-	struct desk desk;
-	open_tortured(&desk);
-	desk_redeem(&desk, world_token(&desk.world, "{\"scope\":\"read\",\"email\":\"ada@acme.example\"}"), NULL, NULL);
-	char *token = strdup(desk_text(&desk, "/access_token"));
-	long first = allocations(&desk, token), known = allocations(&desk, token);
-	print_message("%ld for a first check, %ld for one of a known token\n", first, known);
-	assert_in_range(first, 1, FIRST_MOST);
-	assert_in_range(known, 1, KNOWN_MOST);
-	free(token);
-	desk_close(&desk);
+	static const struct { void (*open)(struct desk *desk); long first, known; } rows[] = { { open_plain, 14, 1 }, { open_tortured, 23, 10 } };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct desk desk;
+		rows[i].open(&desk);
+		desk_redeem(&desk, world_token(&desk.world, "{\"scope\":\"read\",\"email\":\"ada@acme.example\"}"), NULL, NULL);
+		char *token = strdup(desk_text(&desk, "/access_token"));
+		long first = allocations(&desk, token), known = 0;
+		/* From the second time on each thread keeps what it knows of it. */
+		for (int k = 0; k < 3; k++)
+			known = allocations(&desk, token);
+		print_message("%ld for a first check, %ld for one of a known token\n", first, known);
+		assert_in_range(first, 1, rows[i].first);
+		assert_in_range(known, 1, rows[i].known);
+		free(token);
+		desk_close(&desk);
+	}
 }
 
 int main(void)

@@ -171,9 +171,10 @@ static inline int rig_decide(const struct rig *rig, const char *who, const char 
 	struct json json;
 	rig_who(&room, who);
 	struct policy_target what = rig_target(target, arguments, &json);
-	struct policy_principal *principal = policy_prepare(rig->policy, &room.who);
+	struct arena arena = { .failed = 0 };
+	struct policy_principal *principal = policy_prepare(rig->policy, &room.who, &arena);
 	int code = principal ? policy_decide(rig->policy, principal, &what, now, out) : EMA_OUT_OF_MEMORY;
-	policy_principal_free(principal);
+	arena_free(&arena);
 	json_free(&json);
 	return code;
 }

@@ -77,13 +77,14 @@ static struct counts count(size_t row, int rules)
 	const char *scopes[] = { "get", "put" };
 	const struct policy_who who = { .provider = "okta", .sub = "al", .client = "app", .groups = &group, .group_count = 1, .scopes = scopes, .scope_count = 2 };
 	looks = 0;
-	struct policy_principal *principal = policy_prepare(rig.policy, &who);
+	struct arena arena = { .failed = 0 };
+	struct policy_principal *principal = policy_prepare(rig.policy, &who, &arena);
 	assert_non_null(principal);
 	counts.prepared = looks;
 	counts.permitted = ask(&rig, principal, "get_x", EMA_OK);
 	counts.refused = ask(&rig, principal, "drop_x", EMA_DENIED);
 	counts.unscoped = ask(&rig, principal, "other", EMA_NOT_GRANTED);
-	policy_principal_free(principal);
+	arena_free(&arena);
 	rig_close(&rig);
 	buffer_free(&body);
 	return counts;

@@ -575,14 +575,15 @@ static void scopes_for_a_token(void **state)
 		unsigned char granted[5];
 		char text[6] = "";
 		rig_who(&who, rows[i].who);
-		struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+		struct arena arena = { .failed = 0 };
+		struct policy_principal *principal = policy_prepare(rig.policy, &who.who, &arena);
 		policy_scopes(rig.policy, principal, RIG_NOW, granted);
 		for (size_t s = 0; s < 5; s++)
 			text[s] = (char)('0' + granted[s]);
 		assert_string_equal(text, rows[i].granted);
 		assert_int_equal(policy_scope(rig.policy, principal, "c", RIG_NOW, &out) == EMA_WEAK_AUTHENTICATION, rows[i].weak);
 		assert_int_equal(policy_scope(rig.policy, principal, "z", RIG_NOW, &out), EMA_UNKNOWN_SCOPE);
-		policy_principal_free(principal);
+		arena_free(&arena);
 	}
 	rig_close(&rig);
 }
@@ -601,7 +602,8 @@ static void listing_asks_whether_some_call_could_be(void **state)
 		{ "tool a", EMA_DENIED, EMA_OK }, { "tool b", EMA_DENIED, EMA_DENIED }, { "tool c", EMA_NOT_GRANTED, EMA_NOT_GRANTED },
 	};
 	rig_who(&who, "okta/-/al scopes=r");
-	struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+	struct arena arena = { .failed = 0 };
+	struct policy_principal *principal = policy_prepare(rig.policy, &who.who, &arena);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct policy_target target = rig_target(rows[i].target, NULL, &json);
 		assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), rows[i].called);
@@ -613,7 +615,7 @@ static void listing_asks_whether_some_call_could_be(void **state)
 	struct rig other = rig_open(basic);
 	assert_int_equal(policy_decide(other.policy, principal, &target, RIG_NOW, &out), EMA_INTERNAL);
 	json_free(&json);
-	policy_principal_free(principal);
+	arena_free(&arena);
 	rig_close(&other);
 	rig_close(&rig);
 }
@@ -655,7 +657,8 @@ static void templates_by_what_they_could_reach(void **state)
 	struct policy_result out;
 	struct json json;
 	rig_who(&who, "okta/t1/al scopes=r");
-	struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+	struct arena arena = { .failed = 0 };
+	struct policy_principal *principal = policy_prepare(rig.policy, &who.who, &arena);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct policy_target target = rig_target(rows[i].target, NULL, &json);
 		target.is_template = target.listing = 1;
@@ -687,7 +690,7 @@ static void templates_by_what_they_could_reach(void **state)
 		if (code != completed[i].code)
 			fail_msg("completed %s: %s", completed[i].target, code_name(code));
 	}
-	policy_principal_free(principal);
+	arena_free(&arena);
 	rig_close(&rig);
 }
 
@@ -708,14 +711,15 @@ static void templates_among_many_patterns(void **state)
 	struct json json;
 	assert_non_null(rig.policy);
 	rig_who(&who, "okta/t600/al scopes=r");
-	struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+	struct arena arena = { .failed = 0 };
+	struct policy_principal *principal = policy_prepare(rig.policy, &who.who, &arena);
 	struct policy_target target = rig_target("uri note://{t}/x", NULL, &json);
 	target.is_template = target.listing = 1;
 	assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), EMA_OK);
 	target = rig_target("uri note://n5/{x}", NULL, &json);
 	target.is_template = target.listing = 1;
 	assert_int_equal(policy_decide(rig.policy, principal, &target, RIG_NOW, &out), EMA_NOT_GRANTED);
-	policy_principal_free(principal);
+	arena_free(&arena);
 	rig_close(&rig);
 	free(body);
 }
@@ -804,10 +808,11 @@ static void scopes_include_scopes(void **state)
 		struct rig_who who;
 		struct policy_result out;
 		rig_who(&who, tokens[i].who);
-		struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+		struct arena arena = { .failed = 0 };
+		struct policy_principal *principal = policy_prepare(rig.policy, &who.who, &arena);
 		if (policy_scope(rig.policy, principal, tokens[i].scope, RIG_NOW, &out) != tokens[i].code)
 			fail_msg("%s, %s: %s", tokens[i].who, tokens[i].scope, code_name(out.code));
-		policy_principal_free(principal);
+		arena_free(&arena);
 	}
 	static const char *const held[] = { "logs", "write", "admin" };
 	assert_true(policy_includes(rig.policy, "admin", "read") && policy_includes(rig.policy, "read", "read") && policy_includes(rig.policy, "x", "x"));

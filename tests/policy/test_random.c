@@ -36,9 +36,10 @@ static void check_monotonic(const struct rig *rig, struct rig_who *who, const st
 	for (size_t i = 0; i < who->who.scope_count; i++) {
 		fewer.scopes = who->who.scopes + 1;
 		fewer.scope_count = who->who.scope_count - 1;
-		struct policy_principal *principal = policy_prepare(rig->policy, &fewer);
+		struct arena arena = { .failed = 0 };
+		struct policy_principal *principal = policy_prepare(rig->policy, &fewer, &arena);
 		assert_int_not_equal(policy_decide(rig->policy, principal, target, RIG_NOW, &out), EMA_OK);
-		policy_principal_free(principal);
+		arena_free(&arena);
 		char *first = who->scopes[0];
 		memmove(who->scopes, who->scopes + 1, (who->who.scope_count - 1) * sizeof *who->scopes);
 		who->scopes[who->who.scope_count - 1] = first;
@@ -46,9 +47,10 @@ static void check_monotonic(const struct rig *rig, struct rig_who *who, const st
 	less.grant_count--;
 	less.grants += dice(2);
 	struct policy *policy = policy_new(rig->conf, &less, NULL);
-	struct policy_principal *principal = policy_prepare(policy, &who->who);
+	struct arena arena = { .failed = 0 };
+	struct policy_principal *principal = policy_prepare(policy, &who->who, &arena);
 	assert_int_not_equal(policy_decide(policy, principal, target, RIG_NOW, &out), EMA_OK);
-	policy_principal_free(principal);
+	arena_free(&arena);
 	policy_free(policy);
 }
 
@@ -72,10 +74,11 @@ static void check_answer(const struct rig *rig, struct rig_who *who, const struc
 	if (out->enforced == EMA_INSUFFICIENT_SCOPE) {
 		struct policy_result then;
 		who->scopes[who->who.scope_count++] = (char *)(uintptr_t)out->scope->name;
-		struct policy_principal *principal = policy_prepare(rig->policy, &who->who);
+		struct arena arena = { .failed = 0 };
+		struct policy_principal *principal = policy_prepare(rig->policy, &who->who, &arena);
 		assert_int_equal(policy_decide(rig->policy, principal, target, RIG_NOW, &then), EMA_OK);
 		assert_int_equal(policy_scope(rig->policy, principal, out->scope->name, RIG_NOW, &then), EMA_OK);
-		policy_principal_free(principal);
+		arena_free(&arena);
 		who->who.scope_count--;
 	}
 	/* A client that is registered for all would be sent for it. */
@@ -159,9 +162,10 @@ static void as_the_slow_one_decides(void **state)
 			target.is_template = target.kind == POLICY_URI && strchr(target.name, '{');
 			target.listing |= target.is_template; /* those of completion are in test_policy */
 			snprintf(told, sizeof told, "policy %u: %s; %s %s%s", n, who_text, target_text, values ? values : "", target.listing ? " (listing)" : "");
-			struct policy_principal *principal = policy_prepare(rig.policy, &who.who);
+			struct arena arena = { .failed = 0 };
+			struct policy_principal *principal = policy_prepare(rig.policy, &who.who, &arena);
 			int code = policy_decide(rig.policy, principal, &target, RIG_NOW, &out);
-			policy_principal_free(principal);
+			arena_free(&arena);
 			check_answer(&rig, &who, &target, &out, told);
 			check_monotonic(&rig, &who, &target, code);
 			if (target.kind != POLICY_LIST || !target.listing)
