@@ -140,11 +140,21 @@ void acceptor_stop(struct acceptor *acceptor);
 /* ---- faces.c: libmicrohttpd's daemons ---- */
 
 struct server;
+struct face;
+
+/* A thread of a face: a daemon of libmicrohttpd of its own, so that we say which connection is whose. */
+struct worker {
+	struct face *face;
+	struct MHD_Daemon *mhd;
+	atomic_size_t connections;
+	atomic_int working;               /* on an answer, which may take it long */
+};
 
 /* What one load put in front of one socket. A reload makes new ones; an old one ends with its last connection. */
 struct face {
 	struct server *server;
-	struct MHD_Daemon *mhd;
+	struct worker *workers;
+	unsigned worker_count;
 	struct acceptor *acceptor;        /* NULL once it is retired */
 	char *address;
 	uint32_t serve;
@@ -196,10 +206,11 @@ void faces_reap(struct server *server, int all);
 
 /* ---- answer.c: one request ---- */
 
-void *answer_begin(void *face, const char *uri, struct MHD_Connection *connection);
-enum MHD_Result answer(void *face, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
+/* Called by libmicrohttpd with its worker. */
+void *answer_begin(void *worker, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result answer(void *worker, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
                        const char *upload, size_t *upload_size, void **visit);
-void answer_end(void *face, struct MHD_Connection *connection, void **visit, enum MHD_RequestTerminationCode code);
+void answer_end(void *worker, struct MHD_Connection *connection, void **visit, enum MHD_RequestTerminationCode code);
 
 /* ---- reload.c ---- */
 

@@ -37,31 +37,51 @@ static int is_limited(const struct face *face, const char *remote)
 	return !face->is_unix && !ema_daemon_is_proxy(face->settings->daemon, remote);
 }
 
-/* A connection that has just come, of which libmicrohttpd hears if it may stay: its thread is the one that the descriptor's number names. */
+/* That which is not at work, and of these that with the fewest connections: those of one that is wait until it is done. */
+static struct worker *choose(const struct face *face)
+{
+	struct worker *best = &face->workers[0];
+	for (unsigned i = 1; i < face->worker_count; i++) {
+		struct worker *worker = &face->workers[i];
+		const int busy = atomic_load(&worker->working), best_busy = atomic_load(&best->working);
+		if (busy < best_busy || (busy == best_busy && atomic_load(&worker->connections) < atomic_load(&best->connections)))
+			best = worker;
+	}
+	return best;
+}
+
+/* A connection that has just come. */
 static void take(void *data, int fd, const struct sockaddr *address, socklen_t length)
 {
-	struct face *face = data;
+	const struct face *face = data;
 	char remote[INET6_ADDRSTRLEN];
 	peer_text(address, remote);
 	int limited = is_limited(face, remote);
-	if (limited && face->proxies_only) {
+	if (limited && face->proxies_only)
 		say(SAY_DEBUG, "%s came to %s, which is for the proxies alone", remote, face->address);
+	if ((limited && face->proxies_only) ||
+	    !connections_admit(face->server->connections, fd, address, limited, &face->limits, face->tls != NULL)) {
 		close(fd);
-	} else if (!connections_admit(face->server->connections, fd, address, limited, &face->limits, face->tls != NULL)) {
-		close(fd);
-	} else if (MHD_add_connection(face->mhd, fd, address, length) != MHD_YES) {
-		/* It was closed there. */
-		connections_lost(face->server->connections, fd);
+		return;
 	}
+	struct worker *worker = choose(face);
+	atomic_fetch_add(&worker->connections, 1);
+	if (MHD_add_connection(worker->mhd, fd, address, length) == MHD_YES)
+		return;
+	/* It was closed there. */
+	atomic_fetch_sub(&worker->connections, 1);
+	connections_lost(face->server->connections, fd);
 }
 
 static void came_or_went(void *data, struct MHD_Connection *mhd, void **own, enum MHD_ConnectionNotificationCode what)
 {
-	struct face *face = data;
+	struct worker *worker = data;
+	const struct face *face = worker->face;
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (*own)
 			connection_close(*own);
 		*own = NULL;
+		atomic_fetch_sub(&worker->connections, 1);
 		return;
 	}
 	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -83,19 +103,17 @@ __attribute__((format(printf, 2, 0))) static void listen_to(void *data, const ch
 
 /* ---- Faces ---- */
 
-static void face_free(struct face *face)
+/* Also one that was begun only. */
+static void face_stop(struct face *face)
 {
+	acceptor_stop(face->acceptor);
+	for (unsigned i = 0; i < face->worker_count; i++)
+		MHD_stop_daemon(face->workers[i].mhd);
+	free(face->workers);
 	tls_release(face->tls);
 	settings_release(face->settings);
 	free(face->address);
 	free(face);
-}
-
-static void face_stop(struct face *face)
-{
-	acceptor_stop(face->acceptor);
-	MHD_stop_daemon(face->mhd);
-	face_free(face);
 }
 
 static unsigned thread_count(const ema_daemon *daemon)
@@ -112,15 +130,13 @@ static struct limits limits_of(const ema_daemon *daemon)
 		                .body_bytes = (size_t)ema_daemon_number(daemon, "body_size") };
 }
 
-static int face_start(struct face *face, const struct socket *socket)
+static int worker_start(struct worker *worker, unsigned most)
 {
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, threads = thread_count(face->settings->daemon);
-	/* Its own limit stops a thread from accepting; ours has the last word, so that somebody idle can go instead. */
-	unsigned most = face->limits.connections > 1000000 ? 1000000 : (unsigned)face->limits.connections;
-	struct MHD_OptionItem tls[6], pool[2];
+	struct face *face = worker->face;
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
+	struct MHD_OptionItem tls[6];
 	size_t n = 0;
 	memset(tls, 0, sizeof tls);
-	memset(pool, 0, sizeof pool);
 	if (face->tls) {
 		flags |= MHD_USE_TLS;
 		tls[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, face->tls->certificate };
@@ -130,21 +146,29 @@ static int face_start(struct face *face, const struct socket *socket)
 			tls[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_TRUST, 0, face->tls->client_ca };
 	}
 	tls[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
-	pool[0] = (struct MHD_OptionItem){ threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL };
-	pool[1] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
-	face->mhd = MHD_start_daemon(flags, 0, NULL, NULL, answer, face, MHD_OPTION_EXTERNAL_LOGGER, listen_to, face,
-		MHD_OPTION_NOTIFY_CONNECTION, came_or_went, face,
-		MHD_OPTION_NOTIFY_COMPLETED, answer_end, face, MHD_OPTION_URI_LOG_CALLBACK, answer_begin, face,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * face->limits.header_bytes, MHD_OPTION_CONNECTION_LIMIT, threads * (most + most / 4 + 128),
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+	worker->mhd = MHD_start_daemon(flags, 0, NULL, NULL, answer, worker, MHD_OPTION_EXTERNAL_LOGGER, listen_to, face,
+		MHD_OPTION_NOTIFY_CONNECTION, came_or_went, worker, MHD_OPTION_NOTIFY_COMPLETED, answer_end, worker,
+		MHD_OPTION_URI_LOG_CALLBACK, answer_begin, worker, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * face->limits.header_bytes,
+		MHD_OPTION_CONNECTION_LIMIT, most + most / 4 + 128, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+		MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+	return worker->mhd ? 0 : -1;
+}
+
+static int face_start(struct face *face, const struct socket *socket)
+{
+	/* Each one's own limit is above ours, which has the last word, so that somebody idle can go instead. */
+	const unsigned most = face->limits.connections > 1000000 ? 1000000 : (unsigned)face->limits.connections;
+	const unsigned threads = thread_count(face->settings->daemon);
+	face->workers = calloc(threads, sizeof *face->workers);
+	for (int failed = !face->workers; !failed && face->worker_count < threads; face->worker_count += !failed) {
+		face->workers[face->worker_count].face = face;
+		failed = worker_start(&face->workers[face->worker_count], most);
+	}
 	face->started = 1;
-	if (!face->mhd)
-		return -1;
-	face->acceptor = acceptor_start(socket->fd, take, face);
-	if (face->acceptor)
+	if (face->worker_count == threads && (face->acceptor = acceptor_start(socket->fd, take, face)))
 		return 0;
-	MHD_stop_daemon(face->mhd);
-	snprintf(face->said, sizeof face->said, "no thread, or no descriptor");
+	if (!face->said[0])
+		snprintf(face->said, sizeof face->said, "no memory, thread or descriptor");
 	return -1;
 }
 
@@ -198,7 +222,7 @@ struct face *faces_start(struct server *server, struct settings *settings, struc
 			if (!face || face_start(face, socket)) {
 				snprintf(error, room, "%s cannot be served: %s", socket->address, face ? face->said : "no memory");
 				if (face)
-					face_free(face);
+					face_stop(face);
 				for (struct face *next; faces; faces = next) {
 					next = faces->next;
 					face_stop(faces);
@@ -237,13 +261,22 @@ void faces_retire(struct server *server, struct face *faces)
 	}
 }
 
+static int is_used(const struct face *face)
+{
+	/* What was taken last libmicrohttpd does not count before the worker has seen it. */
+	int used = now_ms() - face->retired < SEEN_MS;
+	for (unsigned i = 0; i < face->worker_count && !used; i++) {
+		const union MHD_DaemonInfo *info = MHD_get_daemon_info(face->workers[i].mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+		used = info && info->num_connections;
+	}
+	return used;
+}
+
 void faces_reap(struct server *server, int all)
 {
 	for (struct face **at = &server->retired; *at;) {
 		struct face *face = *at;
-		const union MHD_DaemonInfo *info = MHD_get_daemon_info(face->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-		/* What was taken last it does not count before a thread has seen it. */
-		if (!all && info && (info->num_connections || now_ms() - face->retired < SEEN_MS)) {
+		if (!all && is_used(face)) {
 			at = &face->next;
 			continue;
 		}
