@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Clients that emad has to bear: clients.py NAME HOST:PORT|unix:PATH [WORD ...]. Ends with 0 if emad did as it should."""
-import fcntl, os, re, resource, select, socket, ssl, struct, sys, time
+import base64, fcntl, json, os, re, resource, select, socket, ssl, struct, sys, time
 
 PATIENCE = 120  # seconds; nothing is measured against them but that it ends
 
@@ -267,6 +267,27 @@ def crowd(where, pid, threads):
             expect("a request was not answered", statuses(s.recv(65536)) == [404])
     busy = sum(count - before.get(task, 0) >= 10 for task, count in woken().items())
     expect(f"{busy} of {threads} threads served", busy > int(threads) // 2)
+
+def held_up(where, held):
+    """While a thread waits for a plugin, which makes a file then, connections that come are not dealt to it."""
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+    token = part({"alg": "ES256", "typ": "at+jwt"}) + "." + part({"iss": "https://slow.example"}) + "." + "A" * 86
+    slow = connect(where)
+    slow.sendall(f"GET /decision/slow HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nX-Original-Method: GET\r\n"
+                 "X-Original-URI: /slow\r\nConnection: close\r\n\r\n".encode())
+    until = time.monotonic() + PATIENCE
+    while not os.path.exists(held) and time.monotonic() < until and not select.select([slow], [], [], 0)[0]:
+        time.sleep(0.01)
+    expect("the plugin was not asked", os.path.exists(held))
+    others = [connect(where) for _ in range(8)]
+    for s in others:
+        s.sendall(b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+    for s in others:
+        expect("a request was not answered", statuses(s.recv(65536)) == [404])
+    expect("the slow one was answered", not select.select([slow], [], [], 0)[0])
+    os.unlink(held)
+    expect("the slow one was not answered", statuses(rest(slow)))
 
 def per_address(where, most):
     held = []

@@ -247,6 +247,14 @@ write_conf "$plain" 'threads = 8;'
 start
 ok "a crowd of connections is dealt out to the threads" clients crowd "$web" "$pid" 8
 stop
+write_conf "{ address = \"$web\"; serve = [\"decision\"]; }" 'threads = 2; proxies = ["127.0.0.1"];
+	providers = ( { id = "slow"; plugin = "fault"; issuer = "https://slow.example"; hold = "'"$work/held"'"; accepts = ["access_token"]; } );
+	services = ( { id = "slow"; resource = "https://mcp.example/slow"; identity = ["slow"]; deadline = "60s"; decision = { without_body = "connect"; enforced_by = "server"; };
+	  audience = ( { provider = "slow"; is = ["x"]; clients = ["app"]; scope_map = ( { from = "read"; to = ["read"]; } ); } );
+	  scopes = ( { name = "read"; access = "read"; tools = ["*"]; } ); grants = ( { provider = "slow"; scopes = ["read"]; } ); } );'
+start
+ok "and none to one that is at work for long" clients held_up "$web" "$work/held"
+stop
 write_conf "$plain" 'limits = { per_address = 3; };'
 start
 ok "an address has its share of connections" clients per_address "$web" 3
