@@ -247,6 +247,13 @@ static int may_wait(const struct sink *sink)
 	return sink->dirty && sink->dirty < FLUSH_RECORDS && !sink->down && !sink->stop && !audit->stop && !audit->waiting && !audit->draining;
 }
 
+static int is_due(const struct sink *sink)
+{
+	if (sink->count)
+		return sink->dirty >= FLUSH_RECORDS || sink->down || sink->audit->waiting;
+	return !may_wait(sink) || real_ms() >= sink->flush_at;
+}
+
 void audit_hurry(struct audit *audit)
 {
 	for (size_t i = 0; i < audit->sink_count; i++)
@@ -282,7 +289,7 @@ static void *serve(void *data)
 		int code = EMA_OK;
 		sink->busy = 1;
 		int stuck = sink->count && offer(sink);
-		if (!stuck && sink->dirty && (!sink->count ? !may_wait(sink) || real_ms() >= sink->flush_at : sink->dirty >= FLUSH_RECORDS || sink->down || audit->waiting)) {
+		if (!stuck && sink->dirty && is_due(sink)) {
 			code = flush(sink);
 			if (code == EMA_OK)
 				recovered(sink);
