@@ -248,11 +248,14 @@ static int open_file(ema_instance *self)
 	return EMA_OK;
 }
 
-/* The file was renamed or removed under us: go on in the one that its path names. Records come in crowds: not for each of them. */
+/*
+ * The file was renamed or removed under us: go on in the one that its path names. Records come in crowds: not for each of them, but
+ * where none is taken, taking the file away may be what somebody did about it.
+ */
 static int still_there(ema_instance *self)
 {
 	struct stat is;
-	const int looks = self->dirty % LOOK_RECORDS == 0;
+	const int looks = self->failing || self->dirty % LOOK_RECORDS == 0;
 	if (self->fd >= 0 && looks && (lstat(self->path, &is) || is.st_dev != self->device || is.st_ino != self->inode))
 		close_file(self);
 	return self->fd >= 0 ? EMA_OK : open_file(self);
