@@ -20,6 +20,7 @@
 #include "emad.h"
 
 #define PAUSE_MS 100 /* when there are no descriptors, or no memory, for another connection */
+#define TAKE_MOST 64 /* before it looks whether it is to end: a crowd may come faster than it can be taken */
 
 struct acceptor {
 	void (*take)(void *data, int fd, const struct sockaddr *address, socklen_t length);
@@ -30,9 +31,9 @@ struct acceptor {
 };
 
 /* 0, or how long to wait until there may be room for another one. */
-static int take_all(const struct acceptor *acceptor)
+static int take_some(const struct acceptor *acceptor)
 {
-	for (;;) {
+	for (int i = 0; i < TAKE_MOST; i++) {
 		union {
 			struct sockaddr any;
 			struct sockaddr_in6 v6;
@@ -62,6 +63,7 @@ static int take_all(const struct acceptor *acceptor)
 			break;
 		}
 	}
+	return 0;
 }
 
 static void *accept_all(void *data)
@@ -74,7 +76,7 @@ static void *accept_all(void *data)
 		int ready = poll(fds, pause ? 1 : 2, pause ? pause : -1);
 		if (ready > 0 && fds[0].revents)
 			return NULL;
-		pause = take_all(acceptor);
+		pause = take_some(acceptor);
 	}
 }
 

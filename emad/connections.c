@@ -31,6 +31,7 @@ struct connection {
 	TAILQ_ENTRY(connection) turn;    /* in the list of those that may have to make room, */
 	uint64_t number;                 /* by this */
 	struct connections *all;
+	const struct face *face;         /* where it came; for as long as no thread has heard of it */
 	struct peer *peer;               /* NULL: not counted */
 	int fd;
 	int is_tls;
@@ -295,31 +296,31 @@ void connections_limit(struct connections *all, size_t most)
 	pthread_mutex_unlock(&all->lock);
 }
 
-int connections_admit(struct connections *all, int fd, const struct sockaddr *address, int limited, const struct limits *limits, int is_tls)
+uint64_t connections_admit(struct connections *all, int fd, const struct sockaddr *address, int limited, const struct face *face)
 {
 	unsigned char key[16];
 	struct connection *connection = calloc(1, sizeof *connection);
 	if (!connection)
 		return 0;
-	*connection = (struct connection){ .all = all, .fd = fd, .is_tls = is_tls, .phase = PHASE_TAKEN, .limits = *limits };
+	*connection = (struct connection){ .all = all, .face = face, .fd = fd, .is_tls = face->tls != NULL, .phase = PHASE_TAKEN, .limits = face->limits };
 	peer_text(address, connection->remote);
 	pthread_mutex_lock(&all->lock);
 	connection->peer = limited && peer_key(address, key) ? peer_find(all, key, 1) : NULL;
-	int yes = !all->stopping && (!connection->peer || connection->peer->count < limits->per_address);
+	int yes = !all->stopping && (!connection->peer || connection->peer->count < face->limits.per_address);
 	/* Those that were ended are soon closed, and those that were taken soon heard of; how many may be still about to be is bounded too. */
 	if (yes && all->count - all->ended >= all->most)
 		yes = (make_room(all) || all->taken) && all->ended + all->taken <= all->most / 4 + 64;
 	if (connection->peer)
 		connection->peer->count++;
 	connection->deadline = now_ms() + TAKEN_MS;
-	connection->number = ++all->numbers;
+	const uint64_t number = connection->number = ++all->numbers;
 	all->count++;
 	all->taken++;
 	TAILQ_INSERT_TAIL(&all->list, connection, link);
 	if (!yes)
 		leave(connection);
 	pthread_mutex_unlock(&all->lock);
-	return yes;
+	return yes ? number : 0;
 }
 
 /* The newest: who had the descriptor before is gone. */
@@ -332,13 +333,32 @@ static struct connection *taken_find(const struct connections *all, int fd)
 	return NULL;
 }
 
-void connections_lost(struct connections *all, int fd)
+/* Not by its descriptor: that is closed, and may be another one's already, which came from somewhere else. */
+void connections_lost(struct connections *all, uint64_t number)
 {
 	pthread_mutex_lock(&all->lock);
-	struct connection *connection = taken_find(all, fd);
+	struct connection *connection = TAILQ_LAST(&all->list, connection_list);
+	while (connection && (connection->phase != PHASE_TAKEN || connection->number != number))
+		connection = TAILQ_PREV(connection, connection_list, link);
 	if (connection)
 		leave(connection);
 	pthread_mutex_unlock(&all->lock);
+}
+
+size_t connections_taken(struct connections *all, const struct face *face, int forget)
+{
+	size_t count = 0;
+	pthread_mutex_lock(&all->lock);
+	for (struct connection *connection = TAILQ_FIRST(&all->list), *next; connection; connection = next) {
+		next = TAILQ_NEXT(connection, link);
+		if (connection->face != face)
+			continue;
+		count++;
+		if (forget)
+			leave(connection);
+	}
+	pthread_mutex_unlock(&all->lock);
+	return count;
 }
 
 static int64_t phase_ms(const struct connection *connection, enum phase phase)
@@ -356,6 +376,7 @@ struct connection *connection_open(struct connections *all, int fd)
 		while (all->count - all->taken - all->ended > all->most && make_room(all))
 			;
 		connection->phase = PHASE_WAITING;
+		connection->face = NULL;
 		/* The first request has to come at once: who connects wants something. */
 		connection->deadline = now_ms() + connection->limits.header_ms;
 		turn_insert(connection);

@@ -97,6 +97,7 @@ enum phase { PHASE_TAKEN, PHASE_WAITING, PHASE_HEADER, PHASE_BODY, PHASE_WORK, P
 
 struct connections;
 struct connection;
+struct face;
 
 struct limits {
 	size_t connections, per_address;
@@ -110,11 +111,12 @@ void connections_free(struct connections *connections);
 void connections_limit(struct connections *connections, size_t most);
 /* "192.0.2.1", "2001:db8::1" or "unix". */
 void peer_text(const struct sockaddr *address, char out[INET6_ADDRSTRLEN]);
-/* Whether one more may come; may close one that idles to make room. limited: count by address. */
-int connections_admit(struct connections *connections, int fd, const struct sockaddr *address, int limited, const struct limits *limits,
-                      int is_tls);
-/* One that was admitted, and is closed without that a thread heard of it. */
-void connections_lost(struct connections *connections, int fd);
+/* The number of one more, 0 if it may not come; may close one that idles to make room. limited: count by address. */
+uint64_t connections_admit(struct connections *connections, int fd, const struct sockaddr *address, int limited, const struct face *face);
+/* One that was admitted, and was closed without that a thread heard of it. */
+void connections_lost(struct connections *connections, uint64_t number);
+/* How many a face took of which no thread has heard yet. forget: none will. */
+size_t connections_taken(struct connections *connections, const struct face *face, int forget);
 /* One that was admitted, when a thread hears of it. NULL: it was given up. */
 struct connection *connection_open(struct connections *connections, int fd);
 void connection_close(struct connection *connection);
@@ -167,7 +169,6 @@ struct face {
 	/* What libmicrohttpd says while it starts is kept for a message; later lines could hold what a client sent. */
 	char said[256];
 	atomic_int started;
-	int64_t retired;                  /* when, as now_ms() */
 	struct face *next;
 };
 

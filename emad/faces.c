@@ -10,7 +10,6 @@
 /* What tells no secret and proves nothing. */
 #define SERVE_HARMLESS EMA_SERVE_HEALTH
 #define RETIRED_MOST 32
-#define SEEN_MS 1000
 #define PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
 
 struct settings *settings_new(ema_daemon *daemon)
@@ -57,10 +56,12 @@ static void take(void *data, int fd, const struct sockaddr *address, socklen_t l
 	char remote[INET6_ADDRSTRLEN];
 	peer_text(address, remote);
 	int limited = is_limited(face, remote);
+	uint64_t number = 0;
 	if (limited && face->proxies_only)
 		say(SAY_DEBUG, "%s came to %s, which is for the proxies alone", remote, face->address);
-	if ((limited && face->proxies_only) ||
-	    !connections_admit(face->server->connections, fd, address, limited, &face->limits, face->tls != NULL)) {
+	else
+		number = connections_admit(face->server->connections, fd, address, limited, face);
+	if (!number) {
 		close(fd);
 		return;
 	}
@@ -70,7 +71,7 @@ static void take(void *data, int fd, const struct sockaddr *address, socklen_t l
 		return;
 	/* It was closed there. */
 	atomic_fetch_sub(&worker->connections, 1);
-	connections_lost(face->server->connections, fd);
+	connections_lost(face->server->connections, number);
 }
 
 static void came_or_went(void *data, struct MHD_Connection *mhd, void **own, enum MHD_ConnectionNotificationCode what)
@@ -88,6 +89,8 @@ static void came_or_went(void *data, struct MHD_Connection *mhd, void **own, enu
 	if (!fd)
 		return;
 	*own = connection_open(face->server->connections, fd->connect_fd);
+	if (!*own) /* nobody would count it, nor end it */
+		shutdown(fd->connect_fd, SHUT_RDWR);
 	if (face->tls)
 		tls_ask(face->tls, mhd);
 }
@@ -109,6 +112,7 @@ static void face_stop(struct face *face)
 	acceptor_stop(face->acceptor);
 	for (unsigned i = 0; i < face->worker_count; i++)
 		MHD_stop_daemon(face->workers[i].mhd);
+	connections_taken(face->server->connections, face, 1);
 	free(face->workers);
 	tls_release(face->tls);
 	settings_release(face->settings);
@@ -245,7 +249,6 @@ void faces_retire(struct server *server, struct face *faces)
 		faces->closing = 1;
 		acceptor_stop(faces->acceptor);
 		faces->acceptor = NULL;
-		faces->retired = now_ms();
 		faces->next = server->retired;
 		server->retired = faces;
 	}
@@ -263,8 +266,8 @@ void faces_retire(struct server *server, struct face *faces)
 
 static int is_used(const struct face *face)
 {
-	/* What was taken last libmicrohttpd does not count before the worker has seen it. */
-	int used = now_ms() - face->retired < SEEN_MS;
+	/* In this order: libmicrohttpd counts what it has heard of before we hear of it. */
+	int used = connections_taken(face->server->connections, face, 0) > 0;
 	for (unsigned i = 0; i < face->worker_count && !used; i++) {
 		const union MHD_DaemonInfo *info = MHD_get_daemon_info(face->workers[i].mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
 		used = info && info->num_connections;
