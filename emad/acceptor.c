@@ -19,7 +19,7 @@
 
 #include "emad.h"
 
-#define PAUSE_MS 100 /* when there are no descriptors, or no memory, for another connection */
+#define PAUSE_MS 10 /* when there are no descriptors, or no memory, for another connection */
 #define TAKE_MOST 64 /* before it looks whether it is to end: a crowd may come faster than it can be taken */
 
 struct acceptor {
