@@ -201,13 +201,14 @@ static int offer(struct sink *sink)
 	struct audit *audit = sink->audit;
 	struct rendered *records[OFFER], *gone[OFFER];
 	int codes[OFFER], stuck = 0;
+	const int must = sink->calls.must; /* another set may change it meanwhile */
 	size_t count = 0, done = 0, ended = 0;
 	for (; count < OFFER && count < sink->count; count++)
 		records[count] = sink->queue[(sink->head + count) % QUEUE_RECORDS];
 	pthread_mutex_unlock(&audit->lock);
 	for (const int64_t until = real_ms() + OFFER_MS; done < count && !stuck && (!done || real_ms() < until);) {
 		codes[done] = sink->calls.record(sink->calls.data, &records[done]->event);
-		stuck = codes[done] != EMA_OK && (sink->calls.must || passing(codes[done]));
+		stuck = codes[done] != EMA_OK && (must || passing(codes[done]));
 		done += !stuck;
 	}
 	pthread_mutex_lock(&audit->lock);
