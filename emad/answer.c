@@ -219,10 +219,9 @@ static void response_end(void *response)
 	ema_response_free(response);
 }
 
-static enum MHD_Result respond(struct visit *visit, struct worker *worker, struct MHD_Connection *mhd, struct connection *connection,
+static enum MHD_Result respond(struct visit *visit, const struct face *face, struct MHD_Connection *mhd, struct connection *connection,
                                const char *method)
 {
-	const struct face *face = worker->face;
 	ema_response *made = NULL;
 	const char *name, *value = NULL, *id = "-";
 	size_t length = 0;
@@ -230,9 +229,7 @@ static enum MHD_Result respond(struct visit *visit, struct worker *worker, struc
 	if (status)
 		return refuse(mhd, visit, method, status);
 	connection_phase(connection, PHASE_WORK);
-	atomic_store(&worker->working, 1);
 	int code = ema_http(face->server->context, visit->request, face->serve, &made);
-	atomic_store(&worker->working, 0);
 	if (!made)
 		return refuse(mhd, visit, method, 503);
 	const char *body = ema_response_body(made, &length);
@@ -265,12 +262,11 @@ static enum MHD_Result respond(struct visit *visit, struct worker *worker, struc
 enum MHD_Result answer(void *data, struct MHD_Connection *mhd, const char *path, const char *method, const char *version,
                        const char *upload, size_t *upload_size, void **own)
 {
-	struct worker *worker = data;
-	const struct face *face = worker->face;
+	const struct face *face = data;
 	struct connection *connection = connection_of(mhd);
 	struct visit *visit = *own;
 	(void)path;
-	if (!visit || !connection)
+	if (!visit || !connection || face->ending)
 		return MHD_NO;
 	if (!visit->seen) {
 		visit->seen = 1;
@@ -289,7 +285,7 @@ enum MHD_Result answer(void *data, struct MHD_Connection *mhd, const char *path,
 		*upload_size = 0;
 		return MHD_YES;
 	}
-	return respond(visit, worker, mhd, connection, method);
+	return respond(visit, face, mhd, connection, method);
 }
 
 void answer_end(void *data, struct MHD_Connection *mhd, void **own, enum MHD_RequestTerminationCode code)

@@ -18,6 +18,7 @@
 #define TICK_MS 100
 #define BUCKETS 4096
 #define FILES_RESERVED 256 /* descriptors for everything but clients */
+#define STUCK_MS 20        /* a thread that is so long at one request is given no other connection, if there is another thread */
 #define TAKEN_MS 60000     /* a connection of which no thread has heard so long was never one */
 
 struct peer {
@@ -32,6 +33,7 @@ struct connection {
 	uint64_t number;                 /* by this */
 	struct connections *all;
 	const struct face *face;         /* where it came; for as long as no thread has heard of it */
+	struct worker *worker;
 	struct peer *peer;               /* NULL: not counted */
 	int fd;
 	int is_tls;
@@ -186,6 +188,7 @@ static void leave(struct connection *connection)
 	all->ended -= (size_t)connection->ended;
 	all->taken -= connection->phase == PHASE_TAKEN;
 	all->count--;
+	connection->worker->count--;
 	TAILQ_REMOVE(&all->list, connection, link);
 	if (connection->peer && !--connection->peer->count) {
 		LIST_REMOVE(connection->peer, link);
@@ -296,8 +299,26 @@ void connections_limit(struct connections *all, size_t most)
 	pthread_mutex_unlock(&all->lock);
 }
 
-uint64_t connections_admit(struct connections *all, int fd, const struct sockaddr *address, int limited, const struct face *face)
+/* Whoever has the fewest, of those that come to it: what waits for a key set or a store holds up its thread. */
+static struct worker *deal(const struct face *face, int64_t now)
 {
+	struct worker *best = face->workers;
+	int best_stuck = 1;
+	for (unsigned i = 0; i < face->worker_count; i++) {
+		struct worker *worker = &face->workers[i];
+		const int stuck = worker->since && now - worker->since >= STUCK_MS;
+		if (stuck < best_stuck || (stuck == best_stuck && worker->count < best->count)) {
+			best = worker;
+			best_stuck = stuck;
+		}
+	}
+	return best;
+}
+
+uint64_t connections_admit(struct connections *all, int fd, const struct sockaddr *address, int limited, const struct face *face,
+                           struct worker **worker)
+{
+	const int64_t now = now_ms();
 	unsigned char key[16];
 	struct connection *connection = calloc(1, sizeof *connection);
 	if (!connection)
@@ -312,7 +333,9 @@ uint64_t connections_admit(struct connections *all, int fd, const struct sockadd
 		yes = (make_room(all) || all->taken) && all->ended + all->taken <= all->most / 4 + 64;
 	if (connection->peer)
 		connection->peer->count++;
-	connection->deadline = now_ms() + TAKEN_MS;
+	connection->deadline = now + TAKEN_MS;
+	connection->worker = *worker = deal(face, now);
+	connection->worker->count++;
 	const uint64_t number = connection->number = ++all->numbers;
 	all->count++;
 	all->taken++;
@@ -398,11 +421,12 @@ void connection_close(struct connection *connection)
 void connection_phase(struct connection *connection, enum phase phase)
 {
 	struct connections *all = connection->all;
-	int64_t time = phase_ms(connection, phase);
+	int64_t time = phase_ms(connection, phase), now = now_ms();
 	pthread_mutex_lock(&all->lock);
 	turn_leave(connection);
 	connection->phase = phase;
-	connection->deadline = time ? now_ms() + time : 0;
+	connection->deadline = time ? now + time : 0;
+	connection->worker->since = phase == PHASE_WORK ? now : 0;
 	turn_take(connection);
 	if (phase == PHASE_WAITING && all->stopping)
 		end(connection, SHUT_RD);

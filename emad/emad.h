@@ -99,6 +99,13 @@ struct connections;
 struct connection;
 struct face;
 
+/* A thread that answers, and its daemon of libmicrohttpd. */
+struct worker {
+	struct MHD_Daemon *mhd;
+	size_t count;    /* of connections, and */
+	int64_t since;   /* when it began with a request that it is at, as now_ms(); 0: it is at none. Both are connections.c's. */
+};
+
 struct limits {
 	size_t connections, per_address;
 	int64_t header_ms, body_ms, idle_ms;
@@ -111,8 +118,9 @@ void connections_free(struct connections *connections);
 void connections_limit(struct connections *connections, size_t most);
 /* "192.0.2.1", "2001:db8::1" or "unix". */
 void peer_text(const struct sockaddr *address, char out[INET6_ADDRSTRLEN]);
-/* The number of one more, 0 if it may not come; may close one that idles to make room. limited: count by address. */
-uint64_t connections_admit(struct connections *connections, int fd, const struct sockaddr *address, int limited, const struct face *face);
+/* The number of one more, and who is to serve it; 0: it may not come. May close one that idles to make room. limited: count by address. */
+uint64_t connections_admit(struct connections *connections, int fd, const struct sockaddr *address, int limited, const struct face *face,
+                           struct worker **worker);
 /* One that was admitted, and was closed without that a thread heard of it. */
 void connections_lost(struct connections *connections, uint64_t number);
 /* How many a face took of which no thread has heard yet. forget: none will. */
@@ -142,15 +150,6 @@ void acceptor_stop(struct acceptor *acceptor);
 /* ---- faces.c: libmicrohttpd's daemons ---- */
 
 struct server;
-struct face;
-
-/* A thread of a face: a daemon of libmicrohttpd of its own, so that we say which connection is whose. */
-struct worker {
-	struct face *face;
-	struct MHD_Daemon *mhd;
-	atomic_size_t connections;
-	atomic_int working;               /* on an answer, which may take it long */
-};
 
 /* What one load put in front of one socket. A reload makes new ones; an old one ends with its last connection. */
 struct face {
@@ -168,7 +167,7 @@ struct face {
 	struct limits limits;
 	/* What libmicrohttpd says while it starts is kept for a message; later lines could hold what a client sent. */
 	char said[256];
-	atomic_int started;
+	atomic_int started, ending;
 	struct face *next;
 };
 
@@ -207,11 +206,10 @@ void faces_reap(struct server *server, int all);
 
 /* ---- answer.c: one request ---- */
 
-/* Called by libmicrohttpd with its worker. */
-void *answer_begin(void *worker, const char *uri, struct MHD_Connection *connection);
-enum MHD_Result answer(void *worker, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
+void *answer_begin(void *face, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result answer(void *face, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
                        const char *upload, size_t *upload_size, void **visit);
-void answer_end(void *worker, struct MHD_Connection *connection, void **visit, enum MHD_RequestTerminationCode code);
+void answer_end(void *face, struct MHD_Connection *connection, void **visit, enum MHD_RequestTerminationCode code);
 
 /* ---- reload.c ---- */
 

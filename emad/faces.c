@@ -36,53 +36,33 @@ static int is_limited(const struct face *face, const char *remote)
 	return !face->is_unix && !ema_daemon_is_proxy(face->settings->daemon, remote);
 }
 
-/* That which is not at work, and of these that with the fewest connections: those of one that is wait until it is done. */
-static struct worker *choose(const struct face *face)
-{
-	struct worker *best = &face->workers[0];
-	for (unsigned i = 1; i < face->worker_count; i++) {
-		struct worker *worker = &face->workers[i];
-		const int busy = atomic_load(&worker->working), best_busy = atomic_load(&best->working);
-		if (busy < best_busy || (busy == best_busy && atomic_load(&worker->connections) < atomic_load(&best->connections)))
-			best = worker;
-	}
-	return best;
-}
-
-/* A connection that has just come. */
+/* A connection that has just come, of which libmicrohttpd hears if it may stay. Threads of a pool of its own would have it by the number of
+   the descriptor, also those that are stuck. */
 static void take(void *data, int fd, const struct sockaddr *address, socklen_t length)
 {
-	const struct face *face = data;
+	struct face *face = data;
 	char remote[INET6_ADDRSTRLEN];
 	peer_text(address, remote);
 	int limited = is_limited(face, remote);
+	struct worker *worker = NULL;
 	uint64_t number = 0;
 	if (limited && face->proxies_only)
 		say(SAY_DEBUG, "%s came to %s, which is for the proxies alone", remote, face->address);
 	else
-		number = connections_admit(face->server->connections, fd, address, limited, face);
-	if (!number) {
+		number = connections_admit(face->server->connections, fd, address, limited, face, &worker);
+	if (!number)
 		close(fd);
-		return;
-	}
-	struct worker *worker = choose(face);
-	atomic_fetch_add(&worker->connections, 1);
-	if (MHD_add_connection(worker->mhd, fd, address, length) == MHD_YES)
-		return;
-	/* It was closed there. */
-	atomic_fetch_sub(&worker->connections, 1);
-	connections_lost(face->server->connections, number);
+	else if (MHD_add_connection(worker->mhd, fd, address, length) != MHD_YES) /* which closed it */
+		connections_lost(face->server->connections, number);
 }
 
 static void came_or_went(void *data, struct MHD_Connection *mhd, void **own, enum MHD_ConnectionNotificationCode what)
 {
-	struct worker *worker = data;
-	const struct face *face = worker->face;
+	struct face *face = data;
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (*own)
 			connection_close(*own);
 		*own = NULL;
-		atomic_fetch_sub(&worker->connections, 1);
 		return;
 	}
 	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -106,18 +86,29 @@ __attribute__((format(printf, 2, 0))) static void listen_to(void *data, const ch
 
 /* ---- Faces ---- */
 
-/* Also one that was begun only. */
+static void face_free(struct face *face)
+{
+	tls_release(face->tls);
+	settings_release(face->settings);
+	free(face->workers);
+	free(face->address);
+	free(face);
+}
+
+static void workers_stop(struct face *face)
+{
+	/* While one ends, the others do not begin with what they have read already. */
+	face->ending = 1;
+	while (face->worker_count)
+		MHD_stop_daemon(face->workers[--face->worker_count].mhd);
+}
+
 static void face_stop(struct face *face)
 {
 	acceptor_stop(face->acceptor);
-	for (unsigned i = 0; i < face->worker_count; i++)
-		MHD_stop_daemon(face->workers[i].mhd);
+	workers_stop(face);
 	connections_taken(face->server->connections, face, 1);
-	free(face->workers);
-	tls_release(face->tls);
-	settings_release(face->settings);
-	free(face->address);
-	free(face);
+	face_free(face);
 }
 
 static unsigned thread_count(const ema_daemon *daemon)
@@ -134,10 +125,11 @@ static struct limits limits_of(const ema_daemon *daemon)
 		                .body_bytes = (size_t)ema_daemon_number(daemon, "body_size") };
 }
 
-static int worker_start(struct worker *worker, unsigned most)
+static struct MHD_Daemon *worker_start(struct face *face)
 {
-	struct face *face = worker->face;
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
+	/* Its own limit stops a thread from accepting; ours has the last word, so that somebody idle can go instead. */
+	unsigned most = face->limits.connections > 1000000 ? 1000000 : (unsigned)face->limits.connections;
 	struct MHD_OptionItem tls[6];
 	size_t n = 0;
 	memset(tls, 0, sizeof tls);
@@ -150,29 +142,25 @@ static int worker_start(struct worker *worker, unsigned most)
 			tls[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_TRUST, 0, face->tls->client_ca };
 	}
 	tls[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
-	worker->mhd = MHD_start_daemon(flags, 0, NULL, NULL, answer, worker, MHD_OPTION_EXTERNAL_LOGGER, listen_to, face,
-		MHD_OPTION_NOTIFY_CONNECTION, came_or_went, worker, MHD_OPTION_NOTIFY_COMPLETED, answer_end, worker,
-		MHD_OPTION_URI_LOG_CALLBACK, answer_begin, worker, MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * face->limits.header_bytes,
-		MHD_OPTION_CONNECTION_LIMIT, most + most / 4 + 128, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-		MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
-	return worker->mhd ? 0 : -1;
+	return MHD_start_daemon(flags, 0, NULL, NULL, answer, face, MHD_OPTION_EXTERNAL_LOGGER, listen_to, face,
+		MHD_OPTION_NOTIFY_CONNECTION, came_or_went, face,
+		MHD_OPTION_NOTIFY_COMPLETED, answer_end, face, MHD_OPTION_URI_LOG_CALLBACK, answer_begin, face,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * face->limits.header_bytes, MHD_OPTION_CONNECTION_LIMIT, most + most / 4 + 128,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static int face_start(struct face *face, const struct socket *socket)
 {
-	/* Each one's own limit is above ours, which has the last word, so that somebody idle can go instead. */
-	const unsigned most = face->limits.connections > 1000000 ? 1000000 : (unsigned)face->limits.connections;
 	const unsigned threads = thread_count(face->settings->daemon);
 	face->workers = calloc(threads, sizeof *face->workers);
-	for (int failed = !face->workers; !failed && face->worker_count < threads; face->worker_count += !failed) {
-		face->workers[face->worker_count].face = face;
-		failed = worker_start(&face->workers[face->worker_count], most);
-	}
+	while (face->workers && face->worker_count < threads && (face->workers[face->worker_count].mhd = worker_start(face)))
+		face->worker_count++;
 	face->started = 1;
 	if (face->worker_count == threads && (face->acceptor = acceptor_start(socket->fd, take, face)))
 		return 0;
+	workers_stop(face);
 	if (!face->said[0])
-		snprintf(face->said, sizeof face->said, "no memory, thread or descriptor");
+		snprintf(face->said, sizeof face->said, "no thread, no descriptor, or no memory");
 	return -1;
 }
 
@@ -226,7 +214,7 @@ struct face *faces_start(struct server *server, struct settings *settings, struc
 			if (!face || face_start(face, socket)) {
 				snprintf(error, room, "%s cannot be served: %s", socket->address, face ? face->said : "no memory");
 				if (face)
-					face_stop(face);
+					face_free(face);
 				for (struct face *next; faces; faces = next) {
 					next = faces->next;
 					face_stop(faces);
@@ -264,22 +252,24 @@ void faces_retire(struct server *server, struct face *faces)
 	}
 }
 
-static int is_used(const struct face *face)
+static int is_in_use(const struct face *face)
 {
 	/* In this order: libmicrohttpd counts what it has heard of before we hear of it. */
-	int used = connections_taken(face->server->connections, face, 0) > 0;
-	for (unsigned i = 0; i < face->worker_count && !used; i++) {
+	if (connections_taken(face->server->connections, face, 0))
+		return 1;
+	for (unsigned i = 0; i < face->worker_count; i++) {
 		const union MHD_DaemonInfo *info = MHD_get_daemon_info(face->workers[i].mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-		used = info && info->num_connections;
+		if (info && info->num_connections)
+			return 1;
 	}
-	return used;
+	return 0;
 }
 
 void faces_reap(struct server *server, int all)
 {
 	for (struct face **at = &server->retired; *at;) {
 		struct face *face = *at;
-		if (!all && is_used(face)) {
+		if (!all && is_in_use(face)) {
 			at = &face->next;
 			continue;
 		}

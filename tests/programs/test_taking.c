@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,8 +11,13 @@
 
 #define FD 9 /* nothing is done to it */
 
-static const struct face here = { .limits = { .connections = 4, .per_address = 2, .header_ms = 60000, .body_ms = 60000, .idle_ms = 60000 } };
-static const struct face there = { .limits = { .connections = 4, .per_address = 2, .header_ms = 60000, .body_ms = 60000, .idle_ms = 60000 } };
+static struct worker two[2], one;
+static const struct face here = { .workers = two, .worker_count = 2,
+	                           .limits = { .connections = 4, .per_address = 2, .header_ms = 60000, .body_ms = 60000, .idle_ms = 60000 } };
+static const struct face there = { .workers = &one, .worker_count = 1,
+	                            .limits = { .connections = 4, .per_address = 2, .header_ms = 60000, .body_ms = 60000, .idle_ms = 60000 } };
+
+static struct worker *dealt_to;
 
 static uint64_t admit(struct connections *all, const struct face *face, const char *address)
 {
@@ -20,7 +26,7 @@ static uint64_t admit(struct connections *all, const struct face *face, const ch
 		struct sockaddr_in v4;
 	} from = { .v4 = { .sin_family = AF_INET } };
 	assert_int_equal(inet_pton(AF_INET, address, &from.v4.sin_addr), 1);
-	return connections_admit(all, FD, &from.any, 1, face);
+	return connections_admit(all, FD, &from.any, 1, face, &dealt_to);
 }
 
 static struct connections *connections_for(size_t most)
@@ -67,6 +73,36 @@ static void what_was_taken_belongs_to_its_face(void **state)
 	assert_true(admit(all, &there, "192.0.2.1") != 0);
 	connection_close(connection);
 	connections_free(all);
+}
+
+/* Threads have as many connections as others; one that is at a request for long gets no more until it has answered. */
+static void connections_go_to_threads_that_can(void **state)
+{
+	(void)state;
+	struct connections *all = connections_for(16);
+	struct connection *busy, *other;
+	assert_true(admit(all, &here, "192.0.2.1") != 0);
+	struct worker *first = dealt_to;
+	busy = connection_open(all, FD);
+	assert_true(admit(all, &here, "192.0.2.1") != 0);
+	assert_ptr_not_equal(dealt_to, first);
+	other = connection_open(all, FD);
+	connection_close(other);
+	connection_phase(busy, PHASE_WORK);
+	for (int64_t from = now_ms(); now_ms() - from < 100;)
+		usleep(1000);
+	for (int i = 2; i < 6; i++) {
+		char address[20];
+		snprintf(address, sizeof address, "192.0.2.%d", i);
+		assert_true(admit(all, &here, address) != 0);
+		assert_ptr_not_equal(dealt_to, first);
+		connection_open(all, FD);
+	}
+	connection_phase(busy, PHASE_ANSWER);
+	assert_true(admit(all, &here, "192.0.2.7") != 0);
+	assert_ptr_equal(dealt_to, first);
+	connections_free(all);
+	assert_int_equal(two[0].count + two[1].count, 0);
 }
 
 static int listener;
@@ -118,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_lost_one_is_forgotten_and_no_other),
 		cmocka_unit_test(what_was_taken_belongs_to_its_face),
+		cmocka_unit_test(connections_go_to_threads_that_can),
 		cmocka_unit_test(a_crowd_without_end_can_be_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
