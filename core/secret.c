@@ -1,5 +1,6 @@
 #include "secret.h"
 
+#include <stdint.h>
 #include <string.h>
 
 void secret_wipe(void *memory, size_t length)
@@ -10,9 +11,19 @@ void secret_wipe(void *memory, size_t length)
 
 int secret_same(const void *a, const void *b, size_t length)
 {
-	const volatile unsigned char *x = a, *y = b;
-	unsigned char different = 0;
-	for (size_t i = 0; i < length; i++)
-		different |= (unsigned char)(x[i] ^ y[i]);
+	const unsigned char *x = a, *y = b;
+	uint64_t different = 0, one, other;
+	size_t at = 0;
+	for (; length - at >= sizeof one; at += sizeof one) {
+		memcpy(&one, x + at, sizeof one);
+		memcpy(&other, y + at, sizeof other);
+		different |= one ^ other;
+		/* The compiler must not see that the first difference decides. */
+		__asm__ volatile("" : "+r"(different));
+	}
+	for (; at < length; at++) {
+		different |= (uint64_t)(x[at] ^ y[at]);
+		__asm__ volatile("" : "+r"(different));
+	}
 	return different == 0;
 }

@@ -130,7 +130,7 @@ int seen_digest(struct seen *seen, const char *thumbprint, const char *token, si
 	ERR_set_mark();
 	EVP_MD_CTX *context = desk ? desk->context : EVP_MD_CTX_new();
 	int good = context && EVP_DigestInit_ex2(context, desk ? NULL : seen->sha256, NULL) == 1 &&
-	           EVP_DigestUpdate(context, thumbprint, strlen(thumbprint)) == 1 && EVP_DigestUpdate(context, token, length) == 1 &&
+	           (!*thumbprint || EVP_DigestUpdate(context, thumbprint, strlen(thumbprint)) == 1) && EVP_DigestUpdate(context, token, length) == 1 &&
 	           EVP_DigestFinal_ex(context, out, NULL) == 1;
 	if (desk)
 		desk_leave(desk);

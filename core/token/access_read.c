@@ -368,13 +368,19 @@ int access_read(struct keyring *keyring, const char *text, size_t length, const 
                 struct failure *failure)
 {
 	unsigned char digest[SEEN_DIGEST];
-	struct access_token token = { .memory = NULL };
 	const int digested = rules->known && seen_digest(rules->known, "", text, length, digest);
 	/* Before it is verified: what changes meanwhile must be seen the next time. */
 	const uint64_t generation = digested ? keyring_generation(keyring) : 0;
-	const int known = digested && recall(rules->known, digest, generation, &token);
-	int code = known ? access_hold(&token, rules, failure) : verify(keyring, text, length, rules, &token, failure);
-	if (!code && digested && !known)
+	/* It is large: not copied more often than it must be. */
+	if (digested && recall(rules->known, digest, generation, out)) {
+		int held = access_hold(out, rules, failure);
+		if (held)
+			access_free(out);
+		return held;
+	}
+	struct access_token token = { .memory = NULL };
+	int code = verify(keyring, text, length, rules, &token, failure);
+	if (!code && digested)
 		code = keep(rules->known, digest, generation, &token, failure);
 	if (code)
 		access_free(&token);
