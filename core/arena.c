@@ -53,6 +53,18 @@ void *arena_get(struct arena *arena, size_t count, size_t size)
 	return memory ? memset(memory, 0, count * size) : NULL;
 }
 
+void *arena_grown(struct arena *arena, const void *list, size_t count, size_t size, size_t *room, size_t first)
+{
+	const size_t wanted = *room ? *room * 2 : first;
+	void *at = arena_get(arena, wanted, size);
+	if (!at)
+		return NULL;
+	if (count)
+		memcpy(at, list, count * size);
+	*room = wanted;
+	return at;
+}
+
 char *arena_bytes(struct arena *arena, size_t size)
 {
 	return take(arena, size, 1);

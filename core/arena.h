@@ -21,6 +21,9 @@ struct arena {
 void arena_begin(struct arena *arena, void *memory, size_t size);
 /* Zeroed and aligned for anything; NULL and failed without memory. */
 void *arena_get(struct arena *arena, size_t count, size_t size);
+/* A list with room for twice as many as *room, or for the first ones where that is 0, and with those that there are; what they were in
+   stays until the end. NULL, and *room as it was, without memory. */
+void *arena_grown(struct arena *arena, const void *list, size_t count, size_t size, size_t *room, size_t first);
 /* For text: neither zeroed nor aligned. */
 char *arena_bytes(struct arena *arena, size_t size);
 char *arena_copy(struct arena *arena, const char *text);

@@ -9,7 +9,6 @@
 
 #include "check.h"
 #include "codes.h"
-#include "secret.h"
 
 /* What most checks need of it: those have one allocation. */
 #define ROOM 7168
@@ -54,16 +53,12 @@ void *decision_get(struct ema_decision *decision, size_t count, size_t size)
 	return at;
 }
 
-/* Room for twice as many as there are, with those; what they were in stays until the end. NULL: no memory. */
+/* NULL: no memory. */
 static void *grown(struct ema_decision *decision, const void *list, size_t count, size_t size, size_t *room)
 {
-	const size_t wanted = *room ? *room * 2 : 4;
-	void *at = decision_get(decision, wanted, size);
+	void *at = arena_grown(&decision->memory, list, count, size, room, 4);
 	if (!at)
-		return NULL;
-	if (count)
-		memcpy(at, list, count * size);
-	*room = wanted;
+		decision->broken = 1;
 	return at;
 }
 

@@ -135,20 +135,22 @@ static int is_header(const char *name, const char *value, size_t length)
 	return 1;
 }
 
+static int fits(const struct ema_request *request, size_t size)
+{
+	return request->header_count < REQUEST_HEADERS_MOST && size <= REQUEST_HEADER_BYTES_MOST - request->header_bytes;
+}
+
 int request_lend_header(struct ema_request *request, const struct request_header *header)
 {
 	const size_t size = strlen(header->name) + strlen(header->value) + 2;
-	if (request->header_count == REQUEST_HEADERS_MOST || size > REQUEST_HEADER_BYTES_MOST - request->header_bytes)
+	if (!fits(request, size))
 		return EMA_TOO_LARGE;
 	if (request->header_count == request->header_room) {
-		size_t room = request->header_room ? request->header_room * 2 : 16;
-		struct request_header *grown = arena_get(&request->memory, room, sizeof *grown);
+		struct request_header *grown =
+			arena_grown(&request->memory, request->headers, request->header_count, sizeof *grown, &request->header_room, 16);
 		if (!grown)
 			return EMA_OUT_OF_MEMORY;
-		if (request->header_count)
-			memcpy(grown, request->headers, request->header_count * sizeof *grown);
 		request->headers = grown;
-		request->header_room = room;
 	}
 	request->headers[request->header_count++] = *header;
 	request->header_bytes += size;
@@ -164,7 +166,7 @@ int request_add_header(struct ema_request *request, const char *name, const char
 		value_size--;
 	if (!is_header(name, value, value_size - 1))
 		return EMA_BAD_REQUEST;
-	if (request->header_count == REQUEST_HEADERS_MOST || name_size + value_size > REQUEST_HEADER_BYTES_MOST - request->header_bytes)
+	if (!fits(request, name_size + value_size))
 		return EMA_TOO_LARGE;
 	char *copy = arena_bytes(&request->memory, name_size + value_size);
 	if (!copy)

@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "secret.h"
-
 #define HEADER_VALUE_MOST 8192
-
 #define ROOM 1536 /* what most answers need */
 
 struct whole {

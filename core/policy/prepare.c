@@ -84,16 +84,12 @@ static void way_add(struct preparation *p, uint32_t key, uint32_t number)
 	size_t *count = rule->deny ? &p->principal->deny_count : &p->principal->grant_count;
 	size_t *room = rule->deny ? &p->deny_room : &p->grant_room;
 	if (*count == *room) {
-		size_t more = *room ? *room * 2 : 16;
-		struct way *bigger = arena_get(p->arena, more, sizeof *bigger);
+		struct way *bigger = arena_grown(p->arena, *list, *count, sizeof *bigger, room, 16);
 		if (!bigger) {
 			p->failed = 1;
 			return;
 		}
-		if (*count)
-			memcpy(bigger, *list, *count * sizeof *bigger);
 		*list = bigger;
-		*room = more;
 	}
 	(*list)[(*count)++] = (struct way){ key, number & INT32_MAX, rule_weak(rule, p->who) ? 1 : 0 };
 }
