@@ -102,18 +102,18 @@ static struct rendered *pop(struct sink *sink)
 	struct rendered *record = sink->queue[sink->head];
 	sink->head = (sink->head + 1) % QUEUE_RECORDS;
 	sink->count--;
-	sink->bytes -= record->event.length;
+	sink->bytes -= record->size;
 	return record;
 }
 
 /* 0, or -1: the queue is full. */
 static int push(struct sink *sink, struct rendered *record)
 {
-	if (sink->count == QUEUE_RECORDS || sink->bytes + record->event.length > QUEUE_BYTES)
+	if (sink->count == QUEUE_RECORDS || sink->bytes + record->size > QUEUE_BYTES)
 		return -1;
 	record->references++;
 	sink->queue[(sink->head + sink->count++) % QUEUE_RECORDS] = record;
-	sink->bytes += record->event.length;
+	sink->bytes += record->size;
 	pthread_cond_signal(&sink->wake);
 	return 0;
 }
@@ -552,9 +552,9 @@ static void attend(struct audit *audit)
 }
 
 /* The record that the chain is before, with the place after it, to which the chain goes. Not under the lock. NULL: no memory. */
-static struct rendered *render(const struct channel *channel, struct chain *chain, const char *bytes, size_t length, uint64_t end)
+static struct rendered *render(struct rendering *rendering, const struct channel *channel, struct chain *chain, size_t length, uint64_t end)
 {
-	struct rendered *record = record_render(chain, bytes, length);
+	struct rendered *record = record_render(rendering, chain, length);
 	if (!record || chain_advance(chain, record->event.line, record->event.length, end)) {
 		rendered_free(record);
 		return NULL;
@@ -588,7 +588,7 @@ static void give(struct audit *audit, struct rendered *record, const struct plac
  * Up to BATCH records of the spool, to all sinks that are not behind. How many. The lock is free while they are rendered, and taken
  * once for all of them: up to `write` the spool does not change before this thread has given it back.
  */
-static int batch(struct audit *audit, char *scratch)
+static int batch(struct audit *audit, struct rendering *rendering)
 {
 	struct channel *channel = audit->lead;
 	struct chain chain = channel->chain;
@@ -599,13 +599,13 @@ static int batch(struct audit *audit, char *scratch)
 		return 0;
 	pthread_mutex_unlock(&audit->lock);
 	uint64_t next = channel->spool->next;
-	for (size_t length; count < BATCH && (length = spool_peek(channel->spool, next, write, scratch, SPOOL_RECORD, &next));) {
-		made[count] = render(channel, &chain, scratch, length, next);
+	for (size_t length; count < BATCH && (length = spool_peek(channel->spool, next, write, rendering->bytes, sizeof rendering->bytes, &next));) {
+		made[count] = render(rendering, channel, &chain, length, next);
 		starved = !made[count];
 		if (starved) /* it stays where it is */
 			break;
 		count++;
-		if (scratch[2] & RECORD_CHECKPOINT)
+		if (length > 2 && (rendering->bytes[2] & RECORD_CHECKPOINT))
 			checkpoint = count;
 	}
 	pthread_mutex_lock(&audit->lock);
@@ -626,7 +626,7 @@ static int batch(struct audit *audit, char *scratch)
 }
 
 /* Up to BATCH records for a sink that is behind, out of the spool again. How many steps. */
-static int refill(struct audit *audit, struct sink *sink, char *scratch)
+static int refill(struct audit *audit, struct sink *sink, struct rendering *rendering)
 {
 	int done = 0;
 	for (; done < BATCH && sink->behind && hungry(sink) && !audit->swapping; done++) {
@@ -648,7 +648,7 @@ static int refill(struct audit *audit, struct sink *sink, char *scratch)
 		uint64_t end = 0;
 		size_t length = 0;
 		if (now.number <= sink->place.cursor.number)
-			length = spool_peek(channel->spool, sink->place.cursor.offset, channel->spool->write, scratch, SPOOL_RECORD, &end);
+			length = spool_peek(channel->spool, sink->place.cursor.offset, channel->spool->write, rendering->bytes, sizeof rendering->bytes, &end);
 		if (!length) { /* it need not work any more and its records were given up, or somebody wrote into the spool */
 			const struct spool_cursor *to = now.number > sink->place.cursor.number ? &now : &channel->chain.cursor;
 			miss(sink, channel->chain.writer, sink->place.cursor.number + 1, to->number);
@@ -658,7 +658,7 @@ static int refill(struct audit *audit, struct sink *sink, char *scratch)
 		struct chain chain = channel->chain;
 		chain.cursor = sink->place.cursor;
 		pthread_mutex_unlock(&audit->lock);
-		struct rendered *record = render(channel, &chain, scratch, length, end);
+		struct rendered *record = render(rendering, channel, &chain, length, end);
 		pthread_mutex_lock(&audit->lock);
 		if (!record) {
 			/* Something may have come meanwhile: the spool is not at its end. */
@@ -731,19 +731,21 @@ static void gather(struct audit *audit)
 void *deliver(void *data)
 {
 	struct audit *audit = data;
-	char *scratch = malloc(SPOOL_RECORD);
+	struct rendering *rendering = NULL;
 	pthread_mutex_lock(&audit->lock);
 	for (;;) {
 		attend(audit);
 		if (is_late(audit))
 			break;
 		int done = 0, pending = 0;
-		if (audit->sinks_set && scratch) {
+		if (!rendering) /* again, if there was no memory */
+			rendering = rendering_new();
+		if (audit->sinks_set && rendering) {
 			housekeeping(audit);
 			audit->held = must_hold(audit);
-			done = audit->held ? 0 : batch(audit, scratch);
+			done = audit->held ? 0 : batch(audit, rendering);
 			for (size_t i = 0; i < audit->sink_count; i++)
-				done |= refill(audit, audit->sinks[i], scratch);
+				done |= refill(audit, audit->sinks[i], rendering);
 			commit(audit);
 			done |= leave_orphans(audit);
 			if (!done && !audit->held && !audit->swapping)
@@ -766,7 +768,7 @@ void *deliver(void *data)
 	audit->idle = 1;
 	pthread_cond_broadcast(&audit->rest);
 	pthread_mutex_unlock(&audit->lock);
-	free(scratch);
+	rendering_free(rendering);
 	return NULL;
 }
 

@@ -216,18 +216,18 @@ static int is_frame(const char *name)
 	return 0;
 }
 
-static int is_there(const struct rendered *r, const char *name)
+static int is_there(const struct rendering *r, const char *name)
 {
-	for (size_t i = 0; i < r->event.count; i++)
+	for (size_t i = 0; i < r->count; i++)
 		if (*name == r->text.data[r->at[2 * i]] && !strcmp(name, r->text.data + r->at[2 * i]))
 			return 1;
 	return 0;
 }
 
 /* A member: its name, and where its value begins in the text and in the parts. Those of the frame have their names to themselves. */
-static void member(struct rendered *r, const char *name, size_t length, int frame)
+static void member(struct rendering *r, const char *name, size_t length, int frame)
 {
-	if (r->event.count >= RECORD_MEMBERS) {
+	if (r->count >= RECORD_MEMBERS) {
 		r->text.failed = 1;
 		return;
 	}
@@ -239,20 +239,20 @@ static void member(struct rendered *r, const char *name, size_t length, int fram
 		buffer_clean(&r->text, name, length);
 		buffer_char(&r->text, 0);
 	} while (!r->text.failed && !frame && (is_frame(r->text.data + from) || is_there(r, r->text.data + from)) && tries++ < RECORD_MEMBERS);
-	r->at[2 * r->event.count] = from;
-	r->at[2 * r->event.count + 1] = r->text.length;
-	r->part[r->event.count++] = r->parts.length;
+	r->at[2 * r->count] = from;
+	r->at[2 * r->count + 1] = r->text.length;
+	r->part[r->count++] = r->parts.length;
 }
 
 /* A value, or an item of one. */
-static void value_text(struct rendered *r, const char *text, size_t length)
+static void value_text(struct rendering *r, const char *text, size_t length)
 {
 	size_t from = r->text.length;
 	if (!buffer_clean(&r->text, text, length))
 		canonical_string(&r->parts, r->text.length ? r->text.data + from : "", r->text.length - from);
 }
 
-static void frame_text(struct rendered *r, const char *name, const char *text, size_t length)
+static void frame_text(struct rendering *r, const char *name, const char *text, size_t length)
 {
 	member(r, name, strlen(name), 1);
 	value_text(r, text, length);
@@ -260,7 +260,7 @@ static void frame_text(struct rendered *r, const char *name, const char *text, s
 }
 
 /* A number that not every reader of JSON keeps is a string (RFC 8785 6). */
-static void value_number(struct rendered *r, int64_t number)
+static void value_number(struct rendering *r, int64_t number)
 {
 	const char *quote = number > CANONICAL_INTEGER || number < -CANONICAL_INTEGER ? "\"" : "";
 	buffer_printf(&r->parts, "%s%" PRId64 "%s", quote, number, quote);
@@ -268,13 +268,13 @@ static void value_number(struct rendered *r, int64_t number)
 	buffer_char(&r->text, 0);
 }
 
-static void frame_number(struct rendered *r, const char *name, uint64_t number)
+static void frame_number(struct rendering *r, const char *name, uint64_t number)
 {
 	member(r, name, strlen(name), 1);
 	value_number(r, (int64_t)number);
 }
 
-static void render_field(struct rendered *r, struct reader *reader)
+static void render_field(struct rendering *r, struct reader *reader)
 {
 	const unsigned char *type = take(reader, 1);
 	size_t length = 0;
@@ -307,10 +307,10 @@ static void render_field(struct rendered *r, struct reader *reader)
 }
 
 /* RFC 8785: the members in the order of their names, so that the hash over the line is one over the canonical record. */
-static void put_line(struct rendered *r)
+static void put_line(struct rendering *r)
 {
 	unsigned char order[RECORD_MEMBERS];
-	size_t count = r->event.count;
+	size_t count = r->count;
 	for (size_t i = 0; i < count; i++) { /* each behind those that are not behind it */
 		size_t from = 0, to = i;
 		const char *name = r->text.data + r->at[2 * i];
@@ -336,7 +336,7 @@ static void put_line(struct rendered *r)
 	buffer_char(&r->line, '}');
 }
 
-static void checkpoint(struct rendered *r, const struct chain *chain, const char *before)
+static void checkpoint(struct rendering *r, const struct chain *chain, const char *before)
 {
 	char seal[CHAIN_TEXT];
 	frame_number(r, "count", chain->cursor.number);
@@ -370,27 +370,67 @@ static const char *render(const struct ema_event *event, const char *form, size_
 	return made ? made->data : NULL;
 }
 
-struct rendered *record_render(const struct chain *chain, const void *bytes, size_t length)
+struct rendering *rendering_new(void)
 {
-	struct rendered *r = calloc(1, sizeof *r);
+	struct rendering *r = malloc(sizeof *r);
 	if (!r)
 		return NULL;
 	buffer_init(&r->line, RECORD_LINE);
 	buffer_init(&r->text, RECORD_LINE);
 	buffer_init(&r->parts, RECORD_LINE);
-	/* It grows by names and punctuation. */
-	buffer_expect(&r->text, 2 * length);
-	buffer_expect(&r->parts, 2 * length);
-	buffer_expect(&r->line, 2 * length + 512);
-	r->references = 1;
-	struct reader reader = { bytes, length, 0 };
+	return r;
+}
+
+static void empty(struct buffer *buffer)
+{
+	if (buffer->room > RECORD_ROOM) /* a rare one */
+		buffer_free(buffer);
+	buffer_clear(buffer);
+}
+
+void rendering_free(struct rendering *r)
+{
+	if (!r)
+		return;
+	buffer_free(&r->line);
+	buffer_free(&r->text);
+	buffer_free(&r->parts);
+	free(r);
+}
+
+/* As large as it must be and in one piece: a queue may hold a thousand. */
+static struct rendered *rendered_new(const struct rendering *r)
+{
+	const size_t members = 2 * r->count * sizeof(const char *), size = sizeof(struct rendered) + members + r->text.length + r->line.length + 1;
+	struct rendered *made = calloc(1, size);
+	if (!made)
+		return NULL;
+	char *text = (char *)made->members + members, *line = text + r->text.length;
+	memcpy(text, r->text.data, r->text.length);
+	memcpy(line, r->line.data, r->line.length);
+	for (size_t i = 0; i < r->count; i++) {
+		made->members[i] = text + r->at[2 * i];
+		made->members[r->count + i] = text + r->at[2 * i + 1];
+	}
+	made->references = 1;
+	made->size = size;
+	made->event = (struct ema_event){ .line = line, .length = r->line.length, .count = r->count, .names = made->members,
+	                                  .values = made->members + r->count, .render = render };
+	return made;
+}
+
+struct rendered *record_render(struct rendering *r, const struct chain *chain, size_t length)
+{
+	empty(&r->line);
+	empty(&r->text);
+	empty(&r->parts);
+	r->count = 0;
+	struct reader reader = { (const unsigned char *)r->bytes, length, 0 };
 	const unsigned char *head = take(&reader, 3);
 	char before[CHAIN_TEXT], time[CLOCK_TEXT];
 	size_t id_length = 0, kind_length = 0, request_length = 0, salt_length = 0;
-	r->number = chain->cursor.number + 1;
-	memcpy(r->writer, chain->writer, sizeof r->writer);
-	r->event.time = take_number(&reader);
-	int64_t logged = take_number(&reader);
+	const uint64_t number = chain->cursor.number + 1;
+	const int64_t at = take_number(&reader), logged = take_number(&reader);
 	const char *id = take_bytes(&reader, &id_length), *kind = take_bytes(&reader, &kind_length), *request = take_bytes(&reader, &request_length);
 	const char *salt = take_bytes(&reader, &salt_length);
 	if (!head || head[0] != RECORD_FORM || !id || !kind || !request || !salt) {
@@ -400,22 +440,22 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 		id = request = salt = "";
 		id_length = request_length = salt_length = 0;
 	}
-	r->event.severity = head ? head[1] : 1;
+	const int severity = head ? head[1] : 1;
 	chain_before(chain, before);
 	frame_number(r, "v", RECORD_SCHEMA);
 	frame_text(r, "id", id, id_length);
 	frame_text(r, "writer", chain->writer, strlen(chain->writer));
-	frame_number(r, "seq", r->number);
+	frame_number(r, "seq", number);
 	frame_text(r, "prev", before, strlen(before));
-	clock_text(r->event.time, time);
+	clock_text(at, time);
 	frame_text(r, "time", time, strlen(time));
-	int64_t apart = logged / 2 - r->event.time / 2; /* halves, because the time may be anything */
+	int64_t apart = logged / 2 - at / 2; /* halves, because the time may be anything */
 	if (apart > 500 || apart < -500) {
 		clock_text(logged, time);
 		frame_text(r, "logged", time, strlen(time));
 	}
 	frame_text(r, "kind", kind, kind_length);
-	frame_number(r, "severity", (uint64_t)r->event.severity);
+	frame_number(r, "severity", (uint64_t)severity);
 	if (request_length)
 		frame_text(r, "request", request, request_length);
 	if (head && (head[2] & RECORD_CHECKPOINT))
@@ -425,32 +465,19 @@ struct rendered *record_render(const struct chain *chain, const void *bytes, siz
 	frame_text(r, "salt", salt, salt_length);
 	if (!r->text.failed && !r->parts.failed)
 		put_line(r);
-	int failed = r->line.failed || r->text.failed || r->parts.failed;
-	buffer_free(&r->parts);
-	if (failed) {
-		rendered_free(r);
+	struct rendered *made = r->line.failed || r->text.failed || r->parts.failed ? NULL : rendered_new(r);
+	if (!made)
 		return NULL;
-	}
-	for (size_t i = 0; i < r->event.count; i++) {
-		r->names[i] = r->text.data + r->at[2 * i];
-		r->values[i] = r->text.data + r->at[2 * i + 1];
-	}
-	r->event.line = r->line.data;
-	r->event.length = r->line.length;
-	r->event.render = render;
-	r->event.names = r->names;
-	r->event.values = r->values;
-	return r;
+	made->number = number;
+	memcpy(made->writer, chain->writer, sizeof made->writer);
+	made->event.time = at;
+	made->event.severity = severity;
+	return made;
 }
 
 void rendered_free(struct rendered *rendered)
 {
-	if (!rendered)
-		return;
-	buffer_free(&rendered->line);
-	buffer_free(&rendered->text);
-	buffer_free(&rendered->parts);
-	struct buffer *ocsf = atomic_load(&rendered->ocsf);
+	struct buffer *ocsf = rendered ? atomic_load(&rendered->ocsf) : NULL;
 	if (ocsf) {
 		buffer_free(ocsf);
 		free(ocsf);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -181,6 +182,32 @@ static void an_optional_sink_delays_nobody(void **state)
 	assert_int_equal(strtoull(gap + 7, NULL, 10), now.dropped);
 	assert_int_equal(dead.count + now.dropped, good.count);
 	kept_free(&good);
+	kept_free(&dead);
+}
+
+/* AUD-40: it has 2 MiB of records in memory at most, by what they take there and not by the length of their lines alone. */
+static void a_hung_sink_keeps_little(void **state)
+{
+	(void)state;
+	struct kept dead;
+	char text[1201];
+	kept_init(&dead);
+	memset(text, 'v', sizeof text - 1);
+	text[sizeof text - 1] = 0;
+	struct audit *audit = open_audit(NULL, 0);
+	struct audit_sink sink = sink_of("dead", &dead, 0);
+	struct audit_state now = { .dropped = 0 };
+	kept_set(&dead, EMA_OK, 1);
+	audit_sinks(audit, &sink, 1, NULL);
+	const size_t before = mallinfo2().uordblks;
+	for (int i = 0; i < 5000 && !now.dropped; i++) {
+		assert_int_equal(append_text(audit, "n", text, 1, 10000), EMA_OK);
+		audit_state(audit, &now);
+	}
+	assert_true(now.dropped > 0);
+assert_in_range(mallinfo2().uordblks, 0, before + 5 * 512 * 1024);
+	kept_set(&dead, EMA_OK, 0);
+	audit_free(audit, 5000);
 	kept_free(&dead);
 }
 
@@ -1005,6 +1032,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_stalled_sink_refuses_at_the_deadline),
 		cmocka_unit_test(a_failing_sink_refuses_until_it_works),
 		cmocka_unit_test(an_optional_sink_delays_nobody),
+		cmocka_unit_test(a_hung_sink_keeps_little),
 		cmocka_unit_test(a_stuck_sink_holds_up_no_other),
 		cmocka_unit_test(a_stuck_sink_and_an_orphan),
 		cmocka_unit_test(a_successor_goes_on),
