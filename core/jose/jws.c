@@ -217,7 +217,6 @@ int jws_verify(const struct jws *jws, const struct jwk *key, unsigned allowed, s
 	ERR_set_mark(); /* what OpenSSL thinks of a bad signature is not for the caller's queue */
 	int digested = jws->seen && seen_digest(jws->seen, key->thumbprint, jws->token, jws->length, digest);
 	if (digested && seen_has(jws->seen, digest, 0, NULL)) {
-		seen_hit(jws->seen);
 		ERR_pop_to_mark();
 		return EMA_OK;
 	}

@@ -53,7 +53,7 @@ struct seen {
 	pthread_mutex_t locks[LOCKS];
 	size_t lock_count;
 	size_t place_count;
-	atomic_uint_least64_t added;
+	atomic_uint_least64_t added, hits; /* hits: without a desk */
 	size_t place_bytes; /* so many at most */
 	struct place places[];
 };
@@ -211,6 +211,10 @@ int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], uint64_
 		value = take(front->value);
 	else
 		has = place_has(seen, digest, version, &value);
+	if (has && desk) /* who has the desk alone writes it */
+		atomic_store_explicit(&desk->hits, atomic_load_explicit(&desk->hits, memory_order_relaxed) + 1, memory_order_relaxed);
+	else if (has)
+		atomic_fetch_add_explicit(&seen->hits, 1, memory_order_relaxed);
 	if (has && front && !(again && front->asked && is_of(front->value, version)))
 		front_keep(front, digest, again, value);
 	if (desk)
@@ -280,14 +284,9 @@ void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct
 	atomic_fetch_add_explicit(&seen->added, 1, memory_order_relaxed);
 }
 
-void seen_hit(struct seen *seen)
-{
-	atomic_fetch_add_explicit(&seen->desks[seen_desk()].hits, 1, memory_order_relaxed);
-}
-
 void seen_counts(const struct seen *seen, uint64_t *hits, uint64_t *added)
 {
-	*hits = 0;
+	*hits = atomic_load_explicit(&seen->hits, memory_order_relaxed);
 	for (size_t i = 0; i < DESKS; i++)
 		*hits += atomic_load_explicit(&seen->desks[i].hits, memory_order_relaxed);
 	*added = atomic_load_explicit(&seen->added, memory_order_relaxed);

@@ -40,8 +40,7 @@ int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], uint64_
 void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value *value);
 void seen_release(struct seen_value *value); /* NULL is none */
 
-/* One that was there was taken for good; and how many were, and how many came to be added. */
-void seen_hit(struct seen *seen);
+/* How many were asked for and there, and how many came to be added. */
 void seen_counts(const struct seen *seen, uint64_t *hits, uint64_t *added);
 
 #endif

@@ -62,8 +62,7 @@ struct access_rules {
 
 struct access_token {
 	struct access_claims claims; /* pointing into what follows */
-	const char *subject;         /* the token's sub */
-	char kid[JWS_KID_MOST + 1];
+	const char *subject, *kid;   /* the token's sub, and its header's kid */
 	enum jose_algorithm algorithm;
 	int64_t not_before;          /* JWT_ABSENT */
 	struct json json;

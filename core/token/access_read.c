@@ -153,19 +153,21 @@ static int make_room(struct reader *reader, struct access_token *token)
 {
 	const struct json_node *scope = json_member(reader->json, reader->root, "scope"), *amr = json_member(reader->json, reader->login, "amr"),
 	                       *groups = json_member(reader->json, reader->login, "groups"), *roles = json_member(reader->json, reader->login, "roles");
-	size_t scope_bytes = scope ? scope->length + 1 : 0, scopes = 1, names = (groups ? groups->count : 0) + (roles ? roles->count : 0);
+	size_t scope_bytes = scope ? scope->length + 1 : 0, kid_bytes = strlen(token->kid) + 1, scopes = 1, names = (groups ? groups->count : 0) + (roles ? roles->count : 0);
 	for (const char *c = json_string(scope); c && *c; c++)
 		scopes += *c == ' ';
 	const size_t strings = ACCESS_ACTORS_MOST + (scopes < ACCESS_SCOPES_MOST ? scopes : ACCESS_SCOPES_MOST) + (amr ? amr->count : 0);
 	/* Pointers first, so that all is aligned. */
-	char *memory = malloc(names * sizeof *reader->names + strings * sizeof *reader->strings + scope_bytes);
+	const size_t size = names * sizeof *reader->names + strings * sizeof *reader->strings + scope_bytes + kid_bytes;
+	char *memory = malloc(size);
 	if (!memory)
 		return failure_set(reader->failure, EMA_OUT_OF_MEMORY, "no memory for an access token");
 	token->memory = memory;
-	token->memory_size = names * sizeof *reader->names + strings * sizeof *reader->strings + scope_bytes;
+	token->memory_size = size;
 	reader->names = (struct access_name *)(void *)memory;
 	reader->strings = (const char **)(void *)(memory + names * sizeof *reader->names);
 	reader->scope = memory + names * sizeof *reader->names + strings * sizeof *reader->strings;
+	token->kid = memcpy(reader->scope + scope_bytes, token->kid, kid_bytes);
 	return EMA_OK;
 }
 
@@ -321,7 +323,6 @@ static int recall(struct seen *table, const unsigned char digest[SEEN_DIGEST], u
 	if (!seen_has(table, digest, generation, &value) || !value)
 		return 0;
 	const struct known *known = (const struct known *)(const void *)value;
-	seen_hit(table);
 	*out = known->token;
 	out->known = value;
 	return 1;
@@ -349,7 +350,7 @@ static int verify(struct keyring *keyring, const char *text, size_t length, cons
 		code = jws_claims(&jws, &token.json, failure);
 	if (!code) {
 		struct reader reader = { .json = &token.json, .root = json_root(&token.json), .claims = &token.claims, .failure = failure };
-		memcpy(token.kid, jws.kid, strlen(jws.kid) + 1);
+		token.kid = jws.kid;
 		token.algorithm = jws.algorithm;
 		code = read_claims(&reader, rules, &token);
 	}
