@@ -102,7 +102,7 @@ static void put_algorithms(struct buffer *out)
 	char list[160] = "";
 	size_t at = 0;
 	for (int i = JOSE_NONE + 1; i < JOSE_ALGORITHMS; i++)
-		if (JOSE_DEFAULT_SET & JOSE_BIT(i) && at < sizeof list)
+		if (DPOP_ALGORITHMS & JOSE_BIT(i) && at < sizeof list)
 			at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", at ? " " : "", jose_algorithm_name((enum jose_algorithm)i));
 	put(out, "algs", list);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dpop.h"
 #include "exchange.h"
 #include "jwk.h"
 #include "keyring.h"
@@ -138,7 +139,7 @@ void endpoint_server_metadata(struct exchange *x)
 		/* RFC 9701 7 */
 		put_set(body, "introspection_signing_alg_values_supported", signing_set(x));
 	}
-	put_algorithms(body, "dpop_signing_alg_values_supported");
+	put_set(body, "dpop_signing_alg_values_supported", DPOP_ALGORITHMS);
 	if (set & (AUTH_BIT(AUTH_TLS) | AUTH_BIT(AUTH_TLS_SELF_SIGNED)))
 		buffer_text(body, ",\"tls_client_certificate_bound_access_tokens\":true");
 	if (x->snapshot->conf->documents.hosts.count || x->snapshot->conf->documents.urls.count)
@@ -180,7 +181,7 @@ void endpoint_resource_metadata(struct exchange *x, const struct service *servic
 	put_list(body, "bearer_methods_supported", header, 1);
 	if (conf->name)
 		put_text(body, "resource_name", conf->name);
-	put_algorithms(body, "dpop_signing_alg_values_supported");
+	put_set(body, "dpop_signing_alg_values_supported", DPOP_ALGORITHMS);
 	if (clients_methods(x->snapshot->clients) & (AUTH_BIT(AUTH_TLS) | AUTH_BIT(AUTH_TLS_SELF_SIGNED)))
 		buffer_text(body, ",\"tls_client_certificate_bound_access_tokens\":true");
 	else if (conf->binding == BINDING_REQUIRED)

@@ -19,7 +19,6 @@
 #define DPOP_QUOTA "dpop"
 #define DPOP_QUOTA_STRANGERS "dpop-strangers"
 #define DPOP_NONCE_BYTES 16
-#define DPOP_ALGORITHMS (JOSE_DEFAULT_SET | JOSE_BIT(JOSE_ES384) | JOSE_BIT(JOSE_ES512))
 
 /* ---- Nonces ---- */
 

@@ -7,10 +7,12 @@
 
 #include "failure.h"
 #include "json.h"
+#include "jwk.h"
 #include "store.h"
 
 #define DPOP_THUMBPRINT 44    /* RFC 7638 SHA-256, base64url, with the NUL */
 #define DPOP_WINDOW 60        /* seconds that a proof may be old, plus skew */
+#define DPOP_ALGORITHMS (JOSE_DEFAULT_SET | JOSE_BIT(JOSE_ES384) | JOSE_BIT(JOSE_ES512)) /* of proofs */
 #define DPOP_NONCE 23         /* characters with the NUL */
 #define DPOP_NONCE_SECONDS 120 /* a nonce is taken for so long, and once more */
 
@@ -32,7 +34,7 @@ struct dpop_request {
 	const char *url;             /* its external URL as configured, never from Host; a query in it does not count */
 	const char *token;           /* the access token that the proof must name (ath); NULL at the token endpoint */
 	size_t token_length;
-	unsigned algorithms;         /* set of JOSE_BIT(); 0: JOSE_DEFAULT_SET and ES384, ES512 */
+	unsigned algorithms;         /* set of JOSE_BIT(); 0: DPOP_ALGORITHMS */
 	const struct dpop_nonces *nonces; /* NULL: no nonce is demanded, and one that is there does not count */
 	struct store *store;
 	int64_t now, skew;           /* seconds */

@@ -43,6 +43,7 @@ static void server_metadata(void **state)
 		assert_string_equal(desk_text(&desk, "/grant_types_supported/0"), JWT_BEARER);
 		assert_string_equal(desk_text(&desk, "/code_challenge_methods_supported/0"), "S256");
 		assert_string_equal(desk_text(&desk, "/token_endpoint_auth_methods_supported/0"), "private_key_jwt");
+		assert_non_null(strstr(desk.body, "\"dpop_signing_alg_values_supported\":[\"RS256\",\"PS256\",\"ES256\",\"ES384\",\"ES512\",\"EdDSA\",\"Ed25519\"]"));
 		assert_null(json_at(&desk.json, "/authorization_endpoint"));
 		assert_null(json_at(&desk.json, "/registration_endpoint"));
 		assert_non_null(json_at(&desk.json, "/introspection_endpoint"));
@@ -99,6 +100,7 @@ static void resource_metadata(void **state)
 	assert_string_equal(desk_text(&desk, "/scopes_supported/0"), "read");
 	assert_null(json_at(&desk.json, "/scopes_supported/1"));
 	assert_string_equal(desk_text(&desk, "/bearer_methods_supported/0"), "header");
+	assert_string_equal(desk_text(&desk, "/dpop_signing_alg_values_supported/3"), "ES384"); /* each that is taken */
 	assert_string_equal(desk_text(&desk, "/resource_name"), "Own");
 	assert_true(json_is(json_at(&desk.json, "/dpop_bound_access_tokens_required"), JSON_TRUE));
 	desk_request(&desk, "GET", "/.well-known/oauth-protected-resource/svc", NULL, NULL);
