@@ -1,9 +1,10 @@
 /*
- * Any bytes as an HTTP request to an authorization server that knows two clients, a caller and a key of its provider. The first byte
- * says where to, '0' to '7' as in places[]; the second, if it is odd, that who asks proves who that is. Then lines of headers, an empty
- * line, and the body. In it, %JAG% is an assertion of the provider, with the claims of the pseudo-header "Claims" on top of the usual
- * ones, and %TOKEN% an access token that can be had. Without %JAG% there is no token, without %TOKEN% no permit; and an assertion is
- * redeemed only if each clause by itself lets it.
+ * Any bytes as an HTTP request to an authorization server that knows three clients, a caller and the keys of its providers. The first
+ * byte says where to, '0' to '7' as in places[]; the second, if it is odd, that who asks proves who that is, and by its next two bits
+ * who %JAG% is of. Then lines of headers, an empty line, and the body. In these %TOKEN% is an access token that can be had, %BOUND%
+ * one that is bound to the key that all have, %JKT% that key's thumbprint, and %JAG%, %PROOF% (of a client) and %DPOP% are signed: the usual claims, and on top of them
+ * those of the pseudo-header Claims, Proof or Dpop. Without them there is no token and no permit, and what is taken is only what each
+ * clause by itself lets in.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -12,8 +13,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
+#include "base64url.h"
 #include "buffer.h"
 #include "context.h"
+#include "dpop.h"
 #include "ema/ema.h"
 #include "jwk.h"
 #include "jws.h"
@@ -22,6 +27,12 @@
 #define FUZZ_MOST 65536
 #define US "https://auth.example"
 #define IDP "https://idp.example"
+#define SVC "https://mcp.example/svc"
+#define ORG "https://acme.okta.example"
+#define TENANT "6babcaad-604b-40ac-a9d7-9fd97c0b779f"
+#define ENTRA "https://login.microsoftonline.com/" TENANT "/v2.0"
+#define ENTRA_1 "https://sts.windows.net/" TENANT "/"
+#define SKEW 30
 #define ASSERTIONS_MOST 20000 /* that one context redeems */
 #define SECRET "correct-horse-battery-staple"
 #define FORM "application/x-www-form-urlencoded"
@@ -42,22 +53,60 @@ static const struct {
 	{ "GET", NULL, NULL, NULL },
 	{ "POST", NULL, FORM, NULL },
 };
-enum { TOKEN, REVOKE, INTROSPECT, EVALUATION, EVALUATIONS, DECISION };
+enum { TO_TOKEN, TO_REVOKE, TO_INTROSPECT, TO_EVALUATION, TO_EVALUATIONS, TO_DECISION };
+
+/* What stands for a value: of a counter, the time, five minutes later, and so on. */
+#define NEW "n"
+#define NOW "t"
+#define LATER "l"
+#define NONCE "o"
+#define HASH "h" /* of the bound token */
+
+enum mark { JAG, PROOF, DPOP, SIGNED, TOKEN = SIGNED, BOUND, THUMBPRINT, MARKS };
+static const char *const marks[MARKS] = { "%JAG%", "%PROOF%", "%DPOP%", "%TOKEN%", "%BOUND%", "%JKT%" };
+static const char *const given_names[] = { "Claims", "Proof", "Dpop" };
+
+/* JAG is of one of the first four. */
+enum { OF_IDP, OF_OKTA, OF_ENTRA, OF_IDP_ACCESS, OF_CLIENT, OF_PHONE, OF_HOLDER };
+static const struct {
+	const char *type;
+	struct { const char *name, *value; } claims[12];
+} signed_by[] = {
+	{ "oauth-id-jag+jwt", { { "iss", "\"" IDP "\"" }, { "sub", "\"ada\"" }, { "aud", "\"" US "\"" }, { "client_id", "\"app\"" }, { "jti", NEW },
+	  { "iat", NOW }, { "exp", LATER }, { "scope", "\"read\"" } } },
+	{ "oauth-id-jag+jwt", { { "iss", "\"" ORG "\"" }, { "sub", "\"00u1\"" }, { "aud", "\"" US "\"" }, { "client_id", "\"app\"" }, { "jti", NEW },
+	  { "iat", NOW }, { "exp", LATER }, { "scope", "\"read\"" } } },
+	{ "JWT", { { "iss", "\"" ENTRA "\"" }, { "ver", "\"2.0\"" }, { "tid", "\"" TENANT "\"" }, { "oid", "\"90b3f2a1-1c22-4a6e-9f0e-0123456789ab\"" }, { "sub", "\"pairwise\"" },
+	  { "aud", "\"api\"" }, { "azp", "\"desk\"" }, { "scp", "\"read\"" }, { "iat", NOW }, { "exp", LATER } } },
+	{ "at+jwt", { { "iss", "\"" IDP "\"" }, { "sub", "\"ada\"" }, { "aud", "\"api\"" }, { "client_id", "\"desk\"" }, { "jti", NEW },
+	  { "iat", NOW }, { "exp", LATER }, { "scope", "\"read\"" } } },
+	{ "JWT", { { "iss", "\"ci\"" }, { "sub", "\"ci\"" }, { "aud", "\"" US "\"" }, { "jti", NEW }, { "iat", NOW }, { "exp", LATER } } },
+	{ "dpop+jwt", { { "jti", NEW }, { "htm", "\"POST\"" }, { "htu", "\"" US "/token\"" }, { "iat", NOW }, { "nonce", NONCE } } },
+	{ "dpop+jwt", { { "jti", NEW }, { "htm", "\"POST\"" }, { "htu", "\"" SVC "\"" }, { "iat", NOW }, { "ath", HASH } } },
+};
 
 static const char fuzz_conf[] =
 	"issuer = \"" US "\"; rates = { address = 0; subject = 0; }; proxies = [\"192.0.2.7\"];\n"
-	"providers = ( { id = \"idp\"; plugin = \"oidc\"; issuer = \"" IDP "\"; jwks = \"%s\"; accepts = [\"id_jag\"]; } );\n"
-	"clients = ( { id = \"app\"; auth = \"client_secret_basic\"; secret = { fd = %d; }; }, { id = \"phone\"; auth = \"none\"; dpop = \"required\"; } );\n"
+	"providers = ( { id = \"idp\"; plugin = \"oidc\"; issuer = \"" IDP "\"; jwks = \"%s\"; groups_claim = \"groups\"; roles_claim = [\"/app/roles\"];\n"
+	"    authority = [\"acme.example\"]; public_clients = true; },\n"
+	"  { id = \"okta\"; plugin = \"okta_xaa\"; org = \"" ORG "\"; jwks = \"%s\"; groups_claim = \"groups\"; saml_issuer = [\"saml\"]; },\n"
+	"  { id = \"entra\"; plugin = \"azure_ad\"; tenant = \"" TENANT "\"; jwks = \"%s\"; groups = true; } );\n"
+	"clients = ( { id = \"app\"; auth = \"client_secret_basic\"; secret = { fd = %d; }; }, { id = \"phone\"; auth = \"none\"; dpop = \"required\"; },\n"
+	"  { id = \"ci\"; auth = \"private_key_jwt\"; jwks = \"%s\"; } );\n"
 	"callers = ( { id = \"gateway\"; auth = \"client_secret_basic\"; secret = { fd = %d; }; services = [\"svc\"]; } );\n"
-	"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"]; decision = { original = \"X-Original\"; };\n"
+	"services = ( { id = \"svc\"; resource = \"" SVC "\"; identity = [\"idp\", \"okta\", \"entra\"]; decision = { original = \"X-Original\"; };\n"
+	"  audience = ( { provider = \"entra\"; is = [\"api\"]; clients = [\"desk\"]; scope_map = \"any\"; }, { provider = \"idp\"; is = [\"api\"]; clients = [\"desk\"]; scope_map = \"any\"; } );\n"
 	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; } );\n"
-	"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); } );\n";
+	"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; }, { provider = \"okta\"; scopes = [\"read\"]; }, { provider = \"entra\"; scopes = [\"read\"]; },\n"
+	"    { provider = \"idp\"; group = \"eng\"; scopes = [\"write\"]; }, { provider = \"okta\"; group = \"eng\"; scopes = [\"write\"]; },\n"
+	"    { provider = \"entra\"; group = \"eng\"; scopes = [\"write\"]; } ); } );\n";
 
 static struct {
 	ema_context *context;
-	struct jwk *key; /* the provider's */
-	_Atomic int64_t now; /* the thread that lets keys come and go reads it, too */
-	int serial, begun; /* of assertions; with which one the context began */
+	struct jwk *key;          /* of all who sign */
+	_Atomic int64_t now;      /* the thread that lets keys come and go reads it, too */
+	char hash[DPOP_THUMBPRINT]; /* of the last token that was bound */
+	int serial, begun;        /* of what is signed; with which one the context began */
 } desk;
 
 static int64_t fuzz_wall(void *data)
@@ -72,14 +121,16 @@ static int64_t fuzz_monotonic(void *data)
 	return clock_monotonic(&clock_system);
 }
 
-/* Inside an ema.conf string. */
-static char *key_set(void)
+/* Inside an ema.conf string; issuer: for whom alone the key counts, or NULL. */
+static char *key_set(const char *issuer)
 {
 	struct buffer out = BUFFER_INIT(4096);
 	char *key = jwk_print(desk.key, 0);
 	buffer_text(&out, "{\\\"keys\\\":[");
-	for (const char *c = key; c && *c; c++)
+	for (const char *c = key; c && *c && (c[1] || !issuer); c++)
 		buffer_printf(&out, *c == '"' ? "\\%c" : "%c", *c);
+	if (issuer)
+		buffer_printf(&out, ",\\\"issuer\\\":\\\"%s\\\"}", issuer);
 	buffer_text(&out, "]}");
 	free(key);
 	return buffer_take(&out);
@@ -108,8 +159,8 @@ static void begin(void)
 	if (jwk_generate(JOSE_ES256, &desk.key, NULL) || !(desk.context = ema_new()))
 		abort();
 	int fd = memfd_create("secret", MFD_CLOEXEC);
-	char *keys = key_set();
-	buffer_printf(&text, fuzz_conf, keys, fd, fd);
+	char *keys = key_set(NULL), *entra = key_set(ENTRA);
+	buffer_printf(&text, fuzz_conf, keys, keys, entra, fd, keys, fd);
 	desk.context->clock = (struct clock){ fuzz_wall, fuzz_monotonic, NULL };
 	ema_set_server(desk.context);
 	ema_set_log(desk.context, complain, NULL);
@@ -120,6 +171,7 @@ static void begin(void)
 	}
 	close(fd);
 	free(keys);
+	free(entra);
 	buffer_free(&text);
 	desk.begun = desk.serial;
 	desk.now += 10; /* nothing is taken that was issued before the store began */
@@ -127,41 +179,58 @@ static void begin(void)
 
 /* ---- What may stand in a request ---- */
 
-static void put_claim(struct buffer *out, const struct json *claims, const char *name, const char *usual)
+static void put_value(struct buffer *out, const char *value)
 {
-	const struct json_node *node = claims ? json_member(claims, json_root(claims), name) : NULL;
-	if (!node)
-		buffer_printf(out, "%s\"%s\":%s", out->length > 1 ? "," : "", name, usual);
+	char nonce[DPOP_NONCE] = "";
+	if (*value == *NEW)
+		buffer_printf(out, "\"id-%d\"", ++desk.serial);
+	else if (*value == *NOW || *value == *LATER)
+		buffer_printf(out, "%lld", (long long)desk.now + (*value == *LATER ? 300 : 0));
+	else if (*value == *HASH)
+		buffer_printf(out, "\"%s\"", desk.hash);
+	else if (*value == *NONCE && !dpop_nonce(desk.context->nonces, desk.now, nonce, NULL))
+		buffer_printf(out, "\"%s\"", nonce);
+	else
+		buffer_text(out, value);
 }
 
-/* The usual claims where none of that name is given; given: the text of an object, or NULL. */
-static char *assertion(const char *given)
+static int parse_given(const char *given, struct json *claims)
 {
-	struct buffer payload = BUFFER_INIT(JWS_PAYLOAD_MOST);
+	if (given && !json_parse(given, strlen(given), &json_limits_payload, claims, NULL) && json_is(json_root(claims), JSON_OBJECT))
+		return 1;
+	json_free(claims);
+	*claims = (struct json){ 0 };
+	return 0;
+}
+
+/* The usual claims where none of that name is given, and those given: the text of an object, or NULL. */
+static char *sign_claims(size_t by, const char *given)
+{
+	struct buffer payload = BUFFER_INIT(JWS_PAYLOAD_MOST), more = BUFFER_INIT(1024);
 	struct json claims = { 0 };
-	char text[64], *token = NULL;
-	const int has = given && !json_parse(given, strlen(given), &json_limits_payload, &claims, NULL) && json_is(json_root(&claims), JSON_OBJECT);
+	char *token = NULL;
+	const int has = parse_given(given, &claims);
 	buffer_text(&payload, "{");
-	put_claim(&payload, has ? &claims : NULL, "iss", "\"" IDP "\"");
-	put_claim(&payload, has ? &claims : NULL, "sub", "\"ada\"");
-	put_claim(&payload, has ? &claims : NULL, "aud", "\"" US "\"");
-	put_claim(&payload, has ? &claims : NULL, "client_id", "\"app\"");
-	snprintf(text, sizeof text, "\"jag-%d\"", ++desk.serial);
-	put_claim(&payload, has ? &claims : NULL, "jti", text);
-	snprintf(text, sizeof text, "%lld", (long long)desk.now);
-	put_claim(&payload, has ? &claims : NULL, "iat", text);
-	snprintf(text, sizeof text, "%lld", (long long)desk.now + 300);
-	put_claim(&payload, has ? &claims : NULL, "exp", text);
-	put_claim(&payload, has ? &claims : NULL, "scope", "\"read\"");
-	const char *open = has ? strchr(given, '{') : NULL;
-	if (open && json_root(&claims)->count)
-		buffer_printf(&payload, "%s%s", payload.length > 1 ? "," : "", open + 1);
+	for (size_t i = 0; signed_by[by].claims[i].name; i++) {
+		if (has && json_member(&claims, json_root(&claims), signed_by[by].claims[i].name))
+			continue;
+		buffer_printf(&payload, "%s\"%s\":", payload.length > 1 ? "," : "", signed_by[by].claims[i].name);
+		put_value(&payload, signed_by[by].claims[i].value);
+	}
+	if (has && json_root(&claims)->count)
+		buffer_printf(&payload, "%s%s", payload.length > 1 ? "," : "", strchr(given, '{') + 1);
 	else
 		buffer_text(&payload, "}");
+	if (by >= OF_PHONE) {
+		char *key = jwk_print(desk.key, 0);
+		buffer_printf(&more, ",\"jwk\":%s", key);
+		free(key);
+	}
 	if (!payload.failed)
-		jws_sign(desk.key, JOSE_ES256, "oauth-id-jag+jwt", "", payload.data, payload.length, &token, NULL);
+		jws_sign(desk.key, JOSE_ES256, signed_by[by].type, more.length ? more.data : "", payload.data, payload.length, &token, NULL);
 	json_free(&claims);
 	buffer_free(&payload);
+	buffer_free(&more);
 	return token;
 }
 
@@ -185,17 +254,26 @@ static ema_response *ask(const ema_request *request)
 	return response;
 }
 
-static char *access_token(void)
+static void remember(const char *token)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+	if (EVP_Digest(token, strlen(token), digest, &size, EVP_sha256(), NULL) != 1)
+		abort();
+	base64url_encode(digest, size, desk.hash);
+}
+
+static char *access_token(int bound)
 {
 	struct buffer body = BUFFER_INIT(32768);
 	struct json json = { 0 };
-	char *jag = assertion(NULL);
+	char *jag = sign_claims(OF_IDP, NULL), *proof = bound ? sign_claims(OF_PHONE, NULL) : NULL;
 	size_t length;
 	ema_request *request = request_to("POST", "/token");
 	buffer_text(&body, REDEEM);
 	buffer_text(&body, jag ? jag : "");
-	if (ema_request_header(request, "Content-Type", FORM) || ema_request_header(request, "Authorization", places[TOKEN].authorization) ||
-	    ema_request_body(request, body.data, body.length))
+	if (ema_request_header(request, "Content-Type", FORM) || ema_request_header(request, "Authorization", places[TO_TOKEN].authorization) ||
+	    ema_request_body(request, body.data, body.length) || (proof && ema_request_header(request, "DPoP", proof)))
 		abort();
 	ema_response *response = ask(request);
 	const char *text = ema_response_body(response, &length);
@@ -209,50 +287,155 @@ static char *access_token(void)
 	ema_request_free(request);
 	buffer_free(&body);
 	free(jag);
+	free(proof);
+	if (bound)
+		remember(token);
 	return token;
 }
 
-/* ---- What came of it ---- */
+/* ---- What came of it, the slow way: each clause by itself, necessary and not enough ---- */
 
+struct asked {
+	size_t place, by;    /* who JAG is of */
+	char *given[SIGNED]; /* NULL: none */
+	int has[MARKS];
+};
+
+/* The text of a claim, or of the one item of its list. NULL: it has none. */
 static const char *claim_text(const struct json *claims, const char *name, const char *usual)
 {
-	const struct json_node *node = json_member(claims, json_root(claims), name);
+	const struct json_node *node = claims->count ? json_member(claims, json_root(claims), name) : NULL;
+	if (node && json_is(node, JSON_ARRAY) && node->count == 1)
+		node = json_first(claims, node);
 	return node ? json_string(node) : usual;
 }
 
 static double claim_number(const struct json *claims, const char *name, double usual)
 {
-	const struct json_node *node = json_member(claims, json_root(claims), name);
+	const struct json_node *node = claims->count ? json_member(claims, json_root(claims), name) : NULL;
 	return !node ? usual : json_is(node, JSON_NUMBER) ? strtod(node->text, NULL) : -1;
 }
 
-/* Of an assertion that was redeemed: the slow way. */
-static void check_redeemed(const char *given)
+static int is(const struct json *claims, const char *name, const char *usual, const char *wanted)
+{
+	const char *text = claim_text(claims, name, usual);
+	return text && !strcmp(text, wanted);
+}
+
+static int is_there(const struct json *claims, const char *name)
+{
+	return claims->count && json_member(claims, json_root(claims), name);
+}
+
+static int has_item(const struct json *claims, const char *name, const char *wanted)
+{
+	const struct json_node *node = claims->count ? json_member(claims, json_root(claims), name) : NULL;
+	if (is(claims, name, NULL, wanted))
+		return 1;
+	for (node = json_is(node, JSON_ARRAY) ? json_first(claims, node) : NULL; node; node = json_next(claims, node))
+		if (json_string(node) && !strcmp(json_string(node), wanted))
+			return 1;
+	return 0;
+}
+
+static int is_timely(const struct json *claims, double longest)
+{
+	const double now = (double)desk.now, issued = claim_number(claims, "iat", now), expires = claim_number(claims, "exp", now + 300),
+	             before = claim_number(claims, "nbf", 0);
+	return expires > now - SKEW && issued <= now + SKEW + 1 && before <= now + SKEW + 1 && expires <= issued + longest + SKEW + 1;
+}
+
+/* RFC 9449 4.3. A URL in any case and encoding, with a query, is more than is taken. */
+static int is_proved(const struct json *claims, const char *host, const char *path)
+{
+	const char *url = claim_text(claims, "htu", NULL), *id = claim_text(claims, "jti", "id");
+	const double now = (double)desk.now, issued = claim_number(claims, "iat", now);
+	char plain[4096];
+	size_t length = 0;
+	for (const char *c = url ? url : ""; *c && *c != '?' && *c != '#' && length + 1 < sizeof plain; c++) {
+		char hex[3] = { c[0], c[0] ? c[1] : 0, 0 };
+		if (*c == '%' && c[1] && c[2]) {
+			memcpy(hex, c + 1, 2);
+			plain[length++] = (char)strtol(hex, NULL, 16);
+			c += 2;
+		} else {
+			plain[length++] = *c;
+		}
+	}
+	plain[length] = 0;
+	const size_t begin = strlen(host), port = begin + strspn(plain + (length < begin ? length : begin), ":443");
+	return id && *id && is(claims, "htm", "POST", "POST") && issued >= now - 60 - SKEW - 1 && issued <= now + SKEW + 1 &&
+	       (!is_there(claims, "htu") || (!strncasecmp(plain, host, begin) && !strcasecmp(plain + port, path)));
+}
+
+/* RFC 7523 3 */
+static int is_client(const struct json *claims)
+{
+	const char *id = claim_text(claims, "jti", "id");
+	return id && *id && is(claims, "iss", "ci", "ci") && is(claims, "sub", "ci", "ci") && is(claims, "aud", US, US) &&
+	       is_timely(claims, 1e15) && claim_number(claims, "exp", 0) <= (double)desk.now + 3600 + SKEW + 1;
+}
+
+static void check_redeemed(const struct asked *asked, const char *scope, const char *type)
+{
+	struct json claims = { 0 }, proof = { 0 }, dpop = { 0 };
+	struct json_node *root;
+	parse_given(asked->given[JAG], &claims);
+	parse_given(asked->given[PROOF], &proof);
+	parse_given(asked->given[DPOP], &dpop);
+	root = claims.nodes;
+	const char *subject = claim_text(&claims, "sub", "ada"), *id = claim_text(&claims, "jti", "id"), *bound = NULL;
+	const struct json_node *cnf = root ? json_member(&claims, root, "cnf") : NULL;
+	const int has_dpop = asked->has[DPOP] && is_proved(&dpop, US, "/token");
+	const int by_key = asked->has[PROOF] && is_client(&proof) && is(&claims, "client_id", "app", "ci"),
+	          phone = has_dpop && is(&claims, "client_id", "app", "phone"), app = is(&claims, "client_id", "app", "app");
+	const char *issuer = asked->by == OF_OKTA ? ORG : IDP;
+	if (cnf)
+		bound = json_is(cnf, JSON_OBJECT) && cnf->count == 1 ? json_string(json_member(&claims, cnf, "jkt")) : NULL;
+	if (!asked->has[JAG] || asked->by > OF_OKTA || !subject || !*subject || !id || !*id || !is(&claims, "iss", issuer, issuer) || !is(&claims, "aud", US, US) ||
+	    !is(&claims, "sub_profile", "user", "user") || !is_timely(&claims, 300) || is_there(&claims, "authorization_details") || !(by_key || phone || app) ||
+	    (cnf && (!bound || strcmp(bound, jwk_thumbprint(desk.key)) || !has_dpop)))
+		abort();
+	if (strcmp(type, has_dpop ? "DPoP" : "Bearer"))
+		abort();
+	/* What is granted, and no more. */
+	if (strcmp(scope, "read") && (!has_item(&claims, "groups", "eng") || (strcmp(scope, "write") && strcmp(scope, "read write") && strcmp(scope, "write read"))))
+		abort();
+	json_free(&claims);
+	json_free(&proof);
+	json_free(&dpop);
+}
+
+/* An access token that a provider gave, and that was taken. */
+static void check_foreign(const struct asked *asked, int wrote)
 {
 	struct json claims = { 0 };
-	if (!given || json_parse(given, strlen(given), &json_limits_payload, &claims, NULL) || !json_is(json_root(&claims), JSON_OBJECT)) {
-		json_free(&claims);
-		return;
-	}
-	const struct json_node *audience = json_member(&claims, json_root(&claims), "aud");
-	const char *issuer = claim_text(&claims, "iss", IDP), *subject = claim_text(&claims, "sub", "ada"), *client = claim_text(&claims, "client_id", "app"),
-	           *id = claim_text(&claims, "jti", "id"), *profile = claim_text(&claims, "sub_profile", "user"), *to = claim_text(&claims, "aud", US);
-	const double now = (double)desk.now, issued = claim_number(&claims, "iat", now), expires = claim_number(&claims, "exp", now + 300),
-	             before = claim_number(&claims, "nbf", 0);
-	if (json_is(audience, JSON_ARRAY) && audience->count == 1)
-		to = json_string(json_first(&claims, audience));
-	if (!issuer || strcmp(issuer, IDP) || !subject || !*subject || !client || strcmp(client, "app") || !id || !*id || !to || strcmp(to, US) || !profile ||
-	    strcmp(profile, "user") || expires <= now - 30 || issued > now + 31 || before > now + 31 || expires > issued + 331 ||
-	    json_member(&claims, json_root(&claims), "cnf") || json_member(&claims, json_root(&claims), "authorization_details"))
+	parse_given(asked->given[JAG], &claims);
+	const int entra = asked->by == OF_ENTRA;
+	const int issued = entra ? is(&claims, "iss", ENTRA, ENTRA) || is(&claims, "iss", ENTRA, ENTRA_1) : is(&claims, "iss", IDP, IDP);
+	const int client = entra ? is(&claims, "azp", "desk", "desk") || is(&claims, "appid", NULL, "desk") : is(&claims, "client_id", "desk", "desk");
+	if (!asked->has[JAG] || asked->by < OF_ENTRA || !issued || !client || (!has_item(&claims, "aud", "api") && is_there(&claims, "aud")) ||
+	    !is_timely(&claims, 1e15) || (entra && !is(&claims, "tid", TENANT, TENANT)) || (wrote && !has_item(&claims, "groups", "eng")))
 		abort();
 	json_free(&claims);
 }
 
-static void check_response(size_t place, const ema_response *response, const struct buffer *body, int has_jag, int has_token, const char *claims)
+/* A token of ours that is bound: at an MCP server, with a proof of the key. */
+static void check_bound(const struct asked *asked, int wrote)
+{
+	struct json dpop = { 0 };
+	parse_given(asked->given[DPOP], &dpop);
+	if (wrote || (asked->place == TO_DECISION && (!asked->has[DPOP] || !is_proved(&dpop, "https://mcp.example", "/svc") || !is(&dpop, "ath", desk.hash, desk.hash))))
+		abort();
+	json_free(&dpop);
+}
+
+static void check_response(const struct asked *asked, const ema_response *response, const struct buffer *body)
 {
 	static const int statuses[] = { 200, 400, 401, 403, 404, 405 };
 	struct json json = { 0 };
 	const int status = ema_response_status(response);
+	const size_t place = asked->place;
 	size_t length, known = 0;
 	const char *text = ema_response_body(response, &length), *value, *type = "";
 	for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
@@ -267,55 +450,70 @@ static void check_response(size_t place, const ema_response *response, const str
 	}
 	if (!strcmp(type, "application/json") && length && json_parse(text, length, &json_limits_message, &json, NULL))
 		abort();
-	if (place == TOKEN) {
+	if (place == TO_TOKEN) {
 		const char *token = json_string(json_at(&json, "/access_token"));
-		if (status == 200 ? !token || !has_jag : token || (!strcmp(type, "application/json") && !json_string(json_at(&json, "/error"))))
+		if (status == 200 ? !token : token || (!strcmp(type, "application/json") && !json_string(json_at(&json, "/error"))))
 			abort();
-		if (status == 200) {
-			if (strcmp(json_string(json_at(&json, "/scope")), "read"))
-				abort(); /* what is granted, and no more */
-			check_redeemed(claims);
-		}
+		if (status == 200)
+			check_redeemed(asked, json_string(json_at(&json, "/scope")), json_string(json_at(&json, "/token_type")));
 		if (status == 405 || status == 404)
 			abort();
 	}
-	if (place == INTROSPECT && !has_token && strstr(text, "\"active\":true"))
-		abort();
 	/* The token has read alone, which opens get_*. */
-	if (place == EVALUATION && strstr(text, "\"decision\":true") && (!has_token || strstr(body->data, "put_a")))
-		abort();
-	if (place == EVALUATIONS && strstr(text, "\"decision\":true") && !has_token)
-		abort();
-	if (place == DECISION && status == 200 && !has_token)
-		abort();
+	const int permitted = (place == TO_INTROSPECT && strstr(text, "\"active\":true")) || (place == TO_DECISION && status == 200) ||
+	                      ((place == TO_EVALUATION || place == TO_EVALUATIONS) && strstr(text, "\"decision\":true"));
+	const int wrote = permitted && place == TO_EVALUATION && strstr(body->data, "put_a");
+	if (permitted && asked->has[BOUND] && !asked->has[TOKEN] && !asked->has[JAG])
+		check_bound(asked, wrote);
+	else if (permitted && (!asked->has[TOKEN] || wrote))
+		check_foreign(asked, wrote);
 	json_free(&json);
 }
 
 /* ---- The bytes ---- */
 
 /* Appends text with what the marks stand for. */
-static void fill(struct buffer *out, const char *text, size_t length, const char *claims, int *has_jag, int *has_token)
+static void fill(struct buffer *out, const char *text, size_t length, struct asked *asked)
 {
+	const size_t holder = asked->place == TO_TOKEN ? OF_PHONE : OF_HOLDER;
 	for (size_t i = 0; i < length;) {
-		const int jag = length - i >= 5 && !memcmp(text + i, "%JAG%", 5), token = length - i >= 7 && !memcmp(text + i, "%TOKEN%", 7);
+		size_t mark = 0;
 		/* Several would be as good as one. */
-		if ((jag && !*has_jag) || (token && !*has_token)) {
-			char *made = jag ? assertion(claims) : access_token();
-			buffer_text(out, made ? made : "");
-			free(made);
-			i += jag ? 5 : 7;
-			*(jag ? has_jag : has_token) = 1;
-		} else {
+		while (mark < MARKS && (asked->has[mark] || length - i < strlen(marks[mark]) || memcmp(text + i, marks[mark], strlen(marks[mark])) != 0))
+			mark++;
+		if (mark == MARKS) {
 			buffer_char(out, text[i++]);
+			continue;
 		}
+		char *made = mark == TOKEN        ? access_token(0)
+		             : mark == BOUND      ? access_token(1)
+		             : mark == THUMBPRINT ? strdup(jwk_thumbprint(desk.key))
+		             : sign_claims(mark == PROOF ? OF_CLIENT : mark == DPOP ? holder : asked->by, asked->given[mark]);
+		buffer_text(out, made ? made : "");
+		free(made);
+		i += strlen(marks[mark]);
+		asked->has[mark] = 1;
 	}
+}
+
+/* 1: it is no header, but claims for one of the marks. */
+static int take_given(struct asked *asked, const char *name, const char *value)
+{
+	for (size_t i = 0; i < SIGNED; i++) {
+		if (strcmp(name, given_names[i]))
+			continue;
+		if (!asked->has[i]) {
+			free(asked->given[i]);
+			asked->given[i] = strdup(value);
+		}
+		return 1;
+	}
+	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buffer body = BUFFER_INIT(4 * FUZZ_MOST), line = BUFFER_INIT(4 * FUZZ_MOST);
-	char *claims = NULL;
-	int has_jag = 0, has_token = 0;
 	static int registered;
 	/* Time does not go by here, so that its store would be full one day. */
 	if (desk.serial - desk.begun > ASSERTIONS_MOST)
@@ -327,7 +525,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	registered = 1;
 	if (size < 2 || size > FUZZ_MOST)
 		return 0;
-	const size_t place = data[0] & 7;
+	struct asked asked = { .place = data[0] & 7, .by = data[1] >> 1 & 3 };
+	const size_t place = asked.place;
 	const char *at = (const char *)data + 2, *end = (const char *)data + size;
 	char *url = NULL;
 	if (!places[place].url) {
@@ -347,20 +546,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!length)
 			break;
 		buffer_clear(&line);
-		fill(&line, from, length, NULL, &has_jag, &has_token);
+		fill(&line, from, length, &asked);
 		char *colon = line.data ? strstr(line.data, ": ") : NULL;
 		if (!colon)
 			continue;
 		*colon = 0;
-		if (!strcmp(line.data, "Claims")) {
-			free(claims);
-			claims = strdup(colon + 2);
+		if (take_given(&asked, line.data, colon + 2))
 			continue;
-		}
 		typed |= !strcasecmp(line.data, "Content-Type");
 		ema_request_header(request, line.data, colon + 2); /* what HTTP does not have is refused */
 	}
-	fill(&body, at, (size_t)(end - at), claims, &has_jag, &has_token);
+	fill(&body, at, (size_t)(end - at), &asked);
 	if (places[place].type && !typed)
 		ema_request_header(request, "Content-Type", places[place].type);
 	if (places[place].authorization && data[1] & 1)
@@ -368,12 +564,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (body.length)
 		ema_request_body(request, body.data, body.length);
 	ema_response *response = ask(request);
-	check_response(place, response, &body, has_jag, has_token, claims);
+	check_response(&asked, response, &body);
 	ema_response_free(response);
 	ema_request_free(request);
 	buffer_free(&body);
 	buffer_free(&line);
-	free(claims);
+	for (size_t i = 0; i < SIGNED; i++)
+		free(asked.given[i]);
 	free(url);
 	return 0;
 }
