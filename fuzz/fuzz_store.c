@@ -1,7 +1,7 @@
 /*
  * A letter, then any bytes as something that is read back from a disk or a server: 'm' published marks, 'l' their "alive", 'r' a record
- * of a store, 'c' a key cache's file, 'k' a signing key's, 't' a tools_file, 's' changes to an audit spool, 'w' the head of a chain, 'v' an
- * audit trail, 'h' the horizon. Damaged, it is an error or a value within its bounds; where it has a check sum, nothing is taken unless
+ * of a store, 'c' a key cache's file, 'k' a signing key's, 't' a tools_file, 's' changes to an audit spool, 'b' a record in it, 'w' the
+ * head of a chain, 'v' an audit trail, 'a' a line of one, 'u' one that is searched, 'h' the horizon. Damaged, it is an error or a value within its bounds; where it has a check sum, nothing is taken unless
  * that holds, so 'M' and 'C' are what follows a right one.
  */
 #define _GNU_SOURCE
@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "again.h"
 #include "audit.h"
 #include "buffer.h"
 #include "cache.h"
@@ -20,7 +21,9 @@
 #include "jwk.h"
 #include "keyfolder.h"
 #include "marks_inside.h"
+#include "ocsf.h"
 #include "publish.h"
+#include "record.h"
 #include "spool.h"
 #include "tools.h"
 
@@ -308,6 +311,93 @@ static void read_trail(const char *text, size_t length)
 	buffer_free(&report);
 }
 
+static const struct json_limits record_limits = { OCSF_LINE, 16, 65536, OCSF_LINE };
+
+static void be_strict(const char *text, size_t length, struct json *json)
+{
+	if (json_parse(text, length, &record_limits, json, NULL) || !json_is(json_root(json), JSON_OBJECT))
+		abort();
+}
+
+static void read_line(const char *text, size_t length)
+{
+	struct again again;
+	struct failure failure = FAILURE_INIT;
+	struct buffer out = BUFFER_INIT(2 * OCSF_LINE);
+	struct json json = { 0 };
+	int code = again_read(text, length, &again, &failure);
+	if (code == EMA_OK) {
+		again_print(&again, &out);
+		be_strict(out.data, out.length, &json);
+		json_free(&json);
+	} else if (code != EMA_ABSENT && code != failure.code) {
+		abort();
+	}
+	again_clear(&again);
+	buffer_free(&out);
+	buffer_init(&out, OCSF_LINE);
+	if (!ocsf_render(text, length, &out)) {
+		be_strict(out.data, out.length, &json);
+		if (!json_string(json_at(&json, "/raw_data")))
+			abort();
+		json_free(&json);
+	}
+	buffer_free(&out);
+}
+
+static void is_said(const struct json *json, const char *name, const char *value)
+{
+	const struct json_node *node = json_member(json, json_root(json), name);
+	if (!node || (!json_is(node, JSON_ARRAY) && strcmp(node->text, value) != 0))
+		abort();
+}
+
+/* Whatever its fields are, it is a line of JSON with the place in its chain that it has. */
+static void read_spooled(const char *bytes, size_t length)
+{
+	static struct rendering *rendering;
+	const struct keys keys = { .seal_id = "seal" };
+	const struct chain chain = { .keys = &keys, .writer = WRITER, .cursor = { .number = 6 } };
+	struct json json = { 0 };
+	if (!rendering && !(rendering = rendering_new()))
+		abort();
+	length = length < sizeof rendering->bytes ? length : sizeof rendering->bytes;
+	memcpy(rendering->bytes, bytes, length);
+	struct rendered *record = record_render(rendering, &chain, length);
+	if (!record) /* too many names that were taken */
+		return;
+	be_strict(record->event.line, record->event.length, &json);
+	is_said(&json, "writer", WRITER);
+	is_said(&json, "seq", "7");
+	is_said(&json, "prev", record->event.values[4]);
+	for (size_t i = 0; i < record->event.count; i++)
+		is_said(&json, record->event.names[i], record->event.values[i]);
+	if (json_root(&json)->count != record->event.count)
+		abort();
+	json_free(&json);
+	read_line(record->event.line, record->event.length);
+	rendered_free(record);
+}
+
+static int look_at_line(void *data, const char *line, size_t length)
+{
+	(void)data;
+	if (memchr(line, '\n', length))
+		abort();
+	return 0;
+}
+
+static void search_trail(const char *text, size_t length)
+{
+	struct buffer report = BUFFER_INIT(1 << 20);
+	char path[256];
+	snprintf(path, sizeof path, "%s/trail", fuzz_folder);
+	fuzz_write("trail", text, length);
+	if (audit_subject(path, fuzz_folder, "idp/-/ada", look_at_line, NULL, &report))
+		abort();
+	buffer_free(&report);
+}
+
 static void read_horizon(const char *bytes, size_t length)
 {
 	struct horizon *horizon = NULL;
@@ -335,7 +425,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} kinds[] = {
 		{ 'm', read_marks, NULL }, { 'M', read_marks, PUBLISH_MAGIC }, { 'l', read_alive, NULL }, { 'r', read_record, NULL },
 		{ 'c', read_cache, NULL }, { 'C', read_cache, "ema-keys 1 " }, { 'k', read_key, NULL }, { 't', read_tools, NULL },
-		{ 's', read_spool, NULL }, { 'w', read_head, NULL }, { 'v', read_trail, NULL }, { 'h', read_horizon, NULL },
+		{ 's', read_spool, NULL }, { 'b', read_spooled, NULL }, { 'a', read_line, NULL }, { 'u', search_trail, NULL },
+		{ 'w', read_head, NULL }, { 'v', read_trail, NULL }, { 'h', read_horizon, NULL },
 	};
 	if (!fuzz_folder[0])
 		fuzz_begin();

@@ -386,17 +386,16 @@ static void check_redeemed(const struct asked *asked, const char *scope, const c
 	root = claims.nodes;
 	const char *subject = claim_text(&claims, "sub", "ada"), *id = claim_text(&claims, "jti", "id"), *bound = NULL;
 	const struct json_node *cnf = root ? json_member(&claims, root, "cnf") : NULL;
-	const int has_dpop = asked->has[DPOP] && is_proved(&dpop, US, "/token");
+	const int proved = !strcmp(type, "DPoP");
 	const int by_key = asked->has[PROOF] && is_client(&proof) && is(&claims, "client_id", "app", "ci"),
-	          phone = has_dpop && is(&claims, "client_id", "app", "phone"), app = is(&claims, "client_id", "app", "app");
+	          phone = proved && is(&claims, "client_id", "app", "phone"), app = is(&claims, "client_id", "app", "app");
 	const char *issuer = asked->by == OF_OKTA ? ORG : IDP;
 	if (cnf)
 		bound = json_is(cnf, JSON_OBJECT) && cnf->count == 1 ? json_string(json_member(&claims, cnf, "jkt")) : NULL;
 	if (!asked->has[JAG] || asked->by > OF_OKTA || !subject || !*subject || !id || !*id || !is(&claims, "iss", issuer, issuer) || !is(&claims, "aud", US, US) ||
 	    !is(&claims, "sub_profile", "user", "user") || !is_timely(&claims, 300) || is_there(&claims, "authorization_details") || !(by_key || phone || app) ||
-	    (cnf && (!bound || strcmp(bound, jwk_thumbprint(desk.key)) || !has_dpop)))
-		abort();
-	if (strcmp(type, has_dpop ? "DPoP" : "Bearer"))
+	    (cnf && (!bound || strcmp(bound, jwk_thumbprint(desk.key)) || !proved)) ||
+	    (proved ? !asked->has[DPOP] || !is_proved(&dpop, US, "/token") : strcmp(type, "Bearer") != 0))
 		abort();
 	/* What is granted, and no more. */
 	if (strcmp(scope, "read") && (!has_item(&claims, "groups", "eng") || (strcmp(scope, "write") && strcmp(scope, "read write") && strcmp(scope, "write read"))))
