@@ -335,14 +335,20 @@ static void read_line(const char *text, size_t length)
 	}
 	again_clear(&again);
 	buffer_free(&out);
-	buffer_init(&out, OCSF_LINE);
-	if (!ocsf_render(text, length, &out)) {
-		be_strict(out.data, out.length, &json);
-		if (!json_string(json_at(&json, "/raw_data")))
-			abort();
-		json_free(&json);
-	}
-	buffer_free(&out);
+}
+
+static void render_event(const struct rendered *record)
+{
+	struct json json = { 0 };
+	size_t length = 0;
+	const char *text = record->event.render(&record->event, "ocsf", &length);
+	if (!text)
+		abort();
+	be_strict(text, length, &json);
+	const char *raw = json_string(json_at(&json, "/raw_data"));
+	if (!raw || strcmp(raw, record->event.line) != 0)
+		abort();
+	json_free(&json);
 }
 
 static void is_said(const struct json *json, const char *name, const char *value)
@@ -376,6 +382,7 @@ static void read_spooled(const char *bytes, size_t length)
 		abort();
 	json_free(&json);
 	read_line(record->event.line, record->event.length);
+	render_event(record);
 	rendered_free(record);
 }
 
