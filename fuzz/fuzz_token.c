@@ -299,6 +299,7 @@ struct asked {
 	size_t place, by;    /* who JAG is of */
 	char *given[SIGNED]; /* NULL: none */
 	int has[MARKS];
+	char hash[DPOP_THUMBPRINT]; /* that DPOP has where none is given */
 };
 
 /* The text of a claim, or of the one item of its list. NULL: it has none. */
@@ -316,21 +317,28 @@ static double claim_number(const struct json *claims, const char *name, double u
 	return !node ? usual : json_is(node, JSON_NUMBER) ? strtod(node->text, NULL) : -1;
 }
 
-static int is(const struct json *claims, const char *name, const char *usual, const char *wanted)
-{
-	const char *text = claim_text(claims, name, usual);
-	return text && !strcmp(text, wanted);
-}
-
 static int is_there(const struct json *claims, const char *name)
 {
 	return claims->count && json_member(claims, json_root(claims), name);
 }
 
+/* Is the claim this, as it was given or as that signer has it? */
+static int is(const struct json *claims, size_t by, const char *name, const char *wanted)
+{
+	const char *text = claim_text(claims, name, NULL);
+	const size_t length = strlen(wanted);
+	if (is_there(claims, name))
+		return text && !strcmp(text, wanted);
+	for (size_t i = 0; signed_by[by].claims[i].name; i++)
+		if (!strcmp(signed_by[by].claims[i].name, name))
+			return strlen(signed_by[by].claims[i].value) == length + 2 && !memcmp(signed_by[by].claims[i].value + 1, wanted, length);
+	return 0;
+}
+
 static int has_item(const struct json *claims, const char *name, const char *wanted)
 {
 	const struct json_node *node = claims->count ? json_member(claims, json_root(claims), name) : NULL;
-	if (is(claims, name, NULL, wanted))
+	if (json_string(node) && !strcmp(json_string(node), wanted))
 		return 1;
 	for (node = json_is(node, JSON_ARRAY) ? json_first(claims, node) : NULL; node; node = json_next(claims, node))
 		if (json_string(node) && !strcmp(json_string(node), wanted))
@@ -346,7 +354,7 @@ static int is_timely(const struct json *claims, double longest)
 }
 
 /* RFC 9449 4.3. A URL in any case and encoding, with a query, is more than is taken. */
-static int is_proved(const struct json *claims, const char *host, const char *path)
+static int is_proved(const struct json *claims, size_t by, const char *host, const char *path)
 {
 	const char *url = claim_text(claims, "htu", NULL), *id = claim_text(claims, "jti", "id");
 	const double now = (double)desk.now, issued = claim_number(claims, "iat", now);
@@ -364,7 +372,7 @@ static int is_proved(const struct json *claims, const char *host, const char *pa
 	}
 	plain[length] = 0;
 	const size_t begin = strlen(host), port = begin + strspn(plain + (length < begin ? length : begin), ":443");
-	return id && *id && is(claims, "htm", "POST", "POST") && issued >= now - 60 - SKEW - 1 && issued <= now + SKEW + 1 &&
+	return id && *id && is(claims, by, "htm", "POST") && issued >= now - 60 - SKEW - 1 && issued <= now + SKEW + 1 &&
 	       (!is_there(claims, "htu") || (!strncasecmp(plain, host, begin) && !strcasecmp(plain + port, path)));
 }
 
@@ -372,30 +380,28 @@ static int is_proved(const struct json *claims, const char *host, const char *pa
 static int is_client(const struct json *claims)
 {
 	const char *id = claim_text(claims, "jti", "id");
-	return id && *id && is(claims, "iss", "ci", "ci") && is(claims, "sub", "ci", "ci") && is(claims, "aud", US, US) &&
+	return id && *id && is(claims, OF_CLIENT, "iss", "ci") && is(claims, OF_CLIENT, "sub", "ci") && is(claims, OF_CLIENT, "aud", US) &&
 	       is_timely(claims, 1e15) && claim_number(claims, "exp", 0) <= (double)desk.now + 3600 + SKEW + 1;
 }
 
 static void check_redeemed(const struct asked *asked, const char *scope, const char *type)
 {
 	struct json claims = { 0 }, proof = { 0 }, dpop = { 0 };
-	struct json_node *root;
 	parse_given(asked->given[JAG], &claims);
 	parse_given(asked->given[PROOF], &proof);
 	parse_given(asked->given[DPOP], &dpop);
-	root = claims.nodes;
-	const char *subject = claim_text(&claims, "sub", "ada"), *id = claim_text(&claims, "jti", "id"), *bound = NULL;
-	const struct json_node *cnf = root ? json_member(&claims, root, "cnf") : NULL;
+	const struct json_node *cnf = claims.count ? json_member(&claims, json_root(&claims), "cnf") : NULL;
+	const char *subject = claim_text(&claims, "sub", "ada"), *id = claim_text(&claims, "jti", "id"), *profile = claim_text(&claims, "sub_profile", "user"),
+	           *bound = json_is(cnf, JSON_OBJECT) && cnf->count == 1 ? json_string(json_member(&claims, cnf, "jkt")) : NULL;
+	const size_t by = asked->by;
 	const int proved = !strcmp(type, "DPoP");
-	const int by_key = asked->has[PROOF] && is_client(&proof) && is(&claims, "client_id", "app", "ci"),
-	          phone = proved && is(&claims, "client_id", "app", "phone"), app = is(&claims, "client_id", "app", "app");
-	const char *issuer = asked->by == OF_OKTA ? ORG : IDP;
-	if (cnf)
-		bound = json_is(cnf, JSON_OBJECT) && cnf->count == 1 ? json_string(json_member(&claims, cnf, "jkt")) : NULL;
-	if (!asked->has[JAG] || asked->by > OF_OKTA || !subject || !*subject || !id || !*id || !is(&claims, "iss", issuer, issuer) || !is(&claims, "aud", US, US) ||
-	    !is(&claims, "sub_profile", "user", "user") || !is_timely(&claims, 300) || is_there(&claims, "authorization_details") || !(by_key || phone || app) ||
+	const int client = is(&claims, by, "client_id", "app") || (asked->has[PROOF] && is_client(&proof) && is(&claims, by, "client_id", "ci")) ||
+	                   (proved && is(&claims, by, "client_id", "phone"));
+	/* All have one key: whose it is says iss. */
+	if (!asked->has[JAG] || by > OF_OKTA || !subject || !*subject || !id || !*id || !(is(&claims, by, "iss", IDP) || is(&claims, by, "iss", ORG)) ||
+	    !is(&claims, by, "aud", US) || !profile || strcmp(profile, "user") || !is_timely(&claims, 300) || is_there(&claims, "authorization_details") || !client ||
 	    (cnf && (!bound || strcmp(bound, jwk_thumbprint(desk.key)) || !proved)) ||
-	    (proved ? !asked->has[DPOP] || !is_proved(&dpop, US, "/token") : strcmp(type, "Bearer") != 0))
+	    (proved ? !asked->has[DPOP] || !is_proved(&dpop, OF_PHONE, US, "/token") : strcmp(type, "Bearer") != 0))
 		abort();
 	/* What is granted, and no more. */
 	if (strcmp(scope, "read") && (!has_item(&claims, "groups", "eng") || (strcmp(scope, "write") && strcmp(scope, "read write") && strcmp(scope, "write read"))))
@@ -405,28 +411,41 @@ static void check_redeemed(const struct asked *asked, const char *scope, const c
 	json_free(&dpop);
 }
 
-/* An access token that a provider gave, and that was taken. */
-static void check_foreign(const struct asked *asked, int wrote)
+/* Could it be by an access token that a provider gave? */
+static int by_foreign(const struct asked *asked, int wrote)
 {
 	struct json claims = { 0 };
+	const size_t by = asked->by;
 	parse_given(asked->given[JAG], &claims);
-	const int entra = asked->by == OF_ENTRA;
-	const int issued = entra ? is(&claims, "iss", ENTRA, ENTRA) || is(&claims, "iss", ENTRA, ENTRA_1) : is(&claims, "iss", IDP, IDP);
-	const int client = entra ? is(&claims, "azp", "desk", "desk") || is(&claims, "appid", NULL, "desk") : is(&claims, "client_id", "desk", "desk");
-	if (!asked->has[JAG] || asked->by < OF_ENTRA || !issued || !client || (!has_item(&claims, "aud", "api") && is_there(&claims, "aud")) ||
-	    !is_timely(&claims, 1e15) || (entra && !is(&claims, "tid", TENANT, TENANT)) || (wrote && !has_item(&claims, "groups", "eng")))
-		abort();
+	const int entra = is(&claims, by, "iss", ENTRA) || is(&claims, by, "iss", ENTRA_1);
+	const int client = entra ? is(&claims, by, "azp", "desk") || is(&claims, by, "appid", "desk") : is(&claims, by, "client_id", "desk");
+	const int could = asked->has[JAG] && by >= OF_ENTRA && (entra ? is(&claims, by, "tid", TENANT) : is(&claims, by, "iss", IDP)) && client &&
+	                  (has_item(&claims, "aud", "api") || is(&claims, by, "aud", "api")) && is_timely(&claims, 1e15) && (!wrote || has_item(&claims, "groups", "eng"));
 	json_free(&claims);
+	return could;
 }
 
-/* A token of ours that is bound: at an MCP server, with a proof of the key. */
-static void check_bound(const struct asked *asked, int wrote)
+/* By the bound token of ours: at an MCP server, with a proof of the key. */
+static int by_bound(const struct asked *asked, int wrote)
 {
 	struct json dpop = { 0 };
 	parse_given(asked->given[DPOP], &dpop);
-	if (wrote || (asked->place == TO_DECISION && (!asked->has[DPOP] || !is_proved(&dpop, "https://mcp.example", "/svc") || !is(&dpop, "ath", desk.hash, desk.hash))))
-		abort();
+	const char *hash = claim_text(&dpop, "ath", asked->hash);
+	const int proved = asked->has[DPOP] && is_proved(&dpop, OF_HOLDER, "https://mcp.example", "/svc") && hash && !strcmp(hash, desk.hash);
 	json_free(&dpop);
+	return asked->has[BOUND] && !wrote && (asked->place != TO_DECISION || proved);
+}
+
+/* Is what is asked for the tool that read does not open? */
+static int is_write(size_t place, const struct buffer *body)
+{
+	struct json json = { 0 };
+	if ((place != TO_DECISION && place != TO_EVALUATION) || !body->length || json_parse(body->data, body->length, &json_limits_message, &json, NULL))
+		return 0;
+	const char *name = json_string(json_at(&json, place == TO_DECISION ? "/params/name" : "/resource/id"));
+	const int is = name && (place == TO_DECISION ? !strcmp(name, "put_a") : !strcmp(name, SVC "#put_a"));
+	json_free(&json);
+	return is;
 }
 
 static void check_response(const struct asked *asked, const ema_response *response, const struct buffer *body)
@@ -458,14 +477,12 @@ static void check_response(const struct asked *asked, const ema_response *respon
 		if (status == 405 || status == 404)
 			abort();
 	}
-	/* The token has read alone, which opens get_*. */
 	const int permitted = (place == TO_INTROSPECT && strstr(text, "\"active\":true")) || (place == TO_DECISION && status == 200) ||
 	                      ((place == TO_EVALUATION || place == TO_EVALUATIONS) && strstr(text, "\"decision\":true"));
-	const int wrote = permitted && place == TO_EVALUATION && strstr(body->data, "put_a");
-	if (permitted && asked->has[BOUND] && !asked->has[TOKEN] && !asked->has[JAG])
-		check_bound(asked, wrote);
-	else if (permitted && (!asked->has[TOKEN] || wrote))
-		check_foreign(asked, wrote);
+	/* Tokens of ours have read alone, which opens get_*. */
+	const int wrote = permitted && is_write(place, body);
+	if (permitted && !(asked->has[TOKEN] && !wrote) && !by_bound(asked, wrote) && !by_foreign(asked, wrote))
+		abort();
 	json_free(&json);
 }
 
@@ -484,6 +501,8 @@ static void fill(struct buffer *out, const char *text, size_t length, struct ask
 			buffer_char(out, text[i++]);
 			continue;
 		}
+		if (mark == DPOP)
+			memcpy(asked->hash, desk.hash, sizeof asked->hash);
 		char *made = mark == TOKEN        ? access_token(0)
 		             : mark == BOUND      ? access_token(1)
 		             : mark == THUMBPRINT ? strdup(jwk_thumbprint(desk.key))
@@ -526,6 +545,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	struct asked asked = { .place = data[0] & 7, .by = data[1] >> 1 & 3 };
 	const size_t place = asked.place;
+	desk.hash[0] = 0;
 	const char *at = (const char *)data + 2, *end = (const char *)data + size;
 	char *url = NULL;
 	if (!places[place].url) {

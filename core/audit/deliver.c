@@ -336,12 +336,17 @@ struct sink *sink_new(struct audit *audit, const struct audit_sink *calls)
 	return sink;
 }
 
+static void empty_queue(struct sink *sink)
+{
+	while (sink->count)
+		rendered_release(pop(sink));
+}
+
 void sink_free(struct sink *sink, int release)
 {
 	if (release && sink->calls.release)
 		sink->calls.release(sink->calls.data);
-	while (sink->count)
-		rendered_release(pop(sink));
+	empty_queue(sink);
 	pthread_cond_destroy(&sink->wake);
 	free(sink->id);
 	free(sink);
@@ -440,6 +445,7 @@ static void swap_sinks(struct audit *audit)
 	for (size_t i = 0; i < old_count; i++) {
 		if (old[i]->kept)
 			continue;
+		empty_queue(old[i]); /* others have the same records */
 		pthread_mutex_unlock(&audit->lock);
 		sink_free(old[i], 1);
 		pthread_mutex_lock(&audit->lock);

@@ -12,7 +12,7 @@
 #include "spool.h"
 
 #define QUEUE_RECORDS 1024
-#define QUEUE_BYTES (2u * 1024 * 1024)
+#define QUEUE_BYTES (2u * 1024 * 1024) /* without the form of OCSF, which a record gets beside if a sink asks */
 #define BATCH 64                    /* records that are rendered at a time */
 #define OFFER 64                    /* and that a sink is given at a time, */
 #define OFFER_MS 20                 /* unless they take so long */
