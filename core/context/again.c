@@ -160,6 +160,17 @@ static void put_level(struct buffer *out, const struct item *items, size_t count
 	buffer_char(out, '}');
 }
 
+/* RFC 6901, as a record has it: nothing is written for it that two others are written as. */
+static int is_pointer(const char *text, size_t length)
+{
+	struct buffer clean = BUFFER_INIT(length + 1);
+	int good = *text == '/' && !buffer_clean(&clean, text, length) && clean.length == length && !memcmp(clean.data, text, length);
+	for (size_t i = 0; i < length; i++)
+		good &= text[i] != '~' || (i + 1 < length && (text[i + 1] == '0' || text[i + 1] == '1'));
+	buffer_free(&clean);
+	return good;
+}
+
 static int take_arguments(struct again *a, struct failure *failure)
 {
 	struct item items[AGAIN_ARGUMENTS_MOST];
@@ -171,7 +182,7 @@ static int take_arguments(struct again *a, struct failure *failure)
 		code = never(failure, "the record has more arguments than a record has");
 	for (size_t i = 0; !code && i < count; i++) {
 		const char *value = value_of(list[i]);
-		if (!value || list[i][0] != '/')
+		if (!value || !is_pointer(list[i], (size_t)(value - 1 - list[i])))
 			code = never(failure, "an argument of the record is not POINTER=VALUE");
 		else
 			items[i] = (struct item){ list[i], (size_t)(value - 1 - list[i]), value };

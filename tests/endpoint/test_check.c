@@ -1757,6 +1757,9 @@ static void never_guessed(void **state)
 		{ RECORD(",\"acr\":\"abc...[cut 3]\""), EMA_BAD_REQUEST, "was cut" },
 		{ RECORD(",\"held_groups\":[\"nosource\"]"), EMA_BAD_REQUEST, "no source" },
 		{ RECORD(",\"arguments\":[\"/a\"]"), EMA_BAD_REQUEST, "POINTER=VALUE" },
+		{ RECORD(",\"arguments\":[\"/a~2=1\"]"), EMA_BAD_REQUEST, "POINTER=VALUE" },
+		{ RECORD(",\"arguments\":[\"/~0=1\",\"/~=1\"]"), EMA_BAD_REQUEST, "POINTER=VALUE" },
+		{ RECORD(",\"arguments\":[\"/\\u200e=1\"]"), EMA_BAD_REQUEST, "POINTER=VALUE" },
 		/* A rule names subjects, and whether the pseudonym is one of them cannot be said. */
 		{ RECORD(""), EMA_BAD_REQUEST, "the key of the record's pseudonyms is not there" },
 	};
