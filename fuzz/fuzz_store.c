@@ -1,8 +1,8 @@
 /*
  * A letter, then any bytes as something that is read back from a disk or a server: 'm' published marks, 'l' their "alive", 'r' a record
  * of a store, 'c' a key cache's file, 'k' a signing key's, 't' a tools_file, 's' changes to an audit spool, 'b' a record in it, 'w' the
- * head of a chain, 'v' an audit trail, 'a' a line of one, 'u' one that is searched, 'h' the horizon. Damaged, it is an error or a value within its bounds; where it has a check sum, nothing is taken unless
- * that holds, so 'M' and 'C' are what follows a right one.
+ * head of a chain, 'v' an audit trail, 'a' a line of one, 'u' one that is searched, 'h' the horizon. Damaged, it is an error or a value
+ * within its bounds; where it has a check sum, nothing is taken unless that holds, so 'M' and 'C' are what follows a right one.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -2,9 +2,9 @@
  * Any bytes as an HTTP request to an authorization server that knows three clients, a caller and the keys of its providers. The first
  * byte says where to, '0' to '7' as in places[]; the second, if it is odd, that who asks proves who that is, and by its next two bits
  * who %JAG% is of. Then lines of headers, an empty line, and the body. In these %TOKEN% is an access token that can be had, %BOUND%
- * one that is bound to the key that all have, %JKT% that key's thumbprint, and %JAG%, %PROOF% (of a client) and %DPOP% are signed: the usual claims, and on top of them
- * those of the pseudo-header Claims, Proof or Dpop. Without them there is no token and no permit, and what is taken is only what each
- * clause by itself lets in.
+ * one that is bound to the key that all have, %JKT% that key's thumbprint, and %JAG%, %PROOF% (of a client) and %DPOP% are signed: the
+ * usual claims, and on top of them those of the pseudo-header Claims, Proof or Dpop. Without them there is no token and no permit, and
+ * what is taken is only what each clause by itself lets in.
  */
 #define _GNU_SOURCE
 #include <stdio.h>

@@ -402,20 +402,19 @@ void rendering_free(struct rendering *r)
 static struct rendered *rendered_new(const struct rendering *r)
 {
 	const size_t members = 2 * r->count * sizeof(const char *), size = sizeof(struct rendered) + members + r->text.length + r->line.length + 1;
-	struct rendered *made = calloc(1, size);
+	struct rendered *made = malloc(size);
 	if (!made)
 		return NULL;
 	char *text = (char *)made->members + members, *line = text + r->text.length;
+	*made = (struct rendered){ .references = 1, .size = size,
+	                           .event = { .line = line, .length = r->line.length, .count = r->count, .names = made->members,
+	                                      .values = made->members + r->count, .render = render } };
 	memcpy(text, r->text.data, r->text.length);
-	memcpy(line, r->line.data, r->line.length);
+	memcpy(line, r->line.data, r->line.length + 1);
 	for (size_t i = 0; i < r->count; i++) {
 		made->members[i] = text + r->at[2 * i];
 		made->members[r->count + i] = text + r->at[2 * i + 1];
 	}
-	made->references = 1;
-	made->size = size;
-	made->event = (struct ema_event){ .line = line, .length = r->line.length, .count = r->count, .names = made->members,
-	                                  .values = made->members + r->count, .render = render };
 	return made;
 }
 

@@ -153,7 +153,8 @@ static int make_room(struct reader *reader, struct access_token *token)
 {
 	const struct json_node *scope = json_member(reader->json, reader->root, "scope"), *amr = json_member(reader->json, reader->login, "amr"),
 	                       *groups = json_member(reader->json, reader->login, "groups"), *roles = json_member(reader->json, reader->login, "roles");
-	size_t scope_bytes = scope ? scope->length + 1 : 0, kid_bytes = strlen(token->kid) + 1, scopes = 1, names = (groups ? groups->count : 0) + (roles ? roles->count : 0);
+	size_t scope_bytes = scope ? scope->length + 1 : 0, kid_bytes = strlen(token->kid) + 1, scopes = 1,
+	       names = (groups ? groups->count : 0) + (roles ? roles->count : 0);
 	for (const char *c = json_string(scope); c && *c; c++)
 		scopes += *c == ' ';
 	const size_t strings = ACCESS_ACTORS_MOST + (scopes < ACCESS_SCOPES_MOST ? scopes : ACCESS_SCOPES_MOST) + (amr ? amr->count : 0);
