@@ -96,6 +96,15 @@ untold() {
 }
 ok "ema-audit(7) has each kind of record that core makes of a notice" none <(untold)
 
+# A slip of the shell leaves files at the top, and "git add -A" takes them.
+if git -c safe.directory="$PWD" ls-files >"$work/tracked" 2>/dev/null && [ -s "$work/tracked" ]; then
+	printf '%s\n' .ci .gitignore HACKING.md LICENSE Makefile.am NEWS README README.md SECURITY.md autogen.sh bench configure.ac core devidp \
+		emacore-plugin.pc.in emacore.pc.in emactl emad etc examples fuzz include m4 man plugins run.in scripts tests | LC_ALL=C sort >"$work/belongs"
+	ok "what git tracks at the top is what belongs there" diff "$work/belongs" <(cut -d/ -f1 "$work/tracked" | LC_ALL=C sort -u)
+else
+	skip "what git tracks at the top" "no git, or not a clone"
+fi
+
 mkdir "$work/codes"
 scripts/codes "$work/codes"
 ok "ema/codes.h is made of codes.tab" cmp "$work/codes/codes.h" include/ema/codes.h
