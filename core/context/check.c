@@ -34,6 +34,7 @@ static void wrong(struct check *check, int code, int status, int rpc, const char
 static void read_nothing(struct pipeline *p)
 {
 	const struct policy_target target = { .kind = p->service->conf->scope_count ? POLICY_LIST : POLICY_SERVER, .json = &p->check->message->json };
+	p->check->blind = 1;
 	mcp_call_only(p->check->message, "connect", &target);
 }
 
@@ -402,11 +403,11 @@ int check_walk(struct pipeline *p)
 		code = pipeline_directories(p);
 	if (!code && p->check->explain)
 		reasons_token(p);
+	if (!code)
+		code = message_fail(p);
 	/* Guards may count, and be slow: who asks again asks often. */
 	if (!code && !again)
 		code = pipeline_guards(p);
-	if (!code)
-		code = message_fail(p);
 	if (!code)
 		code = judge(p);
 	if (!code)

@@ -25,6 +25,7 @@ struct check {
 	const char *subject;          /* whom the caller takes the token's subject for; NULL: whoever it is */
 	int subject_claim;            /* as the token's own sub has it, which of a foreign token is not our text form */
 	int unseen;                   /* the body is: what headers say, or nothing (ema.conf's decision) */
+	int blind;                    /* and it is nothing: neither method nor target are known */
 	struct mcp_message *message;  /* its calls are empty if it was not taken */
 	struct mcp_error error;       /* then; told to nobody without a good token (MCP-19) */
 	int message_kept;             /* by the decision */

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "authority.h"
+#include "check.h"
 #include "near.h"
 #include "resolve.h"
+#include "uri.h"
 #include "when.h"
 
 static const char *request_item(const struct pipeline *p, int item)
@@ -96,7 +98,8 @@ void pipeline_request_items(const struct pipeline *p, const char *items[16])
 	items[EMA_ITEM_SERVICE] = p->service->conf->id;
 	items[EMA_ITEM_RESOURCE] = p->service->conf->resource;
 	items[EMA_ITEM_CLIENT_ID] = request_item(p, EMA_REQUEST_CLIENT_ID);
-	items[EMA_ITEM_REMOTE] = request_item(p, EMA_REQUEST_REMOTE);
+	/* A caller that asks about a token is at another place than who brought it. */
+	items[EMA_ITEM_REMOTE] = request_item(p, REQUEST_CALLER) ? NULL : request_item(p, EMA_REQUEST_REMOTE);
 	items[EMA_ITEM_SCOPE] = request_item(p, EMA_REQUEST_SCOPE);
 	items[EMA_ITEM_REQUEST] = p->decision->id;
 }
@@ -325,6 +328,8 @@ static void run_guard(void *data, const struct stack_rule *rule, int depth, stru
 	}
 	pipeline_request_items(p, settings.items);
 	pipeline_subject_items(p, settings.items);
+	settings.items[EMA_ITEM_METHOD] = p->method;
+	settings.items[EMA_ITEM_TARGET] = p->target;
 	answer->code = call_run(&settings, &call, &p->step);
 	broken_ends_all(answer);
 	call_free(call);
@@ -335,7 +340,7 @@ static void tell_guard(void *data, const struct stack_rule *rule, int depth, int
 	pipeline_tell(data, "guard", rule, depth, code, action);
 }
 
-int pipeline_guards(struct pipeline *p)
+static int ask_guards(struct pipeline *p)
 {
 	struct stack_ops ops = { .run = run_guard, .tell = tell_guard, .data = p };
 	struct stack_result result;
@@ -346,4 +351,32 @@ int pipeline_guards(struct pipeline *p)
 		pipeline_fail(p, result.code, p->service->conf->guards.node, code_row(result.code) ? code_row(result.code)->meaning : "");
 	}
 	return result.code;
+}
+
+/* A URI as the rules look at it; one that has no such form is refused by them. */
+static int ask_about(struct pipeline *p, const struct policy_target *target)
+{
+	char uri[URI_MOST + 1];
+	size_t length;
+	p->target = target->kind == POLICY_TOOL || target->kind == POLICY_PROMPT || target->kind == POLICY_URI ? target->name : NULL;
+	if (p->target && target->kind == POLICY_URI && !target->is_template && !uri_normal(target->name, target->length, 0, uri, &length))
+		p->target = uri;
+	int code = ask_guards(p);
+	p->target = NULL;
+	return code;
+}
+
+int pipeline_guards(struct pipeline *p)
+{
+	const struct mcp_message *message = p->check ? p->check->message : NULL;
+	int code = EMA_OK;
+	if (!message || p->check->blind || !p->service->guards.count)
+		return ask_guards(p);
+	for (size_t i = 0; !code && i < message->count; i++) {
+		p->method = message->calls[i].method;
+		for (size_t k = 0; !code && k < message->calls[i].target_count; k++)
+			code = ask_about(p, &message->calls[i].targets[k]);
+	}
+	p->method = NULL;
+	return code;
 }

@@ -62,6 +62,7 @@ struct pipeline {
 	const struct conf_rule *unwanted_by;
 	struct candidate *candidates;
 	const struct candidate *winner;
+	const char *method, *target; /* of a check, that guards are being asked about; NULL: there is none, or nobody saw it */
 	struct principal principal;
 	const struct conf_audience *audience; /* of a provider's own access token */
 	struct decision_list mapped; /* the scopes that such tokens may stand for, if the audience names them */
@@ -83,7 +84,7 @@ int pipeline_own(struct pipeline *p);
 int pipeline_adopt(struct pipeline *p);
 /* Whether any of it was revoked. */
 int pipeline_marks(struct pipeline *p);
-/* Directories, then guards. */
+/* Directories, then guards; at a check these are asked about each target of the message. */
 int pipeline_directories(struct pipeline *p);
 int pipeline_guards(struct pipeline *p);
 /* Resource and scopes of the token against those of the service. */

@@ -48,8 +48,8 @@ struct ema_instance {
 	enum misbehaviour misbehave;
 	int64_t delay, max_age;
 	const char *fetch, *hold, *text, *subject, *tenant, *email, *person, *client;
-	const char *const *audience, *const *scopes, *const *groups, *const *roles, *const *accounts;
-	size_t audiences, scope_count, group_count, role_count, account_count;
+	const char *const *audience, *const *scopes, *const *groups, *const *roles, *const *accounts, *const *about;
+	size_t audiences, scope_count, group_count, role_count, account_count, about_count;
 	ema_call *kept;
 	long serial;
 };
@@ -140,6 +140,15 @@ static int open_directory(const struct ema_host *lent, const ema_handle *handle,
 	host->conf_duration(conf, "max_age", &(*out)->max_age);
 	host->conf_list(conf, "accounts", &(*out)->accounts, &(*out)->account_count);
 	return EMA_OK;
+}
+
+/* about: "METHOD TARGET", "-" for none; of anything else the answer is ok. */
+static int open_guard(const struct ema_host *lent, const ema_handle *handle, ema_conf *conf, struct ema_instance **out)
+{
+	int code = open_any(lent, handle, conf, out);
+	if (!code)
+		host->conf_list(conf, "about", &(*out)->about, &(*out)->about_count);
+	return code;
 }
 
 static void close_any(struct ema_instance *self)
@@ -294,9 +303,15 @@ static int lookup(struct ema_instance *self, ema_call *call)
 
 static int admit(struct ema_instance *self, ema_call *call)
 {
+	const char *method = host->item(call, EMA_ITEM_METHOD), *target = host->item(call, EMA_ITEM_TARGET);
+	char asked[1024];
 	if (self->misbehave == VOUCH_IN_VAIN)
 		host->vouch(call, NULL, "mallory");
-	return answer(self, call);
+	snprintf(asked, sizeof asked, "%s %s", method ? method : "-", target ? target : "-");
+	for (size_t i = 0; i < self->about_count; i++)
+		if (!strcmp(self->about[i], asked))
+			return answer(self, call);
+	return self->about_count ? EMA_OK : answer(self, call);
 }
 
 /* ---- A store and a sink that take everything, or nothing ---- */
@@ -370,7 +385,7 @@ static int flush(struct ema_instance *self, int64_t milliseconds)
 
 static const struct ema_identity_ops identity = { sizeof identity, open_identity, close_any, identify };
 static const struct ema_directory_ops directory = { sizeof directory, open_directory, close_any, lookup, NULL, NULL };
-static const struct ema_guard_ops guard = { sizeof guard, open_any, close_any, admit };
+static const struct ema_guard_ops guard = { sizeof guard, open_guard, close_any, admit };
 static const struct ema_store_ops store = { sizeof store, open_any, close_any, put_if_absent, get, remove_entry, raise_mark, list, changes,
 	NULL };
 static const struct ema_audit_ops audit = { sizeof audit, open_any, close_any, record, flush, NULL };

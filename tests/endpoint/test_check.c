@@ -1799,6 +1799,53 @@ static void known_by_address(void **state)
 	desk_close(&desk);
 }
 
+/* Guards are told what is asked for, of each target; a URI in the form that rules look at. */
+static void guards_know_the_target(void **state)
+{
+	static const char guarded[] =
+		"guards = ( { id = \"some\"; plugin = \"fault\"; code = \"denied\"; text = \"not that one\"; about = [\"tools/call get_b\", \"resources/read file:///docs/x\",\n"
+		"  \"subscriptions/listen file:///docs/x\", \"tools/list -\", \"prompts/get explain\"]; } );\n"
+		"SERVICES:, { id = \"watched\"; resource = \"https://mcp.example/watched\"; identity = [\"idp\"]; guards = [\"some\"];\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; prompts = [\"explain\", \"sum\"]; uris = [\"file:///docs/*\"]; } );\n"
+		"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
+	static const struct { const char *method, *target; int code; } named[] = {
+		{ "tools/call", "get_a", EMA_OK }, { "tools/call", "get_b", EMA_DENIED }, { "prompts/get", "sum", EMA_OK }, { "prompts/get", "explain", EMA_DENIED },
+		{ "resources/read", "file:///docs/a", EMA_OK }, { "resources/read", "file:///docs/x", EMA_DENIED },
+		{ "resources/read", "FILE:///docs/./%78", EMA_DENIED }, { "tools/list", NULL, EMA_DENIED }, { "prompts/list", NULL, EMA_OK },
+		{ "ping", NULL, EMA_OK },
+	};
+	static const struct { const char *method, *name, *params; int code; } messages[] = {
+		{ "tools/call", "get_a", "\"name\":\"get_a\"", EMA_OK },
+		{ "tools/call", "get_b", "\"name\":\"get_b\"", EMA_DENIED },
+		{ "subscriptions/listen", NULL, "\"notifications\":{\"resourceSubscriptions\":[\"file:///docs/a\",\"file:///docs/b\"]}", EMA_OK },
+		{ "subscriptions/listen", NULL, "\"notifications\":{\"resourceSubscriptions\":[\"file:///docs/a\",\"file:///docs/x\"]}", EMA_DENIED },
+		/* The message is at fault, whatever a guard would say. */
+		{ "tools/call", "get_a", "\"name\":\"get_b\"", EMA_BAD_MESSAGE },
+	};
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, guarded, NULL);
+	char *token = make(&desk, &(struct made){ .audience = "https://mcp.example/watched", .scopes = { "read" } });
+	for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+		ema_decision *decision = NULL;
+		int code = desk_check(&desk, "watched", token, named[i].method, named[i].target, NULL, &decision);
+		if (code != named[i].code || (code && !strstr(ema_decision_operator_line(decision), "not that one")))
+			fail_msg("%s %s: %s", named[i].method, named[i].target ? named[i].target : "", ema_decision_operator_line(decision));
+		ema_decision_free(decision);
+	}
+	for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+		struct ask ask;
+		ask_begin(&ask, NULL, token);
+		ask_message(&ask, messages[i].method, messages[i].name, messages[i].params);
+		ask_check(&ask, &desk, "watched");
+		if (ask.code != messages[i].code)
+			fail_msg("message %zu: %s", i, ema_decision_operator_line(ask.decision));
+		ask_end(&ask);
+	}
+	free(token);
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1828,6 +1875,7 @@ int main(void)
 		cmocka_unit_test(audiences_that_changed),
 		cmocka_unit_test(decided_again),
 		cmocka_unit_test(never_guessed),
+		cmocka_unit_test(guards_know_the_target),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
