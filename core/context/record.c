@@ -238,7 +238,8 @@ int record_decision(struct pipeline *p, int code)
 	struct ema_decision *d = p->decision;
 	const struct candidate *who = p->winner ? p->winner : p->owner;
 	const struct call_result *found = who && who->call ? call_result(who->call) : NULL;
-	const int verified = found && found->bound, ours = !found && p->winner;
+	/* By jwt_verify(), or by a plugin that verifies in its own way: what such a one said of somebody whom it refused is nobody's word. */
+	const int verified = found && (found->bound || p->winner == who), ours = !found && p->winner;
 	char jti[AUDIT_FINGERPRINT], shadow[300], keys_since[CLOCK_TEXT], audience[AGAIN_AUDIENCE];
 	struct asked asked;
 	const char *traced[DECISION_STEPS_MOST];
@@ -340,8 +341,8 @@ int record_decision(struct pipeline *p, int code)
 	};
 	p->reserved = 0;
 	/* Whoever brings a token that an issuer of ours signed, or was authenticated as a client, is no stranger; a client that proves
-	   nothing may be anybody. */
-	int known = verified || ours || (p->redemption && !p->redemption->client->public);
+	   nothing may be anybody. A permit has a record of its own whoever it was. */
+	int known = !code || verified || ours || (p->redemption && !p->redemption->client->public);
 	return audit_append(p->context->audit, &event, known, p->deadline, NULL);
 }
 
