@@ -177,6 +177,13 @@ static void lint_restart(const struct conf *old, const struct conf *new, struct 
 	if (old->published.owner != new->published.owner)
 		finding_node(findings, "E-RESTART", node_of(new, "published_by"), "published_by was user %lu: a restart is needed to change it",
 		             (unsigned long)old->published.owner);
+	const struct { const char *key; int64_t was, is; } numbers[] = {
+		{ "spool_size", old->spool_bytes, new->spool_bytes }, { "durability", old->durability_disk, new->durability_disk },
+		{ "pseudonym_period", old->pseudonym_period, new->pseudonym_period },
+	};
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		if (numbers[i].was != numbers[i].is)
+			finding_node(findings, "E-RESTART", node_of(new, numbers[i].key), "%s was another: a restart is needed to change it", numbers[i].key);
 	const struct conf_node *a = conf_child(old->root, "store"), *b = conf_child(new->root, "store");
 	if (!conf_same(a, b))
 		finding_node(findings, "E-RESTART", b ? b : new->root, "the store was another one: a restart is needed to change it");

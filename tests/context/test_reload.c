@@ -105,6 +105,43 @@ static void in_force_at_once(void **state)
 	world_close(&world);
 }
 
+/* AUD-02: a plugin that verifies in its own way vouches for somebody whom the record names as any other. */
+static void who_is_vouched_for_is_named(void **state)
+{
+	static const char conf[] = HEAD "providers = ( { id = \"own\"; plugin = \"fault\"; issuer = \"https://own.example\"; subject = \"carol\"; audience = [\"" OURS "\"]; } );\n"
+				   SINK("a.jsonl") SVC("identity = [\"own\"]; grants = ( { provider = \"own\"; scopes = [\"read\"]; } );");
+	struct world world;
+	(void)state;
+	world_open(&world);
+	load(&world, conf);
+	world_next_second();
+	free(decide_id(&world, "{\"iss\":\"https://own.example\"}", EMA_OK));
+	ema_free(world.context);
+	world.context = NULL;
+	char *trail = world_read(&world, "a.jsonl"), *line = strstr(trail, "\"kind\":\"decision\"");
+	assert_non_null(line);
+	assert_non_null(strstr(line, "\"subject\":\""));
+	assert_non_null(strstr(line, "\"token_client\":\"app\""));
+	free(trail);
+	world_close(&world);
+}
+
+/* What is opened once is not changed by a reload, and it says so. */
+static void a_restart_is_asked_for(void **state)
+{
+#define WITH(key) HEAD key "\nproviders = ( " IDP " );\n" SINK("a.jsonl") SVC("identity = [\"idp\"];")
+	static const char *const confs[] = { WITH(""), WITH("spool_size = \"16MiB\";"), WITH("durability = \"disk\";"), WITH("pseudonym_period = \"1d\";") };
+	struct world world;
+	(void)state;
+	world_open(&world);
+	for (size_t i = 0; i < sizeof confs / sizeof *confs; i++) {
+		assert_int_equal(world_load(&world, confs[i]), i ? EMA_CONFIG : EMA_OK);
+		if (i)
+			assert_non_null(strstr(ema_error(world.context), "E-RESTART"));
+	}
+	world_close(&world);
+}
+
 /* AZN-56: what is accepted in a tools_file changes decisions, so it changes the name of the configuration. */
 static void tools_are_configuration(void **state)
 {
@@ -209,6 +246,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sinks_go_on),
 		cmocka_unit_test(in_force_at_once),
+		cmocka_unit_test(who_is_vouched_for_is_named),
+		cmocka_unit_test(a_restart_is_asked_for),
 		cmocka_unit_test(tools_are_configuration),
 		cmocka_unit_test(under_way),
 		cmocka_unit_test(a_full_store),
