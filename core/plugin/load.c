@@ -39,6 +39,20 @@ static int owner_fits(uid_t uid, const char *owner)
 	return owner && !getpwnam_r(owner, &entry, memory, sizeof memory, &found) && found && found->pw_uid == uid;
 }
 
+/* The loader maps what the headers say, and dies of a file that ends before: half a copy. What is no object at all it says itself. */
+static int is_whole(int file, off_t size)
+{
+	ElfW(Ehdr) head;
+	ElfW(Phdr) part;
+	if (pread(file, &head, sizeof head, 0) != sizeof head || memcmp(head.e_ident, ELFMAG, SELFMAG) || head.e_phentsize != sizeof part)
+		return 1;
+	for (unsigned i = 0; i < head.e_phnum; i++)
+		if (pread(file, &part, sizeof part, (off_t)(head.e_phoff + i * sizeof part)) != sizeof part ||
+		    (part.p_type == PT_LOAD && (part.p_offset > (uint64_t)size || part.p_filesz > (uint64_t)size - part.p_offset)))
+			return 0;
+	return 1;
+}
+
 /*
  * Opens each folder of the path and then the file, without following a link, and checks what was opened: nobody but root, us and
  * owner can have put something else there. A folder with the sticky bit is fine, as only the owner of an entry can replace it.
@@ -73,6 +87,10 @@ static int open_checked(const char *path, const char *owner, struct stat *file, 
 			result = S_ISREG(now.st_mode) ? 0 : -1;
 			if (result)
 				failure_set(failure, EMA_CONFIG, "%s is no file", path);
+			else if (!is_whole(at, now.st_size)) {
+				failure_set(failure, EMA_CONFIG, "%s: the file is cut off: copy it again, under another name, and rename it then", path);
+				result = -1;
+			}
 		}
 		part = rest;
 	}

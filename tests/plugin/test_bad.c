@@ -40,6 +40,32 @@ static void is_not_loaded(void **state)
 	}
 }
 
+/* Half a copy would kill the process that maps it. */
+static void a_file_that_is_cut_off(void **state)
+{
+	char folder[] = "/tmp/ema-cut-XXXXXX", path[64], good[512], bytes[4096];
+	struct plugin *plugin = NULL;
+	struct failure failure = FAILURE_INIT;
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/good.so", folder);
+	snprintf(good, sizeof good, "%.*s/good.so", (int)strcspn(rig_search.folders, ":"), rig_search.folders);
+	for (size_t length = 0; length <= sizeof bytes; length += 512) {
+		FILE *from = fopen(good, "r"), *to = fopen(path, "w");
+		assert_true(from && to);
+		assert_int_equal(fread(bytes, 1, length, from), length);
+		assert_int_equal(fwrite(bytes, 1, length, to), length);
+		fclose(from);
+		fclose(to);
+		failure_clear(&failure);
+		assert_int_not_equal(plugin_open(&rig_search, path, &plugin, &failure), EMA_OK);
+		if (length >= 512 && !strstr(failure.text, "the file is cut off"))
+			fail_msg("%zu bytes: %s", length, failure.text);
+	}
+	unlink(path);
+	rmdir(folder);
+}
+
 static void is_not_opened(void **state)
 {
 	static const struct {
@@ -246,6 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_not_loaded),
+		cmocka_unit_test(a_file_that_is_cut_off),
 		cmocka_unit_test(is_not_opened),
 		cmocka_unit_test(a_wrong_key_is_known),
 		cmocka_unit_test(is_not_believed),
