@@ -452,7 +452,8 @@ static int azure_identify(ema_instance *self, ema_call *call)
 		return code;
 	if ((code = azure_add_groups(self, call, claims)) != EMA_OK)
 		return code;
-	code = host->vouch(call, tenant, object);
+	/* In lower case, as Entra's own tokens have it: a broker's letters must not make a second subject of one person. */
+	code = host->vouch(call, tenant, guid);
 	return code == EMA_OK ? code : host->fail(call, code, "tid and oid cannot be taken as a subject");
 }
 

@@ -310,6 +310,8 @@ static int oidc_judge_workload(const ema_instance *self, ema_call *call, const e
 	int is = preset->workload;
 	if (preset->workload_claim && host->claim_string(claims, preset->workload_claim, &value) == EMA_OK)
 		is |= strncmp(value, preset->workload_begins, strlen(preset->workload_begins)) == 0;
+	const size_t length = strlen(subject), end = preset->workload_ends ? strlen(preset->workload_ends) : 0;
+	is |= end && length >= end && strcmp(subject + length - end, preset->workload_ends) == 0;
 	/* Client credentials: the client is its own subject. */
 	if (kind == EMA_ACCESS_TOKEN && self->client_claim && host->claim_string(claims, self->client_claim, &client) == EMA_OK)
 		is |= strcmp(client, subject) == 0;

@@ -20,7 +20,7 @@ static const struct oidc_preset presets[] = {
 	  .must_hint = "anybody may have a Google account: write require = ( { claim = \"/hd\"; equals = \"acme.example\"; } )" },
 	{ .name = "auth0", .issuer_begins = "https://", .issuer_hint = "https://TENANT.auth0.com/ (with the slash)", .kinds = OIDC_BOTH,
 	  .types = { "jwt", "at+jwt" }, .id_marks = { "/nonce", "/at_hash", "/c_hash" }, .subject = { "/sub" }, .client_claim = "/azp",
-	  .scope_claim = "/scope", .workload_claim = "/gty", .workload_begins = "client-credentials" },
+	  .scope_claim = "/scope", .workload_claim = "/gty", .workload_begins = "client-credentials", .workload_ends = "@clients" },
 	/* PingOne: typ at+jwt was optional before March 2027. */
 	{ .name = "ping", .issuer_hint = "https://auth.pingone.com/ENVIRONMENT/as", .kinds = OIDC_BOTH, .types = { "at+jwt", "jwt", "" },
 	  .id_marks = { "/nonce", "/at_hash", "/c_hash" }, .subject = { "/sub" }, .client_claim = "/client_id", .scope_claim = "/scope" },

@@ -205,6 +205,13 @@ static void takes_id_jags_if_told(void **state)
 	};
 	token.change = NULL;
 	rig_cases(&rig, &token, cases, sizeof cases / sizeof *cases);
+	/* One person, however a broker writes the id. */
+	const struct rig_member upper[] = { { "ext", "{\"tenant\":\"" TENANT "\"}" }, { "entra_oid", "\"690222BE-FF1A-4d56-abd1-7E4F7D38E474\"" }, { NULL, NULL } };
+	token.change = upper;
+	rig_identify(&rig, &token, &answer);
+	assert_int_equal(answer.code, EMA_OK);
+	assert_string_equal(answer.result->subject, OBJECT);
+	rig_answer_free(&answer);
 	rig_close(&rig);
 }
 

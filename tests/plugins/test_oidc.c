@@ -142,6 +142,9 @@ static void refuses_id_tokens(void **state)
 		{ "at_hash", { { "at_hash", "\"h\"" } }, EMA_WRONG_TYPE, "ID token", NULL, NULL },
 		{ "no azp", { { "azp", NULL } }, EMA_MISSING_CLAIM, "client", NULL, NULL },
 		{ "client credentials", { { "gty", "\"client-credentials\"" } }, EMA_NOT_A_PERSON, NULL, NULL, NULL },
+		/* Its RFC 9068 profile says so by the subject alone. */
+		{ "a machine", { { "sub", "\"app@clients\"" } }, EMA_NOT_A_PERSON, NULL, NULL, NULL },
+		{ "a person called so", { { "sub", "\"auth0|app@clients.example\"" } }, EMA_OK, NULL, NULL, NULL },
 	};
 	static const struct rig_case of_cognito[] = {
 		{ "token_use id", { { "token_use", "\"id\"" }, { "aud", "\"vscode\"" } }, EMA_WRONG_TYPE, "ID token", NULL, NULL },
