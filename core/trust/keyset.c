@@ -12,7 +12,10 @@
 #define LOOK_AGAIN_MS 100
 #define COOLDOWN_MS 60000
 #define COOLDOWNS_REFUSED 2 /* a kid that was not there is not asked for again for so many cool-downs */
-#define WAITING_MOST 16     /* who wait for a forced fetch; the others are answered at once: a flood must not hold threads */
+/* Threads of requests that fetches hold at a time, of one key set and of all; the others are answered at once. Whoever brings tokens of
+   an issuer that does not answer must not hold all threads of a server. */
+#define WAITING_MOST 4
+#define HELD_MOST 8
 #define WAIT_STEP_MS 100
 
 struct keys *keys_new(struct jwks *set)
@@ -227,6 +230,25 @@ static int await_landing(struct keyset *keyset, int64_t deadline)
 	return 0;
 }
 
+/* Whether the caller may be held. Under keyset->lock; then hold_end(), too. */
+static int hold_begin(struct keyset *keyset)
+{
+	if (keyset->waiting >= WAITING_MOST)
+		return 0;
+	if (atomic_fetch_add(&keyset->trust->held, 1) >= HELD_MOST) {
+		atomic_fetch_sub(&keyset->trust->held, 1);
+		return 0;
+	}
+	keyset->waiting++;
+	return 1;
+}
+
+static void hold_end(struct keyset *keyset)
+{
+	keyset->waiting--;
+	atomic_fetch_sub(&keyset->trust->held, 1);
+}
+
 /* The caller fetches by itself: a slow issuer that the thread is busy with does not hold up another issuer. Takes and returns
    with keyset->lock. */
 static void fly_here(struct keyset *keyset, int64_t deadline)
@@ -245,10 +267,15 @@ static int first_fetch(struct keyset *keyset, int64_t deadline, struct failure *
 	pthread_mutex_lock(&keyset->lock);
 	if (clock_monotonic(keyset->trust->clock) >= deadline)
 		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "%s %.64s: there are no keys yet, and no time to wait for them", trust_whose(&keyset->settings), keyset->settings.id);
-	else if (keyset->in_flight && await_landing(keyset, deadline))
-		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "%s %.64s: keys did not come in time", trust_whose(&keyset->settings), keyset->settings.id);
-	else if (!keyset->flights || keyset->due <= clock_monotonic(keyset->trust->clock))
-		fly_here(keyset, deadline);
+	else if (!hold_begin(keyset))
+		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "%s %.64s: there are no keys yet, and others wait for them already", trust_whose(&keyset->settings), keyset->settings.id);
+	else {
+		if (keyset->in_flight && await_landing(keyset, deadline))
+			code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "%s %.64s: keys did not come in time", trust_whose(&keyset->settings), keyset->settings.id);
+		else if (!keyset->flights || keyset->due <= clock_monotonic(keyset->trust->clock))
+			fly_here(keyset, deadline);
+		hold_end(keyset);
+	}
 	pthread_mutex_unlock(&keyset->lock);
 	return code;
 }
@@ -276,18 +303,19 @@ static int forced_fetch(struct keyset *keyset, const char *kid, uint64_t generat
 		again = 1;
 	} else if (is_refused(keyset, kid, tick)) {
 		;
-	} else if (keyset->in_flight) {
-		if (keyset->waiting < WAITING_MOST) {
-			keyset->waiting++;
+	} else if (keyset->in_flight || (tick >= keyset->forced_from && tick < deadline)) {
+		/* Who may not wait does not know whether the key is there by now: that is not the token's fault. */
+		*late = !hold_begin(keyset);
+		if (!*late && keyset->in_flight) {
 			*late = await_landing(keyset, deadline) != 0;
-			keyset->waiting--;
-			again = !*late;
+			hold_end(keyset);
+		} else if (!*late) {
+			/* A look at a file costs no issuer anything. */
+			keyset->forced_from = tick + (keyset->trust->published ? LOOK_AGAIN_MS : keyset->settings.cooldown_ms);
+			fly_here(keyset, deadline);
+			hold_end(keyset);
 		}
-	} else if (tick >= keyset->forced_from && tick < deadline) {
-		/* A look at a file costs no issuer anything. */
-		keyset->forced_from = tick + (keyset->trust->published ? LOOK_AGAIN_MS : keyset->settings.cooldown_ms);
-		fly_here(keyset, deadline);
-		again = 1;
+		again = !*late;
 	}
 	pthread_mutex_unlock(&keyset->lock);
 	return again;

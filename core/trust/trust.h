@@ -23,6 +23,7 @@ struct trust {
 	pthread_t thread;
 	int has_thread, passive, publishes, published;
 	atomic_int stopping;
+	atomic_uint held;        /* threads of requests that wait for a fetch, or fetch */
 	atomic_uint_fast64_t generation; /* one row of numbers for all key sets: a reopened set never repeats one */
 	struct keyset *first;
 };

@@ -14,6 +14,7 @@
 #include "keyset.h"
 #include "seen.h"
 #include "server.h"
+#include "trust.h"
 
 #define MINUTE (INT64_C(60) * 1000)
 #define HOUR (60 * MINUTE)
@@ -963,6 +964,50 @@ static void the_end_does_not_wait(void **state)
 	free(set);
 }
 
+struct held {
+	struct fixture *f;
+	struct keyset *keyset;
+	atomic_int *refused; /* who were answered while the fetch was under way */
+};
+
+static void *wait_for_keys(void *data)
+{
+	struct held *held = data;
+	struct keyset_state now;
+	assert_int_equal(verify(held->keyset, held->f->keys[0], NULL), EMA_KEYS_UNAVAILABLE);
+	keyset_state(held->keyset, &now);
+	if (!now.failures)
+		atomic_fetch_add(held->refused, 1);
+	return NULL;
+}
+
+/* JWT-46: who brings many tokens of an issuer that hangs holds a few threads, of one key set and of all. */
+static void a_slow_issuer_holds_few_threads(void **state)
+{
+	struct fixture *f = *state;
+	char *set = key_set(f, 0, 1), url[3][128];
+	struct held held[3];
+	atomic_int refused = 0;
+	pthread_t threads[30];
+	for (int i = 0; i < 3; i++) {
+		struct keyset_settings settings = settings_of(f);
+		snprintf(url[i], sizeof url[i], "%s/slow%d", server_origin(f->server), i);
+		server_answer(f->server, strrchr(url[i], '/'), &(struct server_answer){ .body = set, .drip = 300 });
+		settings.jwks_url = url[i];
+		held[i] = (struct held){ f, open_set(f->trust, &settings), &refused };
+	}
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, wait_for_keys, &held[i % 3]), 0);
+	EVENTUALLY(atomic_load(&refused) >= 22);
+	assert_in_range(atomic_load(&f->trust->held), 1, 8);
+	for (int i = 0; i < 30; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&f->trust->held), 0);
+	for (int i = 0; i < 3; i++)
+		keyset_close(held[i].keyset);
+	free(set);
+}
+
 static void probe_tells_what_it_saw(void **state)
 {
 	struct fixture *f = *state;
@@ -1202,6 +1247,7 @@ int main(void)
 		TEST(a_publisher_whose_clock_was_ahead),
 		TEST(threads_verify_while_keys_rotate),
 		TEST(the_end_does_not_wait),
+		TEST(a_slow_issuer_holds_few_threads),
 		TEST(probe_tells_what_it_saw),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
