@@ -249,7 +249,7 @@ static int await_landing(struct cimd *cimd, const struct cimd_limit *limit, int6
 static int open_keys(struct cimd *cimd, const struct conf *conf, const struct url *url, struct cimd_entry *entry, struct failure *failure)
 {
 	struct keyset_settings settings = { .id = entry->url, .whose = "client", .issuer = entry->url, .jwks_url = entry->read.jwks_uri,
-	                                    .fetch = rules_of(conf), .stale_ms = CIMD_STALE_KEYS_MS };
+	                                    .fetch = rules_of(conf), .stale_ms = CIMD_STALE_KEYS_MS, .passing = 1 };
 	struct failure why = FAILURE_INIT;
 	int code = keys_allowed(conf, url, entry->read.jwks_uri, &why);
 	if (!code)

@@ -58,6 +58,7 @@ struct keyset_settings {
 	int64_t read_only_ms;      /* 0: no such bound */
 	int64_t cooldown_ms;       /* 0: 60,000: between two fetches for an unknown kid or a bad signature */
 	unsigned kidless_most;     /* keys to try for a token without kid; 0: 1 */
+	int passing;               /* of whoever names himself, as clients by their documents do: not kept on disk, and fetched behind the others */
 };
 
 struct keyset;

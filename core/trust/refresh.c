@@ -190,7 +190,7 @@ static void store(struct keyset *keyset, const struct cache_entry *entry)
 {
 	struct failure failure = FAILURE_INIT;
 	const struct cache *const caches[] = { &keyset->trust->cache, &keyset->trust->kept };
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2 && !keyset->settings.passing; i++)
 		if (caches[i]->folder && cache_store(caches[i], keyset->source, entry, clock_wall(keyset->trust->clock), &failure) != EMA_OK)
 			log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "%s %s: keys not kept on disk: %s", trust_whose(&keyset->settings), keyset->settings.id, failure.text);
 }
@@ -490,7 +490,7 @@ void refresh_load(struct keyset *keyset)
 	struct cache_entry entry = { 0 };
 	struct jwks *set = NULL;
 	/* What is published is looked at as soon as the thread runs. */
-	if (!trust->cache.folder || trust->published || !load(keyset, &entry))
+	if (!trust->cache.folder || trust->published || keyset->settings.passing || !load(keyset, &entry))
 		return;
 	int64_t now = clock_wall(trust->clock), tick = clock_monotonic(trust->clock), life = entry_life(&entry, now);
 	if (now - entry.fetched > life + keyset->settings.stale_ms)
@@ -524,14 +524,23 @@ end:
 }
 
 /* The key set that is due first. Under trust->lock. */
+/* Of two that are due the one that the operator wrote; else the one that is so first. */
+static int goes_before(const struct keyset *a, const struct keyset *b, int64_t b_due, int64_t tick)
+{
+	if (a->due <= tick && b_due <= tick && a->settings.passing != b->settings.passing)
+		return b->settings.passing;
+	return a->due < b_due;
+}
+
 static struct keyset *most_due(struct trust *trust, int64_t *due)
 {
 	struct keyset *first = NULL;
+	const int64_t tick = clock_monotonic(trust->clock);
 	for (struct keyset *keyset = trust->first; keyset; keyset = keyset->next) {
 		if (keyset->fixed || atomic_load(&keyset->closing))
 			continue;
 		pthread_mutex_lock(&keyset->lock);
-		if (!keyset->in_flight && (!first || keyset->due < *due)) {
+		if (!keyset->in_flight && (!first || goes_before(keyset, first, *due, tick))) {
 			first = keyset;
 			*due = keyset->due;
 		}

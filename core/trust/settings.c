@@ -145,9 +145,9 @@ char *settings_identity(const struct keyset_settings *settings, const char *keys
 	put(&buffer, rules->proxy);
 	put(&buffer, rules->ca_file);
 	put_list(&buffer, rules->internal_hosts, rules->internal_host_count);
-	buffer_printf(&buffer, "%lld %lld %d %d %lld %lld %lld %u", (long long)rules->connect_ms, (long long)rules->total_ms,
+	buffer_printf(&buffer, "%lld %lld %d %d %lld %lld %lld %u %d", (long long)rules->connect_ms, (long long)rules->total_ms,
 	              rules->insecure_http, rules->redirects, (long long)settings->stale_ms, (long long)settings->read_only_ms,
-	              (long long)settings->cooldown_ms, settings->kidless_most);
+	              (long long)settings->cooldown_ms, settings->kidless_most, settings->passing);
 	return buffer_take(&buffer);
 }
 

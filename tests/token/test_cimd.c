@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "../conf/show.h"
 #include "buffer.h"
@@ -39,6 +40,7 @@ struct rig {
 	struct clients *clients;
 	struct jwk *key, *next;
 	char url[128];  /* of the document at /client */
+	char folder[64]; /* where keys are kept: never a client's */
 	char told[8192];
 	int changed, limited;
 };
@@ -81,9 +83,11 @@ static void configure(struct rig *rig, const char *documents)
 static int rig_begin(void **state)
 {
 	struct rig *rig = calloc(1, sizeof *rig);
-	struct trust_settings trust = { .clock = &test_clock };
+	struct trust_settings trust = { .clock = &test_clock, .cache_folder = rig ? rig->folder : NULL };
 	struct memory_settings memory = { &test_clock, 1000, 0, 0 };
 	assert_non_null(rig);
+	snprintf(rig->folder, sizeof rig->folder, "/tmp/ema-cimd-XXXXXX");
+	assert_non_null(mkdtemp(rig->folder));
 	atomic_store(&moved, 0);
 	rig->server = server_start(NULL, NULL);
 	assert_non_null(rig->server);
@@ -110,6 +114,7 @@ static int rig_end(void **state)
 	server_stop(rig->server);
 	jwk_free(rig->key);
 	jwk_free(rig->next);
+	assert_int_equal(rmdir(rig->folder), 0); /* so it is empty */
 	free(rig);
 	return 0;
 }

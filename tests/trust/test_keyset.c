@@ -964,6 +964,27 @@ static void the_end_does_not_wait(void **state)
 	free(set);
 }
 
+/* What anybody may name is not kept on disk: its files would have no end. */
+static void a_passing_set_is_not_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct trust *trust = make_trust(f, 1);
+	for (int kept = 0; kept < 2; kept++) {
+		struct keyset_settings settings = settings_of(f);
+		size_t files = 0;
+		settings.passing = !kept;
+		struct keyset *keyset = open_set(trust, &settings);
+		assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
+		keyset_close(keyset);
+		DIR *folder = opendir(f->folder);
+		for (const struct dirent *entry; folder && (entry = readdir(folder));)
+			files += entry->d_name[0] != '.';
+		closedir(folder);
+		assert_int_equal(files, kept);
+	}
+	trust_free(trust);
+}
+
 struct held {
 	struct fixture *f;
 	struct keyset *keyset;
@@ -1247,6 +1268,7 @@ int main(void)
 		TEST(a_publisher_whose_clock_was_ahead),
 		TEST(threads_verify_while_keys_rotate),
 		TEST(the_end_does_not_wait),
+		TEST(a_passing_set_is_not_kept),
 		TEST(a_slow_issuer_holds_few_threads),
 		TEST(probe_tells_what_it_saw),
 	};
