@@ -5,6 +5,12 @@
 
 #include "buffer.h"
 
+/* What stands behind the host; a slash alone is nothing. */
+static const char *tail(const char *text)
+{
+	return !strcmp(text, "/") ? "" : text;
+}
+
 int resource_same(const char *a, const char *b)
 {
 	const char *sa = strstr(a, "://"), *sb = strstr(b, "://");
@@ -12,7 +18,7 @@ int resource_same(const char *a, const char *b)
 		return !strcmp(a, b);
 	size_t head_a = (size_t)(sa - a) + 3, head_b = (size_t)(sb - b) + 3;
 	size_t host_a = head_a + strcspn(a + head_a, "/?#"), host_b = head_b + strcspn(b + head_b, "/?#");
-	if (strcmp(a + host_a, b + host_b))
+	if (strcmp(tail(a + host_a), tail(b + host_b)))
 		return 0;
 	const char *port = !strncasecmp(a, "https:", 6) ? ":443" : !strncasecmp(a, "http:", 5) ? ":80" : NULL;
 	size_t room = port ? strlen(port) : 0;

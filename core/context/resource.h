@@ -2,7 +2,8 @@
 #ifndef CONTEXT_RESOURCE_H
 #define CONTEXT_RESOURCE_H
 
-/* Scheme and host without case, no default port, a bare root as it is written; the rest byte for byte (JAG-65). */
+/* Scheme and host without case, no default port, a bare root with and without its slash; the rest byte for byte (JAG-65). Clients add that
+   slash and take it away, and no other resource lies between the two (RFC 3986 6.2.3). */
 int resource_same(const char *a, const char *b);
 /* Where its metadata is (RFC 9728 3.1), a new string; NULL: no memory. */
 char *resource_metadata_url(const char *resource);

@@ -352,6 +352,8 @@ static void policy_and_lint(void **state)
 		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; identity = [\"okta\"]; } );", "E-MISSING", 2, "no issuer" },
 		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; issuer = \"https://a.example\"; identity = [\"okta\"]; },\n"
 		  "{ id = \"b\"; resource = \"https://m.example/a\"; issuer = \"https://a.example\"; identity = [\"okta\"]; } );", "E-DUPLICATE", 3, "same resource" },
+		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example\"; issuer = \"https://a.example\"; identity = [\"okta\"]; },\n"
+		  "{ id = \"b\"; resource = \"https://m.example/\"; issuer = \"https://a.example\"; identity = [\"okta\"]; } );", "E-DUPLICATE", 3, "same resource" },
 		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; issuer = \"https://a.example\"; identity = [\"okta\"]; },\n"
 		  "{ id = \"b\"; resource = \"https://m.example/b\"; issuer = \"https://a.example\"; identity = [\"okta\"]; } );", "W-SHARED-ISSUER-NO-RESOURCE", 3, "line 2" },
 		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"*\"; group = \"x\"; scopes = \"r\"; } );"), "W-ANY-PROVIDER", 7, "any provider" },

@@ -288,6 +288,10 @@ static void resources(void **state)
 		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); },\n"
 		"  { id = \"own\"; issuer = \"https://auth.example/own\"; resource = \"https://mcp.example/own\"; identity = [\"idp\"];\n"
 		"  former_issuers = ( { issuer = \"https://auth.example/was\"; until = \"2099-01-01\"; } );\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); },\n"
+		"  { id = \"bare\"; resource = \"https://bare.example\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); },\n"
+		"  { id = \"slash\"; resource = \"https://slash.example/\"; identity = [\"idp\"];\n"
 		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
 	struct desk desk;
 	desk_open(&desk, more, NULL);
@@ -306,6 +310,13 @@ static void resources(void **state)
 		{ "[\"https://mcp.example/svc\",\"https://mcp.example/two\"]", "https://mcp.example/svc", "https://mcp.example/svc", NULL },
 		{ "[\"https://mcp.example/svc\"]", NULL, "https://mcp.example/svc", NULL },
 		{ "\"https://mcp.example/own\"", NULL, NULL, "invalid_grant" },
+		/* JAG-65: of a bare root alone the slash is nothing. */
+		{ NULL, "https://bare.example/", "https://bare.example", NULL },
+		{ "\"https://bare.example/\"", "https://bare.example", "https://bare.example", NULL },
+		{ "\"https://slash.example\"", NULL, "https://slash.example/", NULL },
+		{ NULL, "https://slash.example//", NULL, "invalid_target" },
+		{ NULL, "https://bare.example/x", NULL, "invalid_target" },
+		{ NULL, "https://bare.example/?", NULL, "invalid_target" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char changes[256];
