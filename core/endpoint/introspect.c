@@ -144,7 +144,7 @@ static void introspect(struct exchange *x, struct sender *sender, const struct s
 		code = context_introspect(x->context, service->conf->id, request, &decision);
 	if (!code)
 		answer_active(x, sender->client.id, service, decision);
-	else if (decision && !code_row(code)->retry)
+	else if (decision && code_row(code)->token_status < 500)
 		answer_inactive(x, sender->client.id, decision->id);
 	else
 		/* REV-11: that something could not be looked at is neither yes nor no. */

@@ -34,7 +34,7 @@ int query_token(struct exchange *x, const struct service *service, const char *t
 	for (size_t i = 0; i < service->conf->former_issuers.count && count < ISSUERS_MOST; i++)
 		if (x->now < service->conf->former_until[i])
 			issuers[count++] = service->conf->former_issuers.list[i];
-	struct access_rules rules = { .issuers = issuers, .issuer_count = count, .audience = service->conf->resource, .now = x->now, .skew = SKEW,
+	struct access_rules rules = { .issuers = issuers, .issuer_count = count, .audience = service->conf->resource, .now = x->now, .skew = SKEW, .ahead = 1,
 	                              .known = x->context->known };
 	return access_read(x->context->keyring, text, strlen(text), &rules, out, failure);
 }

@@ -57,6 +57,7 @@ struct access_rules {
 	size_t issuer_count;
 	const char *audience;       /* the service's resource */
 	int64_t now, skew;          /* seconds */
+	int ahead;                  /* one that is not valid yet is read as if it were: another host's clock may be ahead, and it is to be revoked */
 	struct seen *known;         /* where a token that was read is kept, and looked for; NULL: nowhere */
 };
 

@@ -234,7 +234,8 @@ int access_hold(const struct access_token *token, const struct access_rules *rul
 		return failure_set(failure, EMA_UNKNOWN_ISSUER, "the access token's iss is not the issuer of this service");
 	if (strcmp(claims->audience, rules->audience))
 		return failure_set(failure, EMA_WRONG_AUDIENCE, "the access token's aud is not the resource of this service");
-	const struct jwt_times times = { .now = rules->now, .skew = rules->skew, .longest = ACCESS_LIFE_MOST, .expires = claims->expires,
+	const int64_t begins = token->not_before != JWT_ABSENT && token->not_before > claims->issued ? token->not_before : claims->issued;
+	const struct jwt_times times = { .now = rules->ahead && begins > rules->now ? begins : rules->now, .skew = rules->skew, .longest = ACCESS_LIFE_MOST, .expires = claims->expires,
 	                                 .issued = claims->issued, .not_before = token->not_before, .need_issued = 1 };
 	return jwt_check_times(&times, failure);
 }
