@@ -129,6 +129,20 @@ static const char *client_id(const struct pipeline *p)
 	return found ? found->client_id : p->own.claims.client_id;
 }
 
+static int still_registered(const struct pipeline *p, const struct conf_scope *scope)
+{
+	return registered(p, pipeline_client(p), scope->name);
+}
+
+/* A token of ours has what its client may have today. */
+void pipeline_hold_scope(struct pipeline *p, const char *scope)
+{
+	if (registered(p, pipeline_client(p), scope))
+		decision_add(p->decision, &p->decision->scopes, scope);
+	else
+		scopes_instead(p, scope, still_registered);
+}
+
 const struct conf_client *pipeline_client(const struct pipeline *p)
 {
 	const struct conf *conf = p->snapshot->conf;

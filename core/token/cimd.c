@@ -161,6 +161,13 @@ static int judge(const struct conf *conf, const char *text, struct url *url, con
 	return failure_set(failure, EMA_UNKNOWN_CLIENT, "client_id is a URL that client_documents does not list, by hosts or urls");
 }
 
+int cimd_lists(const struct conf *conf, const char *id)
+{
+	struct url url;
+	const char *counted;
+	return judge(conf, id, &url, &counted, NULL) == EMA_OK;
+}
+
 static int keys_allowed(const struct conf *conf, const struct url *url, const char *jwks_uri, struct failure *failure)
 {
 	struct fetch_rules rules = rules_of(conf);

@@ -34,6 +34,8 @@ struct cimd_document {
 
 /* 1 if text begins as such a client id does. */
 int cimd_is_url(const char *text);
+/* 1 if ema.conf lists it, as a URL or by its host. */
+int cimd_lists(const struct conf *conf, const char *id);
 /*
  * EMA_OK and the document, from what is known or by a fetch until deadline (monotonic ms). EMA_UNKNOWN_CLIENT: no URL that
  * may be a client id, or one that ema.conf does not list: nothing is fetched. EMA_CLIENT_UNAVAILABLE: no answer, or too many

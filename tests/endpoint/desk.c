@@ -16,7 +16,7 @@ const char desk_conf[] =
 	"clients = ( { id = \"app\"; auth = \"private_key_jwt\"; jwks = \"%CLIENT%\"; },\n"
 	"  { id = \"basic\"; auth = \"client_secret_basic\"; secret = { file = \"%FOLDER%/secret\"; }; },\n"
 	"  { id = \"post\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; scopes = [\"read\"]; token_lifetime = \"5m\"; },\n"
-	"  { id = \"retired\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; grants = \"none\"; } );\n"
+	"  { id = \"retired\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; grants = \"none\"; services = [\"svc\"]; } );\n"
 	"callers = ( { id = \"gateway\"; auth = \"client_secret_basic\"; secret = { file = \"%FOLDER%/secret\"; }; services = [\"svc\"%CALLER%]; } );\n"
 	"%EXTRA%\n"
 	"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"];\n"
