@@ -27,6 +27,7 @@
 
 /* How long a shutdown waits for audit to reach the sinks; what is left then stays in the spool. */
 #define DRAIN_MS 5000
+#define NONCES_MS 2000 /* and a start for the store's key of nonces */
 
 struct ema_context *context_new(void)
 {
@@ -314,8 +315,11 @@ static int open_server(struct ema_context *context, const struct conf *conf, str
 		findings->out_of_memory = 1;
 		return -1;
 	}
-	if (!context->nonces && dpop_nonces_new(&context->nonces, &failure))
-		return cannot(findings, "E-STATE", conf->root, &failure);
+	if (!context->nonces) {
+		if (dpop_nonces_new(&context->nonces, &failure))
+			return cannot(findings, "E-STATE", conf->root, &failure);
+		dpop_nonces_share(context->nonces, context->store, clock_wall(&context->clock) / 1000, NONCES_MS);
+	}
 	if (!context->documents && cimd_new(context->trust, &context->clock, context->log, context->notice, &context->documents, &failure))
 		return cannot(findings, "E-STATE", conf->root, &failure);
 	return open_keys(context, conf, findings);

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,11 +20,15 @@
 #define DPOP_QUOTA "dpop"
 #define DPOP_QUOTA_STRANGERS "dpop-strangers"
 #define DPOP_NONCE_BYTES 16
+#define DPOP_NONCE_KEY "dpop-nonces"
+#define DPOP_NONCE_KEY_LIFE (INT64_C(30) * 86400)
 
 /* ---- Nonces ---- */
 
 struct dpop_nonces {
-	unsigned char key[DPOP_DIGEST]; /* made at start, never written down */
+	pthread_mutex_t lock;
+	unsigned char key[DPOP_DIGEST];
+	int64_t asked; /* seconds: when the store was, last */
 };
 
 int dpop_nonces_new(struct dpop_nonces **out, struct failure *failure)
@@ -35,6 +40,7 @@ int dpop_nonces_new(struct dpop_nonces **out, struct failure *failure)
 		free(nonces);
 		return failure_set(failure, EMA_INTERNAL, "OpenSSL has no random bytes for DPoP nonces");
 	}
+	pthread_mutex_init(&nonces->lock, NULL);
 	*out = nonces;
 	return EMA_OK;
 }
@@ -43,29 +49,55 @@ void dpop_nonces_free(struct dpop_nonces *nonces)
 {
 	if (!nonces)
 		return;
+	pthread_mutex_destroy(&nonces->lock);
 	secret_wipe(nonces, sizeof *nonces);
 	free(nonces);
 }
 
-static int nonce_of(const struct dpop_nonces *nonces, int64_t window, char out[DPOP_NONCE])
+/* At most once a second: who brings nonces that are none does not keep the store busy. */
+void dpop_nonces_share(struct dpop_nonces *nonces, struct store *store, int64_t now, int64_t ms)
 {
-	unsigned char number[8], mac[EVP_MAX_MD_SIZE];
+	unsigned char key[DPOP_DIGEST], theirs[DPOP_DIGEST];
+	size_t length = sizeof theirs;
+	pthread_mutex_lock(&nonces->lock);
+	const int ask = nonces->asked != now;
+	nonces->asked = now;
+	memcpy(key, nonces->key, sizeof key);
+	pthread_mutex_unlock(&nonces->lock);
+	if (ask && store_put_if_absent(store, DPOP_NONCE_KEY, DPOP_NONCE_KEY, sizeof DPOP_NONCE_KEY - 1, key, sizeof key, (now + DPOP_NONCE_KEY_LIFE) * 1000, 1, ms) == EMA_EXISTS &&
+	    store_get(store, DPOP_NONCE_KEY, sizeof DPOP_NONCE_KEY - 1, theirs, &length, ms) == EMA_OK && length == sizeof key) {
+		pthread_mutex_lock(&nonces->lock);
+		memcpy(nonces->key, theirs, sizeof nonces->key);
+		pthread_mutex_unlock(&nonces->lock);
+	}
+	secret_wipe(key, sizeof key);
+	secret_wipe(theirs, sizeof theirs);
+}
+
+static int nonce_of(struct dpop_nonces *nonces, int64_t window, char out[DPOP_NONCE])
+{
+	unsigned char number[8], mac[EVP_MAX_MD_SIZE], key[DPOP_DIGEST];
 	unsigned size = 0;
 	for (int i = 0; i < 8; i++)
 		number[i] = (unsigned char)((uint64_t)window >> (56 - 8 * i));
-	if (!HMAC(EVP_sha256(), nonces->key, sizeof nonces->key, number, sizeof number, mac, &size) || size < DPOP_NONCE_BYTES)
+	pthread_mutex_lock(&nonces->lock);
+	memcpy(key, nonces->key, sizeof key);
+	pthread_mutex_unlock(&nonces->lock);
+	const int made = HMAC(EVP_sha256(), key, sizeof key, number, sizeof number, mac, &size) && size >= DPOP_NONCE_BYTES;
+	secret_wipe(key, sizeof key);
+	if (!made)
 		return -1;
 	base64url_encode(mac, DPOP_NONCE_BYTES, out);
 	return 0;
 }
 
-int dpop_nonce(const struct dpop_nonces *nonces, int64_t now, char out[DPOP_NONCE], struct failure *failure)
+int dpop_nonce(struct dpop_nonces *nonces, int64_t now, char out[DPOP_NONCE], struct failure *failure)
 {
 	return nonce_of(nonces, now / DPOP_NONCE_SECONDS, out) ? failure_set(failure, EMA_INTERNAL, "OpenSSL could not make a DPoP nonce") : EMA_OK;
 }
 
 /* 1 if it is the nonce of this window or of the one before. -1: OpenSSL failed. */
-static int nonce_fits(const struct dpop_nonces *nonces, int64_t now, const char *nonce)
+static int nonce_fits(struct dpop_nonces *nonces, int64_t now, const char *nonce)
 {
 	char current[DPOP_NONCE], before[DPOP_NONCE];
 	if (nonce_of(nonces, now / DPOP_NONCE_SECONDS, current) || nonce_of(nonces, now / DPOP_NONCE_SECONDS - 1, before))
@@ -256,6 +288,11 @@ static int proof_nonce(struct dpop_checking *c)
 	if (!c->request->nonces)
 		return EMA_OK;
 	int fits = nonce ? nonce_fits(c->request->nonces, c->request->now, nonce) : 0;
+	if (nonce && !fits) {
+		/* Another process's, which has the key that is in the store by now. */
+		dpop_nonces_share(c->request->nonces, c->request->store, c->request->now, c->request->store_ms);
+		fits = nonce_fits(c->request->nonces, c->request->now, nonce);
+	}
 	if (fits < 0)
 		return failure_set(c->failure, EMA_INTERNAL, "OpenSSL could not make a DPoP nonce");
 	return fits ? EMA_OK : failure_set(c->failure, EMA_PROOF_NONCE, nonce ? "DPoP proof: its nonce is not, or no longer, one of ours" : "DPoP proof: it has no nonce");

@@ -16,14 +16,16 @@
 #define DPOP_NONCE 23         /* characters with the NUL */
 #define DPOP_NONCE_SECONDS 120 /* a nonce is taken for so long, and once more */
 
-/* ---- Nonces: nothing is kept of them (RFC 9449 8) ---- */
+/* ---- Nonces: nothing is kept of them but the key that makes them, which all that share a store have (RFC 9449 8) ---- */
 
 struct dpop_nonces; /* thread-safe */
 
 int dpop_nonces_new(struct dpop_nonces **out, struct failure *failure);
 void dpop_nonces_free(struct dpop_nonces *nonces);
+/* Takes the key that the store has, or gives it ours; without the store it stays. dpop_check() asks again when a nonce is not known. */
+void dpop_nonces_share(struct dpop_nonces *nonces, struct store *store, int64_t now, int64_t ms);
 /* The nonce of the time now, in seconds since 1970, for the header DPoP-Nonce. EMA_OK or EMA_INTERNAL. */
-int dpop_nonce(const struct dpop_nonces *nonces, int64_t now, char out[DPOP_NONCE], struct failure *failure);
+int dpop_nonce(struct dpop_nonces *nonces, int64_t now, char out[DPOP_NONCE], struct failure *failure);
 
 /* ---- Proofs ---- */
 
@@ -35,7 +37,7 @@ struct dpop_request {
 	const char *token;           /* the access token that the proof must name (ath); NULL at the token endpoint */
 	size_t token_length;
 	unsigned algorithms;         /* set of JOSE_BIT(); 0: DPOP_ALGORITHMS */
-	const struct dpop_nonces *nonces; /* NULL: no nonce is demanded, and one that is there does not count */
+	struct dpop_nonces *nonces;  /* NULL: no nonce is demanded, and one that is there does not count */
 	struct store *store;
 	int64_t now, skew;           /* seconds */
 	int64_t forgets_before;      /* of the store, as it is now; 0: it never forgets */

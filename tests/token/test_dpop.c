@@ -291,6 +291,20 @@ static void nonces(void **state)
 	assert_int_equal(dpop_nonce(others, NOW, again, NULL), EMA_OK);
 	assert_int_not_equal(strcmp(nonce, again), 0);
 	assert_int_equal(strlen(nonce), DPOP_NONCE - 1);
+	/* Those who share a store have one key, however late each asks. */
+	dpop_nonces_share(others, rig->store, NOW, 1000);
+	for (int i = 0; i < 2; i++) {
+		char jti[16];
+		assert_int_equal(dpop_nonce(others, NOW, nonce, NULL), EMA_OK);
+		snprintf(more, sizeof more, ",\"nonce\":\"%s\"", nonce);
+		snprintf(jti, sizeof jti, "shared%d", i);
+		payload_of(payload, jti, "POST", ENDPOINT, NOW, more);
+		text = proof_of(rig->key, JOSE_ES256, NULL, NULL, payload);
+		assert_int_equal(check(rig, (const char *const *)&text, 1, "POST", ENDPOINT, NULL, 1, &proof, NULL), EMA_OK);
+		free(text);
+	}
+	assert_int_equal(dpop_nonce(rig->nonces, NOW, again, NULL), EMA_OK);
+	assert_string_equal(nonce, again);
 	dpop_nonces_free(others);
 }
 
