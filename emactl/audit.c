@@ -97,17 +97,32 @@ static void show_shadow(struct json_object *record, const char *code)
 	}
 }
 
+/* What an operator did: to what, and who says why. */
+static void show_act(struct json_object *record)
+{
+	const char *name = text_of(record, "name"), *person = text_of(record, "person"), *by = text_of(record, "by"), *why = text_of(record, "why");
+	print_plain(text_of(record, "what"));
+	fputs(*name || *person ? " " : "", stdout);
+	print_plain(*name ? name : person);
+	fputs(*text_of(record, "block") ? ", blocked" : "", stdout);
+	fputs(*by ? ", by " : "", stdout);
+	print_plain(by);
+	fputs(*why ? ": " : "", stdout);
+	print_plain(why);
+	fputs(*text_of(record, "reason") ? ": " : "", stdout);
+}
+
 /* One record as a row; the reason has the rest of the line, or one of its own. */
 static void show_row(struct json_object *record, int narrow)
 {
 	const size_t *width = narrow ? widths_narrow : widths_wide;
 	const char *verdict = text_of(record, "verdict"), *code = text_of(record, "code"), *kind = text_of(record, "kind");
-	int permit = !strcmp(verdict, "permit");
+	const int permit = !strcmp(verdict, "permit"), act = *text_of(record, "what") != 0;
 	print_column(text_of(record, "time"), width[TIME]);
 	fputs(!*verdict ? "" : colour(permit ? COLOUR_GOOD : COLOUR_BAD), stdout);
 	print_column(*verdict ? verdict : "-", width[VERDICT]);
 	fputs(colour_off(), stdout);
-	print_column(*code ? code : kind, width[CODE]);
+	print_column(*code && !act ? code : kind, width[CODE]);
 	print_column(text_of(record, "service"), width[SERVICE]);
 	print_column(text_of(record, "provider"), width[PROVIDER]);
 	/* Who redeems says so; of a check the token does. */
@@ -116,10 +131,12 @@ static void show_row(struct json_object *record, int narrow)
 	const char *method = text_of(record, "method"), *target = text_of(record, "target"), *reason = text_of(record, "reason");
 	const char *who = text_of(record, "subject"), *rule = text_of(record, "rule");
 	struct json_object *request = request_of(record), *arguments = NULL;
-	if (narrow && (*who || *method || *target || *reason))
+	if (narrow && (*who || *method || *target || *reason || act))
 		fputs("\n    ", stdout);
-	if (!narrow || *who || *method || *target || *reason)
+	if (!narrow || *who || *method || *target || *reason || act)
 		print_column(who, width[SUBJECT]); /* a pseudonym's beginning tells it from others */
+	if (act)
+		show_act(record);
 	print_plain(method);
 	fputs(*method && *target ? " " : "", stdout);
 	print_plain(target);

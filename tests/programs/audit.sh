@@ -74,6 +74,14 @@ ok "checks in shadow mode" emactl audit show "$work/shadow.jsonl"
 says 'vscode'
 says 'tools/call put_file [shadow mode: it would be not_granted]'
 says 'tools/call put_file: no grant [in shadow mode: ema.conf:7 would make it ok]'
+cat >"$work/acts.jsonl" <<'EOF'
+{"kind":"revoked","time":"2026-11-27T08:29:25.258Z","verdict":"permit","code":"ok","by":"uid 0","why":"laptop lost","what":"client","block":"yes","name":"vscode"}
+{"kind":"unblocked","time":"2026-11-27T08:29:26.258Z","verdict":"permit","code":"ok","by":"ann","what":"subject","provider":"okta","subject":"p:abc"}
+EOF
+ok "what an operator did" emactl audit show "$work/acts.jsonl"
+says 'revoked            '
+says 'client vscode, blocked, by uid 0: laptop lost'
+says 'p:abc        subject, by ann'
 ok "a check in the table" emactl audit show "$work/check.jsonl"
 says 'pseudonym-of tools/call put_file {"repo":"acme/x","deep":{"n":7}}: ema.conf:9: no grant'
 narrow() { # on a terminal of 80 columns each first line fits, and the reason stands below
