@@ -5,8 +5,14 @@
 #include <strings.h>
 
 #define SCAN_FINDINGS_MOST 20
+#define SCAN_KEYS_MOST 512 /* of groups that are open; more are left to libconfig, which does not say where the first one stands */
 
 enum scan_token { SCAN_NONE, SCAN_NAME, SCAN_ASSIGN, SCAN_STRING, SCAN_NUMBER, SCAN_BOOL, SCAN_OPEN, SCAN_CLOSE, SCAN_COMMA, SCAN_SEMICOLON };
+
+struct scan_key {
+	size_t begin, length;
+	int line, depth;
+};
 
 struct scan_state {
 	char *text;
@@ -22,6 +28,8 @@ struct scan_state {
 	int depth;
 	char open[SCAN_DEPTH_MOST + 1];
 	int open_line[SCAN_DEPTH_MOST + 1];
+	struct scan_key keys[SCAN_KEYS_MOST];
+	size_t key_count;
 };
 
 #define scan_fail(s, line, ...) ((s)->count++ < SCAN_FINDINGS_MOST ? finding_add((s)->findings, "E-SYNTAX", (s)->file, line, __VA_ARGS__) : (void)0)
@@ -213,7 +221,20 @@ static int scan_same(const struct scan_state *s, size_t begin, size_t length, co
 	return strlen(word) == length && !strncasecmp(s->text + begin, word, length);
 }
 
-static void scan_name(struct scan_state *s)
+static void scan_key(struct scan_state *s, const struct scan_key *key)
+{
+	for (size_t i = s->key_count; i-- && s->keys[i].depth == key->depth;)
+		if (s->keys[i].length == key->length && !memcmp(s->text + s->keys[i].begin, s->text + key->begin, key->length)) {
+			scan_fail(s, key->line, "\"%.*s\" stands in this group already, in line %d", (int)(key->length > 64 ? 64 : key->length), s->text + key->begin,
+				  s->keys[i].line);
+			return;
+		}
+	if (s->key_count < SCAN_KEYS_MOST)
+		s->keys[s->key_count++] = *key;
+}
+
+/* -1: what follows would be misread. */
+static int scan_name(struct scan_state *s)
 {
 	size_t begin = s->at, i = begin;
 	while (i < s->length && scan_name_more(s->text[i]))
@@ -226,7 +247,7 @@ static void scan_name(struct scan_state *s)
 	if (scan_same(s, begin, length, "true") || scan_same(s, begin, length, "false")) {
 		scan_value(s, "true or false");
 		s->last = SCAN_BOOL;
-		return;
+		return 0;
 	}
 	while (i < s->length && (s->text[i] == ' ' || s->text[i] == '\t'))
 		i++;
@@ -239,18 +260,22 @@ static void scan_name(struct scan_state *s)
 		else
 			scan_fail(s, s->line, "the value %.*s stands without quotes: write \"%.*s\"", shown, word, shown, word);
 		s->last = SCAN_STRING;
-		return;
+		return 0;
 	}
-	if (!scan_in_group(s))
-		scan_fail(s, s->line, "\"%.*s\" is a key inside of %s: keys stand in groups, { %.*s = ...; }", shown, word,
-			  s->open[s->depth] == '(' ? "a list ( )" : "an array [ ]", shown, word);
-	else if (s->last == SCAN_NAME)
+	if (!scan_in_group(s)) {
+		scan_fail(s, s->line, "\"%.*s\" is a key inside of the %s that begins in line %d: close that before it, or write { %.*s = ...; }", shown, word,
+			  s->open[s->depth] == '(' ? "list ( )" : "array [ ]", s->open_line[s->depth], shown, word);
+		return -1;
+	}
+	if (s->last == SCAN_NAME)
 		scan_fail(s, s->line, "\"=\" is missing after \"%.*s\"", (int)(s->last_length > 64 ? 64 : s->last_length),
 			  s->text + s->last_begin);
+	scan_key(s, &(struct scan_key){ begin, length, s->line, s->depth });
 	s->last = SCAN_NAME;
 	s->last_begin = begin;
 	s->last_length = length;
 	s->last_line = s->line;
+	return 0;
 }
 
 static int scan_open(struct scan_state *s, char c)
@@ -286,6 +311,8 @@ static int scan_close(struct scan_state *s, char c)
 		scan_fail(s, s->line, "a value is missing before \"%c\"", c);
 	if (s->last == SCAN_COMMA && c != '}')
 		scan_fail(s, s->line, "the comma before \"%c\" is one too many: take it away", c);
+	while (s->key_count && s->keys[s->key_count - 1].depth == s->depth)
+		s->key_count--;
 	s->depth--;
 	s->last = SCAN_CLOSE;
 	s->at++;
@@ -400,7 +427,8 @@ static int scan_token(struct scan_state *s)
 		else if (s->last == SCAN_NONE || s->last == SCAN_OPEN || s->last == SCAN_COMMA || s->last == SCAN_SEMICOLON)
 			scan_fail(s, s->line, "\"%c\" is one too many: take it away", c);
 		else if (!scan_in_group(s) && c == ';')
-			scan_fail(s, s->line, "\";\" inside of %s: its entries are separated by commas", s->open[s->depth] == '(' ? "a list ( )" : "an array [ ]");
+			scan_fail(s, s->line, "\";\" inside of the %s that begins in line %d: its entries are separated by commas", s->open[s->depth] == '(' ? "list ( )" : "array [ ]",
+				  s->open_line[s->depth]);
 		s->last = c == ',' ? SCAN_COMMA : SCAN_SEMICOLON;
 		s->at++;
 		return 0;
@@ -412,10 +440,8 @@ static int scan_token(struct scan_state *s)
 	default:
 		break;
 	}
-	if (scan_name_first(c)) {
-		scan_name(s);
-		return 0;
-	}
+	if (scan_name_first(c))
+		return scan_name(s);
 	if ((c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.') {
 		size_t before = s->at;
 		scan_number(s);
