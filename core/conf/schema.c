@@ -48,7 +48,7 @@ SECTION(fetch, "fetch", 0);
 
 static const struct conf_key provider_keys[] = {
 	{ "id", KEY_STRING, FORM_ID, 1, AT(conf_provider, instance.id), 0, 0, NULL, NULL, NULL, "the name that rules, grants and audit use" },
-	{ "plugin", KEY_STRING, FORM_ANY, 1, AT(conf_provider, instance.plugin), 0, 0, NULL, NULL, NULL, "identity plugin: its name, or a path with a slash" },
+	{ "plugin", KEY_STRING, FORM_ANY, 1, AT(conf_provider, instance.plugin), 0, 0, NULL, NULL, NULL, "identity plugin: its name, or an absolute path" },
 	{ "authority", KEY_STRINGS, FORM_DOMAIN, 0, AT(conf_provider, authority), 0, 0, NULL, NULL, NULL, "e-mail domains that this provider alone may assert" },
 	{ "accepts", KEY_WORDS, FORM_ANY, 0, AT(conf_provider, accepts), 0, 0, NULL, accepts_words, NULL, "kinds of credential; default: what the plugin can read" },
 	{ "guests", KEY_WORD, FORM_ANY, 0, AT(conf_provider, guests), 0, 0, "refuse", guests_words, NULL, "people with an address of another provider's authority" },
@@ -83,7 +83,7 @@ SECTION(provider, "provider", 1);
 
 static const struct conf_key directory_keys[] = {
 	{ "id", KEY_STRING, FORM_ID, 1, AT(conf_directory, instance.id), 0, 0, NULL, NULL, NULL, "the name that services use" },
-	{ "plugin", KEY_STRING, FORM_ANY, 1, AT(conf_directory, instance.plugin), 0, 0, NULL, NULL, NULL, "directory plugin: its name, or a path with a slash" },
+	{ "plugin", KEY_STRING, FORM_ANY, 1, AT(conf_directory, instance.plugin), 0, 0, NULL, NULL, NULL, "directory plugin: its name, or an absolute path" },
 	{ "max_age", KEY_DURATION, FORM_ANY, 0, AT(conf_directory, max_age_ms), 0, 30 * DAY, "5m", NULL, NULL, "how long an answer is believed, if the plugin does not say" },
 	{ "on_failure", KEY_WORD, FORM_ANY, 0, AT(conf_directory, last_known), 0, 0, "deny", directory_failure_words, NULL, "what counts while it does not answer" },
 };
@@ -91,13 +91,13 @@ SECTION(directory, "directory", 1);
 
 static const struct conf_key guard_keys[] = {
 	{ "id", KEY_STRING, FORM_ID, 1, AT(conf_guard, instance.id), 0, 0, NULL, NULL, NULL, "the name that services use" },
-	{ "plugin", KEY_STRING, FORM_ANY, 1, AT(conf_guard, instance.plugin), 0, 0, NULL, NULL, NULL, "guard plugin: its name, or a path with a slash" },
+	{ "plugin", KEY_STRING, FORM_ANY, 1, AT(conf_guard, instance.plugin), 0, 0, NULL, NULL, NULL, "guard plugin: its name, or an absolute path" },
 };
 SECTION(guard, "guard", 1);
 
 static const struct conf_key audit_keys[] = {
 	{ "id", KEY_STRING, FORM_ID, 0, AT(conf_sink, instance.id), 0, 0, NULL, NULL, NULL, "a name for messages; default: the plugin's, numbered" },
-	{ "plugin", KEY_STRING, FORM_ANY, 1, AT(conf_sink, instance.plugin), 0, 0, NULL, NULL, NULL, "audit plugin: its name, or a path with a slash" },
+	{ "plugin", KEY_STRING, FORM_ANY, 1, AT(conf_sink, instance.plugin), 0, 0, NULL, NULL, NULL, "audit plugin: its name, or an absolute path" },
 	{ "on_failure", KEY_WORD, FORM_ANY, 0, AT(conf_sink, on_failure), 0, 0, "deny", sink_failure_words, NULL, "what happens to decisions while the sink fails" },
 };
 SECTION(audit, "audit", 1);
@@ -112,13 +112,13 @@ SECTION(token, "token", 0);
 
 static const struct conf_key store_keys[] = {
 	{ "id", KEY_STRING, FORM_ID, 0, AT(conf, store.id), 0, 0, "store", NULL, NULL, "a name for messages" },
-	{ "plugin", KEY_STRING, FORM_ANY, 0, AT(conf, store.plugin), 0, 0, "memory", NULL, NULL, "memory, or a store plugin: its name, or a path with a slash" },
+	{ "plugin", KEY_STRING, FORM_ANY, 0, AT(conf, store.plugin), 0, 0, "memory", NULL, NULL, "memory, or a store plugin: its name, or an absolute path" },
 };
 SECTION(store, "store", 1);
 
 static const struct conf_key store_memory_keys[] = {
 	{ "id", KEY_STRING, FORM_ID, 0, AT(conf, store.id), 0, 0, "store", NULL, NULL, "a name for messages" },
-	{ "plugin", KEY_STRING, FORM_ANY, 0, AT(conf, store.plugin), 0, 0, "memory", NULL, NULL, "memory, or a store plugin: its name, or a path with a slash" },
+	{ "plugin", KEY_STRING, FORM_ANY, 0, AT(conf, store.plugin), 0, 0, "memory", NULL, NULL, "memory, or a store plugin: its name, or an absolute path" },
 	{ "entries", KEY_INT, FORM_ANY, 0, AT(conf, store_entries), 1000, 100000000, "1000000", NULL, NULL, "entries of the memory store" },
 	{ "size", KEY_SIZE, FORM_ANY, 0, AT(conf, store_bytes), MIB, 65536 * MIB, "256MiB", NULL, NULL, "bytes of the memory store" },
 	{ "quota", KEY_INT, FORM_ANY, 0, AT(conf, store_quota), 0, 100000000, "0", NULL, NULL, "entries of the memory store that one provider may fill; 0: a quarter" },
