@@ -430,6 +430,17 @@ static void log_findings(struct ema_context *context, const struct findings *fin
 }
 
 int context_load(struct ema_context *context, const char *path, const char *text, size_t length, struct findings *out)
+void context_load_refused(struct ema_context *context, const char *path, const struct findings *findings, const char *reason)
+{
+	pthread_mutex_lock(&context->load_lock);
+	const int found = findings && (findings->errors || findings->out_of_memory);
+	if (found)
+		context_keep_error(context, findings);
+	metrics_count(&context->metrics.refused_loads);
+	notice_tell(&context->notice, "config-refused", NOTICE_ERROR, "config", path, "reason", found ? context->error : reason, NULL);
+	pthread_mutex_unlock(&context->load_lock);
+}
+
 {
 	struct findings findings = { 0 };
 	char *kept = text ? NULL : strdup(path);

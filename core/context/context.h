@@ -85,6 +85,8 @@ int context_is_alive(const struct ema_context *context);
 /* out: NULL, or is given what was found, warnings too. */
 int context_load(struct ema_context *context, const char *path, const char *text, size_t length, struct findings *out);
 /* The same without putting it in place: what was found is in findings. */
+/* What the program has refused by itself is told as such. */
+void context_load_refused(struct ema_context *context, const char *path, const struct findings *findings, const char *reason);
 int context_lint(struct ema_context *context, const char *path, struct findings *findings);
 /* The configuration in place, held for the caller; NULL: none. */
 struct snapshot *context_snapshot(struct ema_context *context);

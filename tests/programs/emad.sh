@@ -181,13 +181,20 @@ ok "still served" clients ask "$web"
 kill -HUP "$pid"
 ok "SIGHUP with a mistake" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 2 ]' sh "$work/log"
 ok "still served" clients ask "$web"
+# refusals: records of reloads that were refused.
+refusals() { grep -c '"kind":"config-refused"' "$work/audit.jsonl"; }
+refused() { wait_for sh -c '[ "$(grep -c "\"kind\":\"config-refused\"" "$1")" -ge "$2" ]' sh "$work/audit.jsonl" "$1" && [ "$(refusals)" = "$1" ] &&
+	    grep '"kind":"config-refused"' "$work/audit.jsonl" | tail -n 1 | grep -F -- "$2"; }
+ok "no reload was refused yet" test "$(refusals)" = 0
 fails 1 "status tells of it" emactl --admin "$state/emad.sock" status
 rm "$conf"
 kill -HUP "$pid"
 ok "SIGHUP without a file" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 3 ]' sh "$work/log"
+ok "has its record, with the place and the id" refused 1 "$conf:$(grep -n isuer "$conf" | cut -d: -f1): E-"
 ok "still served" clients ask "$web"
 write_conf "{ address = \"unix:$work/http.sock\"; }"
 fails 1 "one that opens nothing new leaves the old alone: a port that is taken" sh -c '
+ok "has its record" refused 2 "E-"
 	echo "listen = ( { address = \"unix:$1/http.sock\"; }, { address = \"unix:$1/none/x\"; } );" >"$2"; emactl --admin "$3" reload' \
 	sh "$work" "$conf" "$state/emad.sock"
 ok "still served" clients ask "$web"
@@ -198,6 +205,8 @@ ok "the other is there" clients ask "unix:$work/http.sock"
 write_conf "$plain, { address = \"unix:$work/http.sock\"; }"
 ok "and comes back" emactl -c "$conf" reload
 ok "served again" clients ask "$web"
+says "cannot listen on unix:$work/none/x"
+ok "has its record" refused 4 "cannot listen on unix:$work/none/x: "
 fails 2 "a command that is none" emactl -c "$conf" reload now
 clients admin "$state/emad.sock" frobnicate >"$work/.out"
 says "does not know this command"
