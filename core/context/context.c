@@ -319,7 +319,8 @@ static int open_marks(struct ema_context *context, const struct conf *conf, stru
 	struct failure failure = FAILURE_INIT;
 	if (publication_marks(context, conf, &failure) == EMA_OK)
 		return 0;
-	const struct conf_node *publish = conf_child(conf->root, "publish");
+	const int keeping = context->server && conf_store_in_memory(conf) && !context->keeper;
+	const struct conf_node *state = keeping ? conf_child(conf->root, "state_dir") : NULL, *publish = state ? state : conf_child(conf->root, "publish");
 	return cannot(findings, "E-STORE", publish ? publish : conf->store.node ? conf->store.node : conf->root, &failure);
 }
 
@@ -429,7 +430,6 @@ static void log_findings(struct ema_context *context, const struct findings *fin
 	}
 }
 
-int context_load(struct ema_context *context, const char *path, const char *text, size_t length, struct findings *out)
 void context_load_refused(struct ema_context *context, const char *path, const struct findings *findings, const char *reason)
 {
 	pthread_mutex_lock(&context->load_lock);
@@ -441,6 +441,7 @@ void context_load_refused(struct ema_context *context, const char *path, const s
 	pthread_mutex_unlock(&context->load_lock);
 }
 
+int context_load(struct ema_context *context, const char *path, const char *text, size_t length, struct findings *out)
 {
 	struct findings findings = { 0 };
 	char *kept = text ? NULL : strdup(path);
