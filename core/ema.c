@@ -476,6 +476,12 @@ int ema_load_found(ema_context *context, const char *path, ema_findings **out)
 	return context_is_alive(context) ? context_load(context, path, NULL, 0, &findings->found) : EMA_AFTER_FORK;
 }
 
+void ema_load_refused(ema_context *context, const char *path, const ema_findings *findings, const char *reason)
+{
+	if (context && path && context_is_alive(context))
+		context_load_refused(context, path, findings ? &findings->found : NULL, reason);
+}
+
 void ema_findings_free(ema_findings *findings)
 {
 	if (findings)

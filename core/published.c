@@ -103,11 +103,20 @@ int published_read(const struct published *folder, const char *name, size_t most
                    struct failure *failure)
 {
 	struct failure why = FAILURE_INIT;
-	struct published_stamp is = { 0 };
-	struct stat st;
-	int fd = -1, code = EMA_OK, at = published_open(folder, &why);
+	int at = published_open(folder, &why);
 	if (at < 0)
 		return failure_set(failure, why.code, "%s", why.text);
+	int code = published_read_at(at, folder, name, most, stamp, text, length, failure);
+	close(at);
+	return code;
+}
+
+int published_read_at(int at, const struct published *folder, const char *name, size_t most, struct published_stamp *stamp, char **text, size_t *length,
+                      struct failure *failure)
+{
+	struct published_stamp is = { 0 };
+	struct stat st;
+	int fd = -1, code = EMA_OK;
 	if (stamp)
 		is = *stamp;
 	*text = NULL;
@@ -136,7 +145,6 @@ int published_read(const struct published *folder, const char *name, size_t most
 		*stamp = is;
 	if (fd >= 0)
 		close(fd);
-	close(at);
 	return code;
 }
 
@@ -174,6 +182,37 @@ int published_make(const char *path, struct failure *failure)
 	return make_folder(path, failure) == EMA_OK ? published_open(&folder, failure) : -1;
 }
 
+/* A folder that was made is lost with the power, and all in it, until the one above is on the disk. */
+static int sync_above(int folder)
+{
+	int above = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC), was;
+	const int done = above >= 0 && (!fsync(above) || (errno != EIO && errno != ENOSPC && errno != EDQUOT)); /* others: of folders there that is no call */
+	was = errno;
+	if (above >= 0)
+		close(above);
+	errno = was;
+	return done ? 0 : -1;
+}
+
+int published_private(const char *path, struct failure *failure)
+{
+	struct stat st;
+	const int made = !mkdir(path, 0700), fd = made || errno == EEXIST ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	if (fd < 0 || fstat(fd, &st) || (made && sync_above(fd))) {
+		failure_set(failure, EMA_CONFIG, "%.300s cannot be %s: %s", path, made ? "made" : "used", strerror(errno));
+		if (made)
+			rmdir(path);
+	} else if (st.st_uid != geteuid() || (st.st_mode & 077)) {
+		failure_set(failure, EMA_CONFIG, "%.250s must be a folder of the user that emad runs as, and of mode 0700: it is of user %lu and of mode %04o", path,
+		            (unsigned long)st.st_uid, (unsigned)(st.st_mode & 07777));
+	} else {
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 int published_write(int folder, const char *name, const char *text, size_t length, int durable, struct failure *failure)
 {
 	char aside[NAME_MAX + 1];
@@ -183,10 +222,10 @@ int published_write(int folder, const char *name, const char *text, size_t lengt
 	unlinkat(folder, aside, 0);
 	int fd = openat(folder, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 || descriptor_write(fd, text, length) || fchmod(fd, 0644) || (durable && fsync(fd)) || renameat(folder, aside, folder, name)) {
-		code = failure_set(failure, EMA_UNAVAILABLE, "%.100s cannot be published: %s", name, strerror(errno));
+		code = failure_set(failure, EMA_UNAVAILABLE, "%.100s cannot be written: %s", name, strerror(errno));
 		unlinkat(folder, aside, 0);
 	} else if (durable && fsync(folder) && (errno == EIO || errno == ENOSPC || errno == EDQUOT)) { /* others: of folders there that is no call */
-		code = failure_set(failure, EMA_UNAVAILABLE, "%.100s is published, but may not outlive the power: %s", name, strerror(errno));
+		code = failure_set(failure, EMA_UNAVAILABLE, "%.100s is written, but may not outlive the power: %s", name, strerror(errno));
 	}
 	if (fd >= 0)
 		close(fd);

@@ -41,8 +41,14 @@ int published_open(const struct published *folder, struct failure *failure);
 int published_read(const struct published *folder, const char *name, size_t most, struct published_stamp *stamp, char **text, size_t *length,
                    struct failure *failure);
 
+/* The same of a folder that is open already; its path is for messages. */
+int published_read_at(int at, const struct published *folder, const char *name, size_t most, struct published_stamp *stamp, char **text, size_t *length,
+                      struct failure *failure);
+
 /* For who writes there: makes the folder for all to read if it is not there, and looks at it as a reader would. A descriptor, or -1. */
 int published_make(const char *path, struct failure *failure);
+/* For what nobody else may read, in state_dir: makes the folder if it is not there. A descriptor, or -1: EMA_CONFIG. */
+int published_private(const char *path, struct failure *failure);
 /* Written aside and renamed, for all to read. durable: it is on the disk before it has its name. One writer a folder and name. */
 int published_write(int folder, const char *name, const char *text, size_t length, int durable, struct failure *failure);
 

@@ -66,8 +66,8 @@ struct sockets {
 
 /* Takes what systemd hands over. */
 int sockets_inherit(struct sockets *sockets);
-/* Binds what the configuration names and is not there yet; -1: it said why, and nothing was changed. */
-int sockets_open(struct sockets *sockets, const ema_daemon *daemon, const struct identity *identity);
+/* Binds what the configuration names and is not there yet; -1: error says why, and nothing was changed. */
+int sockets_open(struct sockets *sockets, const ema_daemon *daemon, const struct identity *identity, char *error, size_t room);
 /* Closes what the configuration does not name; NULL: all. Unix sockets of ours go away with it. */
 void sockets_close(struct sockets *sockets, const ema_daemon *daemon);
 /* A listening unix socket; what nobody listens on any more is taken away first. -1: why stands in error. */

@@ -261,7 +261,7 @@ static int start(struct server *server, struct tls **tls)
 	const ema_daemon *daemon = server->settings->daemon;
 	char error[512] = "";
 	if (identity_find(daemon, &server->identity) || read_tls(daemon, tls) || lock_state(server) || sockets_inherit(&server->sockets) ||
-	    sockets_open(&server->sockets, daemon, &server->identity) || faces_lint(server, daemon) || identity_become(&server->identity))
+	    (sockets_open(&server->sockets, daemon, &server->identity, error, sizeof error) && (say(SAY_ERROR, "%s", error), 1)) || faces_lint(server, daemon) || identity_become(&server->identity))
 		return -1;
 	server->context = make_context();
 	server->connections = connections_new();

@@ -16,6 +16,8 @@ struct attempt {
 	ema_daemon *daemon;
 	struct tls *tls[LISTENERS_MOST];
 	size_t tls_count;
+	char refused[512]; /* why, if not by the context, which has told audit so */
+	int told;
 };
 
 json_object *report_findings(const ema_findings *findings)
@@ -42,6 +44,8 @@ __attribute__((format(printf, 3, 4))) static void tell(struct attempt *attempt, 
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
 	say(level, "%s", text);
+	if (level == SAY_ERROR)
+		memcpy(attempt->refused, text, sizeof text);
 	if (attempt->messages)
 		json_object_array_add(attempt->messages, json_object_new_string(text));
 }
@@ -103,6 +107,8 @@ static int load(struct attempt *attempt)
 		say_findings(findings);
 		json_object_put(attempt->findings);
 		attempt->findings = report_findings(findings);
+		ema_load_refused(server->context, server->config, findings, "no memory");
+		attempt->told = 1;
 		ema_findings_free(findings);
 		return -1;
 	}
@@ -110,8 +116,9 @@ static int load(struct attempt *attempt)
 	findings = NULL;
 	if (read_tls(attempt))
 		return -1;
-	if (sockets_open(&server->sockets, attempt->daemon, &server->identity)) {
-		tell(attempt, SAY_ERROR, "a listener could not be opened: the log says which, and why");
+	char error[512] = "";
+	if (sockets_open(&server->sockets, attempt->daemon, &server->identity, error, sizeof error)) {
+		tell(attempt, SAY_ERROR, "%s", error);
 		return -1;
 	}
 	if (faces_lint(server, attempt->daemon)) {
@@ -122,6 +129,7 @@ static int load(struct attempt *attempt)
 	json_object_put(attempt->findings);
 	attempt->findings = report_findings(findings);
 	ema_findings_free(findings);
+	attempt->told = code != EMA_OK;
 	if (code)
 		return -1;
 	const char *digest = ema_config_digest(server->context);
@@ -168,6 +176,8 @@ int reload(struct server *server, json_object **report)
 	if (loaded <= 0)
 		sockets_close(&server->sockets, server->settings->daemon);
 	attempt_clear(&attempt);
+	if (loaded <= 0 && !attempt.told)
+		ema_load_refused(server->context, server->config, NULL, attempt.refused);
 	server->refused = loaded <= 0;
 	if (loaded > 0)
 		server->loaded = time(NULL);

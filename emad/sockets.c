@@ -233,15 +233,15 @@ fail:
 	return -1;
 }
 
-int sockets_open(struct sockets *sockets, const ema_daemon *daemon, const struct identity *identity)
+int sockets_open(struct sockets *sockets, const ema_daemon *daemon, const struct identity *identity, char *error, size_t room)
 {
 	size_t before = sockets->count;
-	char error[256] = "";
+	char why[256] = "";
 	for (size_t i = 0; ema_listener_text(daemon, i, "address"); i++) {
 		const char *address = ema_listener_text(daemon, i, "address");
-		if (is_open(sockets, address) || !socket_open(sockets, daemon, i, identity, error, sizeof error))
+		if (is_open(sockets, address) || !socket_open(sockets, daemon, i, identity, why, sizeof why))
 			continue;
-		say(SAY_ERROR, "cannot listen on %s: %s", address, error);
+		snprintf(error, room, "cannot listen on %s: %s", address, why);
 		while (sockets->count > before)
 			socket_end(&sockets->list[--sockets->count]);
 		return -1;

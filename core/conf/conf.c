@@ -434,7 +434,7 @@ static int is_within(const char *path, const char *folder)
 static void published_read_keys(struct reader *reader)
 {
 	struct conf *conf = reader->conf;
-	static const char *const inner[] = { "keys", "cache", "spool" };
+	static const char *const inner[] = { "keys", "cache", "spool", "marks" };
 	const struct conf_node *by = conf_child(conf->root, "published_by");
 	if (conf->publish && conf->published.path)
 		finding_node(reader->findings, "E-VALUE", conf_child(conf->root, "published"), "publish is for emad, and published for programs that take from it: "

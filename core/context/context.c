@@ -330,7 +330,8 @@ static int open_marks(struct ema_context *context, const struct conf *conf, stru
 	struct failure failure = FAILURE_INIT;
 	if (publication_marks(context, conf, &failure) == EMA_OK)
 		return 0;
-	const struct conf_node *publish = conf_child(conf->root, "publish");
+	const int keeping = context->server && conf_store_in_memory(conf) && !context->keeper;
+	const struct conf_node *state = keeping ? conf_child(conf->root, "state_dir") : NULL, *publish = state ? state : conf_child(conf->root, "publish");
 	return cannot(findings, "E-STORE", publish ? publish : conf->store.node ? conf->store.node : conf->root, &failure);
 }
 
@@ -438,6 +439,17 @@ static void log_findings(struct ema_context *context, const struct findings *fin
 		log_printf(&context->log, finding->id[0] == 'E' ? LOG_LEVEL_ERROR : finding->id[0] == 'W' ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
 		           "%s:%d: %s: %s", finding->file, finding->line, finding->id, finding->text);
 	}
+}
+
+void context_load_refused(struct ema_context *context, const char *path, const struct findings *findings, const char *reason)
+{
+	pthread_mutex_lock(&context->load_lock);
+	const int found = findings && (findings->errors || findings->out_of_memory);
+	if (found)
+		context_keep_error(context, findings);
+	metrics_count(&context->metrics.refused_loads);
+	notice_tell(&context->notice, "config-refused", NOTICE_ERROR, "config", path, "reason", found ? context->error : reason, NULL);
+	pthread_mutex_unlock(&context->load_lock);
 }
 
 int context_load(struct ema_context *context, const char *path, const char *text, size_t length, struct findings *out)

@@ -51,6 +51,7 @@ struct ema_context {
 	struct marks *marks;          /* revocation; NULL for an observer */
 	struct store *published;      /* that marks are taken from instead; NULL: they are in the store */
 	struct publisher *publisher;  /* of a server that hands them on */
+	struct publisher *keeper;     /* of a server with a store in memory, in state_dir */
 	struct instance *store_instance;
 	struct held_conf *store_conf;
 	struct sink **sinks;
@@ -84,6 +85,8 @@ int context_is_alive(const struct ema_context *context);
 /* Reads path, or text if it is not NULL, and puts it in place. EMA_OK, EMA_CONFIG, EMA_OUT_OF_MEMORY. */
 /* out: NULL, or is given what was found, warnings too. */
 int context_load(struct ema_context *context, const char *path, const char *text, size_t length, struct findings *out);
+/* What the program has refused by itself is told as such. */
+void context_load_refused(struct ema_context *context, const char *path, const struct findings *findings, const char *reason);
 /* The same without putting it in place: what was found is in findings. */
 int context_lint(struct ema_context *context, const char *path, struct findings *findings);
 /* The configuration in place, held for the caller; NULL: none. */

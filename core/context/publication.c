@@ -36,6 +36,14 @@ static void lint_publish(const struct conf *conf, struct findings *findings)
 	             "them, and nobody but the user of emad and root may write there", conf->publish);
 }
 
+static void lint_keeping(const struct ema_context *context, const struct conf *conf, int look, struct findings *findings)
+{
+	const int server = context->server || (look && conf->listener_count);
+	if (server && conf_store_in_memory(conf) && !conf->state_dir && !conf->publish && !conf->published.path)
+		finding_node(findings, "W-STORE-MEMORY", conf->store.node ? conf->store.node : conf->root, "revocations and blocks are lost when emad ends: the store is "
+		             "its memory, and there is no place to keep them: write state_dir = \"/var/lib/ema\";, or name a store that outlives it");
+}
+
 void publication_lint(const struct ema_context *context, const struct conf *conf, int look, struct findings *findings)
 {
 	const struct published *from = &conf->published;
@@ -48,6 +56,7 @@ void publication_lint(const struct ema_context *context, const struct conf *conf
 	if (server && from->path)
 		finding_node(findings, "E-PUBLISHED", node_of(conf, "published"), "an authorization server publishes keys and revocations and takes them from nobody: "
 		             "published is for programs that decide alone");
+	lint_keeping(context, conf, look, findings);
 	if (!from->path) {
 		if (look && conf->publish)
 			lint_publish(conf, findings);
@@ -113,11 +122,22 @@ failed:
 	return NULL;
 }
 
-static int open_publisher(struct ema_context *context, const struct conf *conf, struct failure *failure)
+static int open_publisher(struct ema_context *context, const char *folder, int keeps, int private, struct publisher **out, struct failure *failure)
 {
-	const struct publisher_settings settings = { context->marks, conf->publish, &context->clock, context->log, context->notice };
-	int code = publisher_new(&settings, &context->publisher, failure);
-	return code == EMA_OK ? publisher_start(context->publisher, failure) : code;
+	const struct publisher_settings settings = { context->marks, folder, &context->clock, context->log, context->notice, keeps, private };
+	int code = publisher_new(&settings, out, failure);
+	return code == EMA_OK ? publisher_start(*out, failure) : code;
+}
+
+/* Else the signing keys would outlive what was revoked. Of an authorization server alone: of others, several may share a state_dir. */
+static int open_keeper(struct ema_context *context, const struct conf *conf, struct failure *failure)
+{
+	char *folder = NULL;
+	if (asprintf(&folder, "%s/marks", conf->state_dir) < 0)
+		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
+	int code = open_publisher(context, folder, 1, 1, &context->keeper, failure);
+	free(folder);
+	return code;
 }
 
 int publication_marks(struct ema_context *context, const struct conf *conf, struct failure *failure)
@@ -134,8 +154,11 @@ int publication_marks(struct ema_context *context, const struct conf *conf, stru
 	code = marks_new(&settings, &context->marks, failure);
 	if (code == EMA_OK && !alone)
 		code = marks_follow(context->marks, failure);
+	const int keeps = alone && context->server && conf->state_dir;
+	if (code == EMA_OK && keeps)
+		code = open_keeper(context, conf, failure);
 	if (code == EMA_OK && context->server && conf->publish)
-		code = open_publisher(context, conf, failure);
+		code = open_publisher(context, conf->publish, alone && !keeps, 0, &context->publisher, failure);
 	return code;
 }
 
@@ -143,6 +166,8 @@ void publication_stop(struct ema_context *context)
 {
 	publisher_free(context->publisher);
 	context->publisher = NULL;
+	publisher_free(context->keeper);
+	context->keeper = NULL;
 }
 
 void publication_close(struct ema_context *context)

@@ -469,16 +469,18 @@ int revocation_set(struct ema_context *context, const struct ema_revocation *ask
 	for (; done < r.count && !code; done += !code)
 		code = asked->block ? marks_block(context->marks, &r.targets[done], left(&r), &failure)
 		                    : marks_revoke(context->marks, &r.targets[done], asked->before * 1000, 0, left(&r), &failure);
+	if (!code)
+		code = marks_kept(context->marks, left(&r), &failure);
 	if (!code && r.silent)
 		code = failure_set(&failure, EMA_DIRECTORY_UNAVAILABLE, "it is in force where directories are asked; one that did not answer may know subjects "
 		                   "of the person: repeat it when it does");
-	else if (code && done)
+	else if (code && done && done < r.count)
 		buffer_printf(report, "note: %zu of %zu marks were set before this; the rest was not\n", done, r.count);
 	code = conclude(&r, "revoked", asked, code, &failure);
 	if (code)
 		goto out;
-	if (context->store && conf_store_in_memory(r.snapshot->conf))
-		buffer_text(report, "note: the store is the memory of this process: it forgets this when it ends\n");
+	if (context->store && conf_store_in_memory(r.snapshot->conf) && !context->keeper && !context->publisher)
+		buffer_text(report, "note: the store is the memory of this process, which keeps this nowhere else: it is forgotten when the process ends\n");
 	buffer_printf(report, "revoked: %s%s%s", asked->kind, asked->name && *asked->name ? " " : "", asked->name ? asked->name : "");
 	buffer_text(report, asked->block ? "; nothing new either until it is lifted" : "; what is issued from now on is good");
 out:
@@ -518,6 +520,8 @@ int revocation_lift(struct ema_context *context, const struct ema_revocation *wh
 		code = refuse(&r, EMA_ABSENT, "there is no block on it");
 		goto out;
 	}
+	if (!code)
+		code = marks_kept(context->marks, left(&r), &failure);
 	code = conclude(&r, "unblocked", asked, code, &failure);
 	if (!code)
 		buffer_printf(report, "unblocked: %s%s%s; what was issued before it was revoked stays refused", asked->kind,

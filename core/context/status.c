@@ -115,6 +115,10 @@ static void put_store(struct buffer *out, struct ema_context *context, const str
 	struct failure failure = FAILURE_INIT;
 	int64_t since = INT64_MIN;
 	int code = context->marks ? marks_known(context->marks, &failure) : EMA_OK;
+	char why[FAILURE_TEXT];
+	int64_t away;
+	if (!code && context->keeper && publisher_fails(context->keeper, &away, why))
+		code = failure_set(&failure, EMA_STORE_UNAVAILABLE, "revocations are not kept: %s", why);
 	buffer_text(out, "\"store\":{");
 	put_text(out, "plugin", conf->store.plugin);
 	buffer_printf(out, ",\"reached\":%s,", code ? "false" : "true");

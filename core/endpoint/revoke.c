@@ -45,6 +45,8 @@ static void revoke(struct exchange *x, struct sender *sender, const struct servi
 		failure_set(&failure, code, "the token was issued to another client");
 	} else {
 		code = marks_revoke(x->context->marks, &target, 0, token->claims.expires * 1000 + SKEW_MS, STORE_MS, &failure);
+		if (!code)
+			code = marks_kept(x->context->marks, STORE_MS, &failure);
 	}
 	answer(x, &facts, code, code ? failure.text : "the token was revoked by its client");
 }

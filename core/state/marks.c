@@ -1,8 +1,10 @@
 #include "marks.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "marks_inside.h"
 
@@ -304,6 +306,30 @@ int marks_lift(struct marks *marks, const struct mark_target *target, int64_t ms
 	struct mark_name name;
 	int code = name_make(marks, target, &name, failure);
 	return code == EMA_OK ? block_to(marks, &name, 0, ms, failure) : code;
+}
+
+int marks_kept(struct marks *marks, int64_t ms, struct failure *failure)
+{
+	struct timespec until;
+	int code = EMA_OK;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	int64_t nanoseconds = until.tv_nsec + ms % 1000 * 1000000;
+	until.tv_sec += (time_t)(ms / 1000 + nanoseconds / 1000000000);
+	until.tv_nsec = (long)(nanoseconds % 1000000000);
+	pthread_mutex_lock(&marks->lock);
+	const uint64_t changes = marks->changes;
+	if (marks->keeps && marks->kept < changes) {
+		const uint64_t asked = ++marks->asked;
+		int late = 0;
+		pthread_cond_broadcast(&marks->changed);
+		while (marks->keeps && marks->kept < changes && marks->answered < asked && !late)
+			late = pthread_cond_timedwait(&marks->changed, &marks->lock, &until) == ETIMEDOUT;
+		if (marks->kept < changes)
+			code = failure_set(failure, EMA_STORE_UNAVAILABLE, "it is in force, but would be forgotten by a restart, since it could not be written: %s. "
+			                   "Set that right, and repeat it", late ? "the disk is too slow" : marks->keep_trouble ? marks->keep_trouble : "this ends");
+	}
+	pthread_mutex_unlock(&marks->lock);
+	return code;
 }
 
 /* ---- Checking ---- */

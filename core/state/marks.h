@@ -80,6 +80,12 @@ int marks_block(struct marks *marks, const struct mark_target *target, int64_t m
 /* Ends a block; what was issued before stays refused. EMA_ABSENT: there is no block. */
 int marks_lift(struct marks *marks, const struct mark_target *target, int64_t ms, struct failure *failure);
 
+/*
+ * Whoever acknowledges what the three above did asks this first, once for all of them. EMA_OK: it outlives this process, or nobody is to keep
+ * it but the store. EMA_STORE_UNAVAILABLE: it is in force, but a restart may forget it.
+ */
+int marks_kept(struct marks *marks, int64_t ms, struct failure *failure);
+
 /* Who and what a token or an assertion is of. What is NULL is not looked for. */
 struct mark_query {
 	int64_t issued;                 /* milliseconds since 1970; MARKS_NEVER */

@@ -34,7 +34,12 @@ struct marks {
 	pthread_mutex_t lock;           /* guards the table's writer, and what follows */
 	struct mark_table table;
 	uint64_t changes;               /* of the table */
-	pthread_cond_t changed;         /* it rose, or who waits for it is to end */
+	pthread_cond_t changed;         /* it rose, or who waits for it is to end; or what is kept did */
+	/* Where the memory is the store, and somebody writes each change to the disk. */
+	int keeps;
+	uint64_t kept;                  /* changes that are there */
+	uint64_t asked, answered;       /* how often one began to wait for that, and which of them a try that began later has answered */
+	const char *keep_trouble;       /* why the last try failed */
 	/* The follower's alone, but for stop. */
 	pthread_t thread;
 	pthread_cond_t stopped;

@@ -20,6 +20,7 @@
 #define PUBLISH_GAP_MS INT64_C(100)
 #define PUBLISH_GAP_MOST INT64_C(500)    /* a revocation still reaches all within a second */
 #define PUBLISH_ALL_MS INT64_C(60000)    /* so often all is written anyway: what somebody damaged, or a clock that was wrong left out */
+#define PUBLISH_KEEP_MS INT64_C(3600000) /* where nobody reads it: blocks are to be renewed, and what expired is to go */
 #define PUBLISH_CONTACT_MS INT64_C(2000) /* so old may be what is known */
 
 struct publisher {
@@ -28,6 +29,7 @@ struct publisher {
 	const struct clock *clock;
 	struct log log;
 	int lock;            /* a descriptor that holds it */
+	int keeps, private;
 	int64_t sequence;    /* that was used last */
 	int64_t marks_sequence;
 	uint64_t changes;    /* of marks, that are written */
@@ -107,7 +109,7 @@ static void put_marks(struct buffer *out, struct marks *marks, int64_t sequence,
 	}
 }
 
-/* A store that outlives us writes it again at the next start; else the file is all there is, and waits for the disk. */
+/* A store that outlives us writes it again at the next start; else the file may be all there is, and waits for the disk. */
 static int write_marks(struct publisher *publisher, int folder, int64_t sequence, struct failure *failure)
 {
 	struct buffer *text = &publisher->text;
@@ -115,7 +117,7 @@ static int write_marks(struct publisher *publisher, int folder, int64_t sequence
 	if (text->failed || publish_digest(text->data + PUBLISH_FIRST, text->length - PUBLISH_FIRST, hex))
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "all that is revoked does not fit into memory, or into a file of %zu MiB", PUBLISH_MARKS_MOST >> 20);
 	memcpy(text->data + PUBLISH_MAGIC_LENGTH, hex, PUBLISH_HEX);
-	int code = published_write(folder, PUBLISH_MARKS, text->data, text->length, publisher->marks->alone, failure);
+	int code = published_write(folder, PUBLISH_MARKS, text->data, text->length, publisher->keeps, failure);
 	if (code == EMA_OK)
 		publisher->marks_sequence = sequence;
 	return code;
@@ -144,7 +146,9 @@ static int take_lock(struct publisher *publisher, int folder, struct failure *fa
 	if (!flock(publisher->lock, LOCK_EX | LOCK_NB))
 		return EMA_OK;
 	if (errno == EWOULDBLOCK)
-		return failure_set(failure, EMA_CONFIG, "%.300s: another process publishes there: give this one a folder of its own", publisher->folder);
+		return failure_set(failure, EMA_CONFIG, publisher->private ? "%.300s: another process keeps there what is revoked, and by stores in memory neither "
+		                   "would know what the other one revokes: stop it, or give this one a state_dir of its own and both a store that they share" :
+		                   "%.300s: another process publishes there: give this one a folder of its own", publisher->folder);
 	return failure_set(failure, EMA_CONFIG, "%.300s/" PUBLISH_LOCK " cannot be locked: %s", publisher->folder, strerror(errno));
 }
 
@@ -167,6 +171,11 @@ static int keep_lock(struct publisher *publisher, int folder, struct failure *fa
 
 /* ---- Publishing ---- */
 
+static int open_folder(const struct publisher *publisher, struct failure *failure)
+{
+	return publisher->private ? published_private(publisher->folder, failure) : published_make(publisher->folder, failure);
+}
+
 /* What it does not know it must not seem to know: who reads then counts from the last time. */
 static int is_known(struct marks *marks)
 {
@@ -184,7 +193,7 @@ int publisher_step(struct publisher *publisher, struct failure *failure)
 	if (publisher->sequence >= PUBLISH_SEQUENCE_MOST)
 		return failure_set(failure, EMA_INTERNAL, "the sequence of what is published is at its end");
 	int64_t sequence = publisher->sequence + 1;
-	if ((folder = published_make(publisher->folder, &why)) < 0)
+	if ((folder = open_folder(publisher, &why)) < 0)
 		return failure_set(failure, why.code, "%s", why.text);
 	if ((code = keep_lock(publisher, folder, failure)) != EMA_OK) {
 		close(folder);
@@ -205,16 +214,25 @@ int publisher_step(struct publisher *publisher, struct failure *failure)
 	/* All of them before what says that they are there. */
 	if (code == EMA_OK && all)
 		code = write_marks(publisher, folder, sequence, failure);
-	if (code == EMA_OK)
+	/* Written seldom: the room is better given back. */
+	if (publisher->private)
+		buffer_free(&publisher->text);
+	if (code == EMA_OK && !publisher->private)
 		code = write_alive(publisher, folder, sequence, failure);
 	if (code == EMA_OK) {
 		publisher->written = 1;
 		publisher->changes = changes;
 		if (all)
-			publisher->all_next = clock_monotonic(publisher->clock) + PUBLISH_ALL_MS;
+			publisher->all_next = clock_monotonic(publisher->clock) + (publisher->private ? PUBLISH_KEEP_MS : PUBLISH_ALL_MS);
 	}
 	close(folder);
 	return code;
+}
+
+static int has_news(const struct publisher *publisher)
+{
+	const struct marks *marks = publisher->marks;
+	return marks->changes != publisher->changes || (publisher->keeps && marks->asked != marks->answered);
 }
 
 /* Until it is over or there is a change, but not before least and no longer than most. Under the marks' lock. */
@@ -228,7 +246,7 @@ static void await_change(struct publisher *publisher, int64_t least, int64_t mos
 		int64_t nanoseconds = until.tv_nsec + ms % 1000 * 1000000;
 		until.tv_sec += (time_t)(ms / 1000 + nanoseconds / 1000000000);
 		until.tv_nsec = (long)(nanoseconds % 1000000000);
-		while (!publisher->stop && !(round && marks->changes != publisher->changes) &&
+		while (!publisher->stop && !(round && has_news(publisher)) &&
 		       pthread_cond_timedwait(&marks->changed, &marks->lock, &until) != ETIMEDOUT)
 			;
 	}
@@ -237,11 +255,12 @@ static void await_change(struct publisher *publisher, int64_t least, int64_t mos
 /* The thread alone writes what it looks at here. */
 static void tell(const struct publisher *publisher, int code, const struct failure *why)
 {
+	const char *does = publisher->private ? "kept" : "published";
 	if (code != EMA_OK && strcmp(why->text, publisher->complaint))
-		log_printf(&publisher->log, code == EMA_STORE_UNAVAILABLE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
-		           "revocations are not published in %s: %s; those who read there refuse everything in a while", publisher->folder, why->text);
+		log_printf(&publisher->log, code == EMA_STORE_UNAVAILABLE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "revocations are not %s in %s: %s; %s", does,
+		           publisher->folder, why->text, publisher->private ? "none is acknowledged until they are" : "those who read there refuse everything in a while");
 	else if (code == EMA_OK && publisher->failing_since)
-		log_printf(&publisher->log, LOG_LEVEL_INFO, "revocations are published in %s again", publisher->folder);
+		log_printf(&publisher->log, LOG_LEVEL_INFO, "revocations are %s in %s again", does, publisher->folder);
 	if (code != EMA_OK && !publisher->failing_since)
 		notice_tell(&publisher->notice, "publish-failed", NOTICE_ERROR, "folder", publisher->folder, "reason", why->text, NULL);
 	else if (code == EMA_OK && publisher->failing_since)
@@ -257,6 +276,16 @@ int publisher_fails(struct publisher *publisher, int64_t *since, char why[FAILUR
 	return *since != 0;
 }
 
+/* Whoever waited when it began. Under the marks' lock. */
+static void answer(const struct publisher *publisher, int code, uint64_t asked)
+{
+	struct marks *marks = publisher->marks;
+	if (code == EMA_OK)
+		marks->kept = publisher->changes;
+	marks->answered = asked;
+	pthread_cond_broadcast(&marks->changed);
+}
+
 static void *publish(void *data)
 {
 	struct publisher *publisher = data;
@@ -264,15 +293,18 @@ static void *publish(void *data)
 	pthread_mutex_lock(&marks->lock);
 	while (!publisher->stop) {
 		struct failure why = FAILURE_INIT;
+		const uint64_t asked = marks->asked;
 		pthread_mutex_unlock(&marks->lock);
 		int64_t begin = clock_monotonic(&clock_system);
 		int code = publisher_step(publisher, &why);
 		int64_t gap = (clock_monotonic(&clock_system) - begin) * 10;
-		gap = gap < PUBLISH_GAP_MS ? PUBLISH_GAP_MS : gap > PUBLISH_GAP_MOST ? PUBLISH_GAP_MOST : gap;
+		gap = gap < PUBLISH_GAP_MS && !publisher->keeps ? PUBLISH_GAP_MS : gap > PUBLISH_GAP_MOST ? PUBLISH_GAP_MOST : gap;
 		tell(publisher, code, &why);
 		pthread_mutex_lock(&marks->lock);
 		memcpy(publisher->complaint, why.text, sizeof why.text);
 		publisher->failing_since = code == EMA_OK ? 0 : publisher->failing_since ? publisher->failing_since : clock_wall(publisher->clock);
+		if (publisher->keeps)
+			answer(publisher, code, asked);
 		await_change(publisher, code == EMA_OK ? gap : PUBLISH_EACH_MS, PUBLISH_EACH_MS);
 	}
 	pthread_mutex_unlock(&marks->lock);
@@ -282,12 +314,12 @@ static void *publish(void *data)
 /* ---- Opening ---- */
 
 /* 0 if it is not there, or not right. */
-static int64_t alive_sequence(const struct published *folder)
+static int64_t alive_sequence(int at, const struct published *folder)
 {
 	struct publish_alive alive = { 0 };
 	char *text = NULL;
 	size_t length = 0;
-	int found = !published_read(folder, PUBLISH_ALIVE, PUBLISH_ALIVE_MOST, NULL, &text, &length, NULL) && !publish_alive_read(text, length, &alive);
+	int found = !published_read_at(at, folder, PUBLISH_ALIVE, PUBLISH_ALIVE_MOST, NULL, &text, &length, NULL) && !publish_alive_read(text, length, &alive);
 	free(text);
 	return found ? alive.sequence : 0;
 }
@@ -296,15 +328,15 @@ static int64_t alive_sequence(const struct published *folder)
  * Where the one before ended, or the clock, whichever is later: who has read that takes nothing older. And what it had published: a
  * store in memory forgot it, another one may have lost it, and must not say to others that it never was.
  */
-static int go_on(struct publisher *publisher, struct failure *failure)
+static int go_on(struct publisher *publisher, int at, struct failure *failure)
 {
 	const struct published folder = { publisher->folder, geteuid() };
 	struct failure why = FAILURE_INIT;
 	struct marks *marks = publisher->marks;
-	int64_t sequence = 0, alive = alive_sequence(&folder), now = clock_wall(publisher->clock);
+	int64_t sequence = 0, alive = alive_sequence(at, &folder), now = clock_wall(publisher->clock);
 	char *text = NULL;
 	size_t length = 0;
-	int code = published_read(&folder, PUBLISH_MARKS, PUBLISH_MARKS_MOST, NULL, &text, &length, &why);
+	int code = published_read_at(at, &folder, PUBLISH_MARKS, PUBLISH_MARKS_MOST, NULL, &text, &length, &why);
 	if (code == EMA_OK)
 		code = publish_marks_read(text, length, 0, &sequence, mark_take, marks);
 	free(text);
@@ -337,14 +369,16 @@ int publisher_new(const struct publisher_settings *settings, struct publisher **
 	publisher->clock = settings->clock;
 	publisher->log = settings->log;
 	publisher->notice = settings->notice;
+	publisher->keeps = settings->keeps;
+	publisher->private = settings->private;
 	publisher->lock = -1;
 	buffer_init(&publisher->text, PUBLISH_MARKS_MOST);
-	int folder = published_make(path, &why);
+	int folder = open_folder(publisher, &why);
 	int code = folder < 0 ? why.code : take_lock(publisher, folder, &why);
+	if (code == EMA_OK)
+		code = go_on(publisher, folder, &why);
 	if (folder >= 0)
 		close(folder);
-	if (code == EMA_OK)
-		code = go_on(publisher, &why);
 	if (code != EMA_OK) {
 		publisher_free(publisher);
 		return failure_set(failure, code, "%s", why.text);
@@ -363,6 +397,12 @@ int publisher_start(struct publisher *publisher, struct failure *failure)
 	if (error)
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "the thread that publishes marks cannot be started: %s", strerror(error));
 	publisher->has_thread = 1;
+	if (publisher->keeps) {
+		pthread_mutex_lock(&publisher->marks->lock);
+		publisher->marks->keeps = 1;
+		publisher->marks->keep_trouble = publisher->complaint;
+		pthread_mutex_unlock(&publisher->marks->lock);
+	}
 	return EMA_OK;
 }
 
@@ -373,6 +413,10 @@ void publisher_free(struct publisher *publisher)
 	if (publisher->has_thread) {
 		pthread_mutex_lock(&publisher->marks->lock);
 		publisher->stop = 1;
+		if (publisher->keeps) {
+			publisher->marks->keeps = 0;
+			publisher->marks->keep_trouble = NULL;
+		}
 		pthread_cond_broadcast(&publisher->marks->changed);
 		pthread_mutex_unlock(&publisher->marks->lock);
 		pthread_join(publisher->thread, NULL);

@@ -1,6 +1,6 @@
 /*
  * Marks that go one way: an authorization server publishes what it knows, and programs of other users follow that as they would
- * a store. Two files: "marks", all of them with a sequence; and "alive", which is written anew each second, so that who reads knows
+ * a store; and where its store is memory, it keeps them so for itself. Two files: "marks", all of them with a sequence; and "alive", which is written anew each second, so that who reads knows
  * for how long he has heard nothing.
  */
 #ifndef STATE_PUBLISH_H
@@ -22,6 +22,8 @@ struct publisher_settings {
 	const struct clock *clock;
 	struct log log;
 	struct notice notice;     /* told when it fails, and when it does no more */
+	int keeps;                /* what it wrote is on the disk, and marks_kept() waits for that */
+	int private;              /* the folder is our own, and has no "alive": nobody follows */
 };
 
 /*

@@ -291,7 +291,7 @@ static void records(void **state)
 	assert_int_equal(ema_unblock(world.context, &what, &text), EMA_OK);
 	ema_text_free(text);
 	what = of("service", "svc");
-	assert_int_equal(revokes(&world, &what, "forgets this when it ends"), EMA_OK);
+	assert_int_equal(revokes(&world, &what, "it is forgotten when the process ends"), EMA_OK);
 	ema_free(world.context);
 	world.context = NULL;
 	char *trail = world_read(&world, "audit.jsonl");

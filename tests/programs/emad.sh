@@ -50,6 +50,14 @@ ok "help" emad --help
 fails 1 "no such file" emad -c "$work/none.conf"
 write_conf "$plain"
 ok "-t" emad -t -c "$conf"
+out=$(<"$work/.out")
+ok "no word of the store" test "${out/W-STORE/}" = "$out"
+sed -i '/^state_dir/d' "$conf"
+fails 0 "-t without a state_dir" emad -t -c "$conf"
+says "W-STORE-MEMORY: revocations and blocks are lost when emad ends"
+fails 1 "check, too" emactl check -c "$conf"
+says "W-STORE-MEMORY: revocations and blocks are lost when emad ends"
+write_conf "$plain"
 fails 0 "-t says so" emad -t -c "$conf"
 says "is fine"
 write_conf '{ address = "0.0.0.0:1"; }'
@@ -173,13 +181,20 @@ says "in the last"
 says "; 0 blocked"
 ok "reload" emactl -c "$conf" reload
 says "loaded"
+# refusals: records of reloads that were refused.
+refusals() { grep -c '"kind":"config-refused"' "$work/audit.jsonl"; }
+refused() { wait_for sh -c '[ "$(grep -c "\"kind\":\"config-refused\"" "$1")" -ge "$2" ]' sh "$work/audit.jsonl" "$1" && [ "$(refusals)" = "$1" ] &&
+	    grep '"kind":"config-refused"' "$work/audit.jsonl" | tail -n 1 | grep -F -- "$2"; }
+ok "no reload was refused yet" test "$(refusals)" = 0
 printf 'isuer = "x";\n' >>"$conf"
 fails 1 "reload with a mistake" emactl --admin "$state/emad.sock" -c "$conf" reload
 says 'did you mean "issuer"?'
 says "what was there before stays"
+ok "has its record, with the place and the id" refused 1 "$conf:$(grep -n isuer "$conf" | cut -d: -f1): E-"
 ok "still served" clients ask "$web"
 kill -HUP "$pid"
 ok "SIGHUP with a mistake" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 2 ]' sh "$work/log"
+ok "has its record" refused 2 "E-"
 ok "still served" clients ask "$web"
 fails 1 "status tells of it" emactl --admin "$state/emad.sock" status
 rm "$conf"
@@ -190,6 +205,8 @@ write_conf "{ address = \"unix:$work/http.sock\"; }"
 fails 1 "one that opens nothing new leaves the old alone: a port that is taken" sh -c '
 	echo "listen = ( { address = \"unix:$1/http.sock\"; }, { address = \"unix:$1/none/x\"; } );" >"$2"; emactl --admin "$3" reload' \
 	sh "$work" "$conf" "$state/emad.sock"
+says "cannot listen on unix:$work/none/x"
+ok "has its record" refused 4 "cannot listen on unix:$work/none/x: "
 ok "still served" clients ask "$web"
 write_conf "{ address = \"unix:$work/http.sock\"; }"
 ok "a listener less" emactl -c "$conf" reload
@@ -236,6 +253,10 @@ says "it is left alone"
 rm "$work/http.sock"
 interrupted() { : >"$work/log"; emad -c "$conf" >"$work/log" 2>&1 & pid=$!; wait_for logged "state in"; kill -INT "$pid"; wait "$pid"; }
 ok "SIGINT ends with 0" interrupted
+ok "nothing of it is forgotten" test -f "$state/marks/marks" -a "$(grep -c W-STORE-MEMORY "$work/log")" = 0
+sed -i "s|^state_dir.*|admin_socket = \"$work/admin.sock\";|" "$conf"
+ok "without a state_dir" interrupted
+ok "it is said that revocations are lost" logged "W-STORE-MEMORY: revocations and blocks are lost when emad ends"
 
 # ---- Limits ----
 write_conf "$plain" "$patient 16; };"

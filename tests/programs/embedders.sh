@@ -210,7 +210,7 @@ ok "status says where it publishes" emactl -c "$work/emad.conf" status
 says "$public: works"
 block() { mkdir "$public/alive.new"; } # not in the moment when it is a file
 ok "a folder is in the way" wait_for block
-told() { emactl -c "$work/emad.conf" status | grep -q "alive cannot be published"; }
+told() { emactl -c "$work/emad.conf" status | grep -q "alive cannot be written"; }
 ok "status says so" wait_for told
 fails 1 "and fails" emactl -c "$work/emad.conf" status
 rmdir "$public/alive.new"

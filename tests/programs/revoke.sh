@@ -72,6 +72,8 @@ active() {
 }
 inactive() { active "$1" "$2"; grep -q '"active":false' "$work/answer"; }
 member() { python3 -c 'import json, sys, base64; part = sys.stdin.read().split(".")[1]; print(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))[sys.argv[1]])' "$1"; }
+# unsaid TEXT: the last command's output lacks it.
+unsaid() { local out; out=$(<"$work/.out"); ok "does not say: $1" test "${out/"$1"/}" = "$out"; }
 # record EMAD TEXT...: a record with all of them is in the audit trail, once that has arrived.
 has() {
 	local lines text
@@ -184,7 +186,44 @@ ok "nothing was marked by it" ctl a revoked --json
 says '"count": 0'
 ok "a client" ctl a revoke --client vscode --json
 says '"code": "ok"'
-says "forgets this when it ends"
+unsaid "the memory of this process"
+# restart: nothing is written on the way.
+restart() { kill -KILL "${pid[a]}" && wait_for gone "${pid[a]}" && start a; }
+ok "REV-18: a block of everybody" ctl a revoke --everything --block --reason "who knows"
+restart
+ok "holds after SIGKILL, with a store in memory" ctl a status
+says "1 by everything"
+says "; 1 blocked"
+ok "REV-18: by its folder" test "$(stat -c %a "$work/a/marks")" = 700 -a -f "$work/a/marks/marks"
+ok "and so does its end" ctl a unblock --everything
+restart
+ok "which keeps what was revoked refused" ctl a status
+says "1 by everything"
+says "; 0 blocked"
+ok "what is new is good" wait_for redeem a alice
+ok "REV-18: her token" ctl a revoke --token "$(member jti <"$work/token")"
+cp "$work/token" "$work/alice"
+restart
+ok "is dead after SIGKILL" inactive a "$work/alice"
+ok "a client" ctl a revoke --client vscode
+mkdir "$work/a/marks/marks.new"
+fails 2 "a disk that takes nothing: it is not acknowledged" ctl a revoke --client vscode --block
+says "it is in force, but would be forgotten by a restart, since it could not be written"
+unsaid "revoked: client"
+fails 1 "and status says so" ctl a status
+says "revocations are not kept"
+ok "but it is in force" refused a alice
+ok "has its record" record a '"kind":"revoke-failed"' '"code":"store_unavailable"' '"name":"vscode"'
+rmdir "$work/a/marks/marks.new"
+ok "repeated, it is" ctl a revoke --client vscode --block
+stop a
+truncate -s -1 "$work/a/marks/marks"
+fails 1 "REV-18: a file that is damaged is no start" emad -c "$work/a.conf"
+says "E-STORE"
+says "marks/marks has what was revoked, and cannot be used: it is damaged"
+says "move the file away to begin with nothing revoked"
+rm -r "$work/a/marks"
+start a
 fails 0 "a client that ema.conf does not name is told of" ctl a revoke --client vscodium
 says 'names no client "vscodium"'
 python3 "$srcdir/tests/programs/clients.py" admin "$work/a/emad.sock" 'revoke {"kind": 7}' >"$work/.out"

@@ -16,6 +16,7 @@
 #include "../calls.h"
 
 static char parent[64], folder[128];
+static int kept; /* in a folder of its own, instead of published */
 static struct suite_clock clock_of_all;
 
 static int setup(void **state)
@@ -53,7 +54,7 @@ static struct marks *new_marks(void)
 
 static int open_publisher(struct marks *marks, struct publisher **out, struct failure *failure)
 {
-	const struct publisher_settings settings = { .marks = marks, .folder = folder, .clock = &clock_of_all.clock };
+	const struct publisher_settings settings = { .marks = marks, .folder = folder, .clock = &clock_of_all.clock, .keeps = kept, .private = kept };
 	return publisher_new(&settings, out, failure);
 }
 
@@ -78,14 +79,15 @@ static void publishing(void **state)
 {
 	(void)state;
 	int descriptors = calls_descriptors(), number = 0;
-	for (int mode = 0; mode < CALLS_MODES; mode++)
+	for (int mode = 0; mode < 2 * CALLS_MODES; mode++)
 		for (long n = 1, going = 1; going; n++) {
 			struct failure failure = FAILURE_INIT, why = FAILURE_INIT;
 			struct publisher *publisher = NULL, *next = NULL;
 			struct marks *marks = new_marks(), *after;
-			if (n & 1)
+			if ((n & 1) || kept != (mode >= CALLS_MODES))
 				clean(folder);
-			calls_fail(CALLS_DISK, n, (enum calls_mode)mode);
+			kept = mode >= CALLS_MODES;
+			calls_fail(CALLS_DISK, n, (enum calls_mode)(mode % CALLS_MODES));
 			int code = open_publisher(marks, &publisher, &failure);
 			int first = number + 1;
 			revoke_one(marks, ++number);
@@ -95,7 +97,7 @@ static void publishing(void **state)
 			int second = code ? code : publisher_step(publisher, &why);
 			going = calls_good() > 0;
 			/* A short write is gone on with, all else is an error with a reason. */
-			if (second ? !going || !(code ? failure : why).text[0] : going && mode != CALLS_SHORT)
+			if (second ? !going || !(code ? failure : why).text[0] : going && mode % CALLS_MODES != CALLS_SHORT)
 				fail_msg("call %ld (%d): %s", n, mode, code_name(second));
 			assert_null(calls_left(parent));
 			if (!publisher)

@@ -67,7 +67,7 @@ static void close_reader(struct fixture *f)
 
 static void open_publisher(struct fixture *f)
 {
-	struct publisher_settings settings = { f->marks, f->folder, &f->clock.clock, { hear, f }, { hear_notice, f } };
+	struct publisher_settings settings = { f->marks, f->folder, &f->clock.clock, { hear, f }, { hear_notice, f }, 0, 0 };
 	assert_int_equal(publisher_new(&settings, &f->publisher, NULL), EMA_OK);
 }
 
@@ -232,7 +232,7 @@ static void what_is_not_known_is_not_published(void **state)
 	/* A store that was never reached: nobody follows. */
 	struct marks_settings settings = { .store = f->store, .clock = &f->clock.clock };
 	assert_int_equal(marks_new(&settings, &blind, NULL), EMA_OK);
-	struct publisher_settings to = { blind, other, &f->clock.clock, { NULL, NULL }, { NULL, NULL } };
+	struct publisher_settings to = { blind, other, &f->clock.clock, { NULL, NULL }, { NULL, NULL }, 0, 0 };
 	assert_int_equal(publisher_new(&to, &publisher, NULL), EMA_OK);
 	assert_int_equal(publisher_step(publisher, NULL), EMA_STORE_UNAVAILABLE);
 	publisher_free(publisher);
@@ -246,7 +246,7 @@ static void what_is_not_known_is_not_published(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600); /* nobody else can hold it */
 	assert_int_equal(unlink(path), 0);
 	/* And one alone publishes in a folder. */
-	to = (struct publisher_settings){ f->marks, f->folder, &f->clock.clock, { NULL, NULL }, { NULL, NULL } };
+	to = (struct publisher_settings){ f->marks, f->folder, &f->clock.clock, { NULL, NULL }, { NULL, NULL }, 0, 0 };
 	assert_int_equal(publisher_new(&to, &publisher, NULL), EMA_CONFIG);
 }
 
@@ -418,12 +418,187 @@ static void it_is_written_by_time(void **state)
 	}
 }
 
+/* What an authorization server with a store in memory keeps, in a folder of its own. */
+static int open_keeper(struct fixture *f, const char *folder, struct failure *failure)
+{
+	const struct publisher_settings settings = { f->marks, folder, &f->clock.clock, { hear, f }, { hear_notice, f }, 1, 1 };
+	publisher_free(f->publisher);
+	f->publisher = NULL;
+	return publisher_new(&settings, &f->publisher, failure);
+}
+
+static void forget(struct fixture *f)
+{
+	const struct marks_settings settings = { .clock = &f->clock.clock, .alone = 1 };
+	publisher_free(f->publisher);
+	f->publisher = NULL;
+	marks_free(f->marks);
+	assert_int_equal(marks_new(&settings, &f->marks, NULL), EMA_OK);
+}
+
+static void clean(const char *folder)
+{
+	char command[160];
+	snprintf(command, sizeof command, "rm -rf '%s'", folder);
+	assert_int_equal(system(command), 0);
+}
+
+static void copy(const char *from, const char *to)
+{
+	char command[512];
+	snprintf(command, sizeof command, "rm -rf '%s' && mkdir -m 0700 '%s' && cp '%s/" PUBLISH_MARKS "' '%s'", to, to, from, to);
+	assert_int_equal(system(command), 0);
+}
+
+/* REV-18: what was said to be kept is on the disk then: nothing that this process does afterwards is needed. */
+static void what_is_acknowledged_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct failure failure = FAILURE_INIT;
+	char folder[80], then[80], path[120];
+	struct stat st;
+	snprintf(folder, sizeof folder, "%s/kept", f->folder);
+	snprintf(then, sizeof then, "%s/then", f->folder);
+	assert_int_equal(open_keeper(f, folder, NULL), EMA_OK);
+	assert_int_equal(stat(folder, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	/* Nobody keeps it before the thread runs, and there is no wait. */
+	assert_int_equal(marks_kept(f->marks, 0, NULL), EMA_OK);
+	assert_int_equal(publisher_start(f->publisher, NULL), EMA_OK);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(i == 1 ? marks_lift(f->marks, &okta, 0, NULL) : marks_block(f->marks, &okta, 0, NULL), EMA_OK);
+		assert_int_equal(marks_kept(f->marks, 60000, &failure), EMA_OK);
+		copy(folder, then);
+		struct marks *marks = f->marks, *after = NULL;
+		struct publisher *publisher = f->publisher;
+		const struct marks_settings settings = { .clock = &f->clock.clock, .alone = 1 };
+		assert_int_equal(marks_new(&settings, &after, NULL), EMA_OK);
+		f->marks = after;
+		f->publisher = NULL;
+		assert_int_equal(open_keeper(f, then, NULL), EMA_OK);
+		assert_int_equal(check(after, "bob", "okta"), i == 1 ? EMA_REVOKED : EMA_BLOCKED);
+		publisher_free(f->publisher);
+		marks_free(after);
+		f->marks = marks;
+		f->publisher = publisher;
+		pass(f, SECOND);
+	}
+	assert_string_equal(f->said, "");
+	/* A disk that takes nothing: it is in force, and not acknowledged; and is when it is repeated. */
+	snprintf(path, sizeof path, "%s/" PUBLISH_MARKS ".new", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(marks_revoke(f->marks, &ann, 0, 0, 0, NULL), EMA_OK);
+	assert_int_equal(marks_kept(f->marks, 60000, &failure), EMA_STORE_UNAVAILABLE);
+	assert_non_null(strstr(failure.text, "would be forgotten by a restart, since it could not be written: marks cannot be written: "));
+	assert_int_equal(check(f->marks, "ann", NULL), EMA_REVOKED);
+	assert_int_equal(marks_kept(f->marks, 60000, &failure), EMA_STORE_UNAVAILABLE);
+	assert_non_null(strstr(f->said, "revocations are not kept in "));
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(marks_kept(f->marks, 60000, &failure), EMA_OK);
+	assert_non_null(strstr(f->said, "are kept in "));
+	/* A time that is over is no answer. */
+	assert_int_equal(marks_revoke(f->marks, &odd, 0, 0, 0, NULL), EMA_OK);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(marks_kept(f->marks, 0, &failure), EMA_STORE_UNAVAILABLE);
+	assert_int_equal(rmdir(path), 0);
+	forget(f);
+	assert_int_equal(open_keeper(f, folder, NULL), EMA_OK);
+	assert_int_equal(check(f->marks, "ann", "okta"), EMA_BLOCKED);
+	assert_int_equal(marks_any(f->marks, MARK_CLIENT), 1); /* written at the end */
+	snprintf(path, sizeof path, "%s/" PUBLISH_ALIVE, folder);
+	assert_int_equal(access(path, F_OK), -1);
+	clean(folder);
+	clean(then);
+}
+
+/* REV-18: years without a process, or a clock that goes back, end no block; an epoch ends with what it hits. */
+static void time_lifts_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char folder[80];
+	size_t length;
+	snprintf(folder, sizeof folder, "%s/kept", f->folder);
+	assert_int_equal(open_keeper(f, folder, NULL), EMA_OK);
+	assert_int_equal(marks_block(f->marks, &okta, 0, NULL), EMA_OK);
+	assert_int_equal(marks_revoke(f->marks, &ann, 0, 0, 0, NULL), EMA_OK);
+	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+	for (int i = 0; i < 4; i++) {
+		pass(f, (i & 1 ? -2 : 2) * 500 * 2 * HALF_A_DAY);
+		forget(f);
+		assert_int_equal(open_keeper(f, folder, NULL), EMA_OK);
+		assert_int_equal(check(f->marks, "bob", "okta"), EMA_BLOCKED);
+		assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+		const struct published kept = { folder, geteuid() };
+		char *text = NULL;
+		assert_int_equal(published_read(&kept, PUBLISH_MARKS, PUBLISH_MARKS_MOST, NULL, &text, &length, NULL), EMA_OK);
+		assert_non_null(strstr(text, "[\"p\",\"b\","));
+		assert_null(strstr(text, "[\"s\",\"e\","));
+		free(text);
+	}
+	clean(folder);
+}
+
+/* REV-18: what is not to be believed is an error that says what to do, and is left as it is. */
+static void what_cannot_be_used_is_no_start(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "truncate -s -1 marks", "has what was revoked, and cannot be used: it is damaged" },
+		{ "truncate -s 0 marks", "it is damaged, or of another version of EMA. Set that right, or move the file away to begin with nothing revoked" },
+		{ "sed -i s/okta/okto/ marks", "it is damaged" },
+		{ "truncate -s 134217729 marks", "is larger than" },
+		{ "chmod 0664 marks", "could have written it" },
+		{ "mv marks x && ln -s x marks", "is a symbolic link" },
+		{ "rm marks && mkfifo marks", "is no regular file" },
+		{ "rm marks && mkdir marks", "is no regular file" },
+		{ "chmod 0755 .", "must be a folder of the user that emad runs as, and of mode 0700" },
+		{ "mv ../kept ../aside && ln -s aside ../kept", "cannot be used: " },
+		{ "mv ../kept ../aside && touch ../kept", "cannot be used: " },
+		/* By root alone. */
+		{ "chown 1 marks", "could have written it" },
+		{ "chown 1 .", "must be a folder of the user that emad runs as" },
+	};
+	struct fixture *f = *state;
+	char folder[80], command[256], path[128];
+	snprintf(folder, sizeof folder, "%s/kept", f->folder);
+	snprintf(path, sizeof path, "%s/aside", f->folder);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows && (strncmp(rows[i][0], "chown", 5) || !geteuid()); i++) {
+		struct failure failure = FAILURE_INIT, second = FAILURE_INIT;
+		assert_int_equal(open_keeper(f, folder, NULL), EMA_OK);
+		assert_int_equal(marks_block(f->marks, &okta, 0, NULL), EMA_OK);
+		assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
+		/* Two do not keep in one. */
+		struct publisher *held = f->publisher;
+		f->publisher = NULL;
+		assert_int_equal(open_keeper(f, folder, &second), EMA_CONFIG);
+		assert_non_null(strstr(second.text, "give this one a state_dir of its own and both a store that they share"));
+		f->publisher = held;
+		forget(f);
+		snprintf(command, sizeof command, "cd '%s' && %s", folder, rows[i][0]);
+		assert_int_equal(system(command), 0);
+		for (int again = 0; again < 2; again++) {
+			assert_int_equal(open_keeper(f, folder, &failure), EMA_CONFIG);
+			if (!strstr(failure.text, rows[i][1]))
+				fail_msg("%s: %s", rows[i][0], failure.text);
+		}
+		forget(f);
+		clean(folder);
+		clean(path);
+	}
+	/* None at all is none that was lost. */
+	assert_int_equal(open_keeper(f, folder, NULL), EMA_OK);
+	assert_int_equal(check(f->marks, "bob", "okta"), EMA_OK);
+	clean(folder);
+	/* Nor is there one where there is no state_dir. */
+	snprintf(folder, sizeof folder, "%s/none/kept", f->folder);
+	assert_int_equal(open_keeper(f, folder, NULL), EMA_CONFIG);
+}
+
 /* The lock is the folder's, not that of one that was there before; and nobody else can hold it. */
 static void the_lock_is_kept(void **state)
 {
 	struct fixture *f = *state;
 	struct publisher *other = NULL;
-	struct publisher_settings to = { f->marks, f->folder, &f->clock.clock, { NULL, NULL }, { NULL, NULL } };
+	struct publisher_settings to = { f->marks, f->folder, &f->clock.clock, { NULL, NULL }, { NULL, NULL }, 0, 0 };
 	struct stat st;
 	char lock[128];
 	path_of(f, PUBLISH_LOCK, lock);
@@ -450,7 +625,7 @@ static int fails(struct fixture *f, int fails)
 	int64_t since;
 	for (int i = 0; i < 6000; i++) {
 		if (publisher_fails(f->publisher, &since, why) == fails)
-			return !fails || (since == SUITE_BEGIN && strstr(why, PUBLISH_ALIVE " cannot be published"));
+			return !fails || (since == SUITE_BEGIN && strstr(why, PUBLISH_ALIVE " cannot be written"));
 		usleep(10000);
 	}
 	return 0;
@@ -687,6 +862,9 @@ int main(void)
 		TEST(the_last_change_is_published),
 		TEST(no_number_is_used_twice),
 		TEST(it_is_written_by_time),
+		TEST(what_is_acknowledged_is_kept),
+		TEST(time_lifts_nothing),
+		TEST(what_cannot_be_used_is_no_start),
 		TEST(the_lock_is_kept),
 		TEST(a_failure_is_told),
 		TEST(a_thread_publishes),
