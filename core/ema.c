@@ -52,14 +52,14 @@ int ema_load(ema_context *context, const char *path)
 {
 	if (!context || !path)
 		return EMA_BAD_REQUEST;
-	return context_is_alive(context) ? context_load(context, path, NULL, 0, NULL) : EMA_AFTER_FORK;
+	return context_is_alive(context) ? context_load(context, path, NULL, 0, NULL, NULL) : EMA_AFTER_FORK;
 }
 
 int ema_load_memory(ema_context *context, const char *text, size_t length, const char *name)
 {
 	if (!context || !text)
 		return EMA_BAD_REQUEST;
-	return context_is_alive(context) ? context_load(context, name ? name : "ema.conf", text, length, NULL) : EMA_AFTER_FORK;
+	return context_is_alive(context) ? context_load(context, name ? name : "ema.conf", text, length, NULL, NULL) : EMA_AFTER_FORK;
 }
 
 int ema_reload(ema_context *context)
@@ -75,7 +75,7 @@ int ema_reload(ema_context *context)
 		findings_free(&findings);
 	}
 	pthread_mutex_unlock(&context->load_lock);
-	int code = path ? context_load(context, path, NULL, 0, NULL) : EMA_BAD_REQUEST;
+	int code = path ? context_load(context, path, NULL, 0, NULL, NULL) : EMA_BAD_REQUEST;
 	free(path);
 	return code;
 }
@@ -465,7 +465,7 @@ int ema_lint(ema_context *context, const char *path, ema_findings **out)
 	return context_is_alive(context) ? context_lint(context, path, &findings->found) : EMA_AFTER_FORK;
 }
 
-int ema_load_found(ema_context *context, const char *path, ema_findings **out)
+static int load_found(ema_context *context, const char *path, const char *digest, ema_findings **out)
 {
 	if (!context || !path || !out)
 		return EMA_BAD_REQUEST;
@@ -473,7 +473,17 @@ int ema_load_found(ema_context *context, const char *path, ema_findings **out)
 	if (!findings)
 		return EMA_OUT_OF_MEMORY;
 	*out = findings;
-	return context_is_alive(context) ? context_load(context, path, NULL, 0, &findings->found) : EMA_AFTER_FORK;
+	return context_is_alive(context) ? context_load(context, path, NULL, 0, digest, &findings->found) : EMA_AFTER_FORK;
+}
+
+int ema_load_found(ema_context *context, const char *path, ema_findings **out)
+{
+	return load_found(context, path, NULL, out);
+}
+
+int ema_load_same(ema_context *context, const char *path, const char *digest, ema_findings **out)
+{
+	return load_found(context, path, digest ? digest : "", out);
 }
 
 void ema_load_refused(ema_context *context, const char *path, const ema_findings *findings, const char *reason)

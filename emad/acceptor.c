@@ -26,7 +26,7 @@ struct acceptor {
 	void (*take)(void *data, int fd, const struct sockaddr *address, socklen_t length);
 	void *data;
 	int fd;                           /* the socket's: not its own */
-	int leave;                        /* an eventfd */
+	int begin, leave;                 /* eventfds */
 	pthread_t thread;
 };
 
@@ -69,8 +69,11 @@ static int take_some(const struct acceptor *acceptor)
 static void *accept_all(void *data)
 {
 	const struct acceptor *acceptor = data;
-	struct pollfd fds[2] = { { .fd = acceptor->leave, .events = POLLIN }, { .fd = acceptor->fd, .events = POLLIN } };
+	struct pollfd fds[2] = { { .fd = acceptor->leave, .events = POLLIN }, { .fd = acceptor->begin, .events = POLLIN } };
 	int pause = 0;
+	while (poll(fds, 2, -1) < 0)
+		;
+	fds[1].fd = acceptor->fd;
 	for (;;) {
 		/* Until there may be room the socket says all the time that somebody is there. */
 		int ready = poll(fds, pause ? 1 : 2, pause ? pause : -1);
@@ -86,12 +89,14 @@ struct acceptor *acceptor_start(int fd, void (*take)(void *data, int fd, const s
 	sigset_t all, before;
 	if (!acceptor)
 		return NULL;
-	*acceptor = (struct acceptor){ .take = take, .data = data, .fd = fd, .leave = eventfd(0, EFD_CLOEXEC) };
+	*acceptor = (struct acceptor){ .take = take, .data = data, .fd = fd, .begin = eventfd(0, EFD_CLOEXEC), .leave = eventfd(0, EFD_CLOEXEC) };
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int failed = acceptor->leave < 0 || pthread_create(&acceptor->thread, NULL, accept_all, acceptor);
+	int failed = acceptor->begin < 0 || acceptor->leave < 0 || pthread_create(&acceptor->thread, NULL, accept_all, acceptor);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (failed) {
+		if (acceptor->begin >= 0)
+			close(acceptor->begin);
 		if (acceptor->leave >= 0)
 			close(acceptor->leave);
 		free(acceptor);
@@ -100,12 +105,18 @@ struct acceptor *acceptor_start(int fd, void (*take)(void *data, int fd, const s
 	return acceptor;
 }
 
+void acceptor_begin(struct acceptor *acceptor)
+{
+	eventfd_write(acceptor->begin, 1);
+}
+
 void acceptor_stop(struct acceptor *acceptor)
 {
 	if (!acceptor)
 		return;
 	eventfd_write(acceptor->leave, 1);
 	pthread_join(acceptor->thread, NULL);
+	close(acceptor->begin);
 	close(acceptor->leave);
 	free(acceptor);
 }

@@ -83,6 +83,8 @@ struct tls {
 
 /* Reads and checks what a listener names. *out is NULL for clear text. -1: error says why. */
 int tls_read(const ema_daemon *daemon, size_t listener, struct tls **out, char *error, size_t room);
+/* The same with the certificate and key of another, where the new ones cannot be read. */
+int tls_keep(const ema_daemon *daemon, size_t listener, const struct tls *old, struct tls **out, char *error, size_t room);
 struct tls *tls_hold(struct tls *tls);
 void tls_release(struct tls *tls);
 /* Before the handshake. */
@@ -142,8 +144,9 @@ size_t connections_count(struct connections *connections);
 
 struct acceptor;
 
-/* A thread that takes each of them and calls take(), which has to close it if it does not keep it. NULL: none can be had. */
+/* A thread that, once it may begin, takes each of them and calls take(), which has to close it if it does not keep it. NULL: none can be had. */
 struct acceptor *acceptor_start(int fd, void (*take)(void *data, int fd, const struct sockaddr *address, socklen_t length), void *data);
+void acceptor_begin(struct acceptor *acceptor);
 /* After it nothing more is taken; who waits at the socket waits on. NULL is none. */
 void acceptor_stop(struct acceptor *acceptor);
 
@@ -199,6 +202,10 @@ void settings_release(struct settings *settings);
 int faces_lint(const struct server *server, const ema_daemon *daemon);
 /* Makes the faces of a configuration; tls has one for each of its listeners. NULL with *error set; none was left behind. */
 struct face *faces_start(struct server *server, struct settings *settings, struct tls *const *tls, char *error, size_t room);
+/* Only now they take connections: nothing can fail any more. */
+void faces_begin(struct face *faces);
+/* Ends those that never began. */
+void faces_end(struct face *faces);
 /* They listen no more, and end when their connections do. */
 void faces_retire(struct server *server, struct face *faces);
 /* Ends what retired faces have no connection any more. */

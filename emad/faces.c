@@ -202,6 +202,20 @@ int faces_lint(const struct server *server, const ema_daemon *daemon)
 	return 0;
 }
 
+void faces_end(struct face *faces)
+{
+	for (struct face *next; faces; faces = next) {
+		next = faces->next;
+		face_stop(faces);
+	}
+}
+
+void faces_begin(struct face *faces)
+{
+	for (struct face *face = faces; face; face = face->next)
+		acceptor_begin(face->acceptor);
+}
+
 struct face *faces_start(struct server *server, struct settings *settings, struct tls *const *tls, char *error, size_t room)
 {
 	struct face *faces = NULL;
@@ -215,10 +229,7 @@ struct face *faces_start(struct server *server, struct settings *settings, struc
 				snprintf(error, room, "%s cannot be served: %s", socket->address, face ? face->said : "no memory");
 				if (face)
 					face_free(face);
-				for (struct face *next; faces; faces = next) {
-					next = faces->next;
-					face_stop(faces);
-				}
+				faces_end(faces);
 				return NULL;
 			}
 			face->next = faces;

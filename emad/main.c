@@ -284,9 +284,12 @@ static int start(struct server *server, struct tls **tls)
 	if (!strcmp(ema_daemon_text(daemon, "store"), "memory"))
 		begin_a_second();
 	server->faces = faces_start(server, server->settings, tls, error, sizeof error);
-	if (!server->faces)
+	if (!server->faces) {
 		say(SAY_ERROR, "%s", error);
-	return server->faces ? 0 : -1;
+		return -1;
+	}
+	faces_begin(server->faces);
+	return 0;
 }
 
 static int run(const char *config)

@@ -16,6 +16,8 @@ struct attempt {
 	ema_daemon *daemon;
 	struct tls *tls[LISTENERS_MOST];
 	size_t tls_count;
+	struct settings *settings; /* of daemon, which is theirs then */
+	struct face *faces;        /* that wait for the context */
 	char refused[512]; /* why, if not by the context, which has told audit so */
 	int told;
 };
@@ -55,6 +57,10 @@ static void attempt_clear(struct attempt *attempt)
 	for (size_t i = 0; i < attempt->tls_count; i++)
 		tls_release(attempt->tls[i]);
 	attempt->tls_count = 0;
+	faces_end(attempt->faces);
+	attempt->faces = NULL;
+	settings_release(attempt->settings);
+	attempt->settings = NULL;
 	ema_daemon_free(attempt->daemon);
 	attempt->daemon = NULL;
 }
@@ -76,9 +82,13 @@ static int read_tls(struct attempt *attempt)
 		struct tls *tls = NULL, *old = tls_in_use(attempt->server, address);
 		if (tls_read(attempt->daemon, i, &tls, error, sizeof error)) {
 			tell(attempt, SAY_ERROR, "%s: %s%s", address, error, old ? "; the certificate and key that are in use stay" : "");
-			if (!old)
+			/* But not whom it trusts: that may have been taken away. */
+			if (!old || !ema_listener_text(attempt->daemon, i, "certificate"))
 				return -1;
-			tls = tls_hold(old);
+			if (tls_keep(attempt->daemon, i, old, &tls, error, sizeof error)) {
+				tell(attempt, SAY_ERROR, "%s: %s: whose certificates are trusted is not known", address, error);
+				return -1;
+			}
 		}
 		attempt->tls[attempt->tls_count++] = tls;
 	}
@@ -94,11 +104,11 @@ static void name_restarts(struct attempt *attempt)
 {
 	static const char *const names[] = { "user", "group", "admin_socket" };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (differs(ema_daemon_text(attempt->server->settings->daemon, names[i]), ema_daemon_text(attempt->daemon, names[i])))
+		if (differs(ema_daemon_text(attempt->server->settings->daemon, names[i]), ema_daemon_text(attempt->settings->daemon, names[i])))
 			tell(attempt, SAY_WARNING, "%s has changed: it takes effect when emad is restarted", names[i]);
 }
 
-/* 1: loaded; 0: another file than was read before; -1: refused. */
+/* 1: the context is loaded, and the rest only waits for swap(); 0: another file than was read before; -1: refused. */
 static int load(struct attempt *attempt)
 {
 	struct server *server = attempt->server;
@@ -125,37 +135,38 @@ static int load(struct attempt *attempt)
 		tell(attempt, SAY_ERROR, "E-CLEARTEXT: the log says which listener");
 		return -1;
 	}
-	int code = ema_load_found(server->context, server->config, &findings);
-	json_object_put(attempt->findings);
-	attempt->findings = report_findings(findings);
-	ema_findings_free(findings);
-	attempt->told = code != EMA_OK;
-	if (code)
+	/* All that can fail comes before the context has the new configuration: it cannot go back. */
+	if (!(attempt->settings = settings_new(attempt->daemon))) {
+		tell(attempt, SAY_ERROR, "no memory");
 		return -1;
-	const char *digest = ema_config_digest(server->context);
-	return digest && !differs(digest, ema_daemon_text(attempt->daemon, "digest"));
-}
-
-static int swap(struct attempt *attempt)
-{
-	struct server *server = attempt->server;
-	char error[512] = "no memory";
-	struct settings *settings = settings_new(attempt->daemon);
-	struct face *faces = settings ? faces_start(server, settings, attempt->tls, error, sizeof error) : NULL;
-	if (settings)
-		attempt->daemon = NULL;
-	if (!faces) {
-		settings_release(settings);
+	}
+	attempt->daemon = NULL;
+	if (!(attempt->faces = faces_start(server, attempt->settings, attempt->tls, error, sizeof error))) {
 		tell(attempt, SAY_ERROR, "the listeners stay as they were: %s", error);
 		return -1;
 	}
-	connections_limit(server->connections, (size_t)ema_daemon_number(settings->daemon, "connections"));
+	int code = ema_load_same(server->context, server->config, ema_daemon_text(attempt->settings->daemon, "digest"), &findings);
+	json_object_put(attempt->findings);
+	attempt->findings = report_findings(findings);
+	ema_findings_free(findings);
+	if (code == EMA_UNAVAILABLE)
+		return 0;
+	attempt->told = code != EMA_OK;
+	return code ? -1 : 1;
+}
+
+static void swap(struct attempt *attempt)
+{
+	struct server *server = attempt->server;
+	connections_limit(server->connections, (size_t)ema_daemon_number(attempt->settings->daemon, "connections"));
+	faces_begin(attempt->faces);
 	faces_retire(server, server->faces);
-	server->faces = faces;
+	server->faces = attempt->faces;
 	settings_release(server->settings);
-	server->settings = settings;
-	sockets_close(&server->sockets, settings->daemon);
-	return 0;
+	server->settings = attempt->settings;
+	attempt->faces = NULL;
+	attempt->settings = NULL;
+	sockets_close(&server->sockets, server->settings->daemon);
 }
 
 int reload(struct server *server, json_object **report)
@@ -170,7 +181,7 @@ int reload(struct server *server, json_object **report)
 		tell(&attempt, SAY_ERROR, "%s changes while it is read: reload once more", server->config);
 	if (loaded > 0) {
 		name_restarts(&attempt);
-		loaded = swap(&attempt) ? -1 : 1;
+		swap(&attempt);
 	}
 	/* What was bound for a configuration that was refused. */
 	if (loaded <= 0)

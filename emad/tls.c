@@ -64,6 +64,29 @@ static int check(struct tls *tls, const ema_daemon *daemon, size_t listener, cha
 	return result < 0 ? -1 : 0;
 }
 
+static int read_clients(struct tls *tls, const ema_daemon *daemon, size_t listener, char *error, size_t room)
+{
+	tls->ask = (int)ema_listener_number(daemon, listener, "client_certificates");
+	return ema_listener_text(daemon, listener, "client_ca_file") ? read_file(daemon, listener, "client_ca_file", &tls->client_ca, error, room) : 0;
+}
+
+int tls_keep(const ema_daemon *daemon, size_t listener, const struct tls *old, struct tls **out, char *error, size_t room)
+{
+	struct tls *tls = calloc(1, sizeof *tls);
+	*out = NULL;
+	if (tls) {
+		*tls = (struct tls){ .holders = 1, .certificate = strdup(old->certificate), .key = strdup(old->key) };
+		if (tls->certificate && tls->key && !read_clients(tls, daemon, listener, error, room) && !check(tls, daemon, listener, error, room)) {
+			*out = tls;
+			return 0;
+		}
+	}
+	if (!tls || !tls->certificate || !tls->key)
+		snprintf(error, room, "no memory");
+	tls_release(tls);
+	return -1;
+}
+
 int tls_read(const ema_daemon *daemon, size_t listener, struct tls **out, char *error, size_t room)
 {
 	*out = NULL;
@@ -75,10 +98,8 @@ int tls_read(const ema_daemon *daemon, size_t listener, struct tls **out, char *
 		return -1;
 	}
 	tls->holders = 1;
-	tls->ask = (int)ema_listener_number(daemon, listener, "client_certificates");
 	if (read_file(daemon, listener, "certificate", &tls->certificate, error, room) ||
-	    read_file(daemon, listener, "key", &tls->key, error, room) ||
-	    (ema_listener_text(daemon, listener, "client_ca_file") && read_file(daemon, listener, "client_ca_file", &tls->client_ca, error, room)) ||
+	    read_file(daemon, listener, "key", &tls->key, error, room) || read_clients(tls, daemon, listener, error, room) ||
 	    check(tls, daemon, listener, error, room)) {
 		tls_release(tls);
 		return -1;

@@ -452,12 +452,19 @@ void context_load_refused(struct ema_context *context, const char *path, const s
 	pthread_mutex_unlock(&context->load_lock);
 }
 
-int context_load(struct ema_context *context, const char *path, const char *text, size_t length, struct findings *out)
+int context_load(struct ema_context *context, const char *path, const char *text, size_t length, const char *digest, struct findings *out)
 {
 	struct findings findings = { 0 };
 	char *kept = text ? NULL : strdup(path);
 	pthread_mutex_lock(&context->load_lock);
 	struct conf *conf = text ? conf_read_text(text, length, path, &findings) : conf_read(path, &findings);
+	if (conf && digest && strcmp(conf->digest, digest)) {
+		conf_free(conf);
+		pthread_mutex_unlock(&context->load_lock);
+		free(kept);
+		findings_free(&findings);
+		return EMA_UNAVAILABLE;
+	}
 	int failed = !conf || swap(context, conf, &findings);
 	metrics_count(failed ? &context->metrics.refused_loads : &context->metrics.loads);
 	if (!failed && kept) {

@@ -43,6 +43,11 @@ const char *ema_finding_text(const ema_findings *findings, size_t index);
 /* ema_load(), which also gives what was found: why it was not loaded, or what should be read all the same. */
 int ema_load_found(ema_context *context, const char *path, ema_findings **out);
 /*
+ * The same, of the configuration that was read before: digest is ema_config_digest()'s, or an ema_daemon's. EMA_UNAVAILABLE: another stands
+ * there by now, and what was in place stays.
+ */
+int ema_load_same(ema_context *context, const char *path, const char *digest, ema_findings **out);
+/*
  * For a program that has itself refused to put a configuration in place, and so asked for no ema_load(): audit and the counts of loads hear
  * of it as if that had. findings say why, or, where that is NULL or has no error, reason does.
  */

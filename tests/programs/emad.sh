@@ -215,6 +215,23 @@ ok "the other is there" clients ask "unix:$work/http.sock"
 write_conf "$plain, { address = \"unix:$work/http.sock\"; }"
 ok "and comes back" emactl -c "$conf" reload
 ok "served again" clients ask "$web"
+# The context changes last: what cannot be served is refused whole.
+if command -v prlimit >/dev/null && ls "/proc/$pid/fd" >/dev/null 2>&1; then
+	loads() { grep -c '"kind":"config-loaded"' "$work/audit.jsonl"; }
+	before=$(loads)
+	echo >>"$conf"
+	prlimit --pid "$pid" --nofile=$(($(ls "/proc/$pid/fd" | wc -l) + 8)):
+	fails 1 "no descriptors for new listeners" emactl -c "$conf" reload
+	says "the listeners stay as they were"
+	ok "has its record" refused 5 "the listeners stay as they were"
+	ok "nor was the configuration put in place" test "$(loads)" = "$before"
+	ok "still served" clients ask "$web"
+	prlimit --pid "$pid" --nofile=1024:
+	ok "and with descriptors" emactl -c "$conf" reload
+	ok "it is" wait_for sh -c '[ "$(grep -c "\"kind\":\"config-loaded\"" "$1")" -gt "$2" ]' sh "$work/audit.jsonl" "$before"
+else
+	skip "no descriptors for new listeners" "no prlimit, or not root"
+fi
 fails 2 "a command that is none" emactl -c "$conf" reload now
 clients admin "$state/emad.sock" frobnicate >"$work/.out"
 says "does not know this command"
@@ -350,6 +367,10 @@ if command -v openssl >/dev/null && curl --version | grep -q '^Protocols.*https'
 	cp "$work/two.key" "$work/tls.key" && chmod 0644 "$work/tls.key"
 	ok "a key that anybody may read" emactl -c "$conf" reload
 	says "chmod 0600"
+	echo nonsense >"$work/ca.pem"
+	write_conf "${tls/two.pem/ca.pem}"
+	fails 1 "and an authority that cannot be read" emactl -c "$conf" reload
+	says "whose certificates are trusted is not known"
 	chmod 0600 "$work/tls.key"
 	write_conf "${tls/client_ca_file = \"two.pem\"/client_certificates = true}"
 	ok "certificates without an authority" emactl -c "$conf" reload
