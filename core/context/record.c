@@ -312,7 +312,10 @@ int record_decision(struct pipeline *p, int code)
 	put(&fields, "client", p->check ? NULL : p->request->items[EMA_REQUEST_CLIENT_ID], 0);
 	put(&fields, "caller", p->request->items[REQUEST_CALLER], 0);
 	put(&fields, "remote", p->request->items[EMA_REQUEST_REMOTE], 1);
-	put(&fields, "asked_resource", p->request->items[EMA_REQUEST_RESOURCE], 0);
+	const char *const *resources = p->redemption ? p->redemption->resources : NULL;
+	const size_t resource_count = p->redemption ? p->redemption->resource_count : 0;
+	put(&fields, "asked_resource", resource_count == 1 ? resources[0] : p->request->items[EMA_REQUEST_RESOURCE], 0);
+	put_list(&fields, "asked_resources", resources, resource_count > 1 ? resource_count : 0);
 	put(&fields, "asked_scope", p->request->items[EMA_REQUEST_SCOPE], 0);
 	if (!code && p->purpose == PURPOSE_REDEEM) {
 		put(&fields, "token_id", d->token_id, 0);

@@ -71,6 +71,91 @@ static void an_assertion_becomes_a_token(void **state)
 	desk_close(&desk);
 }
 
+static void audited(struct desk *desk, const char *pointer, const char *expected)
+{
+	const char *found = desk_audited(desk, pointer);
+	if (strcmp(found, expected))
+		fail_msg("%s is \"%s\", not \"%s\"", pointer, found, expected);
+}
+
+/* AUD-02, AUD-07: what the record of a redemption says. Of an assertion that comes again it is an alert, and names who brings it now; who was first stands
+   in the record with the same issuer and jti. (The store keeps a digest of him, so that the alert itself cannot say more.) */
+static void a_replay_is_an_alert(void **state)
+{
+	(void)state;
+	static const char extra[] = "directories = ( { id = \"staff\"; plugin = \"file\"; path = \"people.conf\"; } );PROVIDER: tenant_claim = \"t\"; tenants = [\"t1\"];";
+	static const char service[] = "directory = ( { id = \"staff\"; for = [\"idp\"]; required = true; } );";
+	static const char claims[] = "{\"jti\":\"once\",\"t\":\"t1\",\"scope\":\"read write\"}";
+	static const struct {
+		const char *remote, *client, *code;
+	} rows[] = {
+		{ "192.0.2.1", "app", "ok" }, { "198.51.100.2", "app", "replayed" }, { "203.0.113.3", "post", "replayed" },
+	};
+	char jti[64], name[sizeof rows / sizeof *rows][AUDIT_PSEUDONYM], ada[AUDIT_PSEUDONYM];
+	struct desk desk;
+	struct json line = { .count = 0 };
+	desk_open(&desk, "", "");
+	world_file(&desk.world, "people.conf", "people = ( { id = \"a-lovelace\"; subjects = [\"idp/t1/ada\"]; } );\n");
+	assert_int_equal(desk_load(&desk, extra, service), EMA_OK);
+	audit_fingerprint("once", 4, jti);
+	audit_pseudonym(desk.world.context->audit, "ada", ada);
+	char *first = world_token(&desk.world, claims);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		audit_pseudonym(desk.world.context->audit, rows[i].remote, name[i]);
+		desk.remote = rows[i].remote;
+		if (!strcmp(rows[i].client, "app")) {
+			desk_redeem(&desk, strdup(first), "read write", "https://mcp.example/svc");
+		} else { /* the same jti for another client */
+			char *jag = world_token(&desk.world, "{\"jti\":\"once\",\"t\":\"t1\",\"scope\":\"read\",\"client_id\":\"post\"}");
+			desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_id", "post", "client_secret", SECRET, NULL);
+			free(jag);
+		}
+		assert_int_equal(desk.status, i ? 400 : 200);
+		audited(&desk, "/kind", "redemption");
+		audited(&desk, "/code", rows[i].code);
+		audited(&desk, "/verdict", i ? "deny" : "permit");
+		audited(&desk, "/issuer", ISSUER);
+		audited(&desk, "/jti", jti);
+		audited(&desk, "/client", rows[i].client);
+		audited(&desk, "/token_client", rows[i].client);
+		audited(&desk, "/remote", name[i]);
+		audited(&desk, "/request", desk_header(&desk, "X-Request-ID"));
+		if (strcmp(rows[i].client, "app"))
+			continue;
+		audited(&desk, "/subject", ada);
+		audited(&desk, "/tenant", "t1");
+		audited(&desk, "/provider", "idp");
+		audited(&desk, "/service", "svc");
+		audited(&desk, "/resource", "https://mcp.example/svc");
+		audited(&desk, "/asked_resource", "https://mcp.example/svc");
+		audited(&desk, "/asked_scope", "read write");
+		audited(&desk, "/token_scopes/1", "write");
+		audited(&desk, "/scopes/1", i ? "" : "write");
+		audited(&desk, "/alg", "ES256");
+		audited(&desk, "/kid", jwk_kid(desk.world.key));
+		audited(&desk, "/replay_rule", "single-use");
+		audited(&desk, "/scope_rule", "strict");
+		assert_true(strlen(desk_audited(&desk, "/person")) == AUDIT_PSEUDONYM - 1 && strlen(desk_audited(&desk, "/time")) == 24);
+	}
+	free(first);
+	/* One alert for each, and for nothing else. */
+	char *trail = world_read(&desk.world, "audit.jsonl");
+	size_t alerts = 0;
+	for (char *at = trail, *end; (end = strchr(at, '\n')); at = end + 1) {
+		int64_t severity = 0;
+		assert_int_equal(json_parse(at, (size_t)(end - at), &json_limits_document, &line, NULL), EMA_OK);
+		const char *code = json_string(json_at(&line, "/code"));
+		assert_true(json_integer(json_at(&line, "/severity"), &severity));
+		assert_int_equal(severity == 1, code && !strcmp(code, "replayed"));
+		alerts += severity == 1;
+		json_free(&line);
+		line = (struct json){ .count = 0 };
+	}
+	assert_int_equal(alerts, 2);
+	free(trail);
+	desk_close(&desk);
+}
+
 /* JAG-10, JAG-106: what is wrong with a form, before anything dear is done, and what it gets. */
 static void bad_forms(void **state)
 {
@@ -629,6 +714,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_assertion_becomes_a_token),
+		cmocka_unit_test(a_replay_is_an_alert),
 		cmocka_unit_test(bad_forms),
 		cmocka_unit_test(what_the_answer_hides),
 		cmocka_unit_test(bad_assertions),
