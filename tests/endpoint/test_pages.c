@@ -7,28 +7,33 @@
 #include "jws.h"
 #include "keyring.h"
 
+#define TLS_CLIENT "CLIENTS:, { id = \"dn\"; auth = \"tls_client_auth\"; subject_dn = \"CN=dn\"; }"
+
 static const char two[] = "SERVICES:, { id = \"own\"; issuer = \"https://auth.example/own/\"; resource = \"https://mcp.example/own/mcp\"; identity = [\"idp\"];\n"
                           "  name = \"Own\"; interactive = \"https://login.example\"; default_scopes = [\"read\"]; binding = \"required\";\n"
                           "  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"list\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
 
-/* JAG-112, JAG-113, JAG-114, JAG-115, JAG-116, JAG-117, MCP-31, MCP-32, MCP-34, MCP-35, MCP-38, MCP-75: one document at each place where clients look. */
+/* JAG-112, JAG-113, JAG-114, JAG-115, JAG-117, MCP-31, MCP-32, MCP-34, MCP-38, MCP-75: one document at each place where clients look. */
 static void server_metadata(void **state)
 {
 	(void)state;
+#define OWN "https://auth.example/own/"
 	static const struct {
-		const char *url, *issuer, *token;
+		const char *url, *issuer, *token, *keys;
 	} rows[] = {
-		{ "/.well-known/oauth-authorization-server", OURS, OURS "/token" },
-		{ "/.well-known/openid-configuration", OURS, OURS "/token" },
-		{ "/.well-known/oauth-authorization-server/own", "https://auth.example/own/", "https://auth.example/own/token" },
-		{ "/.well-known/oauth-authorization-server/own/", "https://auth.example/own/", "https://auth.example/own/token" },
-		{ "/.well-known/openid-configuration/own", "https://auth.example/own/", "https://auth.example/own/token" },
-		{ "/own/.well-known/openid-configuration", "https://auth.example/own/", "https://auth.example/own/token" },
-		{ "/.well-known/oauth-authorization-server/nowhere", NULL, NULL },
-		{ "/.well-known/oauth-authorization-serverown", NULL, NULL },
-		{ "/own/.well-known/oauth-authorization-server", NULL, NULL },
+		{ "/.well-known/oauth-authorization-server", OURS, OURS "/token", OURS "/jwks" },
+		{ "/.well-known/openid-configuration", OURS, OURS "/token", OURS "/jwks" },
+		{ "/.well-known/oauth-authorization-server/own", OWN, OWN "token", OWN "jwks" },
+		{ "/.well-known/oauth-authorization-server/own/", OWN, OWN "token", OWN "jwks" },
+		{ "/.well-known/openid-configuration/own", OWN, OWN "token", OWN "jwks" },
+		{ "/own/.well-known/openid-configuration", OWN, OWN "token", OWN "jwks" },
+		{ "/.well-known/oauth-authorization-server/nowhere", NULL, NULL, NULL },
+		{ "/.well-known/oauth-authorization-serverown", NULL, NULL, NULL },
+		{ "/own/.well-known/oauth-authorization-server", NULL, NULL, NULL },
 	};
+	static const char algorithms[] = "_auth_signing_alg_values_supported\":[\"RS256\",\"PS256\",\"ES256\",\"EdDSA\",\"Ed25519\"]";
 	struct desk desk;
+	char *same[2] = { NULL, NULL };
 	desk_open(&desk, two, NULL);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		desk_request(&desk, "GET", rows[i].url, NULL, NULL);
@@ -39,6 +44,17 @@ static void server_metadata(void **state)
 			continue;
 		assert_string_equal(desk_text(&desk, "/issuer"), rows[i].issuer);
 		assert_string_equal(desk_text(&desk, "/token_endpoint"), rows[i].token);
+		assert_string_equal(desk_text(&desk, "/jwks_uri"), rows[i].keys);
+		assert_non_null(strstr(desk.body, "\"token_endpoint_auth_methods_supported\":[\"private_key_jwt\",\"client_secret_basic\",\"client_secret_post\"]"));
+		const char *listed = strstr(desk.body, "token_endpoint_auth_signing_alg_values_supported");
+		assert_non_null(listed);
+		assert_memory_equal(listed + strlen("token_endpoint"), algorithms, strlen(algorithms));
+		/* JAG-114: to the byte. */
+		char **first = &same[!strcmp(rows[i].issuer, OWN)];
+		if (*first)
+			assert_string_equal(desk.body, *first);
+		else
+			assert_non_null(*first = strdup(desk.body));
 		assert_string_equal(desk_text(&desk, "/authorization_grant_profiles_supported/0"), "urn:ietf:params:oauth:grant-profile:id-jag");
 		assert_string_equal(desk_text(&desk, "/grant_types_supported/0"), JWT_BEARER);
 		assert_string_equal(desk_text(&desk, "/code_challenge_methods_supported/0"), "S256");
@@ -51,11 +67,45 @@ static void server_metadata(void **state)
 		assert_null(strstr(desk.body, "none\""));
 		assert_string_equal(desk_header(&desk, "Access-Control-Allow-Origin"), "*");
 	}
+	free(same[0]);
+	free(same[1]);
+	desk_request(&desk, "GET", "/own/jwks", NULL, NULL); /* where it says */
+	assert_string_equal(desk_text(&desk, "/keys/0/kty"), "EC");
 	desk_request(&desk, "POST", "/.well-known/oauth-authorization-server", "", NULL);
 	assert_int_equal(desk.status, 405);
 	desk_request(&desk, "HEAD", "/.well-known/oauth-authorization-server", NULL, NULL);
 	assert_int_equal(desk.status, 200);
 	assert_string_equal(desk.body, "");
+	desk_close(&desk);
+}
+
+/* JAG-116, MCP-35: what is on is advertised, and nothing else. */
+static void what_is_on_is_said(void **state)
+{
+	(void)state;
+	enum { TLS = 1, DOCUMENTS = 2, BY_URL = 4, CALLERS = 8, ALL = 16 };
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	for (int on = 0; on < ALL; on++) {
+		char extra[512];
+		snprintf(extra, sizeof extra, "%s%s%s%s%s", on & (DOCUMENTS | BY_URL) ? "client_documents = { " : "", on & DOCUMENTS ? "hosts = [\"app.example\"]; " : "",
+		         on & BY_URL ? "urls = [\"https://other.example/app\"]; " : "", on & (DOCUMENTS | BY_URL) ? "};" : "", on & TLS ? TLS_CLIENT : "");
+		if (!(on & CALLERS))
+			strcat(extra, "CALLER:]; purposes = [\"metrics\"");
+		if (desk_load(&desk, extra, NULL))
+			fail_msg("%s", ema_error(desk.world.context));
+		desk_request(&desk, "GET", "/.well-known/oauth-authorization-server", NULL, NULL);
+		assert_int_equal(json_is(json_at(&desk.json, "/tls_client_certificate_bound_access_tokens"), JSON_TRUE), (on & TLS) != 0);
+		assert_int_equal(strstr(desk.body, "\"tls_client_auth\"") != NULL, (on & TLS) != 0);
+		assert_int_equal(json_is(json_at(&desk.json, "/client_id_metadata_document_supported"), JSON_TRUE), (on & (DOCUMENTS | BY_URL)) != 0);
+		assert_int_equal(json_at(&desk.json, "/introspection_endpoint") != NULL, (on & CALLERS) != 0);
+		assert_string_equal(desk_text(&desk, "/revocation_endpoint"), OURS "/revoke");
+		assert_non_null(json_at(&desk.json, "/dpop_signing_alg_values_supported/0"));
+		/* What is never on. */
+		assert_null(json_at(&desk.json, "/authorization_details_types_supported"));
+		assert_null(json_at(&desk.json, "/registration_endpoint"));
+		assert_int_equal(strstr(desk.body, "false") != NULL, 0);
+	}
 	desk_close(&desk);
 }
 
@@ -86,7 +136,7 @@ static void authorization_endpoint(void **state)
 	desk_close(&desk);
 }
 
-/* MCP-01, MCP-02, MCP-03, MCP-04, MCP-05, MCP-06, MCP-07, MCP-08: from the resource to its one authorization server. */
+/* MCP-01, MCP-02, MCP-03, MCP-05, MCP-06, MCP-07: from the resource to its one authorization server. */
 static void resource_metadata(void **state)
 {
 	(void)state;
@@ -94,24 +144,91 @@ static void resource_metadata(void **state)
 	desk_open(&desk, two, NULL);
 	desk_request(&desk, "GET", "/.well-known/oauth-protected-resource/own/mcp", NULL, "Host: mcp.example", NULL);
 	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk_header(&desk, "Content-Type"), "application/json");
+	assert_string_equal(desk_header(&desk, "Cache-Control"), "public, max-age=300");
 	assert_string_equal(desk_text(&desk, "/resource"), "https://mcp.example/own/mcp");
 	assert_string_equal(desk_text(&desk, "/authorization_servers/0"), "https://auth.example/own/");
 	assert_string_equal(desk_text(&desk, "/authorization_servers/1"), "https://login.example");
 	assert_string_equal(desk_text(&desk, "/scopes_supported/0"), "read");
 	assert_null(json_at(&desk.json, "/scopes_supported/1"));
 	assert_string_equal(desk_text(&desk, "/bearer_methods_supported/0"), "header");
+	assert_null(json_at(&desk.json, "/bearer_methods_supported/1"));
 	assert_string_equal(desk_text(&desk, "/dpop_signing_alg_values_supported/3"), "ES384"); /* each that is taken */
 	assert_string_equal(desk_text(&desk, "/resource_name"), "Own");
 	assert_true(json_is(json_at(&desk.json, "/dpop_bound_access_tokens_required"), JSON_TRUE));
+	assert_null(json_at(&desk.json, "/tls_client_certificate_bound_access_tokens"));
 	desk_request(&desk, "GET", "/.well-known/oauth-protected-resource/svc", NULL, NULL);
 	assert_int_equal(desk.status, 200);
 	assert_null(json_at(&desk.json, "/authorization_servers/1"));
 	assert_string_equal(desk_text(&desk, "/scopes_supported/0"), "read"); /* and not write */
 	assert_null(json_at(&desk.json, "/scopes_supported/1"));
+	assert_null(json_at(&desk.json, "/resource_name"));
+	assert_null(json_at(&desk.json, "/dpop_bound_access_tokens_required"));
 	static const char *const absent[] = { "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/svc/", "/.well-known/oauth-protected-resource/sv", NULL };
 	for (size_t i = 0; absent[i]; i++) {
 		desk_request(&desk, "GET", absent[i], NULL, NULL);
 		assert_int_equal(desk.status, 404);
+	}
+	/* A certificate does as well as a key, where clients have some. */
+	char extra[2048];
+	snprintf(extra, sizeof extra, "%s%s", TLS_CLIENT, two);
+	assert_int_equal(desk_load(&desk, extra, NULL), EMA_OK);
+	desk_request(&desk, "GET", "/.well-known/oauth-protected-resource/own/mcp", NULL, NULL);
+	assert_true(json_is(json_at(&desk.json, "/tls_client_certificate_bound_access_tokens"), JSON_TRUE));
+	assert_null(json_at(&desk.json, "/dpop_bound_access_tokens_required"));
+	desk_close(&desk);
+}
+
+/* MCP-04: without a path, nothing stands behind the well-known name, be there a slash behind the host or not. */
+static void resources_without_a_path(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *host, *resource; /* NULL: not found */
+	} rows[] = { { "bare.example", "https://bare.example" }, { "slash.example", "https://slash.example/" }, { "third.example", NULL } };
+	struct desk desk;
+	desk_open(&desk, "SERVICES:, { id = \"bare\"; resource = \"https://bare.example\"; identity = [\"idp\"]; },\n"
+	                 "{ id = \"slash\"; resource = \"https://slash.example/\"; identity = [\"idp\"]; }", NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		desk.host = rows[i].host;
+		desk_request(&desk, "GET", "/.well-known/oauth-protected-resource", NULL, NULL);
+		if (desk.status != (rows[i].resource ? 200 : 404))
+			fail_msg("row %zu: %d", i, desk.status);
+		assert_string_equal(desk_text(&desk, "/resource"), rows[i].resource ? rows[i].resource : "");
+	}
+	static const char *const services[] = { "bare", "slash" };
+	for (size_t i = 0; i < 2; i++) {
+		ema_request *request = ema_request_new();
+		ema_decision *decision = NULL;
+		char place[128];
+		assert_int_equal(ema_check(desk.world.context, services[i], request, "tools/list", NULL, &decision), EMA_NO_TOKEN);
+		snprintf(place, sizeof place, "resource_metadata=\"https://%s.example/.well-known/oauth-protected-resource\"", services[i]);
+		assert_non_null(strstr(ema_decision_challenge(decision), place));
+		ema_decision_free(decision);
+		ema_request_free(request);
+	}
+	desk_close(&desk);
+}
+
+/* MCP-08, JAG-115: none of the documents says whom we trust. */
+static void documents_name_nobody(void **state)
+{
+	(void)state;
+	static const char *const urls[] = { "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/.well-known/oauth-protected-resource/svc" };
+	/* Provider, issuer, tenants, directory, group, clients, caller, secret, subject of a grant. */
+	static const char *const names[] = { "idp", "TENANT", "STAFF", "GROUP", "\"app\"", "retired", "gateway", "secret\"", SECRET, "ADA" };
+	struct desk desk;
+	desk_open(&desk, "directories = ( { id = \"STAFF\"; plugin = \"fault\"; } );\n"
+	                 "SERVICES:, { id = \"more\"; resource = \"https://mcp.example/more\"; identity = [\"idp\"]; }"
+	                 "PROVIDER: tenant_claim = \"t\"; tenants = [\"TENANT-1\"]; groups_claim = \"groups\";",
+	          "tenants = [\"TENANT-1\"]; directory = ( { id = \"STAFF\"; for = [\"idp\"]; } );\n"
+	          "denies = ( { provider = \"idp\"; group = \"GROUP\"; tools = [\"get_x\"]; }, { provider = \"idp\"; subject = \"ADA\"; tools = [\"get_x\"]; } );");
+	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+		desk_request(&desk, "GET", urls[i], NULL, NULL);
+		assert_int_equal(desk.status, 200);
+		for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+			if (strstr(desk.body, names[k]))
+				fail_msg("%s says %s: %s", urls[i], names[k], desk.body);
 	}
 	desk_close(&desk);
 }
@@ -580,8 +697,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(server_metadata),
+		cmocka_unit_test(what_is_on_is_said),
 		cmocka_unit_test(authorization_endpoint),
 		cmocka_unit_test(resource_metadata),
+		cmocka_unit_test(resources_without_a_path),
+		cmocka_unit_test(documents_name_nobody),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(introspection_and_revocation),
 		cmocka_unit_test(signed_introspection),
