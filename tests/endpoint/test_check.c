@@ -363,7 +363,7 @@ static void tokens(void **state)
 
 /* ---- Permission ---- */
 
-/* JAG-92, MCP-11, MCP-12, MCP-14, MCP-16, MCP-27, MCP-28, MCP-51, MCP-52, MCP-53, MCP-55, MCP-62: a good token, and what it may. */
+/* JAG-92, MCP-11, MCP-14, MCP-16, MCP-27, MCP-28, MCP-51, MCP-52, MCP-53, MCP-55, MCP-62: a good token, and what it may. */
 static void permissions(void **state)
 {
 	static const struct {
@@ -440,6 +440,87 @@ static void permissions(void **state)
 	assert_non_null(strstr(ema_decision_operator_line(ask.decision), "a login of the last 300 s; and the token lacks the scope admin"));
 	ask_end(&ask);
 	free(token);
+	desk_close(&desk);
+}
+
+/* MCP-12: all scopes that a request lacks are named at once, each once; what is had stands behind them. */
+static void all_missing_scopes_at_once(void **state)
+{
+	static const char more[] = "SERVICES:, { id = \"pair\"; resource = \"https://mcp.example/pair\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"notes\"; access = \"read\"; uris = [\"note:///*\"]; }, { name = \"logs\"; access = \"read\"; uris = [\"log:///*\"]; },\n"
+		"    { name = \"other\"; access = \"read\"; uris = [\"other:///*\"]; }, { name = \"mine\"; access = \"read\"; uris = [\"mine:///*\"]; } );\n"
+		"  grants = ( { provider = \"idp\"; scopes = [\"notes\", \"logs\", \"other\"]; } ); }";
+	static const struct {
+		const char *scopes[3], *uris;
+		int code;
+		const char *scope; /* of the challenge; "": it has none */
+	} rows[] = {
+		{ { "other" }, "\"note:///a\",\"log:///a\",\"note:///b\"", EMA_INSUFFICIENT_SCOPE, "scope=\"notes logs other\"" },
+		{ { "notes" }, "\"note:///a\",\"log:///a\"", EMA_INSUFFICIENT_SCOPE, "scope=\"logs notes\"" },
+		{ { "notes", "logs" }, "\"note:///a\",\"log:///a\"", EMA_OK, "" },
+		/* What no scope would open makes the others useless. */
+		{ { "other" }, "\"note:///a\",\"mine:///a\"", EMA_FORBIDDEN, "" },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, more, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct made made = { .audience = "https://mcp.example/pair", .scopes = { rows[i].scopes[0], rows[i].scopes[1] } };
+		char *token = make(&desk, &made), params[256];
+		snprintf(params, sizeof params, "\"notifications\":{\"resourceSubscriptions\":[%s]}", rows[i].uris);
+		ask_begin(&ask, NULL, token);
+		ask_message(&ask, "subscriptions/listen", NULL, params);
+		ask_check(&ask, &desk, "pair");
+		expect(&ask, i, rows[i].code, rows[i].code ? 403 : 200);
+		if (!strstr(challenge(&ask), rows[i].scope) || (!*rows[i].scope && *challenge(&ask)))
+			fail_msg("row %zu: %s", i, challenge(&ask));
+		ask_end(&ask);
+		free(token);
+	}
+	desk_close(&desk);
+}
+
+/* MCP-63: what brings answers and a state is a request as any other: whose state it is, and that it was let in before, counts for nothing. */
+static void a_retry_is_a_new_request(void **state)
+{
+	static const char retry[] = "\"name\":\"put_file\",\"arguments\":{\"repo\":\"%s\"},\"requestState\":\"of-ada\",\"inputResponses\":{\"a\":{\"action\":\"accept\"}}";
+	static const struct {
+		const char *sub, *scope, *repo;
+		int revoked, code;
+	} rows[] = {
+		{ "ada", "write", "acme/x", 0, EMA_OK },
+		{ "ada", "write", "evil/x", 0, EMA_FORBIDDEN }, /* other arguments than those that were asked about */
+		{ "bob", "read", "acme/x", 0, EMA_INSUFFICIENT_SCOPE },
+		{ "ada", "write", "acme/x", 1, EMA_BLOCKED },
+		{ "bob", "write", "acme/x", 1, EMA_OK },
+	};
+	const struct mark_target ada = { MARK_SUBJECT, ISSUER, NULL, "ada" };
+	struct failure failure = FAILURE_INIT;
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *token = make(&desk, &(struct made){ .audience = DEEP, .sub = rows[i].sub, .scopes = { rows[i].scope } }), params[256];
+		if (rows[i].revoked)
+			assert_int_equal(marks_block(desk.world.context->marks, &ada, 1000, &failure), EMA_OK);
+		snprintf(params, sizeof params, retry, rows[i].repo);
+		ask_begin(&ask, NULL, token);
+		ask_message(&ask, "tools/call", "put_file", params);
+		ask_check(&ask, &desk, "deep");
+		expect(&ask, i, rows[i].code, rows[i].code ? 403 : 200);
+		if (!rows[i].code) {
+			ema_decision *nobody = NULL;
+			ema_request *without = ema_request_new();
+			assert_int_equal(ema_request_body(without, ask.request->body, ask.request->body_length), EMA_OK);
+			assert_int_equal(ema_check_mcp(desk.world.context, "deep", without, &nobody), EMA_NO_TOKEN);
+			ema_decision_free(nobody);
+			ema_request_free(without);
+		}
+		ask_end(&ask);
+		free(token);
+	}
 	desk_close(&desk);
 }
 
@@ -1902,6 +1983,8 @@ int main(void)
 		cmocka_unit_test(credentials),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(permissions),
+		cmocka_unit_test(all_missing_scopes_at_once),
+		cmocka_unit_test(a_retry_is_a_new_request),
 		cmocka_unit_test(named),
 		cmocka_unit_test(messages),
 		cmocka_unit_test(possession),

@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 
+#include "access.h"
 #include "context.h"
 #include "jws.h"
+#include "jwt.h"
 #include "keyring.h"
 
 #define TLS_CLIENT "CLIENTS:, { id = \"dn\"; auth = \"tls_client_auth\"; subject_dn = \"CN=dn\"; }"
@@ -265,7 +267,7 @@ static char *token_of(struct desk *desk)
 #define GATEWAY "Basic Z2F0ZXdheTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"
 static const char inactive[] = "{\"active\":false}";
 
-/* REV-01, REV-02, REV-03, REV-04, REV-06, REV-08, REV-09, REV-10, JAG-111: what a caller is told of a token, before and after its client revoked it. */
+/* REV-01, REV-02, REV-03, REV-04, REV-06, REV-08, REV-09, REV-10: what a caller is told of a token, before and after its client revoked it. */
 static void introspection_and_revocation(void **state)
 {
 	(void)state;
@@ -315,6 +317,22 @@ static void introspection_and_revocation(void **state)
 	desk_form(&desk, "/introspect", GATEWAY, "token", foreign, NULL);
 	assert_string_equal(desk.body, inactive);
 	free(foreign);
+	/* So does one that is over. */
+	const char *scope = "read";
+	char *expired = NULL;
+	const struct access_claims over = { .issuer = OURS, .audience = "https://mcp.example/svc", .client_id = "app", .jti = "over", .issued = desk.world.now - 7200,
+		                            .expires = desk.world.now - 3600, .scopes = &scope, .scope_count = 1, .provider = "idp", .sub = "ada", .auth_time = JWT_ABSENT };
+	assert_int_equal(access_mint(desk.world.context->keyring, &over, &expired, NULL), EMA_OK);
+	desk_form(&desk, "/introspect", GATEWAY, "token", expired, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk.body, inactive);
+	assert_string_equal(desk_audited(&desk, "/code"), "expired");
+	client = desk_assertion(&desk, "");
+	desk_form(&desk, "/revoke", NULL, "token", expired, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk.body, "");
+	free(client);
+	free(expired);
 	/* Another client's try changes nothing. */
 	desk_form(&desk, "/revoke", "Basic YmFzaWM6Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==", "token", token, NULL);
 	assert_int_equal(desk.status, 400);
@@ -343,6 +361,65 @@ static void introspection_and_revocation(void **state)
 	free(client);
 	free(token);
 	desk_close(&desk);
+}
+
+/* A token for client basic. */
+static char *token_for(struct desk *desk, const char *changes, const char *resource)
+{
+	char *jag = world_token(&desk->world, changes);
+	desk_form(desk, "/token", "Basic YmFzaWM6Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==", "grant_type", JWT_BEARER, "assertion", jag, "resource", resource, NULL);
+	assert_int_equal(desk->status, 200);
+	free(jag);
+	return strdup(desk_text(desk, "/access_token"));
+}
+
+/* JAG-111: the record of a redemption ties a token to what it came from, and whatever of it is revoked ends the token, and no other. */
+static void a_token_ends_with_what_it_came_from(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *kind, *name; /* NULL: the id of the first */
+		int left[3];             /* of ada's by app, bob's by basic, and bob's for another service */
+	} rows[] = {
+		{ "subject", "idp/t1/ada", { 0, 1, 1 } }, { "person", "a-lovelace", { 0, 1, 1 } }, { "client", "app", { 0, 1, 1 } }, { "token", NULL, { 0, 1, 1 } },
+		{ "service", "svc", { 0, 0, 1 } }, { "tenant", "idp/t1", { 0, 0, 0 } }, { "provider", "idp", { 0, 0, 0 } }, { "everything", "", { 0, 0, 0 } },
+	};
+#define PEOPLE "directory = ( { id = \"staff\"; for = [\"idp\"]; } );"
+	static const char extra[] = "directories = ( { id = \"staff\"; plugin = \"file\"; path = \"people.conf\"; } );\n"
+		"SERVICES:, { id = \"other\"; resource = \"https://mcp.example/o\"; identity = [\"idp\"]; " PEOPLE
+		" scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }"
+		"PROVIDER: tenant_claim = \"t\"; tenants = [\"t1\"];";
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct desk desk;
+		char *tokens[3], id[80], *text = NULL;
+		desk_open(&desk, NULL, NULL);
+		world_file(&desk.world, "people.conf", "people = ( { id = \"a-lovelace\"; subjects = [\"idp/t1/ada\"]; }, { id = \"b\"; subjects = [\"idp/t1/bob\"]; } );\n");
+		if (desk_load(&desk, extra, PEOPLE))
+			fail_msg("%s", ema_error(desk.world.context));
+		desk_redeem(&desk, world_token(&desk.world, "{\"t\":\"t1\",\"act\":{\"sub\":\"agent\"}}"), NULL, "https://mcp.example/svc");
+		assert_int_equal(desk.status, 200);
+		tokens[0] = strdup(desk_text(&desk, "/access_token"));
+		snprintf(id, sizeof id, "%s", desk_audited(&desk, "/token_id"));
+		static const char *const tied[] = { "/token_id", "/issuer", "/jti", "/client", "/subject", "/actor", "/person", "/tenant", "/service", "/resource", "/scopes/0" };
+		for (size_t k = 0; k < sizeof tied / sizeof *tied; k++)
+			if (!*desk_audited(&desk, tied[k]))
+				fail_msg("the record lacks %s", tied[k]);
+		tokens[1] = token_for(&desk, "{\"sub\":\"bob\",\"t\":\"t1\",\"client_id\":\"basic\"}", "https://mcp.example/svc");
+		tokens[2] = token_for(&desk, "{\"sub\":\"bob\",\"t\":\"t1\",\"client_id\":\"basic\"}", "https://mcp.example/o");
+		const struct ema_revocation what = { .size = sizeof what, .kind = rows[i].kind, .name = rows[i].name ? rows[i].name : id };
+		for (int k = 0; k < 3; k++)
+			assert_int_equal(desk_check(&desk, k < 2 ? "svc" : "other", tokens[k], "tools/call", "get_a", NULL, NULL), EMA_OK);
+		if (ema_revoke(desk.world.context, &what, &text))
+			fail_msg("%s: %s", rows[i].kind, text ? text : "");
+		ema_text_free(text);
+		for (int k = 0; k < 3; k++) {
+			int code = desk_check(&desk, k < 2 ? "svc" : "other", tokens[k], "tools/call", "get_a", NULL, NULL);
+			if (code != (rows[i].left[k] ? EMA_OK : EMA_REVOKED))
+				fail_msg("%s, token %d: %s", rows[i].kind, k, ema_code_name(code));
+			free(tokens[k]);
+		}
+		desk_close(&desk);
+	}
 }
 
 /* Asks as GATEWAY about a token, with that Accept header. */
@@ -704,6 +781,7 @@ int main(void)
 		cmocka_unit_test(documents_name_nobody),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(introspection_and_revocation),
+		cmocka_unit_test(a_token_ends_with_what_it_came_from),
 		cmocka_unit_test(signed_introspection),
 		cmocka_unit_test(guesses),
 		cmocka_unit_test(what_changed_since),
