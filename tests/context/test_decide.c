@@ -110,7 +110,7 @@ static char *with_header(struct world *world, const char *issuer, const char *mo
 	return token;
 }
 
-/* JAG-37 JWT-16: an issuer that no provider has is not asked for anything, and nor is what a header names, though the operator would let a
+/* JAG-10 JAG-37 JWT-16: an issuer that no provider has is not asked for anything, and nor is what a header names, though the operator would let a
    fetch go to its address. */
 static void a_stranger_causes_no_fetch(void **state)
 {

@@ -156,7 +156,7 @@ static void a_replay_is_an_alert(void **state)
 	desk_close(&desk);
 }
 
-/* JAG-10, JAG-106: what is wrong with a form, before anything dear is done, and what it gets. */
+/* JAG-106: what is wrong with a form, and what it gets. */
 static void bad_forms(void **state)
 {
 	(void)state;
@@ -214,6 +214,38 @@ static void bad_forms(void **state)
 	desk_close(&desk);
 }
 
+/* JAG-10: with a store that fails whatever it is asked, what can be seen without it is answered as ever; and with a signature that is wrong, what can be seen
+   without a key is. The last assertion has no fault of its own: its signature is looked at, and the store is asked. */
+static void cheap_checks_come_first(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *grant, *secret, *type, *changes;
+		const char *bent, *code; /* codes with a bent signature and with a good one */
+	} rows[] = {
+		{ "password", SECRET, "oauth-id-jag+jwt", "{}", "unsupported_grant", "unsupported_grant" },
+		{ JWT_BEARER, "wrong", "oauth-id-jag+jwt", "{}", "client_refused", "client_refused" },
+		{ JWT_BEARER, SECRET, "oauth-id-jag+jwt", "{\"iss\":\"https://stranger.example\"}", "unknown_issuer", "unknown_issuer" },
+		{ JWT_BEARER, SECRET, "oauth-id-jag+jwt", "{\"resource\":\"https://elsewhere.example/\"}", "wrong_resource", "wrong_resource" },
+		{ JWT_BEARER, SECRET, "at+jwt", "{}", "wrong_type", "wrong_type" },
+		{ JWT_BEARER, SECRET, "oauth-id-jag+jwt", "{\"aud\":\"https://x.example\"}", "bad_signature", "wrong_audience" }, /* JWT-60: a claim, after the signature */
+		{ JWT_BEARER, SECRET, "oauth-id-jag+jwt", "{}", "bad_signature", "store_unavailable" },
+	};
+	struct desk desk;
+	desk_open(&desk, "rates = { address = 0; subject = 0; }; store = { plugin = \"fault\"; code = \"store_unavailable\"; };", NULL);
+	for (size_t i = 0; i < 2 * (sizeof rows / sizeof *rows); i++) {
+		char changes[256];
+		snprintf(changes, sizeof changes, "{\"client_id\":\"post\"%s%s", rows[i / 2].changes[1] == '}' ? "" : ",", rows[i / 2].changes + 1);
+		char *jag = world_sign(&desk.world, desk.world.key, rows[i / 2].type, changes), *bent = strrchr(jag, '.') + 10;
+		if (i % 2 == 0)
+			*bent = *bent == 'A' ? 'B' : 'A';
+		desk_form(&desk, "/token", NULL, "grant_type", rows[i / 2].grant, "assertion", jag, "client_id", "post", "client_secret", rows[i / 2].secret, NULL);
+		audited(&desk, "/code", i % 2 ? rows[i / 2].code : rows[i / 2].bent);
+		free(jag);
+	}
+	desk_close(&desk);
+}
+
 /* AUD-06: what the answer keeps to itself is told apart in the record. */
 static void what_the_answer_hides(void **state)
 {
@@ -249,6 +281,34 @@ static void what_the_answer_hides(void **state)
 	desk_redeem(&desk, forged, NULL, NULL);
 	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
 	assert_string_equal(desk_audited(&desk, "/code"), "bad_signature");
+	desk_close(&desk);
+}
+
+/* JAG-107: keys that cannot be had are our trouble and worth another try; a signature that is wrong is neither. */
+static void keys_that_cannot_be_had(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, "SERVICES:, { id = \"far\"; resource = \"https://mcp.example/far\"; identity = [\"idp\", \"far\"];\n"
+	                 "  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }"
+	                 "PROVIDER: }, { id = \"far\"; plugin = \"oidc\"; issuer = \"https://127.0.0.1:1\"; accepts = [\"id_jag\"];", NULL);
+	char *jag = world_token(&desk.world, "{\"iss\":\"https://127.0.0.1:1\"}");
+	for (int i = 0; i < 2; i++) {
+		desk_redeem(&desk, strdup(jag), NULL, "https://mcp.example/far");
+		assert_int_equal(desk.status, 503);
+		assert_string_equal(desk_text(&desk, "/error"), "temporarily_unavailable");
+		assert_true(atoi(desk_header(&desk, "Retry-After")) > 0);
+		audited(&desk, "/code", "keys_unavailable");
+	}
+	free(jag);
+	jag = world_token(&desk.world, "{}");
+	char *bent = strrchr(jag, '.') + 10;
+	*bent = *bent == 'A' ? 'B' : 'A';
+	desk_redeem(&desk, jag, NULL, "https://mcp.example/far");
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
+	assert_string_equal(desk_header(&desk, "Retry-After"), "");
+	audited(&desk, "/code", "bad_signature");
 	desk_close(&desk);
 }
 
@@ -716,7 +776,9 @@ int main(void)
 		cmocka_unit_test(an_assertion_becomes_a_token),
 		cmocka_unit_test(a_replay_is_an_alert),
 		cmocka_unit_test(bad_forms),
+		cmocka_unit_test(cheap_checks_come_first),
 		cmocka_unit_test(what_the_answer_hides),
+		cmocka_unit_test(keys_that_cannot_be_had),
 		cmocka_unit_test(bad_assertions),
 		cmocka_unit_test(clients_with_a_secret),
 		cmocka_unit_test(resources),
