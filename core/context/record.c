@@ -218,6 +218,7 @@ static void put_asked(struct fields *fields, const struct pipeline *p, const str
 	else
 		put(fields, "target", asked->target_count ? asked->targets[0] : NULL, 0);
 	put(fields, "access", check->decided && check->result.scope ? check->result.scope->writes ? "write" : "read" : NULL, 0);
+	put(fields, "risk", check->decided && check->result.writes ? "high" : NULL, 0);
 	put_list(fields, "arguments", asked->argument_list, asked->argument_count);
 	/* What is looked at and absent is no value; what is not looked at is not known. */
 	if (check->decided)

@@ -549,7 +549,7 @@ static void values_cannot_forge_a_record(void **state)
 	kept_free(&kept);
 }
 
-/* AUD-61 AUD-62 AUD-63: what is personal is a pseudonym, the same for the same person, of a key that the record names. */
+/* AUD-62 AUD-63: what is personal is a pseudonym, the same for the same person, of a key that the record names. */
 static void people_are_pseudonyms(void **state)
 {
 	(void)state;

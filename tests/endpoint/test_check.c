@@ -1086,18 +1086,37 @@ static void records(void **state)
 	assert_string_equal(desk_audited(&desk, "/token_client"), "app");
 	assert_memory_equal(desk_audited(&desk, "/token_id"), "made-", 5);
 	assert_non_null(strstr(desk_audited(&desk, "/rule"), "ema.conf:"));
+	assert_string_equal(desk_audited(&desk, "/service"), "deep");
+	assert_string_equal(desk_audited(&desk, "/provider"), "idp");
+	assert_int_equal(strlen(desk_audited(&desk, "/subject")), 22);
+	assert_string_equal(desk_audited(&desk, "/config"), ema_config_digest(desk.world.context));
+	assert_string_equal(desk_audited(&desk, "/held_scopes/1"), "write");
 	ask_end(&ask);
 	ask_call(&ask, &desk, "deep", token, "get_secret", "{\"reason\":\"hush-hush\"}");
 	expect(&ask, 1, EMA_FORBIDDEN, 403);
 	assert_string_equal(desk_audited(&desk, "/verdict"), "deny");
 	assert_string_equal(desk_audited(&desk, "/code"), "forbidden");
+	assert_non_null(strstr(desk_audited(&desk, "/reason"), "a deny refuses this"));
 	assert_non_null(strstr(desk_audited(&desk, "/rule"), "ema.conf:"));
+	assert_string_equal(desk_audited(&desk, "/risk"), "");
 	ask_end(&ask);
+	/* AUD-27: no grant, and a deny, of what scopes that write open alone. */
+	ask_call(&ask, &desk, "deep", token, "put_file", "{\"repo\":\"evil/x\"}");
+	expect(&ask, 2, EMA_FORBIDDEN, 403);
+	assert_string_equal(desk_audited(&desk, "/risk"), "high");
+	ask_end(&ask);
+	char *why = make(&desk, &(struct made){ .audience = WHY, .scopes = { "write" } });
+	ask_call(&ask, &desk, "why", why, "drop_all", NULL);
+	expect(&ask, 3, EMA_FORBIDDEN, 403);
+	assert_string_equal(desk_audited(&desk, "/risk"), "high");
+	ask_end(&ask);
+	free(why);
 	char *bare = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "read" } });
 	ask_begin(&ask, NULL, bare);
 	ask_tool(&ask, "put_file", "{\"repo\":\"acme/x\"}");
 	ask_check(&ask, &desk, "deep");
 	assert_string_equal(desk_audited(&desk, "/missing_scopes/0"), "write");
+	assert_string_equal(desk_audited(&desk, "/risk"), "");
 	ask_end(&ask);
 	free(bare);
 	/* What shadow mode would have given. */
@@ -1111,6 +1130,10 @@ static void records(void **state)
 	free(tried);
 	assert_int_equal(metrics_read(&desk.world.context->metrics.shadowed), 1);
 	char *all = world_read(&desk.world, "audit.jsonl");
+	size_t checks = 0;
+	for (const char *at = all; (at = strstr(at, "\"kind\":\"check\"")); at++)
+		checks++;
+	assert_int_equal(checks, 7);
 	assert_null(strstr(all, "hush-hush"));
 	assert_null(strstr(all, strrchr(token, '.')));
 	free(all);
