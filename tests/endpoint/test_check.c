@@ -327,8 +327,10 @@ static void tokens(void **state)
 		char *token = make(&desk, &rows[i].made);
 		ask_call(&ask, &desk, rows[i].service, token, "get_issue", NULL);
 		expect(&ask, i, rows[i].code, rows[i].status);
-		if (rows[i].status == 401)
+		if (rows[i].status == 401) {
 			assert_non_null(strstr(challenge(&ask), "error=\"invalid_token\""));
+			assert_non_null(strstr(challenge(&ask), "resource_metadata=\"" METADATA));
+		}
 		if (rows[i].code)
 			assert_null(ema_decision_subject(ask.decision));
 		ask_end(&ask);
@@ -355,6 +357,8 @@ static void tokens(void **state)
 		ask_tool(&ask, "get_issue", NULL);
 		ask_check(&ask, &desk, "svc");
 		expect(&ask, i, kinds[i].code, 401);
+		assert_non_null(strstr(challenge(&ask), "error=\"invalid_token\""));
+		assert_non_null(strstr(challenge(&ask), "resource_metadata=\"" METADATA "svc\""));
 		ask_end(&ask);
 		free(kinds[i].token);
 	}
