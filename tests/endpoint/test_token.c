@@ -246,7 +246,7 @@ static void cheap_checks_come_first(void **state)
 	desk_close(&desk);
 }
 
-/* AUD-06: what the answer keeps to itself is told apart in the record. */
+/* AUD-06, JAG-105: what the answer keeps to itself is told apart in the record: who is unknown, disabled or not meant to come in is told the same, to the byte. */
 static void what_the_answer_hides(void **state)
 {
 	(void)state;
@@ -261,8 +261,10 @@ static void what_the_answer_hides(void **state)
 		{ "directories = ( { id = \"staff\"; plugin = \"fault\"; code = \"directory_unavailable\"; } );", required, 503, "temporarily_unavailable",
 		  "directory_unavailable" },
 		{ "guards = ( { id = \"door\"; plugin = \"fault\"; code = \"denied\"; } );", "guards = [\"door\"];", 400, "invalid_grant", "denied" },
+		{ NULL, "denies = ( { provider = \"idp\"; subject = \"ada\"; scopes = [\"read\"]; } );", 400, "invalid_grant", "denied" },
 		{ "store = { plugin = \"fault\"; code = \"store_unavailable\"; };", NULL, 503, "temporarily_unavailable", "store_unavailable" },
 	};
+	char refusal[512] = "";
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct desk desk;
 		desk_open(&desk, rows[i].top, rows[i].service);
@@ -272,6 +274,10 @@ static void what_the_answer_hides(void **state)
 		assert_int_equal(desk.status, rows[i].status);
 		assert_string_equal(desk_text(&desk, "/error"), rows[i].error);
 		assert_string_equal(desk_audited(&desk, "/code"), rows[i].code);
+		if (rows[i].status == 400 && *refusal)
+			assert_string_equal(desk.body, refusal);
+		else if (rows[i].status == 400)
+			snprintf(refusal, sizeof refusal, "%s", desk.body);
 		desk_close(&desk);
 	}
 	struct desk desk;
