@@ -805,6 +805,64 @@ static void changes(void **state)
 	desk_close(&desk);
 }
 
+static _Atomic int64_t ahead;
+
+static int64_t ahead_wall(void *data)
+{
+	(void)data;
+	return clock_wall(&clock_system) + ahead;
+}
+
+static int64_t as_ever(void *data)
+{
+	(void)data;
+	return clock_monotonic(&clock_system);
+}
+
+/* MCP-61, MCP-65: what a token gave ends with it: a stream, and the time for which a list may be kept. */
+static void a_token_ends(void **state)
+{
+	static const char list[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"tools\":[{\"name\":\"get_issue\"}],\"ttlMs\":999999999}}";
+	(void)state;
+	struct desk desk;
+	struct ask ask, again;
+	struct json json = { .count = 0 };
+	char *out = NULL;
+	int64_t ttl = 0;
+	ahead = 0;
+	desk_open(&desk, services, NULL);
+	ema_free(desk.world.context);
+	desk.world.context = ema_new();
+	assert_int_equal(ema_set_plugin_path(desk.world.context, BUILDDIR "/plugins/.libs"), EMA_OK);
+	ema_set_server(desk.world.context);
+	desk.world.context->clock = (struct clock){ ahead_wall, as_ever, NULL };
+	assert_int_equal(desk_load(&desk, services, NULL), EMA_OK);
+	char *token = make(&desk, &(struct made){ .expires = 100, .scopes = { "read" } });
+	ask_begin(&ask, NULL, token);
+	ask_message(&ask, "tools/list", NULL, "");
+	ask_check(&ask, &desk, "svc");
+	expect(&ask, 0, EMA_OK, 200);
+	assert_int_equal(ema_decision_still(ask.decision), EMA_OK);
+	assert_int_equal(ema_filter_list(ask.decision, list, strlen(list), &out), EMA_OK);
+	assert_int_equal(json_parse(out, strlen(out), &json_limits_document, &json, NULL), EMA_OK);
+	assert_true(json_integer(json_at(&json, "/result/ttlMs"), &ttl) && ttl > 0 && ttl <= 110000); /* made with a clock that is 10 s ahead */
+	json_free(&json);
+	ema_text_free(out);
+	out = NULL;
+	ahead = 200000;
+	assert_int_equal(ema_decision_still(ask.decision), EMA_EXPIRED);
+	assert_int_equal(ema_filter_list(ask.decision, list, strlen(list), &out), EMA_EXPIRED);
+	assert_null(out);
+	ask_begin(&again, NULL, token);
+	ask_message(&again, "tools/list", NULL, "");
+	ask_check(&again, &desk, "svc");
+	expect(&again, 1, EMA_EXPIRED, 401);
+	ask_end(&again);
+	ask_end(&ask);
+	free(token);
+	desk_close(&desk);
+}
+
 /* MCP-20: whoever has a scope may what one that it includes opens, which is said; not the other way round. */
 static void a_scope_includes_another(void **state)
 {
@@ -2016,6 +2074,7 @@ int main(void)
 		cmocka_unit_test(messages),
 		cmocka_unit_test(possession),
 		cmocka_unit_test(changes),
+		cmocka_unit_test(a_token_ends),
 		cmocka_unit_test(a_scope_includes_another),
 		cmocka_unit_test(a_narrow_client_is_not_sent_away),
 		cmocka_unit_test(arguments_that_differ_by_case),
