@@ -1121,7 +1121,7 @@ static void lists(void **state)
 	desk_close(&desk);
 }
 
-/* MCP-21, AUD-03, AUD-04, AUD-11, AUD-17: the record says what was asked for and which rule answered, and never the token or what no rule looks at. */
+/* MCP-21, AUD-03, AUD-04, AUD-11: the record says what was asked for and which rule answered, and never the token or what no rule looks at. */
 static void records(void **state)
 {
 	(void)state;
@@ -1470,7 +1470,7 @@ static const char varied[] =
 	"  denies = ( { tools = [\"get_secret\"]; }, { subject = [\"eve\"]; tools = [\"put_*\"]; when = { args = ( { at = \"/deep\"; absent = true; } ); }; },\n"
 	"    { scopes = [\"read\", \"write\"]; when = { args = ( { at = \"/repo/x\"; equals = \"y\"; }, { at = \"/n\"; equals = 9; } ); }; } ); }";
 
-/* AUD-11, AUD-62: a thousand checks, decided again by their records alone, get the answers that they had, by the same rules. */
+/* AUD-11, AUD-62, AZN-55: a thousand checks, decided again by their records alone, get the answers that they had, by the same rules. */
 static void decided_again(void **state)
 {
 	(void)state;

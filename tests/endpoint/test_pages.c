@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "access.h"
+#include "audit.h"
 #include "context.h"
 #include "jws.h"
 #include "jwt.h"
@@ -444,6 +445,54 @@ static void a_token_ends_with_what_it_came_from(void **state)
 	}
 }
 
+/* AUD-17: what the identity provider knows an assertion by leads to the token, and the token to all that was asked with it and of it; each has its own request
+   id, which its caller has, too. */
+static void the_trail_joins(void **state)
+{
+	(void)state;
+	static const char traced[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+	struct desk desk;
+	char jti[AUDIT_FINGERPRINT], id[80];
+	desk_open(&desk, NULL, NULL);
+	audit_fingerprint("of-the-idp", 10, jti);
+	desk_redeem(&desk, world_token(&desk.world, "{\"jti\":\"of-the-idp\"}"), NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk_audited(&desk, "/kind"), "redemption");
+	assert_string_equal(desk_audited(&desk, "/jti"), jti);
+	snprintf(id, sizeof id, "%s", desk_audited(&desk, "/token_id"));
+	assert_true(*id);
+	char *token = strdup(desk_text(&desk, "/access_token")), *bearer = NULL;
+	assert_true(asprintf(&bearer, "Bearer %s", token) > 0);
+	static const char *const tools[] = { "get_a", "put_a", "nothing" };
+	for (size_t i = 0; i < 3; i++) {
+		ema_request *request = ema_request_new();
+		ema_decision *decision = NULL;
+		assert_int_equal(ema_request_header(request, "Authorization", bearer), EMA_OK);
+		assert_int_equal(ema_request_set(request, EMA_REQUEST_TRACEPARENT, traced), EMA_OK);
+		int code = ema_check(desk.world.context, "svc", request, "tools/call", tools[i], &decision);
+		assert_int_equal(code == EMA_OK, i == 0);
+		assert_string_equal(desk_audited(&desk, "/kind"), "check");
+		assert_string_equal(desk_audited(&desk, "/token_id"), id);
+		assert_string_equal(desk_audited(&desk, "/request"), ema_decision_id(decision));
+		assert_string_equal(desk_audited(&desk, "/traceparent"), traced);
+		ema_decision_free(decision);
+		ema_request_free(request);
+	}
+	desk_form(&desk, "/introspect", GATEWAY, "token", token, NULL);
+	assert_string_equal(desk_audited(&desk, "/kind"), "introspection");
+	assert_string_equal(desk_audited(&desk, "/token_id"), id);
+	assert_string_equal(desk_audited(&desk, "/request"), desk_header(&desk, "X-Request-ID"));
+	char *client = desk_assertion(&desk, "");
+	desk_form(&desk, "/revoke", NULL, "token", token, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
+	assert_string_equal(desk_audited(&desk, "/kind"), "revocation");
+	assert_string_equal(desk_audited(&desk, "/token_id"), id);
+	assert_string_equal(desk_audited(&desk, "/request"), desk_header(&desk, "X-Request-ID"));
+	free(client);
+	free(bearer);
+	free(token);
+	desk_close(&desk);
+}
+
 /* Asks as GATEWAY about a token, with that Accept header. */
 static void ask_signed(struct desk *desk, const char *token, const char *accept)
 {
@@ -815,6 +864,7 @@ int main(void)
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(introspection_and_revocation),
 		cmocka_unit_test(a_token_ends_with_what_it_came_from),
+		cmocka_unit_test(the_trail_joins),
 		cmocka_unit_test(signed_introspection),
 		cmocka_unit_test(guesses),
 		cmocka_unit_test(what_changed_since),
