@@ -638,30 +638,35 @@ static void proxies(void **state)
 	static const struct {
 		const char *remote, *header;
 		int status; /* of a second failure: 429 if it is the same client */
+		const char *recorded; /* NULL: remote */
 	} rows[] = {
-		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.1", 401 },
-		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.2", 401 },
-		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.9, 203.0.113.1", 429 },
-		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.2, 10.0.0.1", 429 },
-		{ "203.0.113.7", "X-Forwarded-For: 203.0.113.8", 401 },
-		{ "203.0.113.7", "X-Forwarded-For: 203.0.113.10", 429 },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.1", 401, "203.0.113.1" },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.2", 401, "203.0.113.2" },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.9, 203.0.113.1", 429, "203.0.113.1" },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.2, 10.0.0.1", 429, "203.0.113.2" },
+		{ "203.0.113.7", "X-Forwarded-For: 203.0.113.8", 401, NULL },
+		{ "::FFFF:203.0.113.7", "X-Forwarded-For: 203.0.113.8", 429, "203.0.113.7" },
+		{ "203.0.113.7", "X-Forwarded-For: 203.0.113.10", 429, NULL },
 		/* One address, however it is written; another one that is written so. */
-		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.1", 429 },
-		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.20", 401 },
-		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.21", 401 },
+		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.1", 429, "203.0.113.1" },
+		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.20", 401, "203.0.113.20" },
+		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.21", 401, "203.0.113.21" },
 		/* What is no address: the proxy has to answer for it. */
-		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.30:4001", 401 },
-		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.30:4002", 429 },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.30:4001", 401, NULL },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.30:4002", 429, NULL },
 		/* Networks that begin alike. */
-		{ "127.0.0.1", "X-Forwarded-For: 2001::1:2:3:4:5", 401 },
-		{ "127.0.0.1", "X-Forwarded-For: 2001::2:2:3:4:5", 401 },
-		{ "127.0.0.1", "X-Forwarded-For: 2001:0:0:2:7::", 429 },
+		{ "127.0.0.1", "X-Forwarded-For: 2001::1:2:3:4:5", 401, "2001::1:2:3:4:5" },
+		{ "127.0.0.1", "X-Forwarded-For: 2001::2:2:3:4:5", 401, "2001::2:2:3:4:5" },
+		{ "127.0.0.1", "X-Forwarded-For: 2001:0:0:2:7::", 429, "2001:0:0:2:7::" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		desk.remote = rows[i].remote;
 		desk_request(&desk, "POST", "/token", "grant_type=" JWT_BEARER "&assertion=x&client_id=nobody", "Content-Type: application/x-www-form-urlencoded",
 		             rows[i].header, NULL);
 		assert_int_equal(desk.status, rows[i].status);
+		char name[AUDIT_PSEUDONYM];
+		audit_pseudonym(desk.world.context->audit, rows[i].recorded ? rows[i].recorded : rows[i].remote, name);
+		audited(&desk, "/remote", name);
 	}
 	desk_close(&desk);
 }
