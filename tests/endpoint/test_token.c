@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* usleep */
+#define _GNU_SOURCE /* asprintf, usleep */
 #include "desk.h"
 
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "audit.h"
 #include "buffer.h"
 #include "clock.h"
+#include "dpop.h"
 #include "jws.h"
 
 /* The claims of the access token in the last answer. */
@@ -287,6 +288,46 @@ static void what_the_answer_hides(void **state)
 	desk_redeem(&desk, forged, NULL, NULL);
 	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
 	assert_string_equal(desk_audited(&desk, "/code"), "bad_signature");
+	desk_close(&desk);
+}
+
+/* JWT-66: an ID-JAG, a client assertion and a proof with one and the same jti are three things, and each of them counts once. */
+static void one_jti_of_three_kinds(void **state)
+{
+	(void)state;
+	enum { JAG = 1, CLIENT = 2, PROOF = 4 };
+	static const struct {
+		int again; /* which of them come a second time; the others are new */
+		const char *code;
+	} rows[] = { { 0, "ok" }, { JAG, "replayed" }, { CLIENT, "client_replayed" }, { PROOF, "bad_proof" }, { 0, "ok" } };
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	char *key = jwk_print(desk.world.other, 0), *more = NULL;
+	assert_true(asprintf(&more, ",\"jwk\":%s", key) > 0);
+	for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) {
+		char jti[3][32], changes[96], proof[512], nonce[DPOP_NONCE], *header = NULL;
+		assert_int_equal(dpop_nonce(desk.world.context->nonces, clock_wall(&clock_system) / 1000, nonce, NULL), EMA_OK);
+		for (int k = 0; k < 3; k++)
+			snprintf(jti[k], sizeof jti[k], "\"jti\":\"same-%d\"", rows[i].again & 1 << k ? 0 : i);
+		snprintf(changes, sizeof changes, "{%s}", jti[0]);
+		snprintf(proof, sizeof proof, "{%s,\"htm\":\"POST\",\"htu\":\"" OURS "/token\",\"iat\":%lld,\"nonce\":\"%s\"}", jti[2], (long long)desk.world.now,
+		         nonce);
+		char *jag = world_token(&desk.world, changes), *client = desk_assertion(&desk, jti[1]);
+		assert_int_equal(jws_sign(desk.world.other, JOSE_ES256, "dpop+jwt", more, proof, strlen(proof), &header, NULL), EMA_OK);
+		ema_request *request = desk_prepare(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION,
+		                                    "client_assertion", client, NULL);
+		ema_response *response = NULL;
+		assert_int_equal(ema_request_header(request, "DPoP", header), EMA_OK);
+		assert_string_equal(ema_code_name(ema_http(desk.world.context, request, EMA_SERVE_TOKEN, &response)), rows[i].code);
+		audited(&desk, "/code", rows[i].code);
+		ema_response_free(response);
+		ema_request_free(request);
+		free(header);
+		free(client);
+		free(jag);
+	}
+	free(more);
+	free(key);
 	desk_close(&desk);
 }
 
@@ -789,6 +830,7 @@ int main(void)
 		cmocka_unit_test(bad_forms),
 		cmocka_unit_test(cheap_checks_come_first),
 		cmocka_unit_test(what_the_answer_hides),
+		cmocka_unit_test(one_jti_of_three_kinds),
 		cmocka_unit_test(keys_that_cannot_be_had),
 		cmocka_unit_test(bad_assertions),
 		cmocka_unit_test(clients_with_a_secret),
