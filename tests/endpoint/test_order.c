@@ -3,6 +3,7 @@
 #include "desk.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "access.h"
 #include "jwt.h"
@@ -29,6 +30,8 @@ static const struct {
 };
 #define COUNT (sizeof order / sizeof *order)
 
+static char permissions[80]; /* of the service */
+
 static void load(struct desk *desk, int faults)
 {
 	static const char form[] =
@@ -36,11 +39,11 @@ static void load(struct desk *desk, int faults)
 		"guards = ( { id = \"door\"; plugin = \"fault\"; code = \"%s\"; } );\n"
 		"SERVICES:, { id = \"one\"; resource = \"" ONE "\"; binding = \"%s\"; directory = ( { id = \"staff\"; for = [\"idp\"]; } ); guards = [\"door\"];\n"
 		"  identity = ( { control = \"sufficient\"; provider = \"idp\"; }, { control = \"required\"; provider = \"never\"; } );\n"
-		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; group = \"%s\"; scopes = [\"read\"]; } ); }\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; group = \"%s\"; scopes = [\"read\"]; } ); %s }\n"
 		"PROVIDER: }, { id = \"never\"; plugin = \"fault\"; issuer = \"https://never.example\"; code = \"denied\";";
 	char *extra = NULL;
 	assert_true(asprintf(&extra, form, faults & DIRECTORY ? "false" : "true", faults & GUARD ? "actor_refused" : "ok",
-	                     faults & BINDING ? "required" : "optional", faults & GRANTS ? "none" : "dev") > 0);
+	                     faults & BINDING ? "required" : "optional", faults & GRANTS ? "none" : "dev", permissions) > 0);
 	if (desk_load(desk, extra, NULL))
 		fail_msg("%s", ema_error(desk->world.context));
 	free(extra);
@@ -164,11 +167,30 @@ static void sufficient_spares_its_list_alone(void **state)
 	desk_close(&desk);
 }
 
+/* AZN-57: shadow mode is of grants and denies; no other check is in it. */
+static void shadow_mode_is_of_permissions_alone(void **state)
+{
+	(void)state;
+	const time_t end = time(NULL) + 20 * 86400;
+	struct tm parts;
+	gmtime_r(&end, &parts);
+	assert_true(strftime(permissions, sizeof permissions, "permissions = { mode = \"shadow\"; until = \"%Y-%m-%d\"; };", &parts) > 0);
+	for (size_t i = 0; i < COUNT; i++) {
+		const int open = order[i].fault == GRANTS;
+		if (order[i].checked)
+			assert_int_equal(check(order[i].fault, order[i].stage), open ? EMA_OK : order[i].checked);
+		if (order[i].redeemed)
+			assert_int_equal(redeem(order[i].fault, i ? order[i].stage : "identity"), open ? EMA_OK : order[i].redeemed);
+	}
+	*permissions = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_deny_is_the_answer),
 		cmocka_unit_test(sufficient_spares_its_list_alone),
+		cmocka_unit_test(shadow_mode_is_of_permissions_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
