@@ -272,7 +272,7 @@ static void same_claims(const struct slow *slow, const struct access_token *toke
 static void compare(struct keyring *keyring, struct seen *known, const char *text, size_t length)
 {
 	static const char *const issuers[] = { "https://other.example", US };
-	struct access_rules rules = { issuers + 1, 1, SVC, FUZZ_NOW, FUZZ_SKEW, known };
+	struct access_rules rules = { issuers + 1, 1, SVC, FUZZ_NOW, FUZZ_SKEW, 0, known };
 	struct access_token token;
 	struct failure failure = FAILURE_INIT;
 	struct slow slow = { .root = NULL };

@@ -397,7 +397,7 @@ SECTION(limits, "limits", 0);
 
 static const struct conf_key top_keys[] = {
 	{ "issuer", KEY_STRING, FORM_ISSUER, 0, AT(conf, issuer), 0, 0, NULL, NULL, NULL, "this authorization server; may be left out where each service has its own" },
-	{ "authorization_endpoint", KEY_STRING, FORM_RESOURCE, 0, AT(conf, authorization_endpoint), 0, 0, NULL, NULL, NULL, "an authorization endpoint for the metadata, as some clients take none without it" },
+	{ "authorization_endpoint", KEY_STRING, FORM_ENDPOINT, 0, AT(conf, authorization_endpoint), 0, 0, NULL, NULL, NULL, "an authorization endpoint for the metadata, as some clients take none without it" },
 	{ "state_dir", KEY_STRING, FORM_PATH, 0, AT(conf, state_dir), 0, 0, NULL, NULL, NULL, "keys, cache and spool; default: none, all is in memory" },
 	{ "publish", KEY_STRING, FORM_PATH, 0, AT(conf, publish), 0, 0, NULL, NULL, NULL, "folder in which this authorization server hands keys and revocations to programs of other users; default: none" },
 	{ "published", KEY_STRING, FORM_PATH, 0, AT(conf, published.path), 0, 0, NULL, NULL, NULL, "folder of an emad of this host, from which keys and revocations are taken; default: none" },

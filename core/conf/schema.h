@@ -30,7 +30,8 @@ enum key_form {
 	FORM_ANY,
 	FORM_ID,       /* of an entry of ours */
 	FORM_ISSUER,   /* https, no query, no fragment */
-	FORM_RESOURCE, /* https, no fragment */
+	FORM_RESOURCE, /* the same */
+	FORM_ENDPOINT, /* https, no fragment */
 	FORM_URL,
 	FORM_HOST,
 	FORM_DOMAIN,   /* stored in lower case */

@@ -139,6 +139,9 @@ static const char *url_wrong(const char *url, enum key_form form, int http)
 		return "has a fragment (#...): take it away";
 	if (form == FORM_ISSUER && strchr(url, '?'))
 		return "has a query (?...): an issuer has none";
+	/* RFC 9728 1.2; its metadata would be where nobody finds it. */
+	if (form == FORM_RESOURCE && strchr(url, '?'))
+		return "has a query (?...): take it away, clients ask for the metadata by the path alone";
 	return NULL;
 }
 
@@ -245,6 +248,7 @@ static const char *value_string(struct reader *reader, const struct conf_key *ke
 		break;
 	case FORM_ISSUER:
 	case FORM_RESOURCE:
+	case FORM_ENDPOINT:
 		wrong = url_wrong(text, key->form, http);
 		break;
 	case FORM_HOST:

@@ -218,6 +218,7 @@ static void put_asked(struct fields *fields, const struct pipeline *p, const str
 	else
 		put(fields, "target", asked->target_count ? asked->targets[0] : NULL, 0);
 	put(fields, "access", check->decided && check->result.scope ? check->result.scope->writes ? "write" : "read" : NULL, 0);
+	put(fields, "risk", check->decided && check->result.writes ? "high" : NULL, 0);
 	put_list(fields, "arguments", asked->argument_list, asked->argument_count);
 	/* What is looked at and absent is no value; what is not looked at is not known. */
 	if (check->decided)
@@ -312,7 +313,10 @@ int record_decision(struct pipeline *p, int code)
 	put(&fields, "client", p->check ? NULL : p->request->items[EMA_REQUEST_CLIENT_ID], 0);
 	put(&fields, "caller", p->request->items[REQUEST_CALLER], 0);
 	put(&fields, "remote", p->request->items[EMA_REQUEST_REMOTE], 1);
-	put(&fields, "asked_resource", p->request->items[EMA_REQUEST_RESOURCE], 0);
+	const char *const *resources = p->redemption ? p->redemption->resources : NULL;
+	const size_t resource_count = p->redemption ? p->redemption->resource_count : 0;
+	put(&fields, "asked_resource", resource_count == 1 ? resources[0] : p->request->items[EMA_REQUEST_RESOURCE], 0);
+	put_list(&fields, "asked_resources", resources, resource_count > 1 ? resource_count : 0);
 	put(&fields, "asked_scope", p->request->items[EMA_REQUEST_SCOPE], 0);
 	if (!code && p->purpose == PURPOSE_REDEEM) {
 		put(&fields, "token_id", d->token_id, 0);

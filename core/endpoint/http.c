@@ -1,5 +1,6 @@
 #include "http.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,6 +59,14 @@ void exchange_method(struct exchange *x, const char *allowed)
 
 /* ---- Who asks ---- */
 
+/* However it was written: the address has one pseudonym. */
+static void set_remote(struct exchange *x, const unsigned char bytes[16])
+{
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const int four = !memcmp(bytes, mapped, sizeof mapped);
+	inet_ntop(four ? AF_INET : AF_INET6, bytes + (four ? 12 : 0), x->remote, sizeof x->remote);
+}
+
 /*
  * The last address in X-Forwarded-For that is no proxy's of ours: what stands before it, the client may have written itself
  * (AUD-21).
@@ -66,7 +75,10 @@ static void find_remote(struct exchange *x)
 {
 	const char *peer = x->request->items[EMA_REQUEST_REMOTE];
 	const struct conf *conf = x->snapshot ? x->snapshot->conf : NULL;
+	unsigned char bytes[16];
 	snprintf(x->remote, sizeof x->remote, "%s", peer ? peer : "");
+	if (conf_address(x->remote, strlen(x->remote), bytes) >= 0)
+		set_remote(x, bytes);
 	x->proxied = conf && peer && conf_is_proxy(conf, peer);
 	const char *list = x->proxied ? request_header(x->request, "X-Forwarded-For", 0) : NULL;
 	/* Several headers are one list (RFC 9110 5.3), whose end is in the last of them. */
@@ -79,11 +91,10 @@ static void find_remote(struct exchange *x)
 		size_t from = start + strspn(list + start, " \t"), to = end;
 		while (to > from && (list[to - 1] == ' ' || list[to - 1] == '\t'))
 			to--;
-		unsigned char bytes[16];
 		/* With a port behind it, each connection would be somebody else. */
 		if (to - from >= sizeof x->remote || conf_address(list + from, to - from, bytes) < 0)
 			break;
-		snprintf(x->remote, sizeof x->remote, "%.*s", (int)(to - from), list + from);
+		set_remote(x, bytes);
 		if (!conf_is_proxy(conf, x->remote))
 			break;
 		end = start ? start - 1 : 0;

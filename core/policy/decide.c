@@ -317,6 +317,19 @@ static void judging_begin(struct judging *j, const struct policy *policy, const 
 	memset(j->might, 0, j->words * sizeof *j->might);
 }
 
+static int opened_to_write(const struct judging *j)
+{
+	int writes = 0;
+	for (size_t i = 0; i < j->policy->conf->scope_count; i++) {
+		if (!bit(j->open, (uint32_t)i))
+			continue;
+		if (!j->policy->conf->scopes[i].writes)
+			return 0;
+		writes = 1;
+	}
+	return writes;
+}
+
 static int is_named(const struct policy_target *target)
 {
 	return target->kind == POLICY_TOOL || target->kind == POLICY_PROMPT || target->kind == POLICY_URI;
@@ -446,6 +459,7 @@ int policy_decide(const struct policy *policy, const struct policy_principal *pr
 	struct denied denied = deny_search(&j);
 	if (denied.enforced) {
 		answer_denied(&denied, out);
+		out->writes = opened_to_write(&j);
 		return out->code;
 	}
 	if (target->kind == POLICY_SERVER) {
@@ -462,6 +476,8 @@ int policy_decide(const struct policy *policy, const struct policy_principal *pr
 	else if (named)
 		offer = grant_search(&j, 0);
 	answer_offer(&j, &offer, out);
+	if (out->code == EMA_NOT_GRANTED)
+		out->writes = opened_to_write(&j);
 	if (offer.lacks && named)
 		shadow = grant_search(&j, 1);
 	else if (offer.lacks && target->kind == POLICY_LIST)

@@ -139,6 +139,7 @@ struct policy_result {
 	const struct conf_conditions *login; /* with WEAK_AUTHENTICATION: whose acr, amr, max_age are not met */
 	int lacks_scope;              /* and then: the token lacks the scope, too */
 	int client_lacks;             /* with NOT_GRANTED: a grant gives it by `scope`, which the client is not registered for */
+	int writes;                   /* with DENIED and NOT_GRANTED: what opens the target are scopes that write, and no other */
 	const char *text;             /* static, for the operator; "" with EMA_OK */
 	/* Shadow mode. enforced is what the code would be without permissions = { mode = "shadow" }: the same if that is off. */
 	int enforced;

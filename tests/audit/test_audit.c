@@ -549,7 +549,7 @@ static void values_cannot_forge_a_record(void **state)
 	kept_free(&kept);
 }
 
-/* AUD-61 AUD-62 AUD-63: what is personal is a pseudonym, the same for the same person, of a key that the record names. */
+/* AUD-62 AUD-63: what is personal is a pseudonym, the same for the same person, of a key that the record names. */
 static void people_are_pseudonyms(void **state)
 {
 	(void)state;
@@ -1026,6 +1026,48 @@ static void threads_append_together(void **state)
 	remove_tree(folder);
 }
 
+/* AUD-34: a checkpoint after each thousand records or so, with its seal, in the second sink too, and not at the end alone. */
+static void checkpoints_come_between(void **state)
+{
+	(void)state;
+	struct kept a, b, *const both[] = { &a, &b };
+	char folder[256];
+	make_scratch(folder, sizeof folder);
+	kept_init(&a);
+	kept_init(&b);
+	struct audit_sink sinks[] = { sink_of("a", &a, 1), sink_of("b", &b, 0) };
+	struct audit *audit = open_audit(folder, 0);
+	assert_int_equal(audit_sinks(audit, sinks, 2, NULL), EMA_OK);
+	for (int i = 0; i < 2500; i++) {
+		assert_int_equal(append_text(audit, "n", "v", 1, 1000), EMA_OK);
+		if (i % 100 == 99)
+			assert_int_equal(audit_drain(audit, 120000), EMA_OK);
+	}
+	for (int i = 0; i < 2; i++) {
+		int since = 0, seen = 0;
+		pthread_mutex_lock(&both[i]->lock);
+		for (char *line = both[i]->lines.data, *end; (end = strchr(line, '\n')); line = end + 1) {
+			struct json json;
+			int64_t before = 0, number = 0;
+			parse_line(line, end, &json);
+			assert_true(++since <= 1200);
+			if (!strcmp(json_string(json_at(&json, "/kind")), "checkpoint")) {
+				assert_true(json_integer(json_at(&json, "/count"), &before) && json_integer(json_at(&json, "/seq"), &number) && before == number - 1);
+				assert_int_equal(strlen(json_string(json_at(&json, "/seal"))), 43);
+				seen++;
+				since = 0;
+			}
+			json_free(&json);
+		}
+		pthread_mutex_unlock(&both[i]->lock);
+		assert_true(seen >= 2);
+	}
+	audit_free(audit, 5000);
+	kept_free(&a);
+	kept_free(&b);
+	remove_tree(folder);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "append"))
@@ -1053,6 +1095,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(salts_change_and_go),
 		cmocka_unit_test(lines_are_searched),
 		cmocka_unit_test(threads_append_together),
+		cmocka_unit_test(checkpoints_come_between),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,10 @@ static void keys_and_values(void **state)
 		{ "state_dir = \"/s\";\npublish = \"/s/spool\";", "E-VALUE", 2, "state_dir's own folder \"spool\"" },
 		{ "issuer = \"https://a.example/?x\";", "E-VALUE", 1, "query" },
 		{ "issuer = \"https://a.example/#x\";", "E-VALUE", 1, "fragment" },
+		/* MCP-04 */
+		{ "services = ( { id = \"s\"; resource = \"https://m.example/s?x=1\"; } );", "E-VALUE", 1, "has a query" },
+		{ "services = ( { id = \"s\"; resource = \"https://m.example?\"; } );", "E-VALUE", 1, "has a query" },
+		{ "services = ( { id = \"s\"; resource = \"https://m.example/s#x\"; } );", "E-VALUE", 1, "fragment" },
 		{ "issuer = \"https://u:p@a.example/\";", "E-VALUE", 1, "user name" },
 		{ "issuer = \"https://:80/\";", "E-VALUE", 1, "no host" },
 		{ "issuer = \"https://a b/\";", "E-VALUE", 1, "character" },

@@ -47,6 +47,7 @@ static struct conf *read_text(const char *text, struct findings *findings)
 	return conf;
 }
 
+/* JAG-118: what a provider's entry does not say is the strict way. */
 static void typed_values(void **state)
 {
 	(void)state;
@@ -72,6 +73,8 @@ static void typed_values(void **state)
 	assert_int_equal(okta->replay, REPLAY_SINGLE_USE);
 	assert_int_equal(okta->scope_rule, SCOPE_STRICT);
 	assert_int_equal(okta->guests, GUESTS_REFUSE);
+	assert_false(okta->public_clients || okta->drop_unknown_scopes || okta->insecure_http || okta->read_only_ms || okta->jwks_hosts.count ||
+	             okta->internal_hosts.count);
 	assert_int_equal(contractors->accepts, EMA_ACCESS_TOKEN);
 	assert_int_equal(contractors->skew, 60);
 	assert_int_equal(contractors->algorithms, JOSE_BIT(JOSE_ES512) | JOSE_BIT(JOSE_RS256));

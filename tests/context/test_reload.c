@@ -142,7 +142,7 @@ static void a_restart_is_asked_for(void **state)
 	world_close(&world);
 }
 
-/* AZN-56: what is accepted in a tools_file changes decisions, so it changes the name of the configuration. */
+/* What is accepted in a tools_file changes decisions, so it changes the name of the configuration. */
 static void tools_are_configuration(void **state)
 {
 	static const char conf[] = HEAD "providers = ( " IDP " );\n" SINK("a.jsonl") SVC("identity = [\"idp\"]; tools_file = \"tools\";");

@@ -16,7 +16,7 @@ const char desk_conf[] =
 	"clients = ( { id = \"app\"; auth = \"private_key_jwt\"; jwks = \"%CLIENT%\"; },\n"
 	"  { id = \"basic\"; auth = \"client_secret_basic\"; secret = { file = \"%FOLDER%/secret\"; }; },\n"
 	"  { id = \"post\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; scopes = [\"read\"]; token_lifetime = \"5m\"; },\n"
-	"  { id = \"retired\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; grants = \"none\"; services = [\"svc\"]; } );\n"
+	"  { id = \"retired\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; grants = \"none\"; services = [\"svc\"]; }%CLIENTS% );\n"
 	"callers = ( { id = \"gateway\"; auth = \"client_secret_basic\"; secret = { file = \"%FOLDER%/secret\"; }; services = [\"svc\"%CALLER%]; } );\n"
 	"%EXTRA%\n"
 	"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"];\n"
@@ -43,7 +43,7 @@ static char *replaced(const char *text, const char *const *pairs)
 }
 
 /* More services stand in extra, behind "SERVICES:"; more keys of the provider behind "PROVIDER:", more services of the caller behind "CALLER:", keys of the
-   sink behind "SINK:". */
+   sink behind "SINK:", more clients behind "CLIENTS:". */
 int desk_load(struct desk *desk, const char *extra, const char *service)
 {
 	char *key = jwk_print(desk->client, 0), *set = NULL, *escaped = NULL, *head = strdup(extra ? extra : "");
@@ -52,7 +52,7 @@ int desk_load(struct desk *desk, const char *extra, const char *service)
 	assert_true(asprintf(&set, "{\"keys\":[%s]}", key) > 0);
 	const char *quotes[] = { "\"", "\\\"", NULL };
 	escaped = replaced(set, quotes);
-	char *services = strstr(head, "SERVICES:"), *provider = strstr(head, "PROVIDER:"), *caller = strstr(head, "CALLER:"), *sink = strstr(head, "SINK:");
+	char *services = strstr(head, "SERVICES:"), *provider = strstr(head, "PROVIDER:"), *caller = strstr(head, "CALLER:"), *sink = strstr(head, "SINK:"), *clients = strstr(head, "CLIENTS:");
 	if (services) {
 		*services = 0;
 		services += 9;
@@ -69,8 +69,13 @@ int desk_load(struct desk *desk, const char *extra, const char *service)
 		*sink = 0;
 		sink += 5;
 	}
+	if (clients) {
+		*clients = 0;
+		clients += 8;
+	}
 	const char *pairs[] = { "%CLIENT%", escaped, "%EXTRA%", head, "%SERVICE%", service ? service : "", "%SERVICES%", services ? services : "",
-		                "%PROVIDER%", provider ? provider : "", "%CALLER%", caller ? caller : "", "%SINK%", sink ? sink : "", NULL };
+		                "%PROVIDER%", provider ? provider : "", "%CALLER%", caller ? caller : "", "%SINK%", sink ? sink : "",
+		                "%CLIENTS%", clients ? clients : "", NULL };
 	char *text = replaced(desk_conf, pairs);
 	int code = world_load(&desk->world, text);
 	free(text);

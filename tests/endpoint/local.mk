@@ -1,5 +1,5 @@
 # Tests of the HTTP endpoints, without a network.
-ENDPOINT_TESTS = tests/endpoint/test_authzen tests/endpoint/test_check tests/endpoint/test_decision tests/endpoint/test_once tests/endpoint/test_pages tests/endpoint/test_properties tests/endpoint/test_tenants tests/endpoint/test_token \
+ENDPOINT_TESTS = tests/endpoint/test_authzen tests/endpoint/test_check tests/endpoint/test_decision tests/endpoint/test_once tests/endpoint/test_order tests/endpoint/test_pages tests/endpoint/test_properties tests/endpoint/test_tenants tests/endpoint/test_token \
 	tests/endpoint/test_torture tests/endpoint/test_calls
 check_PROGRAMS += $(ENDPOINT_TESTS)
 TESTS += $(ENDPOINT_TESTS)
@@ -27,3 +27,5 @@ tests_endpoint_test_properties_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_properties_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_tenants_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_tenants_LDADD = $(CONTEXT_TEST_LDADD)
+tests_endpoint_test_order_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_endpoint_test_order_LDADD = $(CONTEXT_TEST_LDADD)

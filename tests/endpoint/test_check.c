@@ -327,8 +327,10 @@ static void tokens(void **state)
 		char *token = make(&desk, &rows[i].made);
 		ask_call(&ask, &desk, rows[i].service, token, "get_issue", NULL);
 		expect(&ask, i, rows[i].code, rows[i].status);
-		if (rows[i].status == 401)
+		if (rows[i].status == 401) {
 			assert_non_null(strstr(challenge(&ask), "error=\"invalid_token\""));
+			assert_non_null(strstr(challenge(&ask), "resource_metadata=\"" METADATA));
+		}
 		if (rows[i].code)
 			assert_null(ema_decision_subject(ask.decision));
 		ask_end(&ask);
@@ -355,6 +357,8 @@ static void tokens(void **state)
 		ask_tool(&ask, "get_issue", NULL);
 		ask_check(&ask, &desk, "svc");
 		expect(&ask, i, kinds[i].code, 401);
+		assert_non_null(strstr(challenge(&ask), "error=\"invalid_token\""));
+		assert_non_null(strstr(challenge(&ask), "resource_metadata=\"" METADATA "svc\""));
 		ask_end(&ask);
 		free(kinds[i].token);
 	}
@@ -363,7 +367,7 @@ static void tokens(void **state)
 
 /* ---- Permission ---- */
 
-/* JAG-92, MCP-11, MCP-12, MCP-14, MCP-16, MCP-27, MCP-28, MCP-51, MCP-52, MCP-53, MCP-55, MCP-62: a good token, and what it may. */
+/* JAG-92, MCP-11, MCP-14, MCP-16, MCP-27, MCP-28, MCP-51, MCP-52, MCP-53, MCP-55, MCP-62: a good token, and what it may. */
 static void permissions(void **state)
 {
 	static const struct {
@@ -440,6 +444,87 @@ static void permissions(void **state)
 	assert_non_null(strstr(ema_decision_operator_line(ask.decision), "a login of the last 300 s; and the token lacks the scope admin"));
 	ask_end(&ask);
 	free(token);
+	desk_close(&desk);
+}
+
+/* MCP-12: all scopes that a request lacks are named at once, each once; what is had stands behind them. */
+static void all_missing_scopes_at_once(void **state)
+{
+	static const char more[] = "SERVICES:, { id = \"pair\"; resource = \"https://mcp.example/pair\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"notes\"; access = \"read\"; uris = [\"note:///*\"]; }, { name = \"logs\"; access = \"read\"; uris = [\"log:///*\"]; },\n"
+		"    { name = \"other\"; access = \"read\"; uris = [\"other:///*\"]; }, { name = \"mine\"; access = \"read\"; uris = [\"mine:///*\"]; } );\n"
+		"  grants = ( { provider = \"idp\"; scopes = [\"notes\", \"logs\", \"other\"]; } ); }";
+	static const struct {
+		const char *scopes[3], *uris;
+		int code;
+		const char *scope; /* of the challenge; "": it has none */
+	} rows[] = {
+		{ { "other" }, "\"note:///a\",\"log:///a\",\"note:///b\"", EMA_INSUFFICIENT_SCOPE, "scope=\"notes logs other\"" },
+		{ { "notes" }, "\"note:///a\",\"log:///a\"", EMA_INSUFFICIENT_SCOPE, "scope=\"logs notes\"" },
+		{ { "notes", "logs" }, "\"note:///a\",\"log:///a\"", EMA_OK, "" },
+		/* What no scope would open makes the others useless. */
+		{ { "other" }, "\"note:///a\",\"mine:///a\"", EMA_FORBIDDEN, "" },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, more, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct made made = { .audience = "https://mcp.example/pair", .scopes = { rows[i].scopes[0], rows[i].scopes[1] } };
+		char *token = make(&desk, &made), params[256];
+		snprintf(params, sizeof params, "\"notifications\":{\"resourceSubscriptions\":[%s]}", rows[i].uris);
+		ask_begin(&ask, NULL, token);
+		ask_message(&ask, "subscriptions/listen", NULL, params);
+		ask_check(&ask, &desk, "pair");
+		expect(&ask, i, rows[i].code, rows[i].code ? 403 : 200);
+		if (!strstr(challenge(&ask), rows[i].scope) || (!*rows[i].scope && *challenge(&ask)))
+			fail_msg("row %zu: %s", i, challenge(&ask));
+		ask_end(&ask);
+		free(token);
+	}
+	desk_close(&desk);
+}
+
+/* MCP-63: what brings answers and a state is a request as any other: whose state it is, and that it was let in before, counts for nothing. */
+static void a_retry_is_a_new_request(void **state)
+{
+	static const char retry[] = "\"name\":\"put_file\",\"arguments\":{\"repo\":\"%s\"},\"requestState\":\"of-ada\",\"inputResponses\":{\"a\":{\"action\":\"accept\"}}";
+	static const struct {
+		const char *sub, *scope, *repo;
+		int revoked, code;
+	} rows[] = {
+		{ "ada", "write", "acme/x", 0, EMA_OK },
+		{ "ada", "write", "evil/x", 0, EMA_FORBIDDEN }, /* other arguments than those that were asked about */
+		{ "bob", "read", "acme/x", 0, EMA_INSUFFICIENT_SCOPE },
+		{ "ada", "write", "acme/x", 1, EMA_BLOCKED },
+		{ "bob", "write", "acme/x", 1, EMA_OK },
+	};
+	const struct mark_target ada = { MARK_SUBJECT, ISSUER, NULL, "ada" };
+	struct failure failure = FAILURE_INIT;
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *token = make(&desk, &(struct made){ .audience = DEEP, .sub = rows[i].sub, .scopes = { rows[i].scope } }), params[256];
+		if (rows[i].revoked)
+			assert_int_equal(marks_block(desk.world.context->marks, &ada, 1000, &failure), EMA_OK);
+		snprintf(params, sizeof params, retry, rows[i].repo);
+		ask_begin(&ask, NULL, token);
+		ask_message(&ask, "tools/call", "put_file", params);
+		ask_check(&ask, &desk, "deep");
+		expect(&ask, i, rows[i].code, rows[i].code ? 403 : 200);
+		if (!rows[i].code) {
+			ema_decision *nobody = NULL;
+			ema_request *without = ema_request_new();
+			assert_int_equal(ema_request_body(without, ask.request->body, ask.request->body_length), EMA_OK);
+			assert_int_equal(ema_check_mcp(desk.world.context, "deep", without, &nobody), EMA_NO_TOKEN);
+			ema_decision_free(nobody);
+			ema_request_free(without);
+		}
+		ask_end(&ask);
+		free(token);
+	}
 	desk_close(&desk);
 }
 
@@ -720,6 +805,64 @@ static void changes(void **state)
 	desk_close(&desk);
 }
 
+static _Atomic int64_t ahead;
+
+static int64_t ahead_wall(void *data)
+{
+	(void)data;
+	return clock_wall(&clock_system) + ahead;
+}
+
+static int64_t as_ever(void *data)
+{
+	(void)data;
+	return clock_monotonic(&clock_system);
+}
+
+/* MCP-61, MCP-65: what a token gave ends with it: a stream, and the time for which a list may be kept. */
+static void a_token_ends(void **state)
+{
+	static const char list[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"tools\":[{\"name\":\"get_issue\"}],\"ttlMs\":999999999}}";
+	(void)state;
+	struct desk desk;
+	struct ask ask, again;
+	struct json json = { .count = 0 };
+	char *out = NULL;
+	int64_t ttl = 0;
+	ahead = 0;
+	desk_open(&desk, services, NULL);
+	ema_free(desk.world.context);
+	desk.world.context = ema_new();
+	assert_int_equal(ema_set_plugin_path(desk.world.context, BUILDDIR "/plugins/.libs"), EMA_OK);
+	ema_set_server(desk.world.context);
+	desk.world.context->clock = (struct clock){ ahead_wall, as_ever, NULL };
+	assert_int_equal(desk_load(&desk, services, NULL), EMA_OK);
+	char *token = make(&desk, &(struct made){ .expires = 100, .scopes = { "read" } });
+	ask_begin(&ask, NULL, token);
+	ask_message(&ask, "tools/list", NULL, "");
+	ask_check(&ask, &desk, "svc");
+	expect(&ask, 0, EMA_OK, 200);
+	assert_int_equal(ema_decision_still(ask.decision), EMA_OK);
+	assert_int_equal(ema_filter_list(ask.decision, list, strlen(list), &out), EMA_OK);
+	assert_int_equal(json_parse(out, strlen(out), &json_limits_document, &json, NULL), EMA_OK);
+	assert_true(json_integer(json_at(&json, "/result/ttlMs"), &ttl) && ttl > 0 && ttl <= 110000); /* made with a clock that is 10 s ahead */
+	json_free(&json);
+	ema_text_free(out);
+	out = NULL;
+	ahead = 200000;
+	assert_int_equal(ema_decision_still(ask.decision), EMA_EXPIRED);
+	assert_int_equal(ema_filter_list(ask.decision, list, strlen(list), &out), EMA_EXPIRED);
+	assert_null(out);
+	ask_begin(&again, NULL, token);
+	ask_message(&again, "tools/list", NULL, "");
+	ask_check(&again, &desk, "svc");
+	expect(&again, 1, EMA_EXPIRED, 401);
+	ask_end(&again);
+	ask_end(&ask);
+	free(token);
+	desk_close(&desk);
+}
+
 /* MCP-20: whoever has a scope may what one that it includes opens, which is said; not the other way round. */
 static void a_scope_includes_another(void **state)
 {
@@ -978,7 +1121,7 @@ static void lists(void **state)
 	desk_close(&desk);
 }
 
-/* MCP-21, AUD-03, AUD-04, AUD-11, AUD-17: the record says what was asked for and which rule answered, and never the token or what no rule looks at. */
+/* MCP-21, AUD-03, AUD-04, AUD-11: the record says what was asked for and which rule answered, and never the token or what no rule looks at. */
 static void records(void **state)
 {
 	(void)state;
@@ -1005,18 +1148,37 @@ static void records(void **state)
 	assert_string_equal(desk_audited(&desk, "/token_client"), "app");
 	assert_memory_equal(desk_audited(&desk, "/token_id"), "made-", 5);
 	assert_non_null(strstr(desk_audited(&desk, "/rule"), "ema.conf:"));
+	assert_string_equal(desk_audited(&desk, "/service"), "deep");
+	assert_string_equal(desk_audited(&desk, "/provider"), "idp");
+	assert_int_equal(strlen(desk_audited(&desk, "/subject")), 22);
+	assert_string_equal(desk_audited(&desk, "/config"), ema_config_digest(desk.world.context));
+	assert_string_equal(desk_audited(&desk, "/held_scopes/1"), "write");
 	ask_end(&ask);
 	ask_call(&ask, &desk, "deep", token, "get_secret", "{\"reason\":\"hush-hush\"}");
 	expect(&ask, 1, EMA_FORBIDDEN, 403);
 	assert_string_equal(desk_audited(&desk, "/verdict"), "deny");
 	assert_string_equal(desk_audited(&desk, "/code"), "forbidden");
+	assert_non_null(strstr(desk_audited(&desk, "/reason"), "a deny refuses this"));
 	assert_non_null(strstr(desk_audited(&desk, "/rule"), "ema.conf:"));
+	assert_string_equal(desk_audited(&desk, "/risk"), "");
 	ask_end(&ask);
+	/* AUD-27: no grant, and a deny, of what scopes that write open alone. */
+	ask_call(&ask, &desk, "deep", token, "put_file", "{\"repo\":\"evil/x\"}");
+	expect(&ask, 2, EMA_FORBIDDEN, 403);
+	assert_string_equal(desk_audited(&desk, "/risk"), "high");
+	ask_end(&ask);
+	char *why = make(&desk, &(struct made){ .audience = WHY, .scopes = { "write" } });
+	ask_call(&ask, &desk, "why", why, "drop_all", NULL);
+	expect(&ask, 3, EMA_FORBIDDEN, 403);
+	assert_string_equal(desk_audited(&desk, "/risk"), "high");
+	ask_end(&ask);
+	free(why);
 	char *bare = make(&desk, &(struct made){ .audience = DEEP, .scopes = { "read" } });
 	ask_begin(&ask, NULL, bare);
 	ask_tool(&ask, "put_file", "{\"repo\":\"acme/x\"}");
 	ask_check(&ask, &desk, "deep");
 	assert_string_equal(desk_audited(&desk, "/missing_scopes/0"), "write");
+	assert_string_equal(desk_audited(&desk, "/risk"), "");
 	ask_end(&ask);
 	free(bare);
 	/* What shadow mode would have given. */
@@ -1030,6 +1192,10 @@ static void records(void **state)
 	free(tried);
 	assert_int_equal(metrics_read(&desk.world.context->metrics.shadowed), 1);
 	char *all = world_read(&desk.world, "audit.jsonl");
+	size_t checks = 0;
+	for (const char *at = all; (at = strstr(at, "\"kind\":\"check\"")); at++)
+		checks++;
+	assert_int_equal(checks, 7);
 	assert_null(strstr(all, "hush-hush"));
 	assert_null(strstr(all, strrchr(token, '.')));
 	free(all);
@@ -1304,7 +1470,7 @@ static const char varied[] =
 	"  denies = ( { tools = [\"get_secret\"]; }, { subject = [\"eve\"]; tools = [\"put_*\"]; when = { args = ( { at = \"/deep\"; absent = true; } ); }; },\n"
 	"    { scopes = [\"read\", \"write\"]; when = { args = ( { at = \"/repo/x\"; equals = \"y\"; }, { at = \"/n\"; equals = 9; } ); }; } ); }";
 
-/* AUD-11, AUD-62: a thousand checks, decided again by their records alone, get the answers that they had, by the same rules. */
+/* AUD-11, AUD-62, AZN-55: a thousand checks, decided again by their records alone, get the answers that they had, by the same rules. */
 static void decided_again(void **state)
 {
 	(void)state;
@@ -1902,10 +2068,13 @@ int main(void)
 		cmocka_unit_test(credentials),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(permissions),
+		cmocka_unit_test(all_missing_scopes_at_once),
+		cmocka_unit_test(a_retry_is_a_new_request),
 		cmocka_unit_test(named),
 		cmocka_unit_test(messages),
 		cmocka_unit_test(possession),
 		cmocka_unit_test(changes),
+		cmocka_unit_test(a_token_ends),
 		cmocka_unit_test(a_scope_includes_another),
 		cmocka_unit_test(a_narrow_client_is_not_sent_away),
 		cmocka_unit_test(arguments_that_differ_by_case),

@@ -3,32 +3,40 @@
 
 #include <stdio.h>
 
+#include "access.h"
+#include "audit.h"
 #include "context.h"
 #include "jws.h"
+#include "jwt.h"
 #include "keyring.h"
+
+#define TLS_CLIENT "CLIENTS:, { id = \"dn\"; auth = \"tls_client_auth\"; subject_dn = \"CN=dn\"; }"
 
 static const char two[] = "SERVICES:, { id = \"own\"; issuer = \"https://auth.example/own/\"; resource = \"https://mcp.example/own/mcp\"; identity = [\"idp\"];\n"
                           "  name = \"Own\"; interactive = \"https://login.example\"; default_scopes = [\"read\"]; binding = \"required\";\n"
                           "  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; }, { name = \"list\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }";
 
-/* JAG-112, JAG-113, JAG-114, JAG-115, JAG-116, JAG-117, MCP-31, MCP-32, MCP-34, MCP-35, MCP-38, MCP-75: one document at each place where clients look. */
+/* JAG-112, JAG-113, JAG-114, JAG-115, JAG-117, MCP-31, MCP-32, MCP-34, MCP-38, MCP-75: one document at each place where clients look. */
 static void server_metadata(void **state)
 {
 	(void)state;
+#define OWN "https://auth.example/own/"
 	static const struct {
-		const char *url, *issuer, *token;
+		const char *url, *issuer, *token, *keys;
 	} rows[] = {
-		{ "/.well-known/oauth-authorization-server", OURS, OURS "/token" },
-		{ "/.well-known/openid-configuration", OURS, OURS "/token" },
-		{ "/.well-known/oauth-authorization-server/own", "https://auth.example/own/", "https://auth.example/own/token" },
-		{ "/.well-known/oauth-authorization-server/own/", "https://auth.example/own/", "https://auth.example/own/token" },
-		{ "/.well-known/openid-configuration/own", "https://auth.example/own/", "https://auth.example/own/token" },
-		{ "/own/.well-known/openid-configuration", "https://auth.example/own/", "https://auth.example/own/token" },
-		{ "/.well-known/oauth-authorization-server/nowhere", NULL, NULL },
-		{ "/.well-known/oauth-authorization-serverown", NULL, NULL },
-		{ "/own/.well-known/oauth-authorization-server", NULL, NULL },
+		{ "/.well-known/oauth-authorization-server", OURS, OURS "/token", OURS "/jwks" },
+		{ "/.well-known/openid-configuration", OURS, OURS "/token", OURS "/jwks" },
+		{ "/.well-known/oauth-authorization-server/own", OWN, OWN "token", OWN "jwks" },
+		{ "/.well-known/oauth-authorization-server/own/", OWN, OWN "token", OWN "jwks" },
+		{ "/.well-known/openid-configuration/own", OWN, OWN "token", OWN "jwks" },
+		{ "/own/.well-known/openid-configuration", OWN, OWN "token", OWN "jwks" },
+		{ "/.well-known/oauth-authorization-server/nowhere", NULL, NULL, NULL },
+		{ "/.well-known/oauth-authorization-serverown", NULL, NULL, NULL },
+		{ "/own/.well-known/oauth-authorization-server", NULL, NULL, NULL },
 	};
+	static const char algorithms[] = "_auth_signing_alg_values_supported\":[\"RS256\",\"PS256\",\"ES256\",\"EdDSA\",\"Ed25519\"]";
 	struct desk desk;
+	char *same[2] = { NULL, NULL };
 	desk_open(&desk, two, NULL);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		desk_request(&desk, "GET", rows[i].url, NULL, NULL);
@@ -39,6 +47,17 @@ static void server_metadata(void **state)
 			continue;
 		assert_string_equal(desk_text(&desk, "/issuer"), rows[i].issuer);
 		assert_string_equal(desk_text(&desk, "/token_endpoint"), rows[i].token);
+		assert_string_equal(desk_text(&desk, "/jwks_uri"), rows[i].keys);
+		assert_non_null(strstr(desk.body, "\"token_endpoint_auth_methods_supported\":[\"private_key_jwt\",\"client_secret_basic\",\"client_secret_post\"]"));
+		const char *listed = strstr(desk.body, "token_endpoint_auth_signing_alg_values_supported");
+		assert_non_null(listed);
+		assert_memory_equal(listed + strlen("token_endpoint"), algorithms, strlen(algorithms));
+		/* JAG-114: to the byte. */
+		char **first = &same[!strcmp(rows[i].issuer, OWN)];
+		if (*first)
+			assert_string_equal(desk.body, *first);
+		else
+			assert_non_null(*first = strdup(desk.body));
 		assert_string_equal(desk_text(&desk, "/authorization_grant_profiles_supported/0"), "urn:ietf:params:oauth:grant-profile:id-jag");
 		assert_string_equal(desk_text(&desk, "/grant_types_supported/0"), JWT_BEARER);
 		assert_string_equal(desk_text(&desk, "/code_challenge_methods_supported/0"), "S256");
@@ -51,11 +70,45 @@ static void server_metadata(void **state)
 		assert_null(strstr(desk.body, "none\""));
 		assert_string_equal(desk_header(&desk, "Access-Control-Allow-Origin"), "*");
 	}
+	free(same[0]);
+	free(same[1]);
+	desk_request(&desk, "GET", "/own/jwks", NULL, NULL); /* where it says */
+	assert_string_equal(desk_text(&desk, "/keys/0/kty"), "EC");
 	desk_request(&desk, "POST", "/.well-known/oauth-authorization-server", "", NULL);
 	assert_int_equal(desk.status, 405);
 	desk_request(&desk, "HEAD", "/.well-known/oauth-authorization-server", NULL, NULL);
 	assert_int_equal(desk.status, 200);
 	assert_string_equal(desk.body, "");
+	desk_close(&desk);
+}
+
+/* JAG-116, MCP-35: what is on is advertised, and nothing else. */
+static void what_is_on_is_said(void **state)
+{
+	(void)state;
+	enum { TLS = 1, DOCUMENTS = 2, BY_URL = 4, CALLERS = 8, ALL = 16 };
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	for (int on = 0; on < ALL; on++) {
+		char extra[512];
+		snprintf(extra, sizeof extra, "%s%s%s%s%s", on & (DOCUMENTS | BY_URL) ? "client_documents = { " : "", on & DOCUMENTS ? "hosts = [\"app.example\"]; " : "",
+		         on & BY_URL ? "urls = [\"https://other.example/app\"]; " : "", on & (DOCUMENTS | BY_URL) ? "};" : "", on & TLS ? TLS_CLIENT : "");
+		if (!(on & CALLERS))
+			strcat(extra, "CALLER:]; purposes = [\"metrics\"");
+		if (desk_load(&desk, extra, NULL))
+			fail_msg("%s", ema_error(desk.world.context));
+		desk_request(&desk, "GET", "/.well-known/oauth-authorization-server", NULL, NULL);
+		assert_int_equal(json_is(json_at(&desk.json, "/tls_client_certificate_bound_access_tokens"), JSON_TRUE), (on & TLS) != 0);
+		assert_int_equal(strstr(desk.body, "\"tls_client_auth\"") != NULL, (on & TLS) != 0);
+		assert_int_equal(json_is(json_at(&desk.json, "/client_id_metadata_document_supported"), JSON_TRUE), (on & (DOCUMENTS | BY_URL)) != 0);
+		assert_int_equal(json_at(&desk.json, "/introspection_endpoint") != NULL, (on & CALLERS) != 0);
+		assert_string_equal(desk_text(&desk, "/revocation_endpoint"), OURS "/revoke");
+		assert_non_null(json_at(&desk.json, "/dpop_signing_alg_values_supported/0"));
+		/* What is never on. */
+		assert_null(json_at(&desk.json, "/authorization_details_types_supported"));
+		assert_null(json_at(&desk.json, "/registration_endpoint"));
+		assert_int_equal(strstr(desk.body, "false") != NULL, 0);
+	}
 	desk_close(&desk);
 }
 
@@ -86,7 +139,7 @@ static void authorization_endpoint(void **state)
 	desk_close(&desk);
 }
 
-/* MCP-01, MCP-02, MCP-03, MCP-04, MCP-05, MCP-06, MCP-07, MCP-08: from the resource to its one authorization server. */
+/* MCP-01, MCP-02, MCP-03, MCP-05, MCP-06, MCP-07: from the resource to its one authorization server. */
 static void resource_metadata(void **state)
 {
 	(void)state;
@@ -94,24 +147,91 @@ static void resource_metadata(void **state)
 	desk_open(&desk, two, NULL);
 	desk_request(&desk, "GET", "/.well-known/oauth-protected-resource/own/mcp", NULL, "Host: mcp.example", NULL);
 	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk_header(&desk, "Content-Type"), "application/json");
+	assert_string_equal(desk_header(&desk, "Cache-Control"), "public, max-age=300");
 	assert_string_equal(desk_text(&desk, "/resource"), "https://mcp.example/own/mcp");
 	assert_string_equal(desk_text(&desk, "/authorization_servers/0"), "https://auth.example/own/");
 	assert_string_equal(desk_text(&desk, "/authorization_servers/1"), "https://login.example");
 	assert_string_equal(desk_text(&desk, "/scopes_supported/0"), "read");
 	assert_null(json_at(&desk.json, "/scopes_supported/1"));
 	assert_string_equal(desk_text(&desk, "/bearer_methods_supported/0"), "header");
+	assert_null(json_at(&desk.json, "/bearer_methods_supported/1"));
 	assert_string_equal(desk_text(&desk, "/dpop_signing_alg_values_supported/3"), "ES384"); /* each that is taken */
 	assert_string_equal(desk_text(&desk, "/resource_name"), "Own");
 	assert_true(json_is(json_at(&desk.json, "/dpop_bound_access_tokens_required"), JSON_TRUE));
+	assert_null(json_at(&desk.json, "/tls_client_certificate_bound_access_tokens"));
 	desk_request(&desk, "GET", "/.well-known/oauth-protected-resource/svc", NULL, NULL);
 	assert_int_equal(desk.status, 200);
 	assert_null(json_at(&desk.json, "/authorization_servers/1"));
 	assert_string_equal(desk_text(&desk, "/scopes_supported/0"), "read"); /* and not write */
 	assert_null(json_at(&desk.json, "/scopes_supported/1"));
+	assert_null(json_at(&desk.json, "/resource_name"));
+	assert_null(json_at(&desk.json, "/dpop_bound_access_tokens_required"));
 	static const char *const absent[] = { "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/svc/", "/.well-known/oauth-protected-resource/sv", NULL };
 	for (size_t i = 0; absent[i]; i++) {
 		desk_request(&desk, "GET", absent[i], NULL, NULL);
 		assert_int_equal(desk.status, 404);
+	}
+	/* A certificate does as well as a key, where clients have some. */
+	char extra[2048];
+	snprintf(extra, sizeof extra, "%s%s", TLS_CLIENT, two);
+	assert_int_equal(desk_load(&desk, extra, NULL), EMA_OK);
+	desk_request(&desk, "GET", "/.well-known/oauth-protected-resource/own/mcp", NULL, NULL);
+	assert_true(json_is(json_at(&desk.json, "/tls_client_certificate_bound_access_tokens"), JSON_TRUE));
+	assert_null(json_at(&desk.json, "/dpop_bound_access_tokens_required"));
+	desk_close(&desk);
+}
+
+/* MCP-04: without a path, nothing stands behind the well-known name, be there a slash behind the host or not. */
+static void resources_without_a_path(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *host, *resource; /* NULL: not found */
+	} rows[] = { { "bare.example", "https://bare.example" }, { "slash.example", "https://slash.example/" }, { "third.example", NULL } };
+	struct desk desk;
+	desk_open(&desk, "SERVICES:, { id = \"bare\"; resource = \"https://bare.example\"; identity = [\"idp\"]; },\n"
+	                 "{ id = \"slash\"; resource = \"https://slash.example/\"; identity = [\"idp\"]; }", NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		desk.host = rows[i].host;
+		desk_request(&desk, "GET", "/.well-known/oauth-protected-resource", NULL, NULL);
+		if (desk.status != (rows[i].resource ? 200 : 404))
+			fail_msg("row %zu: %d", i, desk.status);
+		assert_string_equal(desk_text(&desk, "/resource"), rows[i].resource ? rows[i].resource : "");
+	}
+	static const char *const services[] = { "bare", "slash" };
+	for (size_t i = 0; i < 2; i++) {
+		ema_request *request = ema_request_new();
+		ema_decision *decision = NULL;
+		char place[128];
+		assert_int_equal(ema_check(desk.world.context, services[i], request, "tools/list", NULL, &decision), EMA_NO_TOKEN);
+		snprintf(place, sizeof place, "resource_metadata=\"https://%s.example/.well-known/oauth-protected-resource\"", services[i]);
+		assert_non_null(strstr(ema_decision_challenge(decision), place));
+		ema_decision_free(decision);
+		ema_request_free(request);
+	}
+	desk_close(&desk);
+}
+
+/* MCP-08, JAG-115: none of the documents says whom we trust. */
+static void documents_name_nobody(void **state)
+{
+	(void)state;
+	static const char *const urls[] = { "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/.well-known/oauth-protected-resource/svc" };
+	/* Provider, issuer, tenants, directory, group, clients, caller, secret, subject of a grant. */
+	static const char *const names[] = { "idp", "TENANT", "STAFF", "GROUP", "\"app\"", "retired", "gateway", "secret\"", SECRET, "ADA" };
+	struct desk desk;
+	desk_open(&desk, "directories = ( { id = \"STAFF\"; plugin = \"fault\"; } );\n"
+	                 "SERVICES:, { id = \"more\"; resource = \"https://mcp.example/more\"; identity = [\"idp\"]; }"
+	                 "PROVIDER: tenant_claim = \"t\"; tenants = [\"TENANT-1\"]; groups_claim = \"groups\";",
+	          "tenants = [\"TENANT-1\"]; directory = ( { id = \"STAFF\"; for = [\"idp\"]; } );\n"
+	          "denies = ( { provider = \"idp\"; group = \"GROUP\"; tools = [\"get_x\"]; }, { provider = \"idp\"; subject = \"ADA\"; tools = [\"get_x\"]; } );");
+	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+		desk_request(&desk, "GET", urls[i], NULL, NULL);
+		assert_int_equal(desk.status, 200);
+		for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+			if (strstr(desk.body, names[k]))
+				fail_msg("%s says %s: %s", urls[i], names[k], desk.body);
 	}
 	desk_close(&desk);
 }
@@ -148,7 +268,7 @@ static char *token_of(struct desk *desk)
 #define GATEWAY "Basic Z2F0ZXdheTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"
 static const char inactive[] = "{\"active\":false}";
 
-/* REV-01, REV-02, REV-03, REV-04, REV-06, REV-08, REV-09, REV-10, JAG-111: what a caller is told of a token, before and after its client revoked it. */
+/* REV-01, REV-02, REV-03, REV-04, REV-06, REV-08, REV-09, REV-10: what a caller is told of a token, before and after its client revoked it. */
 static void introspection_and_revocation(void **state)
 {
 	(void)state;
@@ -178,7 +298,8 @@ static void introspection_and_revocation(void **state)
 	assert_string_equal(desk_audited(&desk, "/caller"), "gateway");
 	/* Nobody, and a client that is no caller */
 	desk_form(&desk, "/introspect", NULL, "token", token, NULL);
-	assert_true(desk.status == 400 || desk.status == 401);
+	assert_int_equal(desk.status, 401);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_client");
 	desk_form(&desk, "/introspect", "Basic YmFzaWM6Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==", "token", token, NULL);
 	assert_int_equal(desk.status, 401);
 	desk_form(&desk, "/introspect", GATEWAY, NULL);
@@ -198,6 +319,29 @@ static void introspection_and_revocation(void **state)
 	desk_form(&desk, "/introspect", GATEWAY, "token", foreign, NULL);
 	assert_string_equal(desk.body, inactive);
 	free(foreign);
+	/* So does one whose signature is another's, and one that is over. */
+	char *bent = strdup(token), *last = strrchr(bent, '.') + 10;
+	*last = *last == 'A' ? 'B' : 'A';
+	desk_form(&desk, "/introspect", GATEWAY, "token", bent, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk.body, inactive);
+	assert_string_equal(desk_audited(&desk, "/code"), "bad_signature");
+	free(bent);
+	const char *scope = "read";
+	char *expired = NULL;
+	const struct access_claims over = { .issuer = OURS, .audience = "https://mcp.example/svc", .client_id = "app", .jti = "over", .issued = desk.world.now - 7200,
+		                            .expires = desk.world.now - 3600, .scopes = &scope, .scope_count = 1, .provider = "idp", .sub = "ada", .auth_time = JWT_ABSENT };
+	assert_int_equal(access_mint(desk.world.context->keyring, &over, &expired, NULL), EMA_OK);
+	desk_form(&desk, "/introspect", GATEWAY, "token", expired, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk.body, inactive);
+	assert_string_equal(desk_audited(&desk, "/code"), "expired");
+	client = desk_assertion(&desk, "");
+	desk_form(&desk, "/revoke", NULL, "token", expired, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk.body, "");
+	free(client);
+	free(expired);
 	/* Another client's try changes nothing. */
 	desk_form(&desk, "/revoke", "Basic YmFzaWM6Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==", "token", token, NULL);
 	assert_int_equal(desk.status, 400);
@@ -206,6 +350,20 @@ static void introspection_and_revocation(void **state)
 	assert_true(json_is(json_at(&desk.json, "/active"), JSON_TRUE));
 	desk_request(&desk, "GET", "/revoke", NULL, NULL);
 	assert_int_equal(desk.status, 405);
+	/* Nor does whoever does not prove to be a client, or one whose token it is. */
+	static const char *const nobody[] = { NULL, "Basic YmFzaWM6d3Jvbmc=", "Basic YXBwOndyb25n" };
+	for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++) {
+		desk_form(&desk, "/revoke", nobody[i], "token", token, NULL);
+		assert_int_equal(desk.status, 401);
+		assert_string_equal(desk_text(&desk, "/error"), "invalid_client");
+	}
+	client = desk_assertion(&desk, "");
+	desk_form(&desk, "/revoke", NULL, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_request");
+	free(client);
+	desk_form(&desk, "/introspect", GATEWAY, "token", token, NULL);
+	assert_true(json_is(json_at(&desk.json, "/active"), JSON_TRUE));
 	for (int i = 0; i < 2; i++) { /* again is no fault */
 		client = desk_assertion(&desk, "");
 		desk_form(&desk, "/revoke", NULL, "token", token, "token_type_hint", "refresh_token", "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
@@ -224,6 +382,113 @@ static void introspection_and_revocation(void **state)
 	assert_string_equal(desk_audited(&desk, "/request"), desk_header(&desk, "X-Request-ID"));
 	assert_non_null(strstr(desk_audited(&desk, "/reason"), "nothing was revoked"));
 	free(client);
+	free(token);
+	desk_close(&desk);
+}
+
+/* A token for client basic. */
+static char *token_for(struct desk *desk, const char *changes, const char *resource)
+{
+	char *jag = world_token(&desk->world, changes);
+	desk_form(desk, "/token", "Basic YmFzaWM6Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==", "grant_type", JWT_BEARER, "assertion", jag, "resource", resource, NULL);
+	assert_int_equal(desk->status, 200);
+	free(jag);
+	return strdup(desk_text(desk, "/access_token"));
+}
+
+/* JAG-111: the record of a redemption ties a token to what it came from, and whatever of it is revoked ends the token, and no other. */
+static void a_token_ends_with_what_it_came_from(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *kind, *name; /* NULL: the id of the first */
+		int left[3];             /* of ada's by app, bob's by basic, and bob's for another service */
+	} rows[] = {
+		{ "subject", "idp/t1/ada", { 0, 1, 1 } }, { "person", "a-lovelace", { 0, 1, 1 } }, { "client", "app", { 0, 1, 1 } }, { "token", NULL, { 0, 1, 1 } },
+		{ "service", "svc", { 0, 0, 1 } }, { "tenant", "idp/t1", { 0, 0, 0 } }, { "provider", "idp", { 0, 0, 0 } }, { "everything", "", { 0, 0, 0 } },
+	};
+#define PEOPLE "directory = ( { id = \"staff\"; for = [\"idp\"]; } );"
+	static const char extra[] = "directories = ( { id = \"staff\"; plugin = \"file\"; path = \"people.conf\"; } );\n"
+		"SERVICES:, { id = \"other\"; resource = \"https://mcp.example/o\"; identity = [\"idp\"]; " PEOPLE
+		" scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }"
+		"PROVIDER: tenant_claim = \"t\"; tenants = [\"t1\"];";
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct desk desk;
+		char *tokens[3], id[80], *text = NULL;
+		desk_open(&desk, NULL, NULL);
+		world_file(&desk.world, "people.conf", "people = ( { id = \"a-lovelace\"; subjects = [\"idp/t1/ada\"]; }, { id = \"b\"; subjects = [\"idp/t1/bob\"]; } );\n");
+		if (desk_load(&desk, extra, PEOPLE))
+			fail_msg("%s", ema_error(desk.world.context));
+		desk_redeem(&desk, world_token(&desk.world, "{\"t\":\"t1\",\"act\":{\"sub\":\"agent\"}}"), NULL, "https://mcp.example/svc");
+		assert_int_equal(desk.status, 200);
+		tokens[0] = strdup(desk_text(&desk, "/access_token"));
+		snprintf(id, sizeof id, "%s", desk_audited(&desk, "/token_id"));
+		static const char *const tied[] = { "/token_id", "/issuer", "/jti", "/client", "/subject", "/actor", "/person", "/tenant", "/service", "/resource", "/scopes/0" };
+		for (size_t k = 0; k < sizeof tied / sizeof *tied; k++)
+			if (!*desk_audited(&desk, tied[k]))
+				fail_msg("the record lacks %s", tied[k]);
+		tokens[1] = token_for(&desk, "{\"sub\":\"bob\",\"t\":\"t1\",\"client_id\":\"basic\"}", "https://mcp.example/svc");
+		tokens[2] = token_for(&desk, "{\"sub\":\"bob\",\"t\":\"t1\",\"client_id\":\"basic\"}", "https://mcp.example/o");
+		const struct ema_revocation what = { .size = sizeof what, .kind = rows[i].kind, .name = rows[i].name ? rows[i].name : id };
+		for (int k = 0; k < 3; k++)
+			assert_int_equal(desk_check(&desk, k < 2 ? "svc" : "other", tokens[k], "tools/call", "get_a", NULL, NULL), EMA_OK);
+		if (ema_revoke(desk.world.context, &what, &text))
+			fail_msg("%s: %s", rows[i].kind, text ? text : "");
+		ema_text_free(text);
+		for (int k = 0; k < 3; k++) {
+			int code = desk_check(&desk, k < 2 ? "svc" : "other", tokens[k], "tools/call", "get_a", NULL, NULL);
+			if (code != (rows[i].left[k] ? EMA_OK : EMA_REVOKED))
+				fail_msg("%s, token %d: %s", rows[i].kind, k, ema_code_name(code));
+			free(tokens[k]);
+		}
+		desk_close(&desk);
+	}
+}
+
+/* AUD-17: what the identity provider knows an assertion by leads to the token, and the token to all that was asked with it and of it; each has its own request
+   id, which its caller has, too. */
+static void the_trail_joins(void **state)
+{
+	(void)state;
+	static const char traced[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+	struct desk desk;
+	char jti[AUDIT_FINGERPRINT], id[80];
+	desk_open(&desk, NULL, NULL);
+	audit_fingerprint("of-the-idp", 10, jti);
+	desk_redeem(&desk, world_token(&desk.world, "{\"jti\":\"of-the-idp\"}"), NULL, NULL);
+	assert_int_equal(desk.status, 200);
+	assert_string_equal(desk_audited(&desk, "/kind"), "redemption");
+	assert_string_equal(desk_audited(&desk, "/jti"), jti);
+	snprintf(id, sizeof id, "%s", desk_audited(&desk, "/token_id"));
+	assert_true(*id);
+	char *token = strdup(desk_text(&desk, "/access_token")), *bearer = NULL;
+	assert_true(asprintf(&bearer, "Bearer %s", token) > 0);
+	static const char *const tools[] = { "get_a", "put_a", "nothing" };
+	for (size_t i = 0; i < 3; i++) {
+		ema_request *request = ema_request_new();
+		ema_decision *decision = NULL;
+		assert_int_equal(ema_request_header(request, "Authorization", bearer), EMA_OK);
+		assert_int_equal(ema_request_set(request, EMA_REQUEST_TRACEPARENT, traced), EMA_OK);
+		int code = ema_check(desk.world.context, "svc", request, "tools/call", tools[i], &decision);
+		assert_int_equal(code == EMA_OK, i == 0);
+		assert_string_equal(desk_audited(&desk, "/kind"), "check");
+		assert_string_equal(desk_audited(&desk, "/token_id"), id);
+		assert_string_equal(desk_audited(&desk, "/request"), ema_decision_id(decision));
+		assert_string_equal(desk_audited(&desk, "/traceparent"), traced);
+		ema_decision_free(decision);
+		ema_request_free(request);
+	}
+	desk_form(&desk, "/introspect", GATEWAY, "token", token, NULL);
+	assert_string_equal(desk_audited(&desk, "/kind"), "introspection");
+	assert_string_equal(desk_audited(&desk, "/token_id"), id);
+	assert_string_equal(desk_audited(&desk, "/request"), desk_header(&desk, "X-Request-ID"));
+	char *client = desk_assertion(&desk, "");
+	desk_form(&desk, "/revoke", NULL, "token", token, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
+	assert_string_equal(desk_audited(&desk, "/kind"), "revocation");
+	assert_string_equal(desk_audited(&desk, "/token_id"), id);
+	assert_string_equal(desk_audited(&desk, "/request"), desk_header(&desk, "X-Request-ID"));
+	free(client);
+	free(bearer);
 	free(token);
 	desk_close(&desk);
 }
@@ -305,12 +570,12 @@ static void signed_introspection(void **state)
 	free(token);
 	/* Who may not ask is told so in JSON. */
 	desk_request(&desk, "POST", "/introspect", "token=x", "Content-Type: application/x-www-form-urlencoded", "Accept: application/token-introspection+jwt", NULL);
-	assert_true(desk.status == 400 || desk.status == 401);
+	assert_int_equal(desk.status, 401);
 	assert_string_equal(desk_header(&desk, "Content-Type"), "application/json");
 	desk_close(&desk);
 }
 
-/* REV-15: who asks about made-up tokens with a wrong secret is slowed down like who guesses at the token endpoint. */
+/* REV-15: who asks about made-up tokens is slowed down like who guesses at the token endpoint, the sooner with a wrong secret; each guess is written down. */
 static void guesses(void **state)
 {
 	(void)state;
@@ -321,10 +586,21 @@ static void guesses(void **state)
 	assert_int_equal(desk.status, 429);
 	assert_true(atoi(desk_header(&desk, "Retry-After")) > 0);
 	assert_string_equal(desk_audited(&desk, "/kind"), "introspection");
+	desk.remote = "192.0.2.9";
+	for (int i = 0; i < 21; i++) {
+		char guess[32];
+		snprintf(guess, sizeof guess, "e30.e30.%04d", i);
+		desk_form(&desk, "/introspect", GATEWAY, "token", guess, NULL);
+		assert_int_equal(desk.status, i < 20 ? 200 : 429);
+		if (i < 20)
+			assert_string_equal(desk.body, inactive);
+		assert_string_equal(desk_audited(&desk, "/verdict"), "deny");
+		assert_string_equal(desk_audited(&desk, "/request"), desk_header(&desk, "X-Request-ID"));
+	}
 	desk.remote = "127.0.0.1";
 	desk_request(&desk, "GET", "/metrics", NULL, NULL);
 	assert_non_null(strstr(desk.body, "ema_answers_total{endpoint=\"introspect\",code=\"client_refused\"} 2\n"));
-	assert_non_null(strstr(desk.body, "ema_answers_total{endpoint=\"introspect\",code=\"rate_limited\"} 1\n"));
+	assert_non_null(strstr(desk.body, "ema_answers_total{endpoint=\"introspect\",code=\"rate_limited\"} 2\n"));
 	desk_close(&desk);
 }
 
@@ -580,10 +856,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(server_metadata),
+		cmocka_unit_test(what_is_on_is_said),
 		cmocka_unit_test(authorization_endpoint),
 		cmocka_unit_test(resource_metadata),
+		cmocka_unit_test(resources_without_a_path),
+		cmocka_unit_test(documents_name_nobody),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(introspection_and_revocation),
+		cmocka_unit_test(a_token_ends_with_what_it_came_from),
+		cmocka_unit_test(the_trail_joins),
 		cmocka_unit_test(signed_introspection),
 		cmocka_unit_test(guesses),
 		cmocka_unit_test(what_changed_since),

@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* usleep */
+#define _GNU_SOURCE /* asprintf, usleep */
 #include "desk.h"
 
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "audit.h"
 #include "buffer.h"
 #include "clock.h"
+#include "dpop.h"
 #include "jws.h"
 
 /* The claims of the access token in the last answer. */
@@ -71,7 +72,92 @@ static void an_assertion_becomes_a_token(void **state)
 	desk_close(&desk);
 }
 
-/* JAG-10, JAG-106: what is wrong with a form, before anything dear is done, and what it gets. */
+static void audited(struct desk *desk, const char *pointer, const char *expected)
+{
+	const char *found = desk_audited(desk, pointer);
+	if (strcmp(found, expected))
+		fail_msg("%s is \"%s\", not \"%s\"", pointer, found, expected);
+}
+
+/* AUD-02, AUD-07: what the record of a redemption says. Of an assertion that comes again it is an alert, and names who brings it now; who was first stands
+   in the record with the same issuer and jti. (The store keeps a digest of him, so that the alert itself cannot say more.) */
+static void a_replay_is_an_alert(void **state)
+{
+	(void)state;
+	static const char extra[] = "directories = ( { id = \"staff\"; plugin = \"file\"; path = \"people.conf\"; } );PROVIDER: tenant_claim = \"t\"; tenants = [\"t1\"];";
+	static const char service[] = "directory = ( { id = \"staff\"; for = [\"idp\"]; required = true; } );";
+	static const char claims[] = "{\"jti\":\"once\",\"t\":\"t1\",\"scope\":\"read write\"}";
+	static const struct {
+		const char *remote, *client, *code;
+	} rows[] = {
+		{ "192.0.2.1", "app", "ok" }, { "198.51.100.2", "app", "replayed" }, { "203.0.113.3", "post", "replayed" },
+	};
+	char jti[64], name[sizeof rows / sizeof *rows][AUDIT_PSEUDONYM], ada[AUDIT_PSEUDONYM];
+	struct desk desk;
+	struct json line = { .count = 0 };
+	desk_open(&desk, "", "");
+	world_file(&desk.world, "people.conf", "people = ( { id = \"a-lovelace\"; subjects = [\"idp/t1/ada\"]; } );\n");
+	assert_int_equal(desk_load(&desk, extra, service), EMA_OK);
+	audit_fingerprint("once", 4, jti);
+	audit_pseudonym(desk.world.context->audit, "ada", ada);
+	char *first = world_token(&desk.world, claims);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		audit_pseudonym(desk.world.context->audit, rows[i].remote, name[i]);
+		desk.remote = rows[i].remote;
+		if (!strcmp(rows[i].client, "app")) {
+			desk_redeem(&desk, strdup(first), "read write", "https://mcp.example/svc");
+		} else { /* the same jti for another client */
+			char *jag = world_token(&desk.world, "{\"jti\":\"once\",\"t\":\"t1\",\"scope\":\"read\",\"client_id\":\"post\"}");
+			desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_id", "post", "client_secret", SECRET, NULL);
+			free(jag);
+		}
+		assert_int_equal(desk.status, i ? 400 : 200);
+		audited(&desk, "/kind", "redemption");
+		audited(&desk, "/code", rows[i].code);
+		audited(&desk, "/verdict", i ? "deny" : "permit");
+		audited(&desk, "/issuer", ISSUER);
+		audited(&desk, "/jti", jti);
+		audited(&desk, "/client", rows[i].client);
+		audited(&desk, "/token_client", rows[i].client);
+		audited(&desk, "/remote", name[i]);
+		audited(&desk, "/request", desk_header(&desk, "X-Request-ID"));
+		if (strcmp(rows[i].client, "app"))
+			continue;
+		audited(&desk, "/subject", ada);
+		audited(&desk, "/tenant", "t1");
+		audited(&desk, "/provider", "idp");
+		audited(&desk, "/service", "svc");
+		audited(&desk, "/resource", "https://mcp.example/svc");
+		audited(&desk, "/asked_resource", "https://mcp.example/svc");
+		audited(&desk, "/asked_scope", "read write");
+		audited(&desk, "/token_scopes/1", "write");
+		audited(&desk, "/scopes/1", i ? "" : "write");
+		audited(&desk, "/alg", "ES256");
+		audited(&desk, "/kid", jwk_kid(desk.world.key));
+		audited(&desk, "/replay_rule", "single-use");
+		audited(&desk, "/scope_rule", "strict");
+		assert_true(strlen(desk_audited(&desk, "/person")) == AUDIT_PSEUDONYM - 1 && strlen(desk_audited(&desk, "/time")) == 24);
+	}
+	free(first);
+	/* One alert for each, and for nothing else. */
+	char *trail = world_read(&desk.world, "audit.jsonl");
+	size_t alerts = 0;
+	for (char *at = trail, *end; (end = strchr(at, '\n')); at = end + 1) {
+		int64_t severity = 0;
+		assert_int_equal(json_parse(at, (size_t)(end - at), &json_limits_document, &line, NULL), EMA_OK);
+		const char *code = json_string(json_at(&line, "/code"));
+		assert_true(json_integer(json_at(&line, "/severity"), &severity));
+		assert_int_equal(severity == 1, code && !strcmp(code, "replayed"));
+		alerts += severity == 1;
+		json_free(&line);
+		line = (struct json){ .count = 0 };
+	}
+	assert_int_equal(alerts, 2);
+	free(trail);
+	desk_close(&desk);
+}
+
+/* JAG-106: what is wrong with a form, and what it gets. */
 static void bad_forms(void **state)
 {
 	(void)state;
@@ -129,7 +215,39 @@ static void bad_forms(void **state)
 	desk_close(&desk);
 }
 
-/* AUD-06: what the answer keeps to itself is told apart in the record. */
+/* JAG-10: with a store that fails whatever it is asked, what can be seen without it is answered as ever; and with a signature that is wrong, what can be seen
+   without a key is. The last assertion has no fault of its own: its signature is looked at, and the store is asked. */
+static void cheap_checks_come_first(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *grant, *secret, *type, *changes;
+		const char *bent, *code; /* codes with a bent signature and with a good one */
+	} rows[] = {
+		{ "password", SECRET, "oauth-id-jag+jwt", "{}", "unsupported_grant", "unsupported_grant" },
+		{ JWT_BEARER, "wrong", "oauth-id-jag+jwt", "{}", "client_refused", "client_refused" },
+		{ JWT_BEARER, SECRET, "oauth-id-jag+jwt", "{\"iss\":\"https://stranger.example\"}", "unknown_issuer", "unknown_issuer" },
+		{ JWT_BEARER, SECRET, "oauth-id-jag+jwt", "{\"resource\":\"https://elsewhere.example/\"}", "wrong_resource", "wrong_resource" },
+		{ JWT_BEARER, SECRET, "at+jwt", "{}", "wrong_type", "wrong_type" },
+		{ JWT_BEARER, SECRET, "oauth-id-jag+jwt", "{\"aud\":\"https://x.example\"}", "bad_signature", "wrong_audience" }, /* JWT-60: a claim, after the signature */
+		{ JWT_BEARER, SECRET, "oauth-id-jag+jwt", "{}", "bad_signature", "store_unavailable" },
+	};
+	struct desk desk;
+	desk_open(&desk, "rates = { address = 0; subject = 0; }; store = { plugin = \"fault\"; code = \"store_unavailable\"; };", NULL);
+	for (size_t i = 0; i < 2 * (sizeof rows / sizeof *rows); i++) {
+		char changes[256];
+		snprintf(changes, sizeof changes, "{\"client_id\":\"post\"%s%s", rows[i / 2].changes[1] == '}' ? "" : ",", rows[i / 2].changes + 1);
+		char *jag = world_sign(&desk.world, desk.world.key, rows[i / 2].type, changes), *bent = strrchr(jag, '.') + 10;
+		if (i % 2 == 0)
+			*bent = *bent == 'A' ? 'B' : 'A';
+		desk_form(&desk, "/token", NULL, "grant_type", rows[i / 2].grant, "assertion", jag, "client_id", "post", "client_secret", rows[i / 2].secret, NULL);
+		audited(&desk, "/code", i % 2 ? rows[i / 2].code : rows[i / 2].bent);
+		free(jag);
+	}
+	desk_close(&desk);
+}
+
+/* AUD-06, JAG-105: what the answer keeps to itself is told apart in the record: who is unknown, disabled or not meant to come in is told the same, to the byte. */
 static void what_the_answer_hides(void **state)
 {
 	(void)state;
@@ -144,8 +262,10 @@ static void what_the_answer_hides(void **state)
 		{ "directories = ( { id = \"staff\"; plugin = \"fault\"; code = \"directory_unavailable\"; } );", required, 503, "temporarily_unavailable",
 		  "directory_unavailable" },
 		{ "guards = ( { id = \"door\"; plugin = \"fault\"; code = \"denied\"; } );", "guards = [\"door\"];", 400, "invalid_grant", "denied" },
+		{ NULL, "denies = ( { provider = \"idp\"; subject = \"ada\"; scopes = [\"read\"]; } );", 400, "invalid_grant", "denied" },
 		{ "store = { plugin = \"fault\"; code = \"store_unavailable\"; };", NULL, 503, "temporarily_unavailable", "store_unavailable" },
 	};
+	char refusal[512] = "";
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct desk desk;
 		desk_open(&desk, rows[i].top, rows[i].service);
@@ -155,6 +275,10 @@ static void what_the_answer_hides(void **state)
 		assert_int_equal(desk.status, rows[i].status);
 		assert_string_equal(desk_text(&desk, "/error"), rows[i].error);
 		assert_string_equal(desk_audited(&desk, "/code"), rows[i].code);
+		if (rows[i].status == 400 && *refusal)
+			assert_string_equal(desk.body, refusal);
+		else if (rows[i].status == 400)
+			snprintf(refusal, sizeof refusal, "%s", desk.body);
 		desk_close(&desk);
 	}
 	struct desk desk;
@@ -164,6 +288,74 @@ static void what_the_answer_hides(void **state)
 	desk_redeem(&desk, forged, NULL, NULL);
 	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
 	assert_string_equal(desk_audited(&desk, "/code"), "bad_signature");
+	desk_close(&desk);
+}
+
+/* JWT-66: an ID-JAG, a client assertion and a proof with one and the same jti are three things, and each of them counts once. */
+static void one_jti_of_three_kinds(void **state)
+{
+	(void)state;
+	enum { JAG = 1, CLIENT = 2, PROOF = 4 };
+	static const struct {
+		int again; /* which of them come a second time; the others are new */
+		const char *code;
+	} rows[] = { { 0, "ok" }, { JAG, "replayed" }, { CLIENT, "client_replayed" }, { PROOF, "bad_proof" }, { 0, "ok" } };
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	char *key = jwk_print(desk.world.other, 0), *more = NULL;
+	assert_true(asprintf(&more, ",\"jwk\":%s", key) > 0);
+	for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) {
+		char jti[3][32], changes[96], proof[512], nonce[DPOP_NONCE], *header = NULL;
+		assert_int_equal(dpop_nonce(desk.world.context->nonces, clock_wall(&clock_system) / 1000, nonce, NULL), EMA_OK);
+		for (int k = 0; k < 3; k++)
+			snprintf(jti[k], sizeof jti[k], "\"jti\":\"same-%d\"", rows[i].again & 1 << k ? 0 : i);
+		snprintf(changes, sizeof changes, "{%s}", jti[0]);
+		snprintf(proof, sizeof proof, "{%s,\"htm\":\"POST\",\"htu\":\"" OURS "/token\",\"iat\":%lld,\"nonce\":\"%s\"}", jti[2], (long long)desk.world.now,
+		         nonce);
+		char *jag = world_token(&desk.world, changes), *client = desk_assertion(&desk, jti[1]);
+		assert_int_equal(jws_sign(desk.world.other, JOSE_ES256, "dpop+jwt", more, proof, strlen(proof), &header, NULL), EMA_OK);
+		ema_request *request = desk_prepare(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_assertion_type", CLIENT_ASSERTION,
+		                                    "client_assertion", client, NULL);
+		ema_response *response = NULL;
+		assert_int_equal(ema_request_header(request, "DPoP", header), EMA_OK);
+		assert_string_equal(ema_code_name(ema_http(desk.world.context, request, EMA_SERVE_TOKEN, &response)), rows[i].code);
+		audited(&desk, "/code", rows[i].code);
+		ema_response_free(response);
+		ema_request_free(request);
+		free(header);
+		free(client);
+		free(jag);
+	}
+	free(more);
+	free(key);
+	desk_close(&desk);
+}
+
+/* JAG-107: keys that cannot be had are our trouble and worth another try; a signature that is wrong is neither. */
+static void keys_that_cannot_be_had(void **state)
+{
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, "SERVICES:, { id = \"far\"; resource = \"https://mcp.example/far\"; identity = [\"idp\", \"far\"];\n"
+	                 "  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }"
+	                 "PROVIDER: }, { id = \"far\"; plugin = \"oidc\"; issuer = \"https://127.0.0.1:1\"; accepts = [\"id_jag\"];", NULL);
+	char *jag = world_token(&desk.world, "{\"iss\":\"https://127.0.0.1:1\"}");
+	for (int i = 0; i < 2; i++) {
+		desk_redeem(&desk, strdup(jag), NULL, "https://mcp.example/far");
+		assert_int_equal(desk.status, 503);
+		assert_string_equal(desk_text(&desk, "/error"), "temporarily_unavailable");
+		assert_true(atoi(desk_header(&desk, "Retry-After")) > 0);
+		audited(&desk, "/code", "keys_unavailable");
+	}
+	free(jag);
+	jag = world_token(&desk.world, "{}");
+	char *bent = strrchr(jag, '.') + 10;
+	*bent = *bent == 'A' ? 'B' : 'A';
+	desk_redeem(&desk, jag, NULL, "https://mcp.example/far");
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
+	assert_string_equal(desk_header(&desk, "Retry-After"), "");
+	audited(&desk, "/code", "bad_signature");
 	desk_close(&desk);
 }
 
@@ -487,30 +679,35 @@ static void proxies(void **state)
 	static const struct {
 		const char *remote, *header;
 		int status; /* of a second failure: 429 if it is the same client */
+		const char *recorded; /* NULL: remote */
 	} rows[] = {
-		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.1", 401 },
-		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.2", 401 },
-		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.9, 203.0.113.1", 429 },
-		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.2, 10.0.0.1", 429 },
-		{ "203.0.113.7", "X-Forwarded-For: 203.0.113.8", 401 },
-		{ "203.0.113.7", "X-Forwarded-For: 203.0.113.10", 429 },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.1", 401, "203.0.113.1" },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.2", 401, "203.0.113.2" },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.9, 203.0.113.1", 429, "203.0.113.1" },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.2, 10.0.0.1", 429, "203.0.113.2" },
+		{ "203.0.113.7", "X-Forwarded-For: 203.0.113.8", 401, NULL },
+		{ "::FFFF:203.0.113.7", "X-Forwarded-For: 203.0.113.8", 429, "203.0.113.7" },
+		{ "203.0.113.7", "X-Forwarded-For: 203.0.113.10", 429, NULL },
 		/* One address, however it is written; another one that is written so. */
-		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.1", 429 },
-		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.20", 401 },
-		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.21", 401 },
+		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.1", 429, "203.0.113.1" },
+		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.20", 401, "203.0.113.20" },
+		{ "127.0.0.1", "X-Forwarded-For: ::ffff:203.0.113.21", 401, "203.0.113.21" },
 		/* What is no address: the proxy has to answer for it. */
-		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.30:4001", 401 },
-		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.30:4002", 429 },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.30:4001", 401, NULL },
+		{ "127.0.0.1", "X-Forwarded-For: 203.0.113.30:4002", 429, NULL },
 		/* Networks that begin alike. */
-		{ "127.0.0.1", "X-Forwarded-For: 2001::1:2:3:4:5", 401 },
-		{ "127.0.0.1", "X-Forwarded-For: 2001::2:2:3:4:5", 401 },
-		{ "127.0.0.1", "X-Forwarded-For: 2001:0:0:2:7::", 429 },
+		{ "127.0.0.1", "X-Forwarded-For: 2001::1:2:3:4:5", 401, "2001::1:2:3:4:5" },
+		{ "127.0.0.1", "X-Forwarded-For: 2001::2:2:3:4:5", 401, "2001::2:2:3:4:5" },
+		{ "127.0.0.1", "X-Forwarded-For: 2001:0:0:2:7::", 429, "2001:0:0:2:7::" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		desk.remote = rows[i].remote;
 		desk_request(&desk, "POST", "/token", "grant_type=" JWT_BEARER "&assertion=x&client_id=nobody", "Content-Type: application/x-www-form-urlencoded",
 		             rows[i].header, NULL);
 		assert_int_equal(desk.status, rows[i].status);
+		char name[AUDIT_PSEUDONYM];
+		audit_pseudonym(desk.world.context->audit, rows[i].recorded ? rows[i].recorded : rows[i].remote, name);
+		audited(&desk, "/remote", name);
 	}
 	desk_close(&desk);
 }
@@ -629,8 +826,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_assertion_becomes_a_token),
+		cmocka_unit_test(a_replay_is_an_alert),
 		cmocka_unit_test(bad_forms),
+		cmocka_unit_test(cheap_checks_come_first),
 		cmocka_unit_test(what_the_answer_hides),
+		cmocka_unit_test(one_jti_of_three_kinds),
+		cmocka_unit_test(keys_that_cannot_be_had),
 		cmocka_unit_test(bad_assertions),
 		cmocka_unit_test(clients_with_a_secret),
 		cmocka_unit_test(resources),

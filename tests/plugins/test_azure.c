@@ -163,7 +163,7 @@ static void obeys_its_settings(void **state)
 	}
 }
 
-/* JAG-118 JAG-121: Entra's own ID-JAGs are a switch, a broker's a key set of its own */
+/* JAG-121: Entra's own ID-JAGs are a switch, a broker's a key set of its own */
 static void takes_id_jags_if_told(void **state)
 {
 	(void)state;

@@ -74,7 +74,7 @@ static struct rig_token token_of(const struct shape *shape)
 		                   .client = shape->base == github ? "74" : "vscode" };
 }
 
-/* JAG-79 JAG-93 JAG-118: a token of the shape that each product makes is read with its preset and little else */
+/* JAG-79 JAG-93: a token of the shape that each product makes is read with its preset and little else */
 static void presets_read_their_tokens(void **state)
 {
 	(void)state;
@@ -251,7 +251,7 @@ static void explains_settings(void **state)
 	rig_close(&rig);
 }
 
-/* JAG-118: the worked examples load, and their plugins open */
+/* The worked examples load, and their plugins open */
 static void examples_load(void **state)
 {
 	(void)state;

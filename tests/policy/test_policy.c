@@ -39,7 +39,7 @@ static const char basic[] =
 	/* 4 */ "  { provider = \"azure\"; role = \"reader\"; scopes = \"read\"; tools = [\"get_*\"]; } );\n"
 	/* 5 */ "denies = ( { tools = [\"delete_*\"]; } );\n";
 
-/* MCP-27, MCP-52, MCP-53, MCP-58, AZN-54 */
+/* MCP-27, MCP-52, MCP-53, MCP-58 */
 static void default_deny_and_deny_wins(void **state)
 {
 	(void)state;

@@ -7,6 +7,15 @@ page=$srcdir/man/ema-audit.7
 awk '/^replay /,/^\.Ed/' "$page" | grep -v '^\.' >"$work/rules"
 ok "there are rules" test "$(wc -l <"$work/rules")" -ge 7
 
+# A word of a rule that nothing writes would never fire.
+strange() {
+	local word
+	awk '{ print $3 }' "$work/rules" | grep -oE '[a-z]+([_-][a-z]+)*' | sort -u | while read -r word; do
+		grep -rqF --include='*.c' --exclude=ocsf.c "\"$word\"" "$srcdir/core" || grep -q "^[0-9]*|$word|" "$srcdir/core/codes.tab" || echo "$word"
+	done
+}
+ok "AUD-72 what the rules look for is written" test -z "$(strange)"
+
 # record WHAT: a record in the form that EMA writes; WHAT are members between "client" and "seq".
 record() { printf '{"client":"vscode",%s,"seq":7,"time":"2026-11-23T09:30:00.123Z","v":1,"writer":"w"}\n' "$1"; }
 record '"code":"ok","kind":"decision","verdict":"permit"' >"$work/quiet"
@@ -24,8 +33,8 @@ attack() {
 	client-mismatch) record '"code":"wrong_client","kind":"decision","verdict":"deny"' ;;
 	unknown-issuer) record '"code":"unknown_issuer","kind":"decision","verdict":"deny"' ;;
 	forged) record '"code":"bad_signature","kind":"decision","verdict":"deny"' ;;
-	denied-high-risk) record '"code":"denied","kind":"decision","risk":"high","verdict":"deny"' ;;
-	denied) record '"code":"denied","kind":"decision","verdict":"deny"' ;;
+	denied-high-risk) record '"code":"forbidden","kind":"check","risk":"high","verdict":"deny"' ;;
+	denied) record '"code":"forbidden","kind":"check","verdict":"deny"' ;;
 	merged) record '"code":"malformed","kind":"refusals-merged","merged":900' ;;
 	keys-stale) record '"kind":"keys-stale"' ;;
 	audit-gap) record '"kind":"audit-gap","lost":3' ;;
@@ -40,6 +49,21 @@ while read -r name many pattern; do
 	ok "AUD-72 $name fires" test "$(count "$pattern" "$work/attack")" -ge "$many"
 	ok "AUD-72 $name is quiet" test "$(count "$pattern" "$work/quiet")" -lt "$many"
 done <"$work/rules"
+
+# AUD-61: each field of a decision stands in the page with its tag, which is "personal" exactly where the record has a pseudonym.
+# put(&fields, NAME, VALUE, PERSONAL), put_list(&fields, NAME, ...), put_number(&fields, NAME, ...); a NAME may be one of two.
+sed -n 's/^[[:space:]].*\bput\(_list\|_number\)\?(&\?fields, \([^,]*\),.*/\2 &/p' "$srcdir/core/context/record.c" | awk '{
+	personal = /, 1\);$/ ? "personal" : "not"; name = $0; sub(/[[:space:]][[:space:]].*/, "", name); sub(/,.*/, "", name)
+	while (match(name, /"[a-z_]+"/)) { print substr(name, RSTART + 1, RLENGTH - 2), personal; name = substr(name, RSTART + RLENGTH) }
+}' | sort -u >"$work/written"
+awk '/^\.Ss Fields of a decision/,/^\.El/' "$page" | sed -n 's/^\.It Cm //p' | awk -F ' Ta ' '{
+	n = split($1, names, " , Cm ")
+	for (i = 1; i <= n; i++) print names[i], $NF
+}' | sort -u >"$work/tagged"
+ok "AUD-61 there are fields" test "$(wc -l <"$work/written")" -ge 50
+ok "AUD-61 each has a tag" diff <(cut -d' ' -f1 "$work/written" | sort -u) <(cut -d' ' -f1 "$work/tagged" | sort -u)
+ok "AUD-61 of id, personal and technical" sh -c '! grep -vE "^[a-z_]+ (id|personal|technical)$" "$1"' sh "$work/tagged"
+ok "AUD-61 what is personal is written as such" diff <(grep ' personal$' "$work/written") <(grep ' personal$' "$work/tagged")
 
 printf '%s\n' '{"kind":"decision","provider":"okta","subject":"ann","v":1}' '{"kind":"decision","provider":"okta","subject":"bob","v":1}' \
 	'{"raw_data":"{\"kind\":\"decision\",\"person\":\"ann\",\"reason\":\"inner\"}","class_uid":3002}' >"$work/trail"

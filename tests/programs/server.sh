@@ -247,7 +247,7 @@ configured '"north"'
 printf '%s' '{"tools":[{"name":"get_price","inputSchema":{"type":"object"}},{"name":"put_price","inputSchema":{"type":"object"}}],"resources":[{"uri":"note://goods/apples","name":"apples"}]}' >"$work/things.json"
 started 127.0.0.1:0 "$work/things.json"
 ok "keys" wait_for let_in
-ok "the challenge's place is another one" use "" get_price
+ok "MCP-04 the challenge's place is another one" use "" get_price
 says 'resource_metadata="https://mcp.example/.well-known/oauth-protected-resource"'
 ok "where the metadata is" curl -s -i "${url}.well-known/oauth-protected-resource"
 says '"resource":"https://mcp.example/"'

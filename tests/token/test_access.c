@@ -41,7 +41,7 @@ static int tear_down(void **state)
 }
 
 static const char *const issuers[] = { "https://auth.example/other", "https://auth.example" };
-static const struct access_rules rules = { issuers, 2, "https://mcp.example/github", NOW, 30, NULL };
+static const struct access_rules rules = { issuers, 2, "https://mcp.example/github", NOW, 30, 0, NULL };
 static const char *const scopes[] = { "repo:read", "repo:write" };
 static const char *const amr[] = { "pwd", "mfa" };
 static const char *const actors[] = { "agent", "agent's agent" };

@@ -215,7 +215,7 @@ static void headers_of_a_proof(void **state)
 	free(private);
 }
 
-/* JWT-77: a proof for a resource names the token; JWT-66: another key's jti is no replay. */
+/* JWT-77: a proof for a resource names the token; another key's jti is no replay. */
 static void proofs_for_a_token(void **state)
 {
 	struct rig *rig = *state;
