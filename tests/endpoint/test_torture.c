@@ -15,6 +15,7 @@
 #include "jws.h"
 
 #include "../context/torture.h"
+#include "../context/wrap.h"
 
 #define SERVES (EMA_SERVE_TOKEN | EMA_SERVE_METADATA | EMA_SERVE_INTROSPECTION | EMA_SERVE_DECISION | EMA_SERVE_AUTHZEN)
 #define GATEWAY "Basic Z2F0ZXdheTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"
