@@ -187,8 +187,9 @@ static OSSL_PARAM *key_numbers(const EVP_PKEY *pkey)
 }
 
 /*
- * OpenSSL has in ordinary memory, as long as the key lives, what it reads of an Ed25519 key (but not its copy), what it reads of an RSA key,
- * and the primes of any RSA key that has signed. So RSA's numbers are kept apart, and each signature has a key of its own, whose end wipes it.
+ * OpenSSL has in ordinary memory, as long as the key lives, what it reads of an Ed25519 key (but not its copy), what it reads of an RSA
+ * key, and the primes of any RSA key that has signed. So RSA's numbers are kept apart, and each signature has a key of its own, whose end
+ * wipes it.
  */
 static int key_hide(struct jwk *key)
 {

@@ -173,7 +173,7 @@ done:
 	return result;
 }
 
-/* Killed after the file was rotated and before the spool knew: what comes again is in the file that was rotated last. -1: no memory to know. */
+/* Killed after the file was rotated and before the spool knew: what comes again is in the file that was rotated last. -1: no memory. */
 static int remember_rotated(ema_instance *self)
 {
 	char pattern[4096], *tail = NULL;

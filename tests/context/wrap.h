@@ -1,6 +1,6 @@
 /*
- * Allocations that may fail. The linker sends those of the objects that it links here (--wrap, see TORTURE_WRAP); those of the libraries under
- * them are theirs.
+ * Allocations that may fail. The linker sends those of the objects that it links here (--wrap, see TORTURE_WRAP); those of the libraries
+ * under them are theirs.
  */
 #ifndef TESTS_CONTEXT_WRAP_H
 #define TESTS_CONTEXT_WRAP_H

@@ -377,7 +377,7 @@ static struct allocations allocations(struct desk *desk, const char *token)
 	return made;
 }
 
-/* How often memory is asked for is counted, so that it does not grow unseen: by a check, and by one that has a directory and a guard to ask. */
+/* How often memory is asked for, so that it does not grow unseen: by a check, and by one that has a directory and a guard to ask. */
 static void allocating(void **state)
 {
 	(void)state;
@@ -405,8 +405,8 @@ static void allocating(void **state)
 		/* From the second time on each thread keeps what it knows of it. */
 		for (int k = 0; k < 3; k++)
 			known = allocations(&desk, token);
-		print_message("%s: %ld (%ld of ours) for a first check, %ld (%ld) for one of a known token\n", rows[i].algorithm, first.all, first.ours, known.all,
-		              known.ours);
+		print_message("%s: %ld (%ld of ours) for a first check, %ld (%ld) for one of a known token\n", rows[i].algorithm, first.all,
+		              first.ours, known.all, known.ours);
 		assert_in_range(first.ours, 1, rows[i].first.ours);
 		assert_in_range(first.all, first.ours + 1, rows[i].first.all);
 		assert_in_range(known.ours, 1, rows[i].known.ours);

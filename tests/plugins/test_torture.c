@@ -65,13 +65,13 @@ static int identify(const void *what, long n, int all)
 
 static void providers(void **state)
 {
-	static const struct rig_member oidc[] = { { "iss", "\"https://idp.example\"" }, { "aud", "\"mcp\"" }, TIMES, { "jti", "\"1\"" }, { "sub", "\"ada\"" },
-		{ "client_id", "\"vscode\"" }, { "scope", "\"read\"" }, { NULL, NULL } };
-	static const struct rig_member okta[] = { { "iss", "\"https://acme.okta.com\"" }, { "aud", "\"https://auth.acme.example\"" }, TIMES, { "jti", "\"1\"" },
-		{ "sub", "\"00u1\"" }, { "client_id", "\"vscode\"" }, { "scope", "\"read\"" }, { NULL, NULL } };
+	static const struct rig_member oidc[] = { { "iss", "\"https://idp.example\"" }, { "aud", "\"mcp\"" }, TIMES, { "jti", "\"1\"" },
+		{ "sub", "\"ada\"" }, { "client_id", "\"vscode\"" }, { "scope", "\"read\"" }, { NULL, NULL } };
+	static const struct rig_member okta[] = { { "iss", "\"https://acme.okta.com\"" }, { "aud", "\"https://auth.acme.example\"" }, TIMES,
+		{ "jti", "\"1\"" }, { "sub", "\"00u1\"" }, { "client_id", "\"vscode\"" }, { "scope", "\"read\"" }, { NULL, NULL } };
 	static const struct rig_member azure[] = { { "iss", "\"https://login.microsoftonline.com/" TENANT "/v2.0\"" }, { "aud", "\"mcp\"" }, TIMES,
-		{ "azp", "\"vscode\"" }, { "azpacr", "\"0\"" }, { "oid", "\"690222be-ff1a-4d56-abd1-7e4f7d38e474\"" }, { "scp", "\"read\"" }, { "sub", "\"pairwise\"" },
-		{ "tid", "\"" TENANT "\"" }, { "ver", "\"2.0\"" }, { NULL, NULL } };
+		{ "azp", "\"vscode\"" }, { "azpacr", "\"0\"" }, { "oid", "\"690222be-ff1a-4d56-abd1-7e4f7d38e474\"" }, { "scp", "\"read\"" },
+		{ "sub", "\"pairwise\"" }, { "tid", "\"" TENANT "\"" }, { "ver", "\"2.0\"" }, { NULL, NULL } };
 	static const struct provider rows[] = {
 		{ "oidc", "issuer = \"https://idp.example\"; ", NULL, { EMA_ACCESS_TOKEN, "at+jwt", "", oidc, NULL, "mcp", "vscode", NULL, 0 }, 1 },
 		{ "okta_xaa", "org = \"https://acme.okta.com\"; ", NULL,
