@@ -29,7 +29,10 @@ static int read_own(struct pipeline *p)
 		return failure_set(&p->failure, EMA_KEYS_UNAVAILABLE, "this context has no keys for tokens of ours");
 	if (p->own.known)
 		return access_hold(&p->own, &rules, &p->failure);
-	return access_read(p->context->keyring, p->credential, p->credential_length, &rules, &p->own, &p->failure);
+	if (!p->jws.token)
+		return access_read(p->context->keyring, p->credential, p->credential_length, &rules, &p->own, &p->failure);
+	p->jws.seen = NULL; /* what it says is kept, not its signature alone */
+	return access_read_parsed(p->context->keyring, &p->jws, &rules, &p->own, &p->failure);
 }
 
 int pipeline_own(struct pipeline *p)

@@ -24,7 +24,8 @@ struct jwk {
 	enum jose_algorithm own;
 	unsigned fits;          /* set of algorithms */
 	int private;
-	EVP_PKEY *key;
+	EVP_PKEY *key;          /* of RSA, the public half */
+	OSSL_PARAM *numbers;    /* all of a private RSA key, in OpenSSL's secure heap if there is one; NULL: it is none */
 	char *kid;
 	char *issuer;
 	char thumbprint[44];
@@ -32,11 +33,15 @@ struct jwk {
 	unsigned char order[ALGORITHM_FIELD_MOST];
 	/* Set up once and copied at each use: setting up fetches, which takes locks and far longer than the copy. */
 	EVP_MD_CTX *verify[JOSE_ALGORITHMS];
-	EVP_MD_CTX *sign[JOSE_ALGORITHMS];
+	EVP_MD_CTX *sign[JOSE_ALGORITHMS]; /* not with RSA: see key_signer() */
 };
 
 /* Takes key over, also when it fails. Sets type, fits, thumbprint, contexts. */
 int key_make(EVP_PKEY *pkey, enum jose_algorithm own, int private, struct jwk **out, struct failure *failure);
+/* NULL: OpenSSL does not take the numbers. */
+EVP_PKEY *key_from(const char *type, OSSL_PARAM *numbers, int selection);
+/* For one signature, and then to be freed. NULL: OpenSSL did not make it. */
+EVP_MD_CTX *key_signer(const struct jwk *key, enum jose_algorithm algorithm);
 /* 1 if the node has members that only a private or symmetric key has. */
 int key_has_private(const struct json *json, const struct json_node *node);
 

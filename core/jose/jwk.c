@@ -50,19 +50,15 @@ static int jwk_push_number(OSSL_PARAM_BLD *build, const char *parameter, const u
 
 static EVP_PKEY *jwk_from(const char *type, OSSL_PARAM_BLD *build, int private)
 {
-	EVP_PKEY *pkey = NULL;
+	EVP_PKEY_CTX *check = NULL;
 	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
-	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL), *check = NULL;
-	if (!params || !context || EVP_PKEY_fromdata_init(context) != 1 ||
-	    EVP_PKEY_fromdata(context, &pkey, private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, params) != 1)
-		pkey = NULL;
+	EVP_PKEY *pkey = key_from(type, params, private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
 	/* A private half that belongs to another public one would make signatures that give it away. */
 	if (pkey && private && (!(check = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL)) || EVP_PKEY_pairwise_check(check) != 1)) {
 		EVP_PKEY_free(pkey);
 		pkey = NULL;
 	}
 	EVP_PKEY_CTX_free(check);
-	EVP_PKEY_CTX_free(context);
 	OSSL_PARAM_free(params);
 	return pkey;
 }

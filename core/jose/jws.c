@@ -283,7 +283,7 @@ static int jws_append(struct buffer *out, const void *data, size_t length)
 int jws_sign(const struct jwk *key, enum jose_algorithm algorithm, const char *type, const char *more, const char *payload,
              size_t length, char **out, struct failure *failure)
 {
-	if (!jwk_fits(key, algorithm) || !key->sign[algorithm])
+	if (!jwk_fits(key, algorithm) || !key->private)
 		return failure_set(failure, EMA_BAD_ALGORITHM, "%s does not fit the key, or the key is not a private one", jose_algorithm_name(algorithm));
 	const struct algorithm *a = &algorithms[algorithm];
 	struct buffer header = BUFFER_INIT(JWS_MORE_MOST), token = BUFFER_INIT(2 * JWS_MORE_MOST);
@@ -309,7 +309,7 @@ int jws_sign(const struct jwk *key, enum jose_algorithm algorithm, const char *t
 	    jws_append(&token, payload, length))
 		goto done;
 	code = EMA_INTERNAL;
-	if (!(context = EVP_MD_CTX_new()) || EVP_MD_CTX_copy_ex(context, key->sign[algorithm]) != 1 ||
+	if (!(context = key_signer(key, algorithm)) ||
 	    EVP_DigestSign(context, made, &size, (const unsigned char *)token.data, token.length) != 1)
 		goto done;
 	if (a->type == JWK_EC) {

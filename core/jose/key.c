@@ -5,6 +5,7 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
@@ -155,6 +156,72 @@ fail:
 	return NULL;
 }
 
+EVP_PKEY *key_from(const char *type, OSSL_PARAM *numbers, int selection)
+{
+	EVP_PKEY *pkey = NULL;
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	if (!numbers || !context || EVP_PKEY_fromdata_init(context) != 1 || EVP_PKEY_fromdata(context, &pkey, selection, numbers) != 1)
+		pkey = NULL;
+	EVP_PKEY_CTX_free(context);
+	return pkey;
+}
+
+static OSSL_PARAM *key_numbers(const EVP_PKEY *pkey)
+{
+	static const char *const names[] = {
+		OSSL_PKEY_PARAM_RSA_N, OSSL_PKEY_PARAM_RSA_E, OSSL_PKEY_PARAM_RSA_D, OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2,
+		OSSL_PKEY_PARAM_RSA_EXPONENT1, OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+	};
+	enum { COUNT = sizeof names / sizeof *names };
+	BIGNUM *numbers[COUNT] = { NULL };
+	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+	int good = build != NULL;
+	for (size_t i = 0; good && i < COUNT; i++)
+		good = (numbers[i] = BN_secure_new()) && EVP_PKEY_get_bn_param(pkey, names[i], &numbers[i]) == 1 &&
+		       OSSL_PARAM_BLD_push_BN(build, names[i], numbers[i]) == 1;
+	OSSL_PARAM *out = good ? OSSL_PARAM_BLD_to_param(build) : NULL;
+	OSSL_PARAM_BLD_free(build);
+	for (size_t i = 0; i < COUNT; i++)
+		BN_clear_free(numbers[i]);
+	return out;
+}
+
+/*
+ * OpenSSL has in ordinary memory, as long as the key lives, what it reads of an Ed25519 key (but not its copy), what it reads of an RSA
+ * key, and the primes of any RSA key that has signed. So RSA's numbers are kept apart, and each signature has a key of its own, whose end
+ * wipes it.
+ */
+static int key_hide(struct jwk *key)
+{
+	EVP_PKEY *instead = NULL;
+	if (key->type == JWK_EC)
+		return 0;
+	if (key->type == JWK_OKP)
+		instead = EVP_PKEY_dup(key->key);
+	else if ((key->numbers = key_numbers(key->key)))
+		instead = key_from("RSA", key->numbers, EVP_PKEY_PUBLIC_KEY);
+	if (!instead)
+		return -1;
+	EVP_PKEY_free(key->key);
+	key->key = instead;
+	return 0;
+}
+
+EVP_MD_CTX *key_signer(const struct jwk *key, enum jose_algorithm algorithm)
+{
+	EVP_MD_CTX *context = NULL;
+	if (key->numbers) {
+		EVP_PKEY *pkey = key_from("RSA", key->numbers, EVP_PKEY_KEYPAIR);
+		if (pkey)
+			context = key_context(pkey, &algorithms[algorithm], 1);
+		EVP_PKEY_free(pkey);
+	} else if ((context = EVP_MD_CTX_new()) && EVP_MD_CTX_copy_ex(context, key->sign[algorithm]) != 1) {
+		EVP_MD_CTX_free(context);
+		context = NULL;
+	}
+	return context;
+}
+
 /* NULL, or what is wrong with the numbers. */
 static const char *key_weakness(struct jwk *key, const EVP_PKEY *pkey, size_t field)
 {
@@ -211,15 +278,20 @@ int key_make(EVP_PKEY *pkey, enum jose_algorithm own, int private, struct jwk **
 		code = failure_set(failure, EMA_BAD_CLAIM, "the key cannot be used: %s", why);
 		goto done;
 	}
+	if (private && key_hide(key)) {
+		code = failure_set(failure, EMA_INTERNAL, "OpenSSL did not copy a key");
+		goto done;
+	}
 	int edwards = own == JOSE_EDDSA || own == JOSE_ED25519; /* two names of one algorithm (RFC 9864) */
 	for (int i = JOSE_NONE + 1; i < JOSE_ALGORITHMS; i++) {
 		const struct algorithm *a = &algorithms[i];
 		if (a->type != key->type || (a->curve && strcmp(a->curve, curve)) || (own && (int)own != i && !(edwards && a->type == JWK_OKP)))
 			continue;
 		key->fits |= 1u << i;
-		key->verify[i] = key_context(pkey, a, 0);
-		key->sign[i] = private ? key_context(pkey, a, 1) : NULL;
-		if (!key->verify[i] || (private && !key->sign[i])) {
+		int signs = private && key->type != JWK_RSA;
+		key->verify[i] = key_context(key->key, a, 0);
+		key->sign[i] = signs ? key_context(key->key, a, 1) : NULL;
+		if (!key->verify[i] || (signs && !key->sign[i])) {
 			code = failure_set(failure, EMA_BAD_CLAIM, "the key cannot be used: OpenSSL does not take it for %s", a->name);
 			goto done;
 		}
@@ -228,7 +300,7 @@ int key_make(EVP_PKEY *pkey, enum jose_algorithm own, int private, struct jwk **
 		code = failure_set(failure, EMA_BAD_CLAIM, "the key cannot be used: its alg does not fit its type");
 		goto done;
 	}
-	if (buffer_char(&text, '{') || key_public(&text, pkey, key->type, curve, field) || buffer_char(&text, '}') ||
+	if (buffer_char(&text, '{') || key_public(&text, key->key, key->type, curve, field) || buffer_char(&text, '}') ||
 	    EVP_Digest(text.data, text.length, hash, &hash_length, EVP_sha256(), NULL) != 1) {
 		code = failure_set(failure, EMA_INTERNAL, "no thumbprint could be made of a key");
 		goto done;
@@ -302,6 +374,7 @@ void jwk_free(struct jwk *key)
 		EVP_MD_CTX_free(key->sign[i]);
 	}
 	EVP_PKEY_free(key->key);
+	OSSL_PARAM_free(key->numbers);
 	free(key->kid);
 	free(key->issuer);
 	free(key);
@@ -345,8 +418,11 @@ char *jwk_print(const struct jwk *key, int with_private)
 	if ((with_private && !key->private) || (key->type != JWK_RSA && !curve))
 		return NULL;
 	ERR_set_mark();
-	int bad = buffer_char(&out, '{') || key_public(&out, key->key, key->type, curve, field) ||
-	          (with_private && key_secret(&out, key->key, key->type, field));
+	EVP_PKEY *pkey = with_private && key->numbers ? key_from("RSA", key->numbers, EVP_PKEY_KEYPAIR) : key->key;
+	int bad = !pkey || buffer_char(&out, '{') || key_public(&out, pkey, key->type, curve, field) ||
+	          (with_private && key_secret(&out, pkey, key->type, field));
+	if (pkey != key->key)
+		EVP_PKEY_free(pkey);
 	ERR_pop_to_mark();
 	buffer_text(&out, ",\"use\":\"sig\"");
 	if (key->own)

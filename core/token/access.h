@@ -80,6 +80,9 @@ struct access_token {
  */
 int access_read(struct keyring *keyring, const char *text, size_t length, const struct access_rules *rules, struct access_token *out,
                 struct failure *failure);
+/* The same, of a token that jws_parse() took apart. */
+int access_read_parsed(struct keyring *keyring, const struct jws *jws, const struct access_rules *rules, struct access_token *out,
+                       struct failure *failure);
 /*
  * 1 and the token as access_read() left it, if it was kept there and no key of ours has come or gone since: verified, and read, but
  * not held against any rules. Else 0.

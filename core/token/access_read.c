@@ -336,27 +336,22 @@ int access_recall(struct keyring *keyring, struct seen *known, const char *text,
 	return seen_digest(known, "", text, length, digest) && recall(known, digest, keyring_generation(keyring), out);
 }
 
-static int verify(struct keyring *keyring, const char *text, size_t length, const struct access_rules *rules, struct access_token *out,
-                  struct failure *failure)
+static int verify(struct keyring *keyring, const struct jws *jws, const struct access_rules *rules, struct access_token *out, struct failure *failure)
 {
 	struct access_token token = { .claims = { .auth_time = JWT_ABSENT }, .not_before = JWT_ABSENT };
-	struct jws jws;
-	int code = jws_parse(text, length, &jws, failure);
-	if (code)
-		return code;
-	if (strcmp(jws.type, ACCESS_TYPE))
+	int code = EMA_OK;
+	if (strcmp(jws->type, ACCESS_TYPE))
 		code = failure_set(failure, EMA_WRONG_TYPE, "the token's typ is not " ACCESS_TYPE);
 	if (!code)
-		code = keyring_verify(keyring, &jws, failure);
+		code = keyring_verify(keyring, jws, failure);
 	if (!code)
-		code = jws_claims(&jws, &token.json, failure);
+		code = jws_claims(jws, &token.json, failure);
 	if (!code) {
 		struct reader reader = { .json = &token.json, .root = json_root(&token.json), .claims = &token.claims, .failure = failure };
-		token.kid = jws.kid;
-		token.algorithm = jws.algorithm;
+		token.kid = jws->kid;
+		token.algorithm = jws->algorithm;
 		code = read_claims(&reader, rules, &token);
 	}
-	jws_free(&jws);
 	if (code) {
 		access_free(&token);
 		return code;
@@ -367,8 +362,9 @@ static int verify(struct keyring *keyring, const char *text, size_t length, cons
 	return EMA_OK;
 }
 
-int access_read(struct keyring *keyring, const char *text, size_t length, const struct access_rules *rules, struct access_token *out,
-                struct failure *failure)
+/* parsed: of the text, or NULL if it was not yet. */
+static int read_text(struct keyring *keyring, const char *text, size_t length, const struct jws *parsed, const struct access_rules *rules,
+                     struct access_token *out, struct failure *failure)
 {
 	unsigned char digest[SEEN_DIGEST];
 	const int digested = rules->known && seen_digest(rules->known, "", text, length, digest);
@@ -382,7 +378,12 @@ int access_read(struct keyring *keyring, const char *text, size_t length, const 
 		return held;
 	}
 	struct access_token token = { .memory = NULL };
-	int code = verify(keyring, text, length, rules, &token, failure);
+	struct jws own;
+	int code = parsed ? EMA_OK : jws_parse(text, length, &own, failure);
+	if (!code)
+		code = verify(keyring, parsed ? parsed : &own, rules, &token, failure);
+	if (!parsed)
+		jws_free(&own);
 	if (!code && digested)
 		code = keep(rules->known, digest, generation, &token, failure);
 	if (code)
@@ -390,6 +391,18 @@ int access_read(struct keyring *keyring, const char *text, size_t length, const 
 	else
 		*out = token;
 	return code;
+}
+
+int access_read(struct keyring *keyring, const char *text, size_t length, const struct access_rules *rules, struct access_token *out,
+                struct failure *failure)
+{
+	return read_text(keyring, text, length, NULL, rules, out, failure);
+}
+
+int access_read_parsed(struct keyring *keyring, const struct jws *jws, const struct access_rules *rules, struct access_token *out,
+                       struct failure *failure)
+{
+	return read_text(keyring, jws->token, jws->length, jws, rules, out, failure);
 }
 
 void access_free(struct access_token *token)

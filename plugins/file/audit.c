@@ -173,22 +173,23 @@ done:
 	return result;
 }
 
-/* Killed after the file was rotated and before the spool knew: what comes again is in the file that was rotated last. */
-static void remember_rotated(ema_instance *self)
+/* Killed after the file was rotated and before the spool knew: what comes again is in the file that was rotated last. -1: no memory. */
+static int remember_rotated(ema_instance *self)
 {
 	char pattern[4096], *tail = NULL;
 	struct stat is, newest = { .st_size = 0 };
 	const char *name = NULL;
 	glob_t found = { .gl_pathc = 0 };
 	size_t n = 0;
-	int fd = -1;
+	int fd = -1, lost = 0;
 	for (const char *c = self->path; *c && n + 5 < sizeof pattern; c++) {
 		if (strchr("*?[\\", *c))
 			pattern[n++] = '\\';
 		pattern[n++] = *c;
 	}
 	memcpy(pattern + n, ".*", 3);
-	if (!glob(pattern, GLOB_NOSORT, NULL, &found))
+	lost = glob(pattern, GLOB_NOSORT, NULL, &found) == GLOB_NOSPACE;
+	if (!lost)
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			if (!lstat(found.gl_pathv[i], &is) && S_ISREG(is.st_mode) && (!name || is.st_mtim.tv_sec > newest.st_mtim.tv_sec ||
 			    (is.st_mtim.tv_sec == newest.st_mtim.tv_sec && is.st_mtim.tv_nsec > newest.st_mtim.tv_nsec))) {
@@ -199,7 +200,8 @@ static void remember_rotated(ema_instance *self)
 		goto done;
 	off_t from = is.st_size > TAIL ? is.st_size - TAIL : 0;
 	size_t length = (size_t)(is.st_size - from);
-	if (!length || !(tail = malloc(length)) || read_at(fd, tail, length, from))
+	lost = length && !(tail = malloc(length));
+	if (!tail || read_at(fd, tail, length, from))
 		goto done;
 	for (const char *line = tail, *end; (end = memchr(line, '\n', length - (size_t)(line - tail))); line = end + 1)
 		remember_line(self, line, end);
@@ -208,6 +210,7 @@ done:
 	if (fd >= 0)
 		close(fd);
 	globfree(&found);
+	return lost ? -1 : 0;
 }
 
 static void close_file(ema_instance *self)
@@ -236,8 +239,10 @@ static int open_file(ema_instance *self)
 		close_file(self);
 		return failed(self, "others can read or write it: chmod 0640", 0);
 	}
-	if (!self->seen_count)
-		remember_rotated(self);
+	if (!self->seen_count && remember_rotated(self)) {
+		close_file(self);
+		return failed(self, "cannot be opened: no memory for the end of the file that was rotated", 0);
+	}
 	if (read_tail(self, is.st_size)) {
 		int error = errno;
 		close_file(self);

@@ -23,10 +23,10 @@ tests_context_test_lint_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 tests_context_test_lint_LDADD = $(CONTEXT_TEST_LDADD)
 tests_context_test_audit_path_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_context_test_audit_path_LDADD = $(CONTEXT_TEST_LDADD)
-tests_context_test_torture_SOURCES = tests/context/test_torture.c tests/context/torture.h
+tests_context_test_torture_SOURCES = tests/context/test_torture.c tests/context/torture.h tests/context/wrap.h
 tests_context_test_torture_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 TORTURE_WRAP = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=reallocarray -Wl,--wrap=aligned_alloc \
-	-Wl,--wrap=strdup -Wl,--wrap=strndup -Wl,--wrap=asprintf -Wl,--wrap=vasprintf
+	-Wl,--wrap=strdup -Wl,--wrap=strndup -Wl,--wrap=asprintf -Wl,--wrap=vasprintf -Wl,--wrap=__asprintf_chk
 tests_context_test_torture_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAP)
 tests_context_test_torture_LDADD = $(CONTEXT_TEST_LDADD)
 tests_context_test_reload_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "torture.h"
+#include "wrap.h"
 
 static const char conf[] =
 	"issuer = \"" OURS "\";\n"

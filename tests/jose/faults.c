@@ -71,6 +71,7 @@ FAULT(EVP_PKEY_CTX *, EVP_PKEY_CTX_new_from_pkey, (OSSL_LIB_CTX *library, EVP_PK
 FAULT(int, EVP_PKEY_CTX_set_rsa_mgf1_md_name, (EVP_PKEY_CTX *context, const char *name, const char *properties), (context, name, properties), fault_int())
 FAULT(int, EVP_PKEY_CTX_set_rsa_padding, (EVP_PKEY_CTX *context, int mode), (context, mode), fault_int())
 FAULT(int, EVP_PKEY_CTX_set_rsa_pss_saltlen, (EVP_PKEY_CTX *context, int length), (context, length), fault_int())
+FAULT(EVP_PKEY *, EVP_PKEY_dup, (EVP_PKEY *key), (key), NULL)
 FAULT(int, EVP_PKEY_eq, (const EVP_PKEY *a, const EVP_PKEY *b), (a, b), faults.negative ? -2 : 0)
 FAULT(int, EVP_PKEY_fromdata, (EVP_PKEY_CTX *context, EVP_PKEY **key, int selection, OSSL_PARAM *params), (context, key, selection, params), fault_int())
 FAULT(int, EVP_PKEY_fromdata_init, (EVP_PKEY_CTX *context), (context), fault_int())

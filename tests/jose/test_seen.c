@@ -75,6 +75,27 @@ static void nothing_else_is_spared(void **state)
 	}
 }
 
+/* One that differs in any single byte is another one, in a place, and at the front that both would have. */
+static void whole_digests(void **state)
+{
+	(void)state;
+	struct seen *seen = seen_new(8, 0); /* one place */
+	unsigned char digest[SEEN_DIGEST];
+	digest_of(1, digest);
+	seen_add(seen, digest, NULL);
+	for (int at_front = 0; at_front < 2; at_front++) {
+		for (size_t at = 0; at < SEEN_DIGEST; at++) {
+			digest[at] ^= 0x80;
+			if (seen_has(seen, digest, 0, NULL))
+				fail_msg("byte %zu is not compared (%d)", at, at_front);
+			digest[at] ^= 0x80;
+		}
+		for (int k = 0; k < 3; k++)
+			assert_true(seen_has(seen, digest, 0, NULL));
+	}
+	seen_free(seen);
+}
+
 /* It has an end, and those asked for lately stay. */
 static void bounded(void **state)
 {
@@ -323,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_else_is_spared),
+		cmocka_unit_test(whole_digests),
 		cmocka_unit_test(bounded),
 		cmocka_unit_test(values),
 		cmocka_unit_test(views),

@@ -51,3 +51,41 @@ tests_plugins_test_redis_calls_SOURCES = tests/plugins/test_redis_calls.c $(REDI
 tests_plugins_test_redis_calls_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_plugins_test_redis_calls_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 tests_plugins_test_redis_calls_LDADD = tests/libcalls.a $(UNIT_LDADD)
+# Each plugin once more, of the same objects, so that a program says which of its allocations fail.
+TORTURE_LDFLAGS = $(MODULE_LDFLAGS) $(TORTURE_WRAP) -rpath $(plugindir)
+check_LTLIBRARIES += tests/plugins/torture/azure_ad.la tests/plugins/torture/file.la tests/plugins/torture/oidc.la tests/plugins/torture/okta_xaa.la \
+	tests/plugins/torture/syslog.la
+tests_plugins_torture_azure_ad_la_SOURCES = tests/plugins/torture/wrap.c tests/context/wrap.h
+tests_plugins_torture_azure_ad_la_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_plugins_torture_azure_ad_la_LIBADD = $(plugins_azure_ad_la_OBJECTS) $(plugins_azure_ad_la_LIBADD)
+tests_plugins_torture_file_la_SOURCES = tests/plugins/torture/wrap.c tests/context/wrap.h
+tests_plugins_torture_file_la_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_plugins_torture_file_la_LIBADD = $(plugins_file_la_OBJECTS) $(plugins_file_la_LIBADD)
+tests_plugins_torture_oidc_la_SOURCES = tests/plugins/torture/wrap.c tests/context/wrap.h
+tests_plugins_torture_oidc_la_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_plugins_torture_oidc_la_LIBADD = $(plugins_oidc_la_OBJECTS) $(plugins_oidc_la_LIBADD)
+tests_plugins_torture_okta_xaa_la_SOURCES = tests/plugins/torture/wrap.c tests/context/wrap.h
+tests_plugins_torture_okta_xaa_la_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_plugins_torture_okta_xaa_la_LIBADD = $(plugins_okta_xaa_la_OBJECTS) $(plugins_okta_xaa_la_LIBADD)
+tests_plugins_torture_syslog_la_SOURCES = tests/plugins/torture/wrap.c tests/context/wrap.h
+tests_plugins_torture_syslog_la_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_plugins_torture_syslog_la_LIBADD = $(plugins_syslog_la_OBJECTS) $(plugins_syslog_la_LIBADD)
+if LMDB
+check_LTLIBRARIES += tests/plugins/torture/lmdb.la
+endif
+tests_plugins_torture_lmdb_la_SOURCES = tests/plugins/torture/wrap.c tests/context/wrap.h
+tests_plugins_torture_lmdb_la_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_plugins_torture_lmdb_la_LIBADD = $(plugins_lmdb_la_OBJECTS) $(plugins_lmdb_la_LIBADD)
+if REDIS
+check_LTLIBRARIES += tests/plugins/torture/redis.la
+endif
+tests_plugins_torture_redis_la_SOURCES = tests/plugins/torture/wrap.c tests/context/wrap.h
+tests_plugins_torture_redis_la_LDFLAGS = $(TORTURE_LDFLAGS)
+tests_plugins_torture_redis_la_LIBADD = $(plugins_redis_la_OBJECTS) $(plugins_redis_la_LIBADD)
+check_PROGRAMS += tests/plugins/test_torture
+TESTS += tests/plugins/test_torture
+tests_plugins_test_torture_SOURCES = tests/plugins/test_torture.c tests/plugins/rig.c tests/plugins/rig.h tests/plugins/fakehost.h tests/audit/sinks.h \
+	tests/context/torture.h $(STORE_RIG)
+tests_plugins_test_torture_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_plugins_test_torture_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+tests_plugins_test_torture_LDADD = $(UNIT_LDADD)

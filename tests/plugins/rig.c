@@ -4,10 +4,9 @@
 
 #include "jws.h"
 
-#define RIG_BUILT BUILDDIR "/plugins/.libs"
-
 static struct jwk *key, *other;
 const char *rig_key_issuer;
+const char *rig_folder = BUILDDIR "/plugins/.libs";
 
 static int64_t rig_wall(void *data)
 {
@@ -87,7 +86,7 @@ int rig_open(struct rig *rig, const char *plugin, enum plugin_kind kind, const c
 	buffer_free(&text);
 	if (!rig->conf)
 		return rig_failed(rig);
-	struct plugin_search search = { .folders = RIG_BUILT };
+	struct plugin_search search = { .folders = rig_folder };
 	if (plugin_open(&search, plugin, &rig->plugin, &failure) != EMA_OK) {
 		finding_add(&rig->findings, "E-PLUGIN", "", 0, "%s", failure.text);
 		return rig_failed(rig);

@@ -36,6 +36,8 @@ void rig_close(struct rig *rig);
 
 /* Member "issuer" of the key that rigs are opened with; NULL: none. */
 extern const char *rig_key_issuer;
+/* Where plugins are. */
+extern const char *rig_folder;
 
 struct rig_answer {
 	int code;

@@ -35,6 +35,8 @@ void store_rig_init(struct store_rig *rig)
 	rig->clock.clock = (struct clock){ rig_wall, rig_monotonic, &rig->clock };
 }
 
+const char *store_rig_folder = BUILDDIR "/plugins/.libs";
+
 int store_rig_open(struct store_rig *rig, const char *plugin, const char *settings)
 {
 	static const char *const core_keys[] = { "id", "plugin", NULL };
@@ -46,7 +48,7 @@ int store_rig_open(struct store_rig *rig, const char *plugin, const char *settin
 	buffer_free(&text);
 	if (!rig->conf)
 		return -1;
-	struct plugin_search search = { .folders = BUILDDIR "/plugins/.libs" };
+	struct plugin_search search = { .folders = store_rig_folder };
 	if (plugin_open(&search, plugin, &rig->plugin, &failure) != EMA_OK) {
 		finding_add(&rig->findings, "E-PLUGIN", "", 0, "%s", failure.text);
 		return -1;

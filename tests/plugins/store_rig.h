@@ -24,6 +24,8 @@ int store_rig_open(struct store_rig *rig, const char *plugin, const char *settin
 void store_rig_close(struct store_rig *rig);
 int store_rig_says(const struct store_rig *rig, const char *text); /* in a finding or the log */
 void store_rig_set_clock(struct store_rig *rig, int64_t wall);
+/* Where plugins are. */
+extern const char *store_rig_folder;
 /* The clock goes to then and comes back: what would have ended by then is not taken, and the log says why. */
 void store_rig_clock_was_ahead(struct store_rig *rig, int64_t then, const char *why);
 
