@@ -452,13 +452,14 @@ void context_load_refused(struct ema_context *context, const char *path, const s
 	pthread_mutex_unlock(&context->load_lock);
 }
 
-int context_load(struct ema_context *context, const char *path, const char *text, size_t length, const char *digest, struct findings *out)
+int context_load(struct ema_context *context, const char *path, const char *text, size_t length, const char *wanted, struct findings *out)
 {
 	struct findings findings = { 0 };
 	char *kept = text ? NULL : strdup(path);
 	pthread_mutex_lock(&context->load_lock);
 	struct conf *conf = text ? conf_read_text(text, length, path, &findings) : conf_read(path, &findings);
-	if (conf && digest && strcmp(conf->digest, digest)) {
+	const char *read = conf ? conf->digest : NULL;
+	if (read && wanted && strcmp(read, wanted)) {
 		conf_free(conf);
 		pthread_mutex_unlock(&context->load_lock);
 		free(kept);

@@ -82,10 +82,10 @@ struct ema_context *context_new(void);
 void context_free(struct ema_context *context);
 /* 0 in a child of the process that made it: nothing of it may be used there but its memory. */
 int context_is_alive(const struct ema_context *context);
-/* Reads path, or text if it is not NULL, and puts it in place. EMA_OK, EMA_CONFIG, EMA_OUT_OF_MEMORY; EMA_UNAVAILABLE if a digest is given, and
-   it has another. */
+/* Reads path, or text if it is not NULL, and puts it in place. EMA_OK, EMA_CONFIG, EMA_OUT_OF_MEMORY; EMA_UNAVAILABLE if its digest is
+   not the one that is wanted (NULL: any). */
 /* out: NULL, or is given what was found, warnings too. */
-int context_load(struct ema_context *context, const char *path, const char *text, size_t length, const char *digest, struct findings *out);
+int context_load(struct ema_context *context, const char *path, const char *text, size_t length, const char *wanted, struct findings *out);
 /* What the program has refused by itself is told as such. */
 void context_load_refused(struct ema_context *context, const char *path, const struct findings *findings, const char *reason);
 /* The same without putting it in place: what was found is in findings. */
