@@ -143,6 +143,33 @@ static void a_failing_sink_refuses_until_it_works(void **state)
 	kept_free(&kept);
 }
 
+/* AUD-05: a sink that must work comes back before anybody was refused: that is said, and is no gap. */
+static void a_sink_comes_back(void **state)
+{
+	(void)state;
+	struct kept kept;
+	kept_init(&kept);
+	struct audit *audit = open_audit(NULL, 0);
+	struct audit_sink sink = sink_of("a", &kept, 1);
+	struct audit_state now = { .failing = 0 };
+	audit_sinks(audit, &sink, 1, NULL);
+	assert_int_equal(audit_drain(audit, 120000), EMA_OK);
+	kept_set(&kept, EMA_UNAVAILABLE, 0);
+	assert_int_equal(append_text(audit, "n", "one", 1, 1000), EMA_OK);
+	for (int i = 0; i < 6000 && !now.failing; i++) {
+		pause_ms(10);
+		audit_state(audit, &now);
+	}
+	assert_true(now.failing);
+	kept_set(&kept, EMA_OK, 0);
+	assert_int_equal(audit_drain(audit, 120000), EMA_OK);
+	audit_free(audit, 5000);
+	assert_true(kept_has(&kept, "\"kind\":\"sink-failed\""));
+	assert_true(kept_has(&kept, "\"kind\":\"sink-recovered\""));
+	assert_false(kept_has(&kept, "\"kind\":\"audit-gap\""));
+	kept_free(&kept);
+}
+
 /* AUD-40 AUD-42: an optional sink that hangs or fails delays nobody; what it missed is counted and told when it is back. */
 static void an_optional_sink_delays_nobody(void **state)
 {
@@ -1076,6 +1103,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(records_have_the_frame),
 		cmocka_unit_test(a_stalled_sink_refuses_at_the_deadline),
 		cmocka_unit_test(a_failing_sink_refuses_until_it_works),
+		cmocka_unit_test(a_sink_comes_back),
 		cmocka_unit_test(an_optional_sink_delays_nobody),
 		cmocka_unit_test(a_hung_sink_keeps_little),
 		cmocka_unit_test(a_stuck_sink_holds_up_no_other),

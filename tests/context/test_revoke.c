@@ -306,6 +306,32 @@ static void records(void **state)
 	world_close(&world);
 }
 
+/* AUD-05: a revocation that the store did not take is in the trail, as an error, with who tried it. */
+static void what_could_not_be_revoked(void **state)
+{
+	static const char lost[] = HEAD "store = { plugin = \"fault\"; code = \"store_unavailable\"; };\nproviders = ( " IDP(ISSUER, "") ", " MULTI " );\n" PEOPLE SERVICES;
+	struct world world;
+	char *text = NULL;
+	(void)state;
+	open_with(&world, lost);
+	struct ema_revocation what = { .size = sizeof what, .kind = "service", .name = "svc", .by = "console of ops" };
+	assert_int_equal(ema_revoke(world.context, &what, &text), EMA_STORE_UNAVAILABLE);
+	ema_text_free(text);
+	ema_free(world.context);
+	world.context = NULL;
+	char *trail = world_read(&world, "audit.jsonl"), *line = strstr(trail, "\"kind\":\"revoke-failed\"");
+	assert_non_null(line);
+	while (line > trail && line[-1] != '\n')
+		line--;
+	line[strcspn(line, "\n")] = 0;
+	static const char *const want[] = { "\"by\":\"console of ops\"", "\"code\":\"store_unavailable\"", "\"name\":\"svc\"", "\"severity\":3", "\"verdict\":\"deny\"" };
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+		if (!strstr(line, want[i]))
+			fail_msg("%s is not in %s", want[i], line);
+	free(trail);
+	world_close(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +341,7 @@ int main(void)
 		cmocka_unit_test(names_in_another_order),
 		cmocka_unit_test(a_directory_that_is_silent),
 		cmocka_unit_test(records),
+		cmocka_unit_test(what_could_not_be_revoked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

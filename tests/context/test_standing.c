@@ -223,6 +223,14 @@ static void away(void **state)
 	char *trail = world_read(&world, "audit.jsonl");
 	assert_non_null(strstr(trail, "\"keys\":\"stale\",\"keys_since\":\"20"));
 	assert_non_null(strstr(trail, "\"keys\":\"read-only\",\"keys_since\":\"20"));
+	/* AUD-05: and each step by itself. */
+	static const char *const steps[] = { "keys-stale", "keys-read-only", "keys-unavailable" };
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		char want[64];
+		snprintf(want, sizeof want, "\"kind\":\"%s\"", steps[i]);
+		if (!strstr(trail, want))
+			fail_msg("the trail has no %s", steps[i]);
+	}
 	free(trail);
 	free(conf);
 	free(set);
