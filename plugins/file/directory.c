@@ -17,6 +17,7 @@
 #include "people.h"
 
 #define DIRECTORY_POLL_MS 1000 /* the file is looked at, and an answer may be kept, so long */
+#define DIRECTORY_SAY_MS 60000 /* between two times that the log says the same */
 
 struct ema_instance {
 	const struct ema_host *host;
@@ -25,8 +26,10 @@ struct ema_instance {
 	int64_t max_age, max_file_age; /* milliseconds; max_file_age 0: any */
 	uid_t owner;                   /* of the file that the core took at open */
 	pthread_mutex_t looking;       /* one thread looks whether the file changed */
-	struct stat seen;              /* the file at that time, good or not */
-	atomic_int broken;             /* what is there now could not be read */
+	struct stat seen;              /* the file that was read whole then, good or not; 0: none was */
+	char said[PEOPLE_ERROR];       /* why what is there is not taken, */
+	int64_t said_at;
+	atomic_int broken;             /* which this says */
 	_Atomic int64_t looked;
 	pthread_rwlock_t lock;         /* of what follows */
 	struct people *people;
@@ -65,7 +68,7 @@ static int directory_folder_safe(const ema_instance *self)
 	return safe;
 }
 
-/* The file whole, as it stood in *is. NULL: why. */
+/* The file whole, as it stood in *is. NULL: why; whatever that was may be mended without a trace in the file. */
 static char *directory_read(const ema_instance *self, struct stat *is, size_t *length, char why[PEOPLE_ERROR])
 {
 	struct stat before, after;
@@ -76,7 +79,6 @@ static char *directory_read(const ema_instance *self, struct stat *is, size_t *l
 		snprintf(why, PEOPLE_ERROR, "%.300s: %s", self->path, strerror(errno));
 		goto fail;
 	}
-	*is = before;
 	if (!directory_safe(self, &before, 0) || !directory_folder_safe(self)) {
 		snprintf(why, PEOPLE_ERROR, "%.300s: it or its folder is writable by others than root and EMA's own user: chmod go-w, and chown", self->path);
 		goto fail;
@@ -104,10 +106,10 @@ static char *directory_read(const ema_instance *self, struct stat *is, size_t *l
 	}
 	if (fstat(fd, &after) < 0 || used != (size_t)before.st_size || !directory_same(&before, &after)) {
 		snprintf(why, PEOPLE_ERROR, "%.300s: it changed while it was read; write another file and rename it", self->path);
-		memset(is, 0, sizeof *is); /* so that the next look reads it again */
 		goto fail;
 	}
 	close(fd);
+	*is = before;
 	*length = used;
 	return text;
 fail:
@@ -117,6 +119,18 @@ fail:
 	return NULL;
 }
 
+/* Once, and again while it lasts. */
+static void directory_say(ema_instance *self, int64_t now, const char *why)
+{
+	char line[PEOPLE_ERROR + 64];
+	if (self->broken && !strcmp(self->said, why) && now >= self->said_at && now - self->said_at < DIRECTORY_SAY_MS)
+		return;
+	snprintf(self->said, sizeof self->said, "%s", why);
+	self->said_at = now;
+	snprintf(line, sizeof line, "%s; what was read before stays", why);
+	self->host->log(self->handle, EMA_LOG_ERROR, line);
+}
+
 /* With self->looking held. 1: there are new people. */
 static int directory_look(ema_instance *self, int64_t now)
 {
@@ -124,8 +138,7 @@ static int directory_look(ema_instance *self, int64_t now)
 	char why[PEOPLE_ERROR] = "";
 	size_t length = 0;
 	struct people *people = NULL;
-	int there = stat(self->path, &is) == 0;
-	if (there && directory_same(&is, &self->seen)) {
+	if (stat(self->path, &is) == 0 && directory_same(&is, &self->seen)) {
 		if (!self->broken) {
 			pthread_rwlock_wrlock(&self->lock);
 			self->good = now;
@@ -133,21 +146,20 @@ static int directory_look(ema_instance *self, int64_t now)
 		}
 		return 0;
 	}
-	if (!there && self->broken && !self->seen.st_ino)
-		return 0; /* it is still away, and that was said */
-	memset(&is, 0, sizeof is);
+	memset(&self->seen, 0, sizeof self->seen);
 	char *text = directory_read(self, &is, &length, why);
+	errno = 0;
 	if (text)
 		people = people_read(self->path, text, length, why);
+	if (text && (people || errno != ENOMEM))
+		self->seen = is;
 	free(text);
-	self->seen = is;
-	self->broken = !people;
 	if (!people) {
-		char line[PEOPLE_ERROR + 64];
-		snprintf(line, sizeof line, "%s; what was read before stays", why);
-		self->host->log(self->handle, EMA_LOG_ERROR, line);
+		directory_say(self, now, why);
+		self->broken = 1;
 		return 0;
 	}
+	self->broken = 0;
 	pthread_rwlock_wrlock(&self->lock);
 	struct people *old = self->people;
 	self->people = people;

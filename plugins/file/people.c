@@ -1,6 +1,7 @@
 /* Reads people.conf. libconfig parses it, and is kept from what it does without being asked: files of @include, and NUL. */
 #include "people.h"
 
+#include <errno.h>
 #include <libconfig.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -210,6 +211,7 @@ __attribute__((format(printf, 3, 4))) static int people_wrong(const struct peopl
 static int people_no_memory(const struct people_reader *reader)
 {
 	snprintf(reader->error, PEOPLE_ERROR, "no memory for the people of %.200s", reader->name);
+	errno = ENOMEM;
 	return -1;
 }
 

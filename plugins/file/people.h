@@ -15,7 +15,7 @@ struct person;
 /* What a person is found by. */
 enum people_key { PEOPLE_SUBJECT = 's', PEOPLE_EMAIL = 'e', PEOPLE_NAME_ID = 'n', PEOPLE_ID = 'i' };
 
-/* NULL: error says file, line and what to write instead; without memory it says so. name is for messages. */
+/* NULL: error says file, line and what to write instead; without memory it says so, and errno is ENOMEM. name is for messages. */
 struct people *people_read(const char *name, const char *text, size_t length, char error[PEOPLE_ERROR]);
 void people_free(struct people *people);
 size_t people_count(const struct people *people);

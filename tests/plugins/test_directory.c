@@ -250,6 +250,47 @@ static void follows_the_file(void **state)
 	rig_close(&rig);
 }
 
+static unsigned times_said(const struct rig *rig, const char *what)
+{
+	unsigned times = 0;
+	for (const char *at = rig->log; (at = strstr(at, what)); at++)
+		times++;
+	return times;
+}
+
+/* JAG-89: who the new file disables is out once its folder is safe, although nothing of the file itself changed then. */
+static void a_folder_that_was_mended_counts(void **state)
+{
+	(void)state;
+	struct rig rig;
+	struct rig_answer answer;
+	write_people(two);
+	assert_int_equal(open_people(&rig, ""), 0);
+	assert_int_equal(chmod(folder, 0777), 0);
+	write_people("people = ( { id = \"ada\"; subjects = [\"okta/-/00u1\"]; active = false; } );");
+	for (int second = 1; second <= 61; second++) {
+		rig.wall += 1000;
+		assert_int_equal(look_up(&rig, "okta", NULL, "00u1", NULL, NULL, &answer), EMA_OK);
+		rig_answer_free(&answer);
+		assert_int_equal(times_said(&rig, "chmod go-w"), second <= 60 ? 1 : 2);
+	}
+	assert_int_equal(chmod(folder, 0700), 0);
+	rig.wall += 1000;
+	assert_int_equal(look_up(&rig, "okta", NULL, "00u1", NULL, NULL, &answer), EMA_DISABLED);
+	rig_answer_free(&answer);
+	assert_int_equal(rig.changed, 1);
+	/* What its text is refused for is read and said once. */
+	write_people("people = ( {\n");
+	for (int second = 1; second <= 121; second++) {
+		rig.wall += 1000;
+		look_up(&rig, "okta", NULL, "00u1", NULL, NULL, &answer);
+		rig_answer_free(&answer);
+	}
+	assert_int_equal(times_said(&rig, "people.conf:2: "), 1);
+	rig_close(&rig);
+	write_people(two);
+}
+
 static void *look_often(void *data)
 {
 	struct rig *rig = data;
@@ -300,6 +341,7 @@ int main(void)
 		cmocka_unit_test(the_example_loads),
 		cmocka_unit_test(refuses_wrong_files),
 		cmocka_unit_test(follows_the_file),
+		cmocka_unit_test(a_folder_that_was_mended_counts),
 		cmocka_unit_test(many_threads_while_it_changes),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
