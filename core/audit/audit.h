@@ -36,7 +36,7 @@ struct audit_settings {
 
 /* EMA_OK or EMA_CONFIG. Drains what an earlier process left in the spool of this writer. */
 int audit_new(const struct audit_settings *settings, struct audit **out, struct failure *failure);
-/* Drains for up to ms, closes. */
+/* Drains for up to ms, closes; waits some seconds for a sink that does not return, and then leaves it to itself. */
 void audit_free(struct audit *audit, int64_t ms);
 
 /* A sink, whose calls another folder does (plugin instances live above). */
@@ -46,7 +46,10 @@ struct audit_sink {
 	int (*record)(void *data, const ema_event *event); /* as struct ema_audit_ops */
 	int (*flush)(void *data, int64_t ms);
 	int (*reopen)(void *data);
-	void (*release)(void *data); /* called once, when the sink is gone from audit */
+	void (*close)(void *data);   /* called once, by the thread that does the calls above, after the last of them; may be NULL */
+	void (*release)(void *data); /* called once, when the sink is gone from audit and close has returned */
+	/* A call does not return: it, close and release may come to their end after audit_free(). Under a lock of audit. May be NULL. */
+	void (*left)(void *data);
 	void *data;
 };
 /*
@@ -54,7 +57,7 @@ struct audit_sink {
  * exchanged, and release is not called.
  *
  * Puts this set of sinks in place of what was there: one with the same id and data stays as it is, a changed one is flushed
- * and released before its successor is used. The strings are copied.
+ * and released before its successor is used, or left to itself if it does not return for some seconds. The strings are copied.
  */
 int audit_sinks(struct audit *audit, const struct audit_sink *sinks, size_t count, struct failure *failure);
 void audit_reopen(struct audit *audit);
