@@ -674,12 +674,12 @@ void ema_text_free(char *text)
 	free(text);
 }
 
-int ema_audit_verify(const char *path, const char *state_dir, char **out)
+int ema_audit_verify(const char *const *paths, const char *const *state_dirs, char **out)
 {
-	if (!path || !out)
+	if (!paths || !*paths || !out)
 		return EMA_BAD_REQUEST;
 	struct buffer report = BUFFER_INIT(1024 * 1024);
-	int code = audit_verify(path, state_dir, &report);
+	int code = audit_verify(paths, state_dirs, &report);
 	*out = buffer_take(&report);
 	return *out ? code : EMA_OUT_OF_MEMORY;
 }

@@ -9,14 +9,16 @@
 
 #define LINE_MOST (2 * 1024 * 1024)
 
-static int verify(const struct options *options, const char *path)
+static int verify(const struct options *options, const char *const *paths)
 {
 	char *report = NULL;
-	int code = ema_audit_verify(path, options->state, &report);
+	int code = ema_audit_verify(paths, options->states, &report);
 	must(report);
 	if (options->json) {
-		struct json_object *all = must(json_object_new_object());
-		json_add(all, "file", path);
+		struct json_object *all = must(json_object_new_object()), *files = must(json_object_new_array());
+		for (size_t i = 0; paths[i]; i++)
+			json_object_array_add(files, must(json_object_new_string(paths[i])));
+		json_object_object_add(all, "files", files);
 		json_object_object_add(all, "holds", must(json_object_new_boolean(code == EMA_OK)));
 		json_add(all, "report", report);
 		print_json(all);
@@ -244,11 +246,11 @@ static int show(const struct options *options, const char *path)
 
 int command_audit(const struct options *options, int count, char **words)
 {
-	if (count == 2 && !strcmp(words[0], "verify"))
-		return verify(options, words[1]);
+	if (count >= 2 && !strcmp(words[0], "verify"))
+		return verify(options, (const char *const *)(words + 1)); /* of main(): NULL ends them */
 	if (count == 2 && !strcmp(words[0], "show"))
 		return show(options, words[1]);
 	if (count == 3 && !strcmp(words[0], "subject"))
 		return subject(options, words[1], words[2]);
-	return complain("audit takes `verify FILE`, `show FILE` or `subject SUBJECT FILE`");
+	return complain("audit takes `verify FILE...`, `show FILE` or `subject SUBJECT FILE`");
 }

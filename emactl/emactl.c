@@ -25,8 +25,8 @@ static const struct {
 	{ "plugins", command_plugins, "[--json]", "list what is installed" },
 	{ "onboard", command_onboard, "PROVIDER|CLIENT --service S [--json]", "what to type into an IdP or a client, byte for byte" },
 	{ "keys", command_keys, "list [--json] | rotate [--now] [--json]", "the keys that sign access tokens: list them, publish a next one, or drop all" },
-	{ "audit", command_audit, "verify FILE [--state DIR] [--json] |\n                 show FILE [--tenant P/T] [--json] |\n                 subject SUBJECT FILE [--state DIR] [--json]",
-	  "check the chain of an audit file, show it or one tenant's part, or what it has of a person" },
+	{ "audit", command_audit, "verify FILE... [--state DIR]... [--json] |\n                 show FILE [--tenant P/T] [--json] |\n                 subject SUBJECT FILE [--state DIR] [--json]",
+	  "check the chains of audit files, show it or one tenant's part, or what it has of a person" },
 	{ "reload", command_reload, "[--admin SOCKET] [--json]", "let emad check its configuration and put it in place" },
 	{ "status", command_status, "[--admin SOCKET] [--json]", "what emad serves, and how its providers, store, sinks and marks are" },
 	{ "revoke", command_revoke,
@@ -150,7 +150,10 @@ int main(int count, char **words)
 		case JSON: options.json = 1; break;
 		case ACCEPT: options.accept = 1; break;
 		case LIVE: options.live = 1; break;
-		case STATE: options.state = optarg; break;
+		case STATE:
+			if (add_name(options.states, options.state = optarg))
+				return complain("more than %d of --state", NAMES_MOST);
+			break;
 		case ADMIN: options.admin = optarg; break;
 		case SUBJECT: options.subject = optarg; break;
 		case PERSON: options.person = optarg; break;

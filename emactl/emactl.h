@@ -9,12 +9,12 @@
 /* Exit statuses. */
 enum { STATUS_FINE = 0, STATUS_DENY = 1, STATUS_USAGE = 2 };
 
-#define NAMES_MOST 32 /* of --group and --role */
+#define NAMES_MOST 32 /* of --group, --role and --state */
 
 struct options {
 	const char *config;
 	const char *service, *assertion, *token, *client, *resource, *scope, *message, *now, *state, *admin;
-	const char *groups[NAMES_MOST + 1], *roles[NAMES_MOST + 1]; /* end with NULL */
+	const char *groups[NAMES_MOST + 1], *roles[NAMES_MOST + 1], *states[NAMES_MOST + 1]; /* end with NULL */
 	const char *subject, *person, *provider, *tenant, *email, *reason;
 	int json, live, verbose, accept, block, everything;
 };

@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char fuzz_folder[64];
 static char cache_name[64], key_name[KEYFOLDER_NAME];
-static const char *const fuzz_names[] = { "spool", "horizon", "trail", "audit/" WRITER ".head", cache_name, key_name };
+static const char *const fuzz_names[] = { "spool", "horizon", "trail", "audit/" WRITER ".head", "audit/key", cache_name, key_name };
 
 static int64_t fuzz_time(void *data)
 {
@@ -305,7 +305,8 @@ static void read_trail(const char *text, size_t length)
 	char path[256];
 	snprintf(path, sizeof path, "%s/trail", fuzz_folder);
 	fuzz_write("trail", text, length);
-	int code = audit_verify(path, fuzz_folder, &report);
+	fuzz_write("audit/key", "thirty-two bytes for the fuzzer.", 32);
+	int code = audit_verify((const char *const[]){ path, NULL }, (const char *const[]){ fuzz_folder, NULL }, &report);
 	if ((code != EMA_OK && code != EMA_DENIED) || !report.length)
 		abort();
 	buffer_free(&report);

@@ -323,10 +323,8 @@ int audit_sinks(struct audit *audit, const struct audit_sink *sinks, size_t coun
 		made++;
 	if (!list || made < count) {
 		pthread_mutex_lock(&audit->lock);
-		for (size_t i = 0; i < made; i++) {
-			sink_stop(list[i]);
-			sink_free(list[i], 0);
-		}
+		for (size_t i = 0; i < made; i++)
+			sink_discard(list[i]);
 		pthread_mutex_unlock(&audit->lock);
 		free(list);
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for the audit sinks, or no thread");

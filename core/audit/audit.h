@@ -36,7 +36,7 @@ struct audit_settings {
 
 /* EMA_OK or EMA_CONFIG. Drains what an earlier process left in the spool of this writer. */
 int audit_new(const struct audit_settings *settings, struct audit **out, struct failure *failure);
-/* Drains for up to ms, closes. */
+/* Drains for up to ms, closes; waits some seconds for a sink that does not return, and then leaves it to itself. */
 void audit_free(struct audit *audit, int64_t ms);
 
 /* A sink, whose calls another folder does (plugin instances live above). */
@@ -46,7 +46,10 @@ struct audit_sink {
 	int (*record)(void *data, const ema_event *event); /* as struct ema_audit_ops */
 	int (*flush)(void *data, int64_t ms);
 	int (*reopen)(void *data);
-	void (*release)(void *data); /* called once, when the sink is gone from audit */
+	void (*close)(void *data);   /* called once, by the thread that does the calls above, after the last of them; may be NULL */
+	void (*release)(void *data); /* called once, when the sink is gone from audit and close has returned */
+	/* A call does not return: it, close and release may come to their end after audit_free(). Under a lock of audit. May be NULL. */
+	void (*left)(void *data);
 	void *data;
 };
 /*
@@ -54,7 +57,7 @@ struct audit_sink {
  * exchanged, and release is not called.
  *
  * Puts this set of sinks in place of what was there: one with the same id and data stays as it is, a changed one is flushed
- * and released before its successor is used. The strings are copied.
+ * and released before its successor is used, or left to itself if it does not return for some seconds. The strings are copied.
  */
 int audit_sinks(struct audit *audit, const struct audit_sink *sinks, size_t count, struct failure *failure);
 void audit_reopen(struct audit *audit);
@@ -122,10 +125,11 @@ void audit_id(struct audit_pool *pool, const struct clock *clock, char out[AUDIT
 
 struct buffer;
 /*
- * Reads an audit file and its rotated siblings and checks their chains; with a state_dir also the seals of checkpoints, and the
- * end of each chain. EMA_OK, EMA_DENIED (something does not hold), EMA_CONFIG (no such file). The report is appended.
+ * Reads audit files and their rotated siblings and checks their chains; with state_dirs also the seals of checkpoints, and the
+ * end of each chain. Both lists end with NULL; no state_dirs may be NULL. EMA_OK, EMA_DENIED (something does not hold, or there are no
+ * records), EMA_CONFIG (no such file, or a state_dir without a key). The report is appended.
  */
-int audit_verify(const char *path, const char *state_dir, struct buffer *report);
+int audit_verify(const char *const *paths, const char *const *state_dirs, struct buffer *report);
 /*
  * Gives take() each line of these files that is about a subject: provider/tenant/sub, or a name alone for any provider, also as
  * actor or person; in plain, or as a pseudonym under a salt of state_dir (NULL: none). take answers 0 to go on. EMA_OK, EMA_CONFIG,

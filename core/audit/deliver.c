@@ -19,16 +19,16 @@ void channel_close(struct channel *channel)
 
 static void rendered_release(struct rendered *rendered)
 {
-	if (rendered && --rendered->references == 0)
+	if (rendered && atomic_fetch_sub(&rendered->references, 1) == 1)
 		rendered_free(rendered);
 }
 
-static struct place lead_place(const struct audit *audit)
+struct place lead_place(const struct audit *audit)
 {
 	return (struct place){ audit->lead->order, audit->lead->chain.cursor };
 }
 
-static int place_before(const struct place *a, const struct place *b)
+int place_before(const struct place *a, const struct place *b)
 {
 	return a->order != b->order ? a->order < b->order : a->cursor.number < b->cursor.number;
 }
@@ -111,7 +111,7 @@ static int push(struct sink *sink, struct rendered *record)
 {
 	if (sink->count == QUEUE_RECORDS || sink->bytes + record->size > QUEUE_BYTES)
 		return -1;
-	record->references++;
+	atomic_fetch_add(&record->references, 1);
 	sink->queue[(sink->head + sink->count++) % QUEUE_RECORDS] = record;
 	sink->bytes += record->size;
 	pthread_cond_signal(&sink->wake);
@@ -129,8 +129,7 @@ static int unfinished(const struct sink *sink)
 	return sink->count || sink->busy || sink->behind || sink->dirty;
 }
 
-/* A sink that must work and does not stops decisions. Under the lock. */
-static void judge(struct audit *audit)
+void sinks_judge(struct audit *audit)
 {
 	int failing = 0;
 	for (size_t i = 0; i < audit->sink_count; i++)
@@ -155,7 +154,7 @@ static void back_off(struct sink *sink, const char *what, int code)
 		return;
 	log_printf(&sink->audit->log, LOG_LEVEL_ERROR, "audit: sink %s does not %s (%s)%s", sink->id, what, code_name(code),
 	           sink->calls.must ? ": decisions are refused until it does" : "; it need not, so decisions go on");
-	judge(sink->audit);
+	sinks_judge(sink->audit);
 	struct audit_field fields[] = { { .name = "sink", .type = AUDIT_TEXT, .text = sink->id } };
 	if (sink->calls.must)
 		append_own(sink->audit, "sink-failed", NOTICE_ERROR, 0, fields, 1);
@@ -169,7 +168,7 @@ static void recovered(struct sink *sink)
 	if (!was)
 		return;
 	log_printf(&sink->audit->log, LOG_LEVEL_WARNING, "audit: sink %s works again", sink->id);
-	judge(sink->audit);
+	sinks_judge(sink->audit);
 }
 
 /* The pause after a failure; a change of the set or a wish to reopen ends it. */
@@ -180,11 +179,35 @@ static void rest(struct sink *sink)
 		;
 }
 
+/* Before a call of the sink, which may take as long as it likes: the lock is free, and audit may be gone when it returns. */
+static void go_in(struct sink *sink)
+{
+	atomic_store(&sink->where, INSIDE);
+	pthread_mutex_unlock(&sink->audit->lock);
+}
+
+/* 0: under the lock again. -1: it was left to itself. */
+static int come_back(struct sink *sink)
+{
+	int inside = INSIDE;
+	if (!atomic_compare_exchange_strong(&sink->where, &inside, OUTSIDE))
+		return -1;
+	pthread_mutex_lock(&sink->audit->lock);
+	return 0;
+}
+
+static int is_left(const struct sink *sink)
+{
+	return atomic_load(&sink->where) == LEFT;
+}
+
+/* EMA_OK or why not; see is_left(). */
 static int flush(struct sink *sink)
 {
-	pthread_mutex_unlock(&sink->audit->lock);
+	go_in(sink);
 	int code = sink->calls.flush ? sink->calls.flush(sink->calls.data, FLUSH_MS) : EMA_OK;
-	pthread_mutex_lock(&sink->audit->lock);
+	if (come_back(sink))
+		return EMA_TIMEOUT;
 	if (code != EMA_OK && sink->calls.must)
 		return code;
 	sink->dirty = 0;
@@ -194,7 +217,7 @@ static int flush(struct sink *sink)
 
 /*
  * Records of the queue, OFFER of them at most and not for long, so that the lock is taken for all of them once: only this thread takes
- * any out. 0, or -1: the sink does not take the next one now.
+ * any out. 0, or -1: the sink does not take the next one now; see is_left().
  */
 static int offer(struct sink *sink)
 {
@@ -205,13 +228,14 @@ static int offer(struct sink *sink)
 	size_t count = 0, done = 0, ended = 0;
 	for (; count < OFFER && count < sink->count; count++)
 		records[count] = sink->queue[(sink->head + count) % QUEUE_RECORDS];
-	pthread_mutex_unlock(&audit->lock);
+	go_in(sink);
 	for (const int64_t until = real_ms() + OFFER_MS; done < count && !stuck && (!done || real_ms() < until);) {
 		codes[done] = sink->calls.record(sink->calls.data, &records[done]->event);
 		stuck = codes[done] != EMA_OK && (must || passing(codes[done]));
 		done += !stuck;
 	}
-	pthread_mutex_lock(&audit->lock);
+	if (come_back(sink))
+		return -1;
 	for (size_t i = 0; i < done + (size_t)stuck; i++) {
 		if (codes[i] != EMA_OK)
 			back_off(sink, "take a record", codes[i]);
@@ -222,7 +246,7 @@ static int offer(struct sink *sink)
 		if (codes[i] != EMA_OK) /* it will never take this one; the gap is told after the next one that it takes */
 			drop(sink, records[i]);
 		sink->taken = records[i]->after;
-		if (!--pop(sink)->references)
+		if (atomic_fetch_sub(&pop(sink)->references, 1) == 1)
 			gone[ended++] = records[i];
 	}
 	if ((sink->behind || audit->held) && hungry(sink))
@@ -261,25 +285,38 @@ void audit_hurry(struct audit *audit)
 		pthread_cond_signal(&audit->sinks[i]->wake);
 }
 
-static void *serve(void *data)
+void sink_drop(struct sink *sink)
 {
-	struct sink *sink = data;
+	if (atomic_fetch_sub(&sink->holders, 1) > 1)
+		return;
+	if (sink->calls.release)
+		sink->calls.release(sink->calls.data);
+	while (sink->count)
+		rendered_release(pop(sink));
+	pthread_cond_destroy(&sink->wake);
+	free(sink->id);
+	free(sink);
+}
+
+/* Until it is to stop, or was left. Under the lock; without it if it was left. */
+static void serve_on(struct sink *sink)
+{
 	struct audit *audit = sink->audit;
-	pthread_mutex_lock(&audit->lock);
 	for (;;) {
 		if (sink->reopen) {
 			sink->reopen = 0;
 			sink->busy = 1;
-			pthread_mutex_unlock(&audit->lock);
+			go_in(sink);
 			if (sink->calls.reopen)
 				sink->calls.reopen(sink->calls.data);
-			pthread_mutex_lock(&audit->lock);
+			if (come_back(sink))
+				return;
 			sink->busy = 0;
 			continue;
 		}
 		if (!sink->count && !sink->dirty) {
 			if (sink->stop)
-				break;
+				return;
 			pthread_cond_broadcast(&audit->rest);
 			pthread_cond_signal(&audit->work);
 			pthread_cond_wait(&sink->wake, &audit->lock);
@@ -290,8 +327,12 @@ static void *serve(void *data)
 		int code = EMA_OK;
 		sink->busy = 1;
 		int stuck = sink->count && offer(sink);
+		if (is_left(sink))
+			return;
 		if (!stuck && sink->dirty && is_due(sink)) {
 			code = flush(sink);
+			if (is_left(sink))
+				return;
 			if (code == EMA_OK)
 				recovered(sink);
 			else
@@ -299,13 +340,30 @@ static void *serve(void *data)
 			commit(audit);
 		}
 		sink->busy = 0;
-		if (sink->stop && (stuck || code != EMA_OK || is_late(audit)))
-			break; /* what is in the queue stays in the spool, for its successor or the next process */
+		if (sink->stop && (stuck || code != EMA_OK || real_ms() >= sink->stop_at))
+			return; /* what is in the queue stays in the spool, for its successor or the next process */
 		if (stuck || code != EMA_OK)
 			rest(sink);
 	}
-	sink->busy = 0;
-	pthread_mutex_unlock(&audit->lock);
+}
+
+static void *serve(void *data)
+{
+	struct sink *sink = data;
+	pthread_mutex_lock(&sink->audit->lock);
+	serve_on(sink);
+	if (!is_left(sink) && sink->dirty)
+		flush(sink);
+	if (!is_left(sink))
+		go_in(sink);
+	if (sink->calls.close)
+		sink->calls.close(sink->calls.data);
+	if (!come_back(sink)) {
+		sink->ended = 1;
+		pthread_cond_broadcast(&sink->audit->rest);
+		pthread_mutex_unlock(&sink->audit->lock);
+	}
+	sink_drop(sink);
 	return NULL;
 }
 
@@ -322,48 +380,21 @@ struct sink *sink_new(struct audit *audit, const struct audit_sink *calls)
 	pthread_cond_init(&sink->wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	sink->audit = audit;
+	atomic_init(&sink->holders, 2);
 	sink->calls = *calls;
 	sink->calls.id = sink->id;
 	sigset_t all, before; /* signals are the program's own */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	sink->running = !pthread_create(&sink->thread, NULL, serve, sink);
+	int failed = pthread_create(&sink->thread, NULL, serve, sink);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!sink->running) {
-		sink_free(sink, 0);
+	if (failed) {
+		sink->calls.release = NULL;
+		atomic_store(&sink->holders, 1);
+		sink_drop(sink);
 		return NULL;
 	}
 	return sink;
-}
-
-static void empty_queue(struct sink *sink)
-{
-	while (sink->count)
-		rendered_release(pop(sink));
-}
-
-void sink_free(struct sink *sink, int release)
-{
-	if (release && sink->calls.release)
-		sink->calls.release(sink->calls.data);
-	empty_queue(sink);
-	pthread_cond_destroy(&sink->wake);
-	free(sink->id);
-	free(sink);
-}
-
-void sink_stop(struct sink *sink)
-{
-	if (!sink->running)
-		return;
-	sink->stop = 1;
-	pthread_cond_signal(&sink->wake);
-	pthread_mutex_unlock(&sink->audit->lock);
-	pthread_join(sink->thread, NULL);
-	pthread_mutex_lock(&sink->audit->lock);
-	sink->running = sink->stop = 0;
-	if (sink->dirty)
-		flush(sink);
 }
 
 void sinks_end(struct audit *audit)
@@ -371,88 +402,14 @@ void sinks_end(struct audit *audit)
 	pthread_mutex_lock(&audit->lock);
 	for (size_t i = 0; i < audit->sink_count; i++)
 		sink_stop(audit->sinks[i]);
+	for (size_t i = 0; i < audit->sink_count; i++)
+		sink_wait(audit->sinks[i]);
 	if (audit->sinks_set)
 		commit(audit);
 	pthread_mutex_unlock(&audit->lock);
 	for (size_t i = 0; i < audit->sink_count; i++)
-		sink_free(audit->sinks[i], 1);
+		sink_drop(audit->sinks[i]);
 	audit->sink_count = 0;
-}
-
-/* ---- Exchanging the set; by the thread, under the lock ---- */
-
-static struct sink *same_sink(struct audit *audit, const struct sink *wanted)
-{
-	for (size_t i = 0; i < audit->sink_count; i++)
-		if (!audit->sinks[i]->kept && audit->sinks[i]->calls.data == wanted->calls.data && !strcmp(audit->sinks[i]->id, wanted->id))
-			return audit->sinks[i];
-	return NULL;
-}
-
-/* What a sink that goes did not take is for its successor: the one with its id, else the first that is new. */
-static void inherit(struct audit *audit, const struct sink *gone)
-{
-	struct sink *heir = NULL;
-	const struct place *from = gone->calls.must ? &gone->flushed : &gone->taken;
-	for (size_t i = 0; i < audit->swap_count; i++) {
-		struct sink *sink = audit->swap[i];
-		if (sink->kept)
-			continue;
-		if (!strcmp(sink->id, gone->id)) {
-			heir = sink;
-			break;
-		}
-		if (!heir && gone->calls.must)
-			heir = sink;
-	}
-	if (heir && place_before(from, &heir->place)) {
-		heir->place = heir->taken = heir->flushed = *from;
-		heir->behind = 1;
-	}
-}
-
-static void swap_sinks(struct audit *audit)
-{
-	struct sink **old = audit->sinks;
-	size_t old_count = audit->sink_count;
-	for (size_t i = 0; i < old_count; i++)
-		old[i]->kept = 0;
-	for (size_t i = 0; i < audit->swap_count; i++) {
-		struct sink *wanted = audit->swap[i], *same = same_sink(audit, wanted);
-		wanted->place = wanted->taken = wanted->flushed = lead_place(audit);
-		if (!same)
-			continue;
-		if (!same->calls.must)
-			same->flushed = same->taken;
-		same->calls.must = wanted->calls.must;
-		same->kept = 1;
-		sink_stop(wanted);
-		sink_free(wanted, 0);
-		audit->swap[i] = same;
-	}
-	/* What goes is gone before its successor is used. Until then nothing of the spool is given back. */
-	for (size_t i = 0; i < old_count; i++) {
-		if (old[i]->kept)
-			continue;
-		sink_stop(old[i]);
-		inherit(audit, old[i]);
-	}
-	audit->sinks = audit->swap;
-	audit->sink_count = audit->swap_count;
-	audit->swap = NULL;
-	audit->sinks_set = 1;
-	judge(audit);
-	for (size_t i = 0; i < old_count; i++) {
-		if (old[i]->kept)
-			continue;
-		empty_queue(old[i]); /* others have the same records */
-		pthread_mutex_unlock(&audit->lock);
-		sink_free(old[i], 1);
-		pthread_mutex_lock(&audit->lock);
-	}
-	free(old);
-	audit->swapping = 0;
-	pthread_cond_broadcast(&audit->rest);
 }
 
 /* ---- Audit's own records; by the thread, under the lock ---- */
@@ -550,7 +507,7 @@ static void housekeeping(struct audit *audit)
 static void attend(struct audit *audit)
 {
 	if (audit->swapping)
-		swap_sinks(audit);
+		sinks_exchange(audit);
 	if (audit->reopen)
 		for (size_t i = 0; i < audit->sink_count; i++)
 			pthread_cond_signal(&audit->sinks[i]->wake);
@@ -770,7 +727,7 @@ void *deliver(void *data)
 		gather(audit);
 	}
 	while (audit->swapping)
-		swap_sinks(audit);
+		sinks_exchange(audit);
 	audit->idle = 1;
 	pthread_cond_broadcast(&audit->rest);
 	pthread_mutex_unlock(&audit->lock);

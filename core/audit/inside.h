@@ -26,6 +26,8 @@
 #define RETRY_LEAST_MS 100
 #define RETRY_MOST_MS 5000
 #define FLUSH_MS 2000
+#define STOP_MS 5000                /* for so long a sink that goes is given what is in its queue, */
+#define LEAVE_MS (FLUSH_MS + 1000)  /* and so long after that it may take to return and close */
 
 /* A writer's spool and chain: our own, or one that a dead process left. */
 struct channel {
@@ -35,12 +37,19 @@ struct channel {
 	struct channel *next;
 };
 
+/* Of a sink's thread: who is LEFT touches nothing of audit any more, which may be gone. */
+enum { OUTSIDE, INSIDE, LEFT };
+
 struct sink {
 	struct audit *audit;
+	atomic_int holders; /* audit and the thread: the last one frees it */
+	atomic_int where;   /* the thread is INSIDE of a call, without the lock */
 	char *id;
 	struct audit_sink calls;
 	int kept;       /* used while the set is exchanged */
-	int reopen, stop, running, busy;
+	int reopen, stop, busy;
+	int ended;      /* by itself: it is OUTSIDE for good */
+	int64_t stop_at; /* if it is to stop: it is given no more then, real monotonic ms */
 	int down;
 	int64_t retry;  /* the pause before the next try */
 	unsigned dirty; /* records that it took since its last flush, */
@@ -99,14 +108,25 @@ int append_own(struct audit *audit, const char *kind, int severity, unsigned fla
 /* The thread. */
 void *deliver(void *audit);
 struct sink *sink_new(struct audit *audit, const struct audit_sink *calls);
-void sink_free(struct sink *sink, int release);
+/* By audit and by its thread: the last one frees it. */
+void sink_drop(struct sink *sink);
+/* A sink that must work and does not stops decisions. Under the lock. */
+void sinks_judge(struct audit *audit);
+struct place lead_place(const struct audit *audit);
+int place_before(const struct place *a, const struct place *b);
 void channel_close(struct channel *channel);
 /* Somebody waits for what sinks have: they flush at once. Under the lock. */
 void audit_hurry(struct audit *audit);
 /* After the thread has ended: flushes and releases all. */
 void sinks_end(struct audit *audit);
-/* Ends a sink's thread, and flushes; under the lock. */
+/* Its thread takes what is in the queue as far as it has time, flushes and closes. Under the lock. */
 void sink_stop(struct sink *sink);
+/* Until it has. One that does not return is left to itself: audit keeps no record for it. Under the lock, which is free meanwhile. */
+void sink_wait(struct sink *sink);
+/* One that was never used: it is neither closed nor released. Under the lock. */
+void sink_discard(struct sink *sink);
+/* audit->swap in place of what was there; by the thread, under the lock. */
+void sinks_exchange(struct audit *audit);
 /* Whether all that was appended is with all sinks; under the lock. */
 int audit_settled(const struct audit *audit);
 

@@ -5,6 +5,7 @@ core_audit_libaudit_a_SOURCES = \
 	core/audit/audit.c core/audit/audit.h core/audit/inside.h \
 	core/audit/chain.c core/audit/chain.h \
 	core/audit/deliver.c \
+	core/audit/exchange.c \
 	core/audit/files.c core/audit/files.h \
 	core/audit/id.c \
 	core/audit/ocsf.c core/audit/ocsf.h \

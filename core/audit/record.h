@@ -34,7 +34,7 @@ void rendering_free(struct rendering *rendering);
 
 /* Counted, so that several sinks may hold it. */
 struct rendered {
-	int references;            /* under the lock of the audit */
+	atomic_int references;
 	uint64_t number;
 	char writer[CHAIN_WRITER];
 	struct place after;        /* where whoever took it is */

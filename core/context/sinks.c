@@ -1,5 +1,6 @@
 #include "sinks.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,28 @@ struct sink {
 	struct held_conf *held; /* the configuration that its instance was opened with */
 	const struct conf_sink *conf;
 	struct instance *instance;
+	struct clock clock;     /* its own, since a call that does not return may outlive the context; */
+	struct log log;         /* then nobody listens any more */
+	pthread_mutex_t gate;
+	int left;
 };
+
+static void sink_log(void *data, int level, const char *text)
+{
+	struct sink *sink = data;
+	pthread_mutex_lock(&sink->gate);
+	if (!sink->left && sink->log.write)
+		sink->log.write(sink->log.data, level, text);
+	pthread_mutex_unlock(&sink->gate);
+}
+
+static void sink_left(void *data)
+{
+	struct sink *sink = data;
+	pthread_mutex_lock(&sink->gate);
+	sink->left = 1;
+	pthread_mutex_unlock(&sink->gate);
+}
 
 static const struct ema_audit_ops *ops_of(const struct sink *sink)
 {
@@ -32,11 +54,19 @@ static int sink_reopen(void *data)
 	return ops_of(sink)->reopen ? ops_of(sink)->reopen(instance_self(sink->instance)) : EMA_OK;
 }
 
+static void sink_close(void *data)
+{
+	struct sink *sink = data;
+	instance_close(sink->instance);
+	sink->instance = NULL;
+}
+
 static void sink_release(void *data)
 {
 	struct sink *sink = data;
 	instance_close(sink->instance);
 	held_conf_release(sink->held);
+	pthread_mutex_destroy(&sink->gate);
 	free(sink);
 }
 
@@ -48,10 +78,13 @@ static struct sink *open_sink(struct ema_context *context, struct held_conf *hel
 		findings->out_of_memory = 1;
 		return NULL;
 	}
-	struct instance_settings settings = { .kind = PLUGIN_AUDIT, .conf = held->conf, .clock = &context->clock, .log = context->log,
+	struct instance_settings settings = { .kind = PLUGIN_AUDIT, .conf = held->conf, .clock = &sink->clock, .log = { sink_log, sink },
 		                              .core_keys = conf_core_keys(CONF_AUDIT) };
 	sink->held = held_conf_hold(held);
 	sink->conf = conf;
+	sink->clock = context->clock;
+	sink->log = context->log;
+	pthread_mutex_init(&sink->gate, NULL);
 	sink->instance = open_instance(search, &conf->instance, &settings, findings);
 	if (!sink->instance) {
 		sink_release(sink);
@@ -88,7 +121,8 @@ int sinks_swap(struct ema_context *context, struct held_conf *held, const struct
 		if (!sinks[count])
 			goto fail;
 		asked[count] = (struct audit_sink){ .id = wanted->instance.id, .must = wanted->on_failure == FAILURE_DENY, .record = sink_record,
-			                            .flush = sink_flush, .reopen = sink_reopen, .release = sink_release, .data = sinks[count] };
+			                            .flush = sink_flush, .reopen = sink_reopen, .close = sink_close, .release = sink_release,
+			                            .left = sink_left, .data = sinks[count] };
 	}
 	if (audit_sinks(context->audit, asked, count, &failure)) {
 		finding_node(findings, "E-AUDIT", conf->root, "%s", failure.text);

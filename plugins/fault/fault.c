@@ -4,7 +4,7 @@
  *   code      name of the code to answer ("ok")          text      for fail()
  *   delay     how long an answer takes ("0ms")           misbehave see misbehaviours below
  *   fetch     a URL to fetch; its body is a group
- *   hold      a file: it is made, and while it is there no answer is given, until the deadline
+ *   hold      a file: it is made, and while it is there no answer is given, until the deadline (of a record: whatever the deadline)
  *   secret    a secret, which must be expect, or the answer is denied
  *   identity: issuer, issuer_tenant, verify (by jwt_verify; else it says all by itself), audience, client, scopes,
  *             subject ("alice"), tenant, email, groups, roles
@@ -172,7 +172,7 @@ static void hold(const struct ema_instance *self, ema_call *call)
 	if (file < 0)
 		return;
 	close(file);
-	while (!access(self->hold, F_OK) && host->deadline(call) > 0)
+	while (!access(self->hold, F_OK) && (!call || host->deadline(call) > 0))
 		nanosleep(&moment, NULL);
 }
 
@@ -373,7 +373,10 @@ static int changes(struct ema_instance *self, ema_feed *feed, int64_t millisecon
 
 static int record(struct ema_instance *self, const ema_event *event)
 {
-	(void)event;
+	char text[64];
+	hold(self, NULL);
+	snprintf(text, sizeof text, "a record of %lld at %lld", (long long)host->event_time(event), (long long)host->now(self->handle));
+	host->log(self->handle, EMA_LOG_DEBUG, text);
 	return slow(self);
 }
 

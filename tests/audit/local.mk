@@ -1,4 +1,4 @@
-AUDIT_TESTS = tests/audit/test_audit tests/audit/test_ocsf
+AUDIT_TESTS = tests/audit/test_audit tests/audit/test_ocsf tests/audit/test_verify
 check_PROGRAMS += $(AUDIT_TESTS)
 TESTS += $(AUDIT_TESTS)
 tests_audit_test_audit_SOURCES = tests/audit/test_audit.c tests/audit/sinks.h
@@ -7,3 +7,6 @@ tests_audit_test_audit_LDADD = $(UNIT_LDADD)
 tests_audit_test_ocsf_SOURCES = tests/audit/test_ocsf.c tests/audit/sinks.h
 tests_audit_test_ocsf_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_audit_test_ocsf_LDADD = $(UNIT_LDADD)
+tests_audit_test_verify_SOURCES = tests/audit/test_verify.c tests/audit/sinks.h
+tests_audit_test_verify_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_audit_test_verify_LDADD = $(UNIT_LDADD)

@@ -512,6 +512,171 @@ static void sinks_are_exchanged(void **state)
 	kept_free(&c);
 }
 
+/* ---- A sink that does not return from a call ---- */
+
+enum { IN_RECORD, IN_FLUSH, IN_REOPEN, IN_CLOSE, PLACES };
+
+struct hung {
+	pthread_mutex_t lock;
+	pthread_cond_t go;
+	int where, shut, inside, records, closed, released, left;
+};
+
+static int hang(struct hung *hung, int where)
+{
+	pthread_mutex_lock(&hung->lock);
+	hung->inside |= hung->where == where;
+	hung->records += where == IN_RECORD;
+	hung->closed += where == IN_CLOSE;
+	while (hung->shut && hung->where == where)
+		pthread_cond_wait(&hung->go, &hung->lock);
+	pthread_mutex_unlock(&hung->lock);
+	return EMA_OK;
+}
+
+static int hung_record(void *data, const ema_event *event)
+{
+	int code = hang(data, IN_RECORD);
+	return event->line[0] == '{' ? code : EMA_INTERNAL; /* it may still be read */
+}
+
+static int hung_flush(void *data, int64_t ms)
+{
+	(void)ms;
+	return hang(data, IN_FLUSH);
+}
+
+static int hung_reopen(void *data)
+{
+	return hang(data, IN_REOPEN);
+}
+
+static void hung_close(void *data)
+{
+	hang(data, IN_CLOSE);
+}
+
+static void hung_count(struct hung *hung, int *what)
+{
+	pthread_mutex_lock(&hung->lock);
+	++*what;
+	pthread_mutex_unlock(&hung->lock);
+}
+
+static void hung_release(void *data)
+{
+	struct hung *hung = data;
+	hung_count(hung, &hung->released);
+}
+
+static void hung_left(void *data)
+{
+	struct hung *hung = data;
+	hung_count(hung, &hung->left);
+}
+
+static struct audit_sink hung_sink(const char *id, struct hung *hung, int where, int must)
+{
+	*hung = (struct hung){ .where = where, .shut = 1 };
+	pthread_mutex_init(&hung->lock, NULL);
+	pthread_cond_init(&hung->go, NULL);
+	return (struct audit_sink){ .id = id, .must = must, .record = hung_record, .flush = hung_flush, .reopen = hung_reopen, .close = hung_close,
+		                    .release = hung_release, .left = hung_left, .data = hung };
+}
+
+static int hung_is(struct hung *hung, const int *what)
+{
+	pthread_mutex_lock(&hung->lock);
+	int is = *what;
+	pthread_mutex_unlock(&hung->lock);
+	return is;
+}
+
+static void wait_for_hung(struct hung *hung, const int *what)
+{
+	for (int i = 0; i < 6000 && !hung_is(hung, what); i++)
+		pause_ms(10);
+	assert_true(hung_is(hung, what));
+}
+
+static int threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int count = 0;
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/* Whatever audit was is gone: it comes to its end by itself, is given nothing more, and leaves nothing behind. */
+static void let_go(struct hung *hung, int before)
+{
+	assert_int_equal(hung_is(hung, &hung->left), 1);
+	assert_int_equal(hung_is(hung, &hung->released), 0);
+	int records = hung_is(hung, &hung->records);
+	pthread_mutex_lock(&hung->lock);
+	hung->shut = 0;
+	pthread_cond_broadcast(&hung->go);
+	pthread_mutex_unlock(&hung->lock);
+	wait_for_hung(hung, &hung->released);
+	for (int i = 0; i < 6000 && threads() > before; i++)
+		pause_ms(10);
+	assert_int_equal(hung->records, records);
+	assert_int_equal(hung->closed, 1);
+	assert_int_equal(hung->released, 1);
+	pthread_cond_destroy(&hung->go);
+	pthread_mutex_destroy(&hung->lock);
+}
+
+/* AUD-35 AUD-42: a sink that hangs, in whatever call, keeps neither an exchange nor the end from coming; the others have all, and who
+   comes in its place what it had not taken. */
+static void a_sink_that_hangs_is_left(void **state)
+{
+	struct hung hung[2 * PLACES]; /* of each place one that need not work, and one that must */
+	struct audit_sink first[2 * PLACES + 1], second[2];
+	char ids[2 * PLACES][8];
+	struct kept good, heir;
+	struct audit_state now;
+	(void)state;
+	const int before = threads();
+	kept_init(&good);
+	kept_init(&heir);
+	struct audit *audit = open_audit(NULL, 0);
+	for (int i = 0; i < 2 * PLACES; i++) {
+		snprintf(ids[i], sizeof ids[i], "%d", i);
+		first[i] = hung_sink(ids[i], &hung[i], i / 2, i % 2);
+	}
+	first[2 * PLACES] = second[0] = sink_of("good", &good, 1);
+	second[1] = sink_of(ids[2 * IN_RECORD], &heir, 0);
+	assert_int_equal(audit_sinks(audit, first, 2 * PLACES + 1, NULL), EMA_OK);
+	assert_int_equal(append_text(audit, "n", "one", 1, 1000), EMA_OK);
+	audit_reopen(audit);
+	for (int i = 0; i < 2 * IN_CLOSE; i++)
+		wait_for_hung(&hung[i], &hung[i].inside);
+	assert_int_equal(audit_sinks(audit, second, 2, NULL), EMA_OK);
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(append_text(audit, "n", "more", 1, 10000), EMA_OK);
+	assert_int_equal(audit_drain(audit, 120000), EMA_OK);
+	audit_state(audit, &now);
+	assert_int_equal(now.spool_used, 0); /* nothing waits for who is gone */
+	audit_free(audit, 5000);
+	assert_in_order(&good, "w");
+	assert_string_equal(good.lines.data, heir.lines.data);
+	for (int i = 0; i < 2 * PLACES; i++)
+		let_go(&hung[i], before + 2 * PLACES - 1 - i);
+	kept_free(&good);
+	kept_free(&heir);
+	/* In the set, when all ends. */
+	audit = open_audit(NULL, 0);
+	first[0] = hung_sink("record", &hung[0], IN_RECORD, 1);
+	assert_int_equal(audit_sinks(audit, first, 1, NULL), EMA_OK);
+	wait_for_hung(&hung[0], &hung[0].inside);
+	audit_free(audit, 100);
+	let_go(&hung[0], before);
+}
+
 /* AUD-13 AUD-14: nothing in a value makes another record; long ones are cut with a mark, ids and codes never. */
 static void values_cannot_forge_a_record(void **state)
 {
@@ -961,7 +1126,7 @@ static void salts_change_and_go(void **state)
 		assert_int_equal(unlink(old), 0);
 		assert_found(path, folder, "00u-ann", 1, "under a salt that is not there");
 		struct buffer report = BUFFER_INIT(65536);
-		if (audit_verify(path, folder, &report) != EMA_OK)
+		if (audit_verify((const char *const[]){ path, NULL }, (const char *const[]){ folder, NULL }, &report) != EMA_OK)
 			fail_msg("%s", report.data);
 		buffer_free(&report);
 		kept_free(&kept);
@@ -1112,6 +1277,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(room_is_kept),
 		cmocka_unit_test(strangers_are_merged),
 		cmocka_unit_test(sinks_are_exchanged),
+		cmocka_unit_test(a_sink_that_hangs_is_left),
 		cmocka_unit_test(values_cannot_forge_a_record),
 		cmocka_unit_test(people_are_pseudonyms),
 		cmocka_unit_test(fingerprints_can_be_computed),

@@ -2,9 +2,12 @@
 #define _GNU_SOURCE
 #include "world.h"
 
+#include <dirent.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SINK(file) "audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/" file "\"; } );\n"
 #define HEAD "issuer = \"" OURS "\";\n"
@@ -241,10 +244,72 @@ static void a_store_that_fails(void **state)
 	}
 }
 
+static void count_line(void *data, int level, const char *text)
+{
+	(void)level;
+	(void)text;
+	atomic_fetch_add((atomic_int *)data, 1);
+}
+
+static int threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int count = 0;
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/* AUD-42: a sink that hangs can be taken out of the configuration, and the context freed, while its plugin is in a call; that one touches
+   nothing of either, nor of the program's log, when it comes back. */
+static void a_sink_that_hangs(void **state)
+{
+	static const char with[] = HEAD "providers = ( " IDP " );\naudit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/a.jsonl\"; },\n"
+				   "{ plugin = \"fault\"; on_failure = \"continue\"; hold = \"%FOLDER%/hold\"; } );\n" SVC("identity = [\"idp\"];");
+	static const char without[] = HEAD "providers = ( " IDP " );\n" SINK("a.jsonl") SVC("identity = [\"idp\"];");
+	(void)state;
+	const int before = threads();
+	for (int reload = 0; reload < 2; reload++) {
+		struct world world;
+		atomic_int *lines = calloc(1, sizeof *lines);
+		char hold[128], *ids[2] = { NULL };
+		assert_non_null(lines);
+		world_open(&world);
+		ema_set_log(world.context, count_line, lines);
+		load(&world, with);
+		ids[0] = decide_id(&world, "{}", EMA_OK);
+		snprintf(hold, sizeof hold, "%s/hold", world.folder);
+		for (int i = 0; i < 6000 && access(hold, F_OK); i++)
+			nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		assert_int_equal(access(hold, F_OK), 0);
+		if (reload)
+			load(&world, without);
+		ids[1] = decide_id(&world, "{}", EMA_OK);
+		ema_free(world.context);
+		world.context = NULL;
+		free(lines);
+		char *a = world_read(&world, "a.jsonl");
+		for (int i = 0; i < 2; i++) {
+			assert_non_null(strstr(a, ids[i]));
+			free(ids[i]);
+		}
+		free(a);
+		assert_true(threads() > before);
+		assert_int_equal(unlink(hold), 0);
+		for (int i = 0; i < 6000 && threads() > before; i++)
+			nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		assert_int_equal(threads(), before);
+		world_close(&world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sinks_go_on),
+		cmocka_unit_test(a_sink_that_hangs),
 		cmocka_unit_test(in_force_at_once),
 		cmocka_unit_test(who_is_vouched_for_is_named),
 		cmocka_unit_test(a_restart_is_asked_for),

@@ -85,6 +85,28 @@ ok "an event of OCSF is shown as its record" emactl audit show "$work/trail"
 says "inner"
 fails 1 "what was not written by EMA does not hold" emactl audit verify "$work/trail"
 says "the chain does not hold"
+# AUD-34: a trail by itself, and with what the state_dir of its writer knows.
+line='{"kind":"start","prev":"none","seq":1,"time":"2026-11-23T09:30:00.123Z","v":1,"writer":"w"}'
+mkdir -p "$work/state/audit" "$work/other/audit"
+echo "$line" >"$work/chain"
+: >"$work/empty"
+for state in state other; do (umask 077; printf '%-32s' "$state" >"$work/$state/audit/key"); done
+ok "AUD-34 a chain by itself" emactl audit verify "$work/chain"
+says "is not known without the state_dir of the writers"
+fails 1 "AUD-34 that nothing shows" emactl audit verify "$work/chain" --state "$work/state"
+says "no seal and no head shows that w wrote what is here"
+printf '%020d %s\n' 1 "$({ head -c 32 /dev/zero; printf %s "$line"; } | openssl dgst -sha256 -binary | basenc --base64url | tr -d =)" >"$work/state/audit/w.head"
+ok "AUD-34 as its head says" emactl audit verify "$work/chain" "$work/empty" --state "$work/other" --state "$work/state" --json
+says '"holds": true'
+says '"files": ['
+fails 1 "AUD-34 an empty file" emactl audit verify "$work/empty" --json
+says '"holds": false'
+says 'no records: nothing could be checked'
+fails 1 "AUD-34 an emptied file" emactl audit verify "$work/empty" --state "$work/state"
+says "w wrote 1 records, and none is here"
+rm "$work/other/audit/key"
+fails 2 "AUD-34 a state_dir without a key" emactl audit verify "$work/chain" --state "$work/state" --state "$work/other"
+says "other/audit/key: No such file or directory; it is the key of the checkpoints"
 
 # A check is shown as the request that it was.
 cat >"$work/check.jsonl" <<'EOF'
