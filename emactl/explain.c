@@ -22,6 +22,18 @@ int64_t parse_time(const char *text)
 	return end && !*end ? (int64_t)timegm(&tm) : -1;
 }
 
+/* What emad looks at beyond it, NULL at the end: of a permit here it may still refuse. */
+static const char *const *not_looked_at(const struct options *options)
+{
+	static const char *const redemption[] = {
+		"whether the client proves who it is", "whether the assertion was used before, or issued before the store began to remember",
+		"what is revoked or blocked", "the proof of possession", "rates", NULL };
+	static const char *const token[] = {
+		"scopes, grants and denies: give --message", "what is revoked or blocked", "the proof of possession", NULL };
+	static const char *const message[] = { "headers", "what is revoked or blocked", "the proof of possession", NULL };
+	return options->assertion ? redemption : options->message ? message : token;
+}
+
 typedef const char *item_fn(const ema_decision *decision, size_t index);
 
 static void json_list(struct json_object *object, const char *name, const ema_decision *decision, item_fn *item)
@@ -57,6 +69,10 @@ static struct json_object *as_json(const ema_decision *decision, const struct op
 	json_list(all, "roles", decision, ema_decision_role);
 	json_list(all, "scopes", decision, ema_decision_scope);
 	json_list(all, "accounts", decision, ema_decision_account);
+	struct json_object *rest = must(json_object_new_array());
+	for (const char *const *at = not_looked_at(options); !code && *at; at++)
+		json_object_array_add(rest, must(json_object_new_string(*at)));
+	json_object_object_add(all, "not_looked_at", rest);
 	for (size_t i = 0; ema_step_stage(decision, i); i++) {
 		struct json_object *step = must(json_object_new_object());
 		json_add(step, "rule", ema_step_rule(decision, i));
@@ -155,6 +171,8 @@ static void for_person(const ema_decision *decision, const struct options *optio
 	list("accounts", decision, ema_decision_account);
 	for (size_t part = 0; part <= PARTS; part++)
 		print_steps(decision, (part + PARTS) % (PARTS + 1));
+	for (const char *const *at = not_looked_at(options); !code && *at; at++)
+		printf("%s    %s\n", at == not_looked_at(options) ? "  not looked at\n" : "", *at);
 }
 
 static int set_item(ema_request *request, int item, const char *name, const char *value)

@@ -57,8 +57,10 @@ void ema_load_refused(ema_context *context, const char *path, const ema_findings
 
 /*
  * Decides as ema_decide(), but uses up nothing and writes no audit record. now: seconds since 1970 to decide at, or 0 for the
- * clock. Keys are fetched if they are not there yet. A request with a body is a message at the MCP server of the service, and its
- * credential the access token that came with it: decided as ema_check_mcp() would, without headers, proof of possession and
+ * clock. In an authorization server and an observer an ID-JAG is decided as the token endpoint would redeem it: by the entry of the
+ * client that the request names, as if it had proved who it is, and with the scopes that grants give. Keys are fetched if they are
+ * not there yet. A request with a body is a message at the MCP server of the service, and its credential the access token that
+ * came with it: decided as ema_check_mcp() would, without headers, proof of possession and
  * revocation, and the steps then have the stages "scopes" (what the token has), "grant" and "deny" (each rule that is about what
  * is asked for, and whether it counts), and "change" (what would have to be another for a permit). Who it is is told of a refusal,
  * too, as soon as that is known.

@@ -24,8 +24,9 @@ services = (
     resource = "https://mcp.acme.example/github";
     identity = ["okta", "oidc", "azure"];
     audience = ( { provider = "azure"; is = ["api://github"]; clients = ["vscode"]; scope_map = "any"; } );
-    scopes = ( { name = "repo:read"; access = "read"; tools = ["get_*"]; } );
-    grants = ( { provider = "okta"; group = "engineering"; from = "claims"; scopes = ["repo:read"]; } );
+    scopes = ( { name = "repo:read"; access = "read"; tools = ["get_*"]; }, { name = "repo:write"; access = "write"; tools = ["put_*"]; } );
+    grants = ( { provider = "okta"; scopes = ["repo:read"]; }, { provider = "oidc"; scopes = ["repo:read"]; },
+      { provider = "okta"; subject = "00u1alice0devidp00a1"; scopes = ["repo:write"]; } );
   } );
 EOF
 chmod 0640 "$work/ema.conf"
@@ -102,7 +103,28 @@ ok "a good assertion is granted" explain "$work/alice"
 says "PERMIT"
 says "okta/-/"
 says "identity okta (sufficient): ok -> done"
+says "ema.conf has no clients, so emad redeems for none"
+says "not looked at"
+says "whether the assertion was used before"
 ok "explaining uses nothing up" explain "$work/alice"
+# What emad refuses is no permit: scopes that no grant gives, and clients that it does not know.
+ok "a scope that is granted" explain <(token alice --scope repo:write)
+says "scopes     repo:write"
+fails 1 "a scope that no grant gives" explain <(token bob --scope repo:write)
+says "DENY  not_granted"
+says "scope repo:write: no grant gives this to the subject"
+sed '/^services/i clients = ( { id = "app"; auth = "client_secret_basic"; secret = { file = "none"; }; }, { id = "old"; auth = "client_secret_basic"; secret = { file = "none"; }; grants = "none"; } );' \
+	"$work/ema.conf" >"$work/known.conf"
+chmod 0640 "$work/known.conf"
+by() { emactl -c "$work/known.conf" explain --service github --assertion "$work/alice" --client "$@"; }
+ok "a client of ema.conf" by app
+says "client app: ok: as if it had proved who it is"
+fails 1 "one that it does not have" by apq
+says 'DENY  unknown_client'
+says 'ema.conf has no client "apq" (did you mean "app"?)'
+fails 1 "one that may not redeem" by old
+says "client_not_allowed"
+says "known.conf:7: the client is not registered for the jwt-bearer grant"
 ok "from standard input" emactl -c "$work/ema.conf" explain --service github --client app --assertion - <"$work/alice"
 ok "an issuer of its own kind" explain <(token carol --persona oidc)
 says "oidc/-/"
@@ -168,6 +190,7 @@ fails 1 "as text" explain "$work/alice" --scope repo:write
 says "subject    okta/-/"
 ok "JSON of a grant" explain "$work/alice" --json
 says '"verdict": "permit"'
+says '"what is revoked or blocked"'
 ok "no colour where there is no terminal" sh -c '! emactl -c "$1" explain --service github --client app --assertion "$2" | grep -q "$(printf "\033")"' sh "$work/ema.conf" "$work/alice"
 ok "nothing was written" test ! -e "$work/audit.jsonl" -o ! -s "$work/audit.jsonl"
 
@@ -272,10 +295,10 @@ completes_all() {
 }
 ok "bash completes each command and option" completes_all
 
-sed 's/repo:read"\]; } );/repo:read"]; gruop = "x"; } );/' "$work/ema.conf" >"$work/typo.conf"
+sed 's/repo:write"\]; } );/repo:write"]; gruop = "x"; } );/' "$work/ema.conf" >"$work/typo.conf"
 chmod 0640 "$work/typo.conf"
 fails 1 "a typo is found" emactl -c "$work/typo.conf" check
-says "typo.conf:14: "
+says "typo.conf:15: "
 says "gruop"
 says "would not load"
 sed 's/org = /orgg = /' "$work/ema.conf" >"$work/typo2.conf"
