@@ -527,7 +527,7 @@ static struct conf *conf_load(const char *path, char *text, size_t length, int d
 		goto end;
 	}
 	conf->memory = memory;
-	loader->reader = (struct reader){ conf, &memory->arena, findings, { 0, 0 }, context };
+	loader->reader = (struct reader){ conf, &memory->arena, findings, { .has_owner = 0 }, context };
 	conf->path = arena_copy(&memory->arena, absolute);
 	if (!conf->path)
 		goto end;
@@ -619,9 +619,14 @@ char *conf_file(const struct conf *conf, const struct conf_node *node, const cha
                 struct findings *findings)
 {
 	const struct conf_memory *memory = conf->memory;
+	struct file_trust trust = memory->trust;
 	char *absolute = conf_path(node, path), *text = NULL;
+	trust.reader = conf->reader;
+	/* What is the user's that emad will be is good for it. */
+	if (conf->reader == READER_MAY_BE_ANOTHER && !trust.has_owner && conf->user && !owner_uid(conf->user, &trust.owner))
+		trust.has_owner = 1;
 	if (absolute)
-		text = file_read(&memory->trust, absolute, most, secret, node ? node->file : conf->path, node ? node->line : 0, length, findings);
+		text = file_read(&trust, absolute, most, secret, node ? node->file : conf->path, node ? node->line : 0, length, findings);
 	else
 		findings->out_of_memory = 1;
 	free(absolute);

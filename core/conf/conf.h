@@ -1,4 +1,4 @@
-/* ema.conf -> typed values. Everything points into one allocation that conf_free() ends; nothing changes after conf_read(). */
+/* ema.conf -> typed values. Everything points into one allocation that conf_free() ends; nothing but its reader changes after conf_read(). */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
@@ -336,8 +336,13 @@ struct conf_net {
 	unsigned bits;
 };
 
+/* Who reads the files that a configuration names. What one that only looks cannot see is a note, N-UNSEEN: descriptors and credentials
+   that emad is handed; and, if it may be another user than emad, files that it may not read. */
+enum conf_reader { READER_SERVES, READER_LOOKS, READER_MAY_BE_ANOTHER };
+
 struct conf {
 	const char *path;                /* of the main file */
+	enum conf_reader reader;         /* the one member that is set afterwards, by who looks */
 	const struct conf_node *root;
 	size_t nodes;                    /* how many nodes the tree has */
 	char digest[65];                 /* SHA-256 over all files, hex */

@@ -30,7 +30,9 @@ typedef struct ema_findings ema_findings;
 
 /*
  * Checks a configuration without putting it in place: no thread, no network, no file written. context gives the log and
- * the plugin path. Returns EMA_OK, or EMA_CONFIG if it could not be loaded; *out has what was found in both cases.
+ * the plugin path; of an authorization server or an observer, what emad reads when it starts is read as well: secrets, keys and
+ * certificates of clients, files of listeners, and whether state_dir and unix sockets can be made. An observer may be another user
+ * than emad: what it may not read is a note. Returns EMA_OK, or EMA_CONFIG if it could not be loaded; *out has what was found in both cases.
  */
 int ema_lint(ema_context *context, const char *path, ema_findings **out);
 void ema_findings_free(ema_findings *findings);

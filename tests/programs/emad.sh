@@ -77,6 +77,49 @@ write_conf "$plain" 'user = "nobody-of-that-name";'
 fails 1 "a user that is not there" emad -c "$conf"
 says "there is no such user"
 
+# What only emad reads, emad -t and emactl check read too, and make nothing.
+foretold() { # STATUS NAME TEXT LISTENERS MORE
+	write_conf "$4" "$short $5"
+	sed -i "s|$state|${state_of-$state}|; s|$work/audit.jsonl|${audit_of-$work/audit.jsonl}|" "$conf"
+	fails "$1" "emad -t: $2" emad -t -c "$conf"
+	says "$3"
+	[ -n "${only_t-}" ] && return
+	fails 1 "check: $2" emactl -c "$conf" check
+	says "$3"
+}
+with_secret() { echo "clients = ( { id = \"vscode\"; auth = \"client_secret_basic\"; secret = { $1; }; } );"; }
+rm -rf "$state" "$work/audit.jsonl"
+(umask 077; echo short >"$work/five"; echo correct-horse-battery-staple >"$work/good"; cp "$work/good" "$work/open"; chmod 0644 "$work/open")
+foretold 1 "a secret that is not there" "none cannot be read: there is no such file" "$plain" "$(with_secret 'file = "none"')"
+foretold 1 "a secret that others read" "is a secret that others may read (mode 0644): chmod 0600" "$plain" "$(with_secret 'file = "open"')"
+foretold 1 "a secret that is short" "it has not 16 to 512 characters" "$plain" "$(with_secret 'file = "five"')"
+only_t=1 foretold 0 "a secret that systemd hands over" "is fine" "$plain" "$(with_secret 'credential = "vscode"')"
+foretold 1 "a certificate of a client" "none cannot be read: there is no such file" "$plain" 'clients = ( { id = "vscode"; auth = "self_signed_tls_client_auth"; certificate_file = "none"; } );'
+state_of=$work/none/state foretold 1 "a state_dir that cannot be made" "E-STATE: state_dir cannot be made: $work/none: there is no such folder" "$plain" ""
+state_of=$work/good foretold 1 "a state_dir that is a file" "E-STATE: state_dir $work/good is no folder" "$plain" ""
+foretold 1 "a unix socket in no folder" "E-FILE: the socket cannot be made: $work/none: there is no such folder" "{ address = \"unix:$work/none/http.sock\"; }" ""
+foretold 1 "a unix socket where a file is" "$work/good is something else than a socket" "{ address = \"unix:$work/good\"; }" ""
+foretold 1 "an admin socket in no folder" "E-FILE: admin_socket cannot be made: $work/none" "$plain" "admin_socket = \"$work/none/emad.sock\";"
+audit_of=$work/none/audit.jsonl foretold 0 "no folder for audit" "W-AUDIT: file: $work/none/audit.jsonl: there is no such folder" "$plain" ""
+ok "nothing was made" sh -c '! ls -d "$@" 2>/dev/null | grep .' sh "$state" "$work/none" "$work/audit.jsonl"
+write_conf "$plain" "$(with_secret 'credential = "vscode"')"
+ok "check: what systemd hands over is a note" emactl -c "$conf" check
+says "N-UNSEEN: not looked at: secret, which emad is handed when it is started"
+write_conf "$plain" "$(with_secret 'file = "good"')"
+as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups env "PATH=$PATH" "LD_LIBRARY_PATH=$LD_LIBRARY_PATH" "EMA_PLUGIN_PATH=$EMA_PLUGIN_PATH" "$@"; }
+if [ "$(id -u)" = 0 ] && as_nobody emactl --version >/dev/null 2>&1; then
+	ok "check: what another user may not read is a note" as_nobody emactl -c "$conf" check
+	says "N-UNSEEN: not looked at: $work/good, which this user may not read"
+	chown 65534 "$work/good"
+	ok "check: of a user that may be emad's" emactl -c "$conf" check
+	says "N-UNSEEN: not looked at: $work/good: it belongs to user 65534, which must be emad's"
+	mkdir -m 0700 "$work/rootly"
+	only_t=1 state_of=$work/rootly foretold 1 "a state_dir that is another's" "in $work/rootly nothing can be made: Permission denied" "$plain" 'user = "nobody";'
+	rmdir "$work/rootly"
+else
+	skip "check by another user" "not root"
+fi
+
 # ---- Clients ----
 write_conf "$plain, { address = \"unix:$work/http.sock\"; mode = \"0660\"; }" \
 	"proxies = [\"127.0.0.1\"]; $short"
