@@ -416,6 +416,8 @@ const char *const *conf_core_keys(enum conf_instance_kind kind);
  * entries and rules. NULL if there was an error: findings has it. What needs plugins is linted by context.
  */
 struct conf *conf_read(const char *path, struct findings *findings);
+/* The tree alone, root and path, of one that need not load. */
+struct conf *conf_read_tree(const char *path, struct findings *findings);
 struct conf *conf_read_text(const char *text, size_t length, const char *name, struct findings *findings);
 void conf_free(struct conf *conf);
 /* Adds N-RATES, or W-RATES: how far the limits of the token endpoint go. For those who look, not at each load. */

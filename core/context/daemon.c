@@ -1,6 +1,8 @@
+#define _GNU_SOURCE /* asprintf */
 #include "daemon.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +10,7 @@
 #include "ema/codes.h"
 #include "secret.h"
 
+#define DAEMON_SOCKET "emad.sock" /* in state_dir */
 #define PEM_BYTES_MOST ((size_t)1048576)
 
 int daemon_read(const char *path, struct ema_daemon **out, struct findings *findings)
@@ -31,6 +34,31 @@ void daemon_free(struct ema_daemon *daemon)
 	if (daemon)
 		conf_free(daemon->conf);
 	free(daemon);
+}
+
+/* What a key of the top says, as an absolute path; NULL: nothing, or no path. */
+static char *path_of(const struct conf *conf, const char *key)
+{
+	const struct conf_node *node = conf_child(conf->root, key);
+	return node && node->kind == CONF_STRING && *node->string ? conf_path(node, node->string) : NULL;
+}
+
+int daemon_socket(const char *path, char **out)
+{
+	struct findings findings = { .list = NULL };
+	struct conf *conf = conf_read_tree(path, &findings);
+	int code = conf ? EMA_OK : findings.out_of_memory ? EMA_OUT_OF_MEMORY : EMA_CONFIG;
+	char *set = conf ? path_of(conf, "admin_socket") : NULL, *state_dir = conf && !set ? path_of(conf, "state_dir") : NULL;
+	if (set) {
+		*out = set;
+	} else if (state_dir && asprintf(out, "%s/" DAEMON_SOCKET, state_dir) < 0) {
+		*out = NULL;
+		code = EMA_OUT_OF_MEMORY;
+	}
+	free(state_dir);
+	conf_free(conf);
+	findings_free(&findings);
+	return code;
 }
 
 const char *daemon_text(const struct ema_daemon *daemon, const char *name)

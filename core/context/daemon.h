@@ -14,6 +14,7 @@ struct ema_daemon {
 
 int daemon_read(const char *path, struct ema_daemon **out, struct findings *findings);
 void daemon_free(struct ema_daemon *daemon);
+int daemon_socket(const char *path, char **out);
 const char *daemon_text(const struct ema_daemon *daemon, const char *name);
 int64_t daemon_number(const struct ema_daemon *daemon, const char *name);
 const char *daemon_listener_text(const struct ema_daemon *daemon, size_t index, const char *name);

@@ -216,6 +216,9 @@ typedef struct ema_daemon ema_daemon;
    context. EMA_OK, EMA_CONFIG, EMA_OUT_OF_MEMORY; *found has what was found in each case but the last. */
 int ema_daemon_read(const char *path, ema_daemon **out, ema_findings **found);
 void ema_daemon_free(ema_daemon *daemon);
+/* Where emad has its admin socket by a configuration that need not load: admin_socket, or emad.sock in state_dir. EMA_OK with a new string,
+   ema_text_free(), or NULL if it has neither; EMA_CONFIG: it cannot be parsed. */
+int ema_daemon_socket(const char *path, char **out);
 /* "user", "group", "state_dir", "admin_socket", "published", "store" (its plugin), and "digest" as ema_config_digest(); NULL: not set. */
 const char *ema_daemon_text(const ema_daemon *daemon, const char *name);
 /* "threads", the keys of limits (milliseconds, bytes), "proxies" (how many are named); 0 for another name. */

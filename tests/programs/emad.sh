@@ -230,26 +230,51 @@ refused() { wait_for sh -c '[ "$(grep -c "\"kind\":\"config-refused\"" "$1")" -g
 	    grep '"kind":"config-refused"' "$work/audit.jsonl" | tail -n 1 | grep -F -- "$2"; }
 ok "no reload was refused yet" test "$(refusals)" = 0
 printf 'isuer = "x";\n' >>"$conf"
-fails 1 "reload with a mistake" emactl --admin "$state/emad.sock" -c "$conf" reload
+fails 1 "reload with a mistake" emactl -c "$conf" reload
 says 'did you mean "issuer"?'
 says "what was there before stays"
 ok "has its record, with the place and the id" refused 1 "$conf:$(grep -n isuer "$conf" | cut -d: -f1): E-"
+# An incident does not wait until ema.conf is mended.
+fails 1 "status with a mistake" emactl -c "$conf" status
+says "$conf does not load; asking the emad at $state/emad.sock"
+ok "revoke with a mistake" emactl -c "$conf" revoke --client nobody
+cp "$conf" "$work/kept.conf"
+printf '{{{\n' >>"$conf"
+ok "revoke where it cannot be parsed" emactl -c "$conf" revoke --client nobody
+says "E-SYNTAX"
+says "$conf does not load; asking the emad at $state/emad.sock"
+fails 1 "reload where it cannot be parsed" emactl -c "$conf" reload
+says "what was there before stays"
+ok "has its record, too" refused 2 "E-SYNTAX"
+cp "$conf" "$work/other.conf"
+fails 2 "never an emad that serves another file" emactl -c "$work/other.conf" revoke --client nobody
+says "$work/other.conf does not load, and does not say where emad is asked; --admin PATH names its admin socket (emad.sock in state_dir, often /var/lib/ema/emad.sock)"
+chmod 0666 "$conf"
+fails 2 "nor what a file names that others could change" emactl -c "$conf" status
+chmod 0644 "$conf"
+sed "s|^state_dir.*|state_dir = \"$work/moved\";|" "$work/kept.conf" >"$conf"
+fails 2 "revoke where it says nothing and no emad is" emactl -c "$conf" revoke --client nobody
+says "does not load, and no emad answers where it names one"
+sed -i '/^isuer/d' "$conf"
+fails 2 "reload where state_dir is another" emactl -c "$conf" reload
+says "$work/moved/emad.sock: No such file or directory: emad does not run, or was started with another state_dir or admin_socket: --admin PATH names its socket"
+cp "$work/kept.conf" "$conf"
 ok "still served" clients ask "$web"
 kill -HUP "$pid"
-ok "SIGHUP with a mistake" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 2 ]' sh "$work/log"
-ok "has its record" refused 2 "E-"
+ok "SIGHUP with a mistake" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 3 ]' sh "$work/log"
+ok "has its record" refused 3 "E-"
 ok "still served" clients ask "$web"
 fails 1 "status tells of it" emactl --admin "$state/emad.sock" status
 rm "$conf"
 kill -HUP "$pid"
-ok "SIGHUP without a file" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 3 ]' sh "$work/log"
+ok "SIGHUP without a file" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 4 ]' sh "$work/log"
 ok "still served" clients ask "$web"
 write_conf "{ address = \"unix:$work/http.sock\"; }"
 fails 1 "one that opens nothing new leaves the old alone: a port that is taken" sh -c '
 	echo "listen = ( { address = \"unix:$1/http.sock\"; }, { address = \"unix:$1/none/x\"; } );" >"$2"; emactl --admin "$3" reload' \
 	sh "$work" "$conf" "$state/emad.sock"
 says "cannot listen on unix:$work/none/x"
-ok "has its record" refused 4 "cannot listen on unix:$work/none/x: "
+ok "has its record" refused 5 "cannot listen on unix:$work/none/x: "
 ok "still served" clients ask "$web"
 write_conf "{ address = \"unix:$work/http.sock\"; }"
 ok "a listener less" emactl -c "$conf" reload
@@ -266,7 +291,7 @@ if command -v prlimit >/dev/null && ls "/proc/$pid/fd" >/dev/null 2>&1; then
 	prlimit --pid "$pid" --nofile=$(($(ls "/proc/$pid/fd" | wc -l) + 8)):
 	fails 1 "no descriptors for new listeners" emactl -c "$conf" reload
 	says "the listeners stay as they were"
-	ok "has its record" refused 5 "the listeners stay as they were"
+	ok "has its record" refused 6 "the listeners stay as they were"
 	ok "nor was the configuration put in place" test "$(loads)" = "$before"
 	ok "still served" clients ask "$web"
 	prlimit --pid "$pid" --nofile=1024:
