@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,6 +176,12 @@ static void for_person(const ema_decision *decision, const struct options *optio
 		printf("%s    %s\n", at == not_looked_at(options) ? "  not looked at\n" : "", *at);
 }
 
+static int is_address(const char *text)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1 || !strcmp(text, "unix");
+}
+
 static int set_item(ema_request *request, int item, const char *name, const char *value)
 {
 	return value && ema_request_set(request, item, value) ? complain("--%s is too long", name) : STATUS_FINE;
@@ -202,6 +209,8 @@ int command_explain(const struct options *options, int count, char **words)
 		return complain("--message takes no --client, --resource or --scope: the token says them");
 	if (options->message && !strcmp(options->message, "-") && !strcmp(path, "-"))
 		return complain("--token and --message cannot both be standard input");
+	if (options->remote && !is_address(options->remote))
+		return complain("--remote takes the address that the request comes from: 192.0.2.1, 2001:db8::1 or unix");
 	if (now < 0)
 		return complain("--now takes seconds since 1970, or a time like 2026-11-23T11:40:00Z");
 	token = read_word(path, TOKEN_MOST);
@@ -220,7 +229,8 @@ int command_explain(const struct options *options, int count, char **words)
 	if (message && ema_request_body(request, message, strlen(message)))
 		must(NULL);
 	if (set_item(request, EMA_REQUEST_CLIENT_ID, "client", options->client) ||
-	    set_item(request, EMA_REQUEST_RESOURCE, "resource", options->resource) || set_item(request, EMA_REQUEST_SCOPE, "scope", options->scope))
+	    set_item(request, EMA_REQUEST_RESOURCE, "resource", options->resource) || set_item(request, EMA_REQUEST_SCOPE, "scope", options->scope) ||
+	    set_item(request, EMA_REQUEST_REMOTE, "remote", options->remote))
 		goto out;
 	int code = ema_explain(context, options->service, request, now, &decision);
 	must(decision);

@@ -399,7 +399,11 @@ static int decide(struct pipeline *p, const char *service, struct ema_decision *
 	}
 	audit_id(&p->context->ids, &p->context->clock, decision->id);
 	int code = begin(p, service);
-	finish(p, code ? code : walk(p));
+	if (!code)
+		code = walk(p);
+	if (code && p->flags & DECIDE_DRY)
+		pipeline_mistaken(p, code);
+	finish(p, code);
 	end(p);
 	static const enum metrics_place places[] = { [PURPOSE_DECIDE] = METRICS_LIBRARY, [PURPOSE_REDEEM] = METRICS_TOKEN,
 		                                      [PURPOSE_INTROSPECT] = METRICS_INTROSPECT, [PURPOSE_CHECK] = METRICS_CHECK };

@@ -108,6 +108,8 @@ struct policy_principal *pipeline_prepare(const struct pipeline *p);
 int pipeline_grants(struct pipeline *p);
 /* Of an ID-JAG that is only looked at: makes it a redemption by the client that the request names. */
 int pipeline_rehearse(struct pipeline *p);
+/* Where what was refused is another thing than the one who looks took it for, says so instead, and by which option of emactl it is meant. */
+void pipeline_mistaken(struct pipeline *p, int code);
 /* At the token endpoint: the service that the assertion is for; the proof that the assertion, the service or the client asks
    for; how long the access token lives; the access token. */
 int pipeline_target(struct pipeline *p);

@@ -72,3 +72,28 @@ int pipeline_rehearse(struct pipeline *p)
 	p->purpose = PURPOSE_REDEEM;
 	return EMA_OK;
 }
+
+static int is_ours(const struct pipeline *p)
+{
+	for (size_t i = 0; p->issuer && i < p->snapshot->conf->service_count; i++)
+		if (target_serves(&p->snapshot->conf->services[i], p->issuer, p->now))
+			return 1;
+	return 0;
+}
+
+void pipeline_mistaken(struct pipeline *p, int code)
+{
+	const int access = p->kind == EMA_ACCESS_TOKEN, jag = p->jws.type && !strcmp(p->jws.type, "oauth-id-jag+jwt");
+	const char *text = NULL;
+	if (!access && code == EMA_WRONG_CLIENT && !p->request->items[EMA_REQUEST_CLIENT_ID])
+		text = "the request names no client, and an ID-JAG is for one (--client)";
+	else if (access && jag && (code == EMA_NOT_MINE || code == EMA_WRONG_TYPE || code == EMA_UNKNOWN_ISSUER))
+		text = "this is an ID-JAG, and no access token (--assertion)";
+	else if (access && code == EMA_UNKNOWN_ISSUER && !p->check && is_ours(p))
+		text = "this is a token of ours, which is decided with the message that it comes with (--message)";
+	if (!text)
+		return;
+	failure_clear(&p->failure);
+	failure_set(&p->failure, code, "%s", text);
+	p->rule[0] = 0;
+}

@@ -133,6 +133,7 @@ says "wrong_provider"
 fails 1 "another client" emactl -c "$work/ema.conf" explain --service github --client other --assertion "$work/alice"
 says "wrong_client"
 fails 1 "no client" emactl -c "$work/ema.conf" explain --service github --assertion "$work/alice"
+says "the request names no client, and an ID-JAG is for one (--client)"
 for bad in audience:wrong_audience audience-slash:wrong_audience expired:expired future:issued_in_future hs256:bad_algorithm \
 	algorithm-none:bad_algorithm signature:bad_signature no-jti:missing_claim no-sub:missing_claim typ:wrong_type \
 	lifetime:lifetime_too_long not-before:not_yet_valid issuer:unknown_issuer issuer-slash:unknown_issuer \
@@ -165,6 +166,27 @@ says "not_a_person"
 azure alice --bad key-issuer >"$work/token"
 fails 1 "a key of another tenant" with_token
 fails 1 "an access token is no ID-JAG" explain "$work/token"
+# What was given as something else is named.
+fails 1 "an ID-JAG is no access token" emactl -c "$work/ema.conf" explain --service github --token "$work/alice"
+says "this is an ID-JAG, and no access token (--assertion)"
+python3 -c 'import base64, json
+part = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+print(part({"alg": "ES256", "typ": "at+jwt", "kid": "1"}) + "." + part({"iss": "https://auth.acme.example/github", "sub": "x"}) + "." + part("x" * 60))' >"$work/token"
+fails 1 "a token of ours without its message" with_token
+says "this is a token of ours, which is decided with the message that it comes with (--message)"
+# A guard that asks where the request comes from.
+mkdir "$work/plugins" && "${CC:-cc}" -shared -fPIC -I"$srcdir/include" -o "$work/plugins/hours.so" "$srcdir/examples/guard/hours.c"
+from=$(((10#$(date -u +%H) + 12) % 24))
+sed "s|^services|guards = ( { id = \"office\"; plugin = \"hours\"; from = $from; until = $((from + 1)); always = [\"192.0.2.7\"]; } );\n&|; s|^    audience|    guards = [\"office\"];\n&|" \
+	"$work/ema.conf" >"$work/guarded.conf"
+chmod 0640 "$work/guarded.conf"
+from() { EMA_PLUGIN_PATH=$work/plugins:$EMA_PLUGIN_PATH emactl -c "$work/guarded.conf" explain --service github --assertion "$work/alice" --client app "$@"; }
+fails 1 "a guard that lets in by address" from
+says "guard office (required): denied"
+ok "and the address" from --remote 192.0.2.7
+fails 1 "and another" from --remote 2001:db8::1
+fails 2 "and what is none" from --remote office
+says "--remote takes the address that the request comes from"
 fails 2 "a time that is none" explain "$work/alice" --now yesterday
 fails 2 "no service" emactl -c "$work/ema.conf" explain --assertion "$work/alice"
 fails 2 "unknown service" emactl -c "$work/ema.conf" explain --service gitlab --assertion "$work/alice"
