@@ -291,7 +291,7 @@ static void begin_a_second(void)
 static int open_sockets(struct server *server, const ema_daemon *daemon)
 {
 	char error[512] = "";
-	if (!sockets_open(&server->sockets, daemon, &server->identity, error, sizeof error))
+	if (!sockets_open(&server->sockets, daemon, &server->identity, error, sizeof error) && !faces_lint(server, daemon, error, sizeof error))
 		return 0;
 	say(SAY_ERROR, "%s", error);
 	return -1;
@@ -302,7 +302,7 @@ static int start(struct server *server, struct tls **tls)
 	const ema_daemon *daemon = server->settings->daemon;
 	char error[512] = "";
 	if (identity_find(daemon, &server->identity) || read_tls(daemon, tls) || lock_state(server) || sockets_inherit(&server->sockets) ||
-	    open_sockets(server, daemon) || faces_lint(server, daemon) || identity_become(&server->identity))
+	    open_sockets(server, daemon) || identity_become(&server->identity))
 		return -1;
 	server->context = make_context();
 	server->connections = connections_new();

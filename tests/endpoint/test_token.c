@@ -420,6 +420,8 @@ static void bad_assertions(void **state)
 		assert_string_equal(desk_audited(&desk, "/code"), rows[i].code);
 		/* Proofs alone are not looked at. */
 		assert_string_equal(ema_code_name(foretold), strcmp(rows[i].code, "proof_missing") ? rows[i].code : "ok");
+		if (!strcmp(rows[i].code, "no_scope"))
+			assert_non_null(strstr(desk_audited(&desk, "/reason"), "or write default_scopes = [ ... ]"));
 		assert_int_equal(strlen(desk_header(&desk, "X-Request-ID")), 36);
 		assert_null(strstr(desk.body, desk_header(&desk, "X-Request-ID")));
 		/* JAG-105: the description is a fixed text of RFC 6749's characters. */

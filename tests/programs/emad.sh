@@ -93,7 +93,7 @@ rm -rf "$state" "$work/audit.jsonl"
 foretold 1 "a secret that is not there" "none cannot be read: there is no such file" "$plain" "$(with_secret 'file = "none"')"
 foretold 1 "a secret that others read" "is a secret that others may read (mode 0644): chmod 0600" "$plain" "$(with_secret 'file = "open"')"
 foretold 1 "a secret that is short" "it has not 16 to 512 characters" "$plain" "$(with_secret 'file = "five"')"
-only_t=1 foretold 0 "a secret that systemd hands over" "is fine" "$plain" "$(with_secret 'credential = "vscode"')"
+only_t=1 foretold 0 "a secret that systemd hands over" "emad: note: $conf:5: N-UNSEEN: not looked at: secret" "$plain" "$(with_secret 'credential = "vscode"')"
 foretold 1 "a certificate of a client" "none cannot be read: there is no such file" "$plain" 'clients = ( { id = "vscode"; auth = "self_signed_tls_client_auth"; certificate_file = "none"; } );'
 state_of=$work/none/state foretold 1 "a state_dir that cannot be made" "E-STATE: state_dir cannot be made: $work/none: there is no such folder" "$plain" ""
 state_of=$work/good foretold 1 "a state_dir that is a file" "E-STATE: state_dir $work/good is no folder" "$plain" ""
@@ -273,7 +273,7 @@ write_conf "{ address = \"unix:$work/http.sock\"; }"
 fails 1 "one that opens nothing new leaves the old alone: a port that is taken" sh -c '
 	echo "listen = ( { address = \"unix:$1/http.sock\"; }, { address = \"unix:$1/none/x\"; } );" >"$2"; emactl --admin "$3" reload' \
 	sh "$work" "$conf" "$state/emad.sock"
-says "cannot listen on unix:$work/none/x"
+says "cannot listen on unix:$work/none/x: No such file or directory"
 ok "has its record" refused 5 "cannot listen on unix:$work/none/x: "
 ok "still served" clients ask "$web"
 write_conf "{ address = \"unix:$work/http.sock\"; }"
