@@ -709,6 +709,14 @@ int ema_daemon_read(const char *path, ema_daemon **out, ema_findings **found)
 	return daemon_read(path, out, &findings->found);
 }
 
+int ema_daemon_socket(const char *path, char **out)
+{
+	if (!path || !out)
+		return EMA_BAD_REQUEST;
+	*out = NULL;
+	return daemon_socket(path, out);
+}
+
 void ema_daemon_free(ema_daemon *daemon)
 {
 	daemon_free(daemon);

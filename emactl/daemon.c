@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,55 +13,29 @@
 
 #define ANSWER_MOST ((size_t)4 * 1048576)
 #define ANSWER_SECONDS 60 /* a reload opens every plugin */
+#define USUAL_SOCKET "/var/lib/ema/emad.sock" /* by the units and examples that come with emad */
+#define PATH_MOST 1024
+#define LINES_MOST 100000 /* of a configuration, those that are looked through */
 
-/* As emad: admin_socket, or emad.sock in state_dir. A new string; NULL: it said why, or set *absent. */
-static char *socket_path(const struct options *options, int *absent)
-{
-	ema_daemon *daemon = NULL;
-	ema_findings *findings = NULL;
-	char *path = NULL;
-	if (ema_daemon_read(options->config, &daemon, &findings)) {
-		/* What does not load now was perhaps loaded by the emad that runs; but then it does not say where that is. */
-		for (size_t i = 0; ema_finding_id(findings, i); i++)
-			complain("%s:%d: %s: %s", ema_finding_file(findings, i), ema_finding_line(findings, i), ema_finding_id(findings, i),
-				 ema_finding_text(findings, i));
-		complain("%s cannot be read, so emad was not asked; --admin PATH names its admin socket", options->config);
-	} else {
-		const char *set = ema_daemon_text(daemon, "admin_socket"), *state_dir = ema_daemon_text(daemon, "state_dir");
-		size_t room = strlen(set ? set : state_dir ? state_dir : "") + sizeof "/emad.sock";
-		if (set || state_dir) {
-			path = must(malloc(room));
-			snprintf(path, room, "%s%s", set ? set : state_dir, set ? "" : "/emad.sock");
-		} else if (absent) {
-			*absent = 1;
-		} else {
-			complain("%s has neither admin_socket nor state_dir: emad has no admin socket", options->config);
-		}
-	}
-	ema_findings_free(findings);
-	ema_daemon_free(daemon);
-	return path;
-}
-
-/* -1: it said why, or set *absent. */
-static int open_socket(const char *path, int *absent)
+/* Without a message; -1, and errno. */
+static int connect_to(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct timeval time = { .tv_sec = ANSWER_SECONDS };
-	if (strlen(path) >= sizeof address.sun_path)
-		return complain("%s: too long for a socket", path), -1;
+	if (strlen(path) >= sizeof address.sun_path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) && !connect(fd, (const struct sockaddr *)&address, sizeof address))
-		return fd;
-	int none = errno == ENOENT || errno == ECONNREFUSED;
-	if (none && absent)
-		*absent = 1;
-	else
-		complain("%s: %s%s", path, strerror(errno), none ? ": emad does not run" : "");
-	if (fd >= 0)
+	if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) ||
+	                connect(fd, (const struct sockaddr *)&address, sizeof address))) {
+		int why = errno;
 		close(fd);
-	return -1;
+		errno = why;
+		return -1;
+	}
+	return fd;
 }
 
 static int send_line(int fd, const char *command)
@@ -76,29 +51,126 @@ static int send_line(int fd, const char *command)
 	return 0;
 }
 
-struct json_object *daemon_ask(const struct options *options, const char *command, int *absent)
+/* What comes back, an object; NULL: none. Closes. */
+static struct json_object *exchange(int fd, const char *command)
 {
-	char *path = options->admin ? must(strdup(options->admin)) : socket_path(options, absent);
-	/* Who names a socket means the emad behind it and no other. */
-	int fd = path ? open_socket(path, options->admin ? NULL : absent) : -1;
-	char *text = fd >= 0 ? must(malloc(ANSWER_MOST + 1)) : NULL;
+	char *text = must(malloc(ANSWER_MOST + 1));
 	struct json_object *answer = NULL;
 	size_t used = 0;
-	if (fd >= 0 && !send_line(fd, command)) {
+	if (!send_line(fd, command)) {
 		for (ssize_t got; used < ANSWER_MOST && (got = recv(fd, text + used, ANSWER_MOST - used, 0)) > 0;)
 			used += (size_t)got;
 		text[used] = 0;
 		answer = json_tokener_parse(text);
 	}
-	if (fd >= 0) {
-		close(fd);
-		if (!json_object_is_type(answer, json_type_object)) {
-			complain("emad gave no answer");
-			json_object_put(answer);
-			answer = NULL;
-		}
-	}
+	close(fd);
 	free(text);
+	if (json_object_is_type(answer, json_type_object))
+		return answer;
+	json_object_put(answer);
+	return NULL;
+}
+
+static const char *text_of(struct json_object *object, const char *name)
+{
+	struct json_object *value = NULL;
+	const char *text = json_object_object_get_ex(object, name, &value) ? json_object_get_string(value) : NULL;
+	return text ? text : "-";
+}
+
+/* ---- Where emad is asked ---- */
+
+/* Does an emad answer there, and does it serve this configuration? A guess could be wrong, and it would be another one that revokes. */
+static int serves(const char *path, const char *config)
+{
+	int fd = connect_to(path);
+	struct json_object *answer = fd >= 0 ? exchange(fd, "status") : NULL;
+	struct stat ours, its;
+	const char *named = answer ? text_of(answer, "config") : "-";
+	int same = *named == '/' && !stat(config, &ours) && !stat(named, &its) && ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
+	json_object_put(answer);
+	return same;
+}
+
+/* Of a line that sets the key to a path, the socket that follows from it. 0: it is none, or too long. */
+static int socket_in(const char *line, const char *key, const char *name, char out[PATH_MOST])
+{
+	size_t length = strlen(key);
+	line += strspn(line, " \t");
+	if (strncmp(line, key, length))
+		return 0;
+	line += length + strspn(line + length, " \t");
+	if (*line != '=' && *line != ':')
+		return 0;
+	line += 1 + strspn(line + 1, " \t");
+	length = *line == '"' && line[1] == '/' ? strcspn(line + 1, "\"\\\n") : 0;
+	return length && line[1 + length] == '"' && snprintf(out, PATH_MOST, "%.*s%s", (int)length, line + 1, name) < PATH_MOST;
+}
+
+/* Of a configuration that cannot be parsed: a place that it seems to name, or the usual one, where the emad that serves it answers. A new
+   string; NULL: none. */
+static char *guess(const char *config)
+{
+	char line[PATH_MOST], path[PATH_MOST], *found = NULL;
+	FILE *file = fopen(config, "re");
+	for (int i = 0; file && !found && i < LINES_MOST && fgets(line, sizeof line, file); i++)
+		if ((socket_in(line, "admin_socket", "", path) || socket_in(line, "state_dir", "/emad.sock", path)) && serves(path, config))
+			found = must(strdup(path));
+	if (file)
+		fclose(file);
+	return found || !serves(USUAL_SOCKET, config) ? found : must(strdup(USUAL_SOCKET));
+}
+
+/* As emad: admin_socket, or emad.sock in state_dir. A new string; NULL: it said why, or set *absent. */
+static char *socket_path(const struct options *options, int *absent)
+{
+	ema_daemon *daemon = NULL;
+	ema_findings *findings = NULL;
+	char *path = NULL;
+	/* What does not load now was perhaps loaded by the emad that runs: to revoke there must not wait until it is mended. */
+	int loads = !ema_daemon_read(options->config, &daemon, &findings), parses = !ema_daemon_socket(options->config, &path);
+	for (size_t i = 0; !loads && ema_finding_id(findings, i); i++)
+		complain("%s:%d: %s: %s", ema_finding_file(findings, i), ema_finding_line(findings, i), ema_finding_id(findings, i),
+			 ema_finding_text(findings, i));
+	if (!parses) {
+		/* A file that others could change says nothing. */
+		const char *id = ema_finding_id(findings, 0);
+		path = id && !strcmp(id, "E-SYNTAX") ? guess(options->config) : NULL;
+	}
+	if (path && !loads)
+		complain("%s does not load; asking the emad at %s", options->config, path);
+	else if (!parses)
+		complain("%s does not load, and does not say where emad is asked; --admin PATH names its admin socket (emad.sock in state_dir, often "
+			 USUAL_SOCKET ")", options->config);
+	else if (!path && absent)
+		*absent = 1;
+	else if (!path)
+		complain("%s has neither admin_socket nor state_dir: emad has no admin socket", options->config);
+	ema_findings_free(findings);
+	ema_daemon_free(daemon);
+	return path;
+}
+
+/* -1: it said why, or set *absent. named: by --admin. */
+static int open_socket(const char *path, int named, int *absent)
+{
+	int fd = connect_to(path), none = fd < 0 && (errno == ENOENT || errno == ECONNREFUSED);
+	/* Who names a socket means the emad behind it and no other. */
+	if (none && absent && !named)
+		*absent = 1;
+	else if (fd < 0)
+		complain("%s: %s%s%s", path, strerror(errno), none ? ": emad does not run" : "",
+			 none && !named ? ", or was started with another state_dir or admin_socket: --admin PATH names its socket" : "");
+	return fd;
+}
+
+struct json_object *daemon_ask(const struct options *options, const char *command, int *absent)
+{
+	char *path = options->admin ? must(strdup(options->admin)) : socket_path(options, absent);
+	int fd = path ? open_socket(path, options->admin != NULL, absent) : -1;
+	struct json_object *answer = fd >= 0 ? exchange(fd, command) : NULL;
+	if (fd >= 0 && !answer)
+		complain("emad gave no answer");
 	free(path);
 	return answer;
 }
@@ -113,13 +185,6 @@ static struct json_object *ask(const struct options *options, const char *comman
 		answer = NULL;
 	}
 	return answer;
-}
-
-static const char *text_of(struct json_object *object, const char *name)
-{
-	struct json_object *value = NULL;
-	const char *text = json_object_object_get_ex(object, name, &value) ? json_object_get_string(value) : NULL;
-	return text ? text : "-";
 }
 
 static int64_t number_of(struct json_object *object, const char *name)

@@ -29,7 +29,7 @@ _emactl() {
 	case $command in
 	'') mapfile -t COMPREPLY < <(compgen -W 'check explain who-can what-can test tools plugins onboard keys audit reload status revoke unblock revoked --config --verbose --help --version' -- "$word") ;;
 	check) mapfile -t COMPREPLY < <(compgen -W '--live --json' -- "$word") ;;
-	explain) mapfile -t COMPREPLY < <(compgen -W '--service --assertion --token --message --client --resource --scope --now --json' -- "$word") ;;
+	explain) mapfile -t COMPREPLY < <(compgen -W '--service --assertion --token --message --client --resource --scope --remote --now --json' -- "$word") ;;
 	who-can) mapfile -t COMPREPLY < <(compgen -W 'tool prompt uri --service --now --json' -- "$word") ;;
 	what-can) mapfile -t COMPREPLY < <(compgen -W '--email --group --role --now --json' -- "$word") ;;
 	tools)

@@ -14,8 +14,8 @@ static const struct {
 	{ "check", command_check, "[--live] [--json]", "check the configuration; --live also fetches discovery documents and keys" },
 	{ "explain", command_explain,
 	  "--service S (--assertion FILE|- | --token FILE|-) [--client ID]\n"
-	  "                 [--resource R] [--scope S] [--now TIME] [--json] |\n"
-	  "                 --service S --token FILE|- --message FILE|- [--now TIME] [--json]",
+	  "                 [--resource R] [--scope S] [--remote ADDRESS] [--now TIME] [--json] |\n"
+	  "                 --service S --token FILE|- --message FILE|- [--remote ADDRESS] [--now TIME] [--json]",
 	  "decide a credential, or a message with its token, without using anything up, and say why" },
 	{ "who-can", command_who_can, "[tool|prompt|uri] NAME --service S [--now TIME] [--json]", "the rules that open it, and the people of the directories who may" },
 	{ "what-can", command_what_can, "SUBJECT [--email A] [--group G]... [--role R]... [--now TIME] [--json]", "what a subject, or a person of a directory, may do" },
@@ -105,7 +105,7 @@ static int add_name(const char **names, const char *name)
 
 int main(int count, char **words)
 {
-	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, GROUP, ROLE, NOW, JSON, LIVE, ACCEPT, STATE, ADMIN, VERSION, SUBJECT, PERSON,
+	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, REMOTE, GROUP, ROLE, NOW, JSON, LIVE, ACCEPT, STATE, ADMIN, VERSION, SUBJECT, PERSON,
 	       PROVIDER, TENANT, EMAIL, EVERYTHING, BLOCK, REASON };
 	struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },     { "verbose", no_argument, NULL, 'v' },
@@ -114,7 +114,8 @@ int main(int count, char **words)
 		{ "token", required_argument, NULL, TOKEN },    { "client", required_argument, NULL, CLIENT },
 		{ "resource", required_argument, NULL, RESOURCE }, { "scope", required_argument, NULL, SCOPE },
 		{ "group", required_argument, NULL, GROUP },    { "role", required_argument, NULL, ROLE },
-		{ "message", required_argument, NULL, MESSAGE }, { "now", required_argument, NULL, NOW },        { "json", no_argument, NULL, JSON },
+		{ "message", required_argument, NULL, MESSAGE }, { "remote", required_argument, NULL, REMOTE },
+		{ "now", required_argument, NULL, NOW },        { "json", no_argument, NULL, JSON },
 		{ "live", no_argument, NULL, LIVE },            { "accept", no_argument, NULL, ACCEPT },
 		{ "admin", required_argument, NULL, ADMIN },
 		{ "state", required_argument, NULL, STATE },    { "subject", required_argument, NULL, SUBJECT },
@@ -146,6 +147,7 @@ int main(int count, char **words)
 				return complain("more than %d of --group or --role", NAMES_MOST);
 			break;
 		case MESSAGE: options.message = optarg; break;
+		case REMOTE: options.remote = optarg; break;
 		case NOW: options.now = optarg ? optarg : ""; break;
 		case JSON: options.json = 1; break;
 		case ACCEPT: options.accept = 1; break;

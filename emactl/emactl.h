@@ -13,7 +13,7 @@ enum { STATUS_FINE = 0, STATUS_DENY = 1, STATUS_USAGE = 2 };
 
 struct options {
 	const char *config;
-	const char *service, *assertion, *token, *client, *resource, *scope, *message, *now, *state, *admin;
+	const char *service, *assertion, *token, *client, *resource, *scope, *message, *remote, *now, *state, *admin;
 	const char *groups[NAMES_MOST + 1], *roles[NAMES_MOST + 1], *states[NAMES_MOST + 1]; /* end with NULL */
 	const char *subject, *person, *provider, *tenant, *email, *reason;
 	int json, live, verbose, accept, block, everything;

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,18 @@ int64_t parse_time(const char *text)
 	struct tm tm = { 0 };
 	end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return end && !*end ? (int64_t)timegm(&tm) : -1;
+}
+
+/* What emad looks at beyond it, NULL at the end: of a permit here it may still refuse. */
+static const char *const *not_looked_at(const struct options *options)
+{
+	static const char *const redemption[] = {
+		"whether the client proves who it is", "whether the assertion was used before, or issued before the store began to remember",
+		"what is revoked or blocked", "the proof of possession", "rates", NULL };
+	static const char *const token[] = {
+		"scopes, grants and denies: give --message", "what is revoked or blocked", "the proof of possession", NULL };
+	static const char *const message[] = { "headers", "what is revoked or blocked", "the proof of possession", NULL };
+	return options->assertion ? redemption : options->message ? message : token;
 }
 
 typedef const char *item_fn(const ema_decision *decision, size_t index);
@@ -57,6 +70,10 @@ static struct json_object *as_json(const ema_decision *decision, const struct op
 	json_list(all, "roles", decision, ema_decision_role);
 	json_list(all, "scopes", decision, ema_decision_scope);
 	json_list(all, "accounts", decision, ema_decision_account);
+	struct json_object *rest = must(json_object_new_array());
+	for (const char *const *at = not_looked_at(options); !code && *at; at++)
+		json_object_array_add(rest, must(json_object_new_string(*at)));
+	json_object_object_add(all, "not_looked_at", rest);
 	for (size_t i = 0; ema_step_stage(decision, i); i++) {
 		struct json_object *step = must(json_object_new_object());
 		json_add(step, "rule", ema_step_rule(decision, i));
@@ -155,6 +172,14 @@ static void for_person(const ema_decision *decision, const struct options *optio
 	list("accounts", decision, ema_decision_account);
 	for (size_t part = 0; part <= PARTS; part++)
 		print_steps(decision, (part + PARTS) % (PARTS + 1));
+	for (const char *const *at = not_looked_at(options); !code && *at; at++)
+		printf("%s    %s\n", at == not_looked_at(options) ? "  not looked at\n" : "", *at);
+}
+
+static int is_address(const char *text)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1 || !strcmp(text, "unix");
 }
 
 static int set_item(ema_request *request, int item, const char *name, const char *value)
@@ -184,6 +209,8 @@ int command_explain(const struct options *options, int count, char **words)
 		return complain("--message takes no --client, --resource or --scope: the token says them");
 	if (options->message && !strcmp(options->message, "-") && !strcmp(path, "-"))
 		return complain("--token and --message cannot both be standard input");
+	if (options->remote && !is_address(options->remote))
+		return complain("--remote takes the address that the request comes from: 192.0.2.1, 2001:db8::1 or unix");
 	if (now < 0)
 		return complain("--now takes seconds since 1970, or a time like 2026-11-23T11:40:00Z");
 	token = read_word(path, TOKEN_MOST);
@@ -202,7 +229,8 @@ int command_explain(const struct options *options, int count, char **words)
 	if (message && ema_request_body(request, message, strlen(message)))
 		must(NULL);
 	if (set_item(request, EMA_REQUEST_CLIENT_ID, "client", options->client) ||
-	    set_item(request, EMA_REQUEST_RESOURCE, "resource", options->resource) || set_item(request, EMA_REQUEST_SCOPE, "scope", options->scope))
+	    set_item(request, EMA_REQUEST_RESOURCE, "resource", options->resource) || set_item(request, EMA_REQUEST_SCOPE, "scope", options->scope) ||
+	    set_item(request, EMA_REQUEST_REMOTE, "remote", options->remote))
 		goto out;
 	int code = ema_explain(context, options->service, request, now, &decision);
 	must(decision);

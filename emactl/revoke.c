@@ -58,10 +58,12 @@ static ema_context *shared_store(const struct options *options)
 			complain("by this ema.conf, what is revoked is taken from an emad that publishes it in %s: revoke it there, with its ema.conf",
 			         ema_daemon_text(daemon, "published"));
 		else if (!strcmp(store, "memory"))
-			complain("emad does not run, and the store is the memory of each process: there is none that could be told. Start emad, or let processes "
-			         "share a store (lmdb, redis)");
+			complain("emad does not run, or was started with another state_dir or admin_socket (--admin PATH names its socket), and the store is the "
+			         "memory of each process: there is none that could be told. Start emad, or let processes share a store (lmdb, redis)");
 		else if (!is_its_user(ema_daemon_text(daemon, "state_dir")))
 			context = must(ema_new());
+	} else {
+		complain("%s does not load, and no emad answers where it names one: `emactl check` says more", options->config);
 	}
 	ema_findings_free(findings);
 	ema_daemon_free(daemon);

@@ -198,8 +198,8 @@ struct server {
 
 struct settings *settings_new(ema_daemon *daemon); /* takes it over */
 void settings_release(struct settings *settings);
-/* Checks that nothing but what may be is served in clear text. -1: it said why. */
-int faces_lint(const struct server *server, const ema_daemon *daemon);
+/* Checks that nothing but what may be is served in clear text. -1: error says why. */
+int faces_lint(const struct server *server, const ema_daemon *daemon, char *error, size_t room);
 /* Makes the faces of a configuration; tls has one for each of its listeners. NULL with *error set; none was left behind. */
 struct face *faces_start(struct server *server, struct settings *settings, struct tls *const *tls, char *error, size_t room);
 /* Only now they take connections: nothing can fail any more. */

@@ -184,7 +184,7 @@ static struct face *face_new(struct server *server, struct settings *settings, s
 	return face;
 }
 
-int faces_lint(const struct server *server, const ema_daemon *daemon)
+int faces_lint(const struct server *server, const ema_daemon *daemon, char *error, size_t room)
 {
 	for (size_t i = 0; ema_listener_text(daemon, i, "address"); i++) {
 		const char *address = ema_listener_text(daemon, i, "address");
@@ -194,7 +194,7 @@ int faces_lint(const struct server *server, const ema_daemon *daemon)
 			if (strcmp(socket->address, address) || socket->is_unix || socket->loopback || ema_listener_text(daemon, i, "certificate") ||
 			    !(serve & ~SERVE_HARMLESS) || ema_daemon_number(daemon, "proxies"))
 				continue;
-			say(SAY_ERROR, "E-CLEARTEXT: \"%s\" would be served in clear text to other hosts: give it tls = { ... }, let systemd bind it to "
+			snprintf(error, room, "E-CLEARTEXT: \"%s\" would be served in clear text to other hosts: give it tls = { ... }, let systemd bind it to "
 			    "loopback or a unix socket, or name the proxies that end TLS before it in \"proxies\"", address);
 			return -1;
 		}

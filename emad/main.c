@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <libgen.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -126,26 +127,57 @@ static ema_context *make_context(void)
 	return context;
 }
 
-/* -t */
+/* Whether files can be made in a folder that is there; why not is said. */
+static int may_write(const char *path, const char *what)
+{
+	if (!faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) || errno == ENOENT || errno == ENOTDIR)
+		return 1;
+	say(SAY_ERROR, "%s: in %s nothing can be made: %s", what, path, strerror(errno));
+	return 0;
+}
+
+static int may_make(const char *path, const char *what)
+{
+	char *copy = strdup(path);
+	int may = copy && may_write(dirname(copy), what);
+	free(copy);
+	return may;
+}
+
+/* As they would be made: before emad becomes its user. */
+static int may_start(const ema_daemon *daemon)
+{
+	const char *state_dir = ema_daemon_text(daemon, "state_dir"), *address;
+	int may = !state_dir || !access(state_dir, F_OK) || may_make(state_dir, "state_dir");
+	for (size_t i = 0; (address = ema_listener_text(daemon, i, "address")); i++)
+		may &= strncmp(address, "unix:", 5) || may_make(address + 5, address);
+	return may;
+}
+
+/* -t: as a start, but that nothing is made, and what can be seen as the user that emad becomes is looked at as that. */
 static int test(const char *config)
 {
 	ema_daemon *daemon = NULL;
 	ema_findings *findings = NULL;
 	struct tls *tls[LISTENERS_MOST] = { NULL };
 	struct identity identity;
-	ema_context *context = make_context();
-	int bad = !context || ema_lint(context, config, &findings) != EMA_OK;
-	say_findings(findings);
-	ema_findings_free(findings);
-	findings = NULL;
-	if (!bad && !ema_daemon_read(config, &daemon, &findings)) {
-		bad |= identity_find(daemon, &identity) != 0;
+	int bad = 0;
+	/* What it finds, ema_lint() finds again. */
+	if (!ema_daemon_read(config, &daemon, &findings)) {
+		const char *state_dir = ema_daemon_text(daemon, "state_dir");
 		bad |= read_tls(daemon, tls) != 0;
+		bad |= !may_start(daemon);
 		if (!ema_listener_text(daemon, 0, "address")) {
 			say(SAY_ERROR, "%s: \"listen\" is not set: there is nothing to serve", config);
 			bad = 1;
 		}
+		bad |= identity_find(daemon, &identity) || identity_become(&identity) || (state_dir && !may_write(state_dir, "state_dir"));
 	}
+	ema_findings_free(findings);
+	findings = NULL;
+	ema_context *context = make_context();
+	bad |= !context || ema_lint(context, config, &findings) != EMA_OK;
+	say_findings(findings);
 	ema_findings_free(findings);
 	end_tls(tls);
 	ema_daemon_free(daemon);
@@ -259,7 +291,7 @@ static void begin_a_second(void)
 static int open_sockets(struct server *server, const ema_daemon *daemon)
 {
 	char error[512] = "";
-	if (!sockets_open(&server->sockets, daemon, &server->identity, error, sizeof error))
+	if (!sockets_open(&server->sockets, daemon, &server->identity, error, sizeof error) && !faces_lint(server, daemon, error, sizeof error))
 		return 0;
 	say(SAY_ERROR, "%s", error);
 	return -1;
@@ -270,7 +302,7 @@ static int start(struct server *server, struct tls **tls)
 	const ema_daemon *daemon = server->settings->daemon;
 	char error[512] = "";
 	if (identity_find(daemon, &server->identity) || read_tls(daemon, tls) || lock_state(server) || sockets_inherit(&server->sockets) ||
-	    open_sockets(server, daemon) || faces_lint(server, daemon) || identity_become(&server->identity))
+	    open_sockets(server, daemon) || identity_become(&server->identity))
 		return -1;
 	server->context = make_context();
 	server->connections = connections_new();

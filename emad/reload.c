@@ -127,12 +127,9 @@ static int load(struct attempt *attempt)
 	if (read_tls(attempt))
 		return -1;
 	char error[512] = "";
-	if (sockets_open(&server->sockets, attempt->daemon, &server->identity, error, sizeof error)) {
+	if (sockets_open(&server->sockets, attempt->daemon, &server->identity, error, sizeof error) ||
+	    faces_lint(server, attempt->daemon, error, sizeof error)) {
 		tell(attempt, SAY_ERROR, "%s", error);
-		return -1;
-	}
-	if (faces_lint(server, attempt->daemon)) {
-		tell(attempt, SAY_ERROR, "E-CLEARTEXT: the log says which listener");
 		return -1;
 	}
 	/* All that can fail comes before the context has the new configuration: it cannot go back. */

@@ -58,8 +58,8 @@ void say_findings(const ema_findings *findings)
 {
 	for (size_t i = 0; ema_finding_id(findings, i); i++) {
 		const char *id = ema_finding_id(findings, i);
-		say(id[0] == 'E' ? SAY_ERROR : SAY_WARNING, "%s:%d: %s: %s", ema_finding_file(findings, i), ema_finding_line(findings, i), id,
-		    ema_finding_text(findings, i));
+		say(id[0] == 'E' ? SAY_ERROR : id[0] == 'W' ? SAY_WARNING : SAY_INFO, "%s%s:%d: %s: %s", id[0] == 'N' ? "note: " : "",
+		    ema_finding_file(findings, i), ema_finding_line(findings, i), id, ema_finding_text(findings, i));
 	}
 }
 

@@ -512,7 +512,10 @@ static void conf_end(struct conf *conf)
 	free(conf);
 }
 
-static struct conf *conf_load(const char *path, char *text, size_t length, int data, struct findings *findings)
+/* What is read of a file: ema.conf with its values, its tree alone, or another file's tree, which has no ema.d/. */
+enum extent { EXTENT_ALL, EXTENT_TREE, EXTENT_DATA };
+
+static struct conf *conf_load(const char *path, char *text, size_t length, enum extent extent, struct findings *findings)
 {
 	struct loader *loader = calloc(1, sizeof *loader);
 	struct conf *conf = calloc(1, sizeof *conf);
@@ -527,7 +530,7 @@ static struct conf *conf_load(const char *path, char *text, size_t length, int d
 		goto end;
 	}
 	conf->memory = memory;
-	loader->reader = (struct reader){ conf, &memory->arena, findings, { 0, 0 }, context };
+	loader->reader = (struct reader){ conf, &memory->arena, findings, { .has_owner = 0 }, context };
 	conf->path = arena_copy(&memory->arena, absolute);
 	if (!conf->path)
 		goto end;
@@ -535,13 +538,13 @@ static struct conf *conf_load(const char *path, char *text, size_t length, int d
 		load_text(loader, text, length, conf->path, 0);
 	else
 		load_file(loader, conf->path, 0, conf->path, 0);
-	if (!text && !data && loader->count)
+	if (!text && extent != EXTENT_DATA && loader->count)
 		load_folder(loader, conf->path);
 	/* After an error of syntax the rest would be guesses. */
 	if (findings->errors == before && !memory->arena.failed)
 		conf->root = tree_build(loader, conf->path);
 	memory->trust = loader->reader.trust;
-	if (conf->root && !data)
+	if (conf->root && extent == EXTENT_ALL)
 		values_read(loader);
 	if (EVP_DigestFinal_ex(context, digest, &size) != 1)
 		findings->out_of_memory = 1;
@@ -569,12 +572,17 @@ end:
 
 struct conf *conf_read(const char *path, struct findings *findings)
 {
-	return conf_load(path, NULL, 0, 0, findings);
+	return conf_load(path, NULL, 0, EXTENT_ALL, findings);
+}
+
+struct conf *conf_read_tree(const char *path, struct findings *findings)
+{
+	return conf_load(path, NULL, 0, EXTENT_TREE, findings);
 }
 
 struct conf *conf_read_data(const char *path, struct findings *findings)
 {
-	return conf_load(path, NULL, 0, 1, findings);
+	return conf_load(path, NULL, 0, EXTENT_DATA, findings);
 }
 
 struct conf *conf_read_text(const char *text, size_t length, const char *name, struct findings *findings)
@@ -587,7 +595,7 @@ struct conf *conf_read_text(const char *text, size_t length, const char *name, s
 	}
 	memcpy(copy, text, length);
 	copy[length] = 0;
-	conf = conf_load(name, copy, length, 0, findings);
+	conf = conf_load(name, copy, length, EXTENT_ALL, findings);
 	free(copy);
 	return conf;
 }
@@ -619,9 +627,14 @@ char *conf_file(const struct conf *conf, const struct conf_node *node, const cha
                 struct findings *findings)
 {
 	const struct conf_memory *memory = conf->memory;
+	struct file_trust trust = memory->trust;
 	char *absolute = conf_path(node, path), *text = NULL;
+	trust.reader = conf->reader;
+	/* What is the user's that emad will be is good for it. */
+	if (conf->reader == READER_MAY_BE_ANOTHER && !trust.has_owner && conf->user && !owner_uid(conf->user, &trust.owner))
+		trust.has_owner = 1;
 	if (absolute)
-		text = file_read(&memory->trust, absolute, most, secret, node ? node->file : conf->path, node ? node->line : 0, length, findings);
+		text = file_read(&trust, absolute, most, secret, node ? node->file : conf->path, node ? node->line : 0, length, findings);
 	else
 		findings->out_of_memory = 1;
 	free(absolute);

@@ -1,4 +1,4 @@
-/* ema.conf -> typed values. Everything points into one allocation that conf_free() ends; nothing changes after conf_read(). */
+/* ema.conf -> typed values. Everything points into one allocation that conf_free() ends; nothing but its reader changes after conf_read(). */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
@@ -336,8 +336,13 @@ struct conf_net {
 	unsigned bits;
 };
 
+/* Who reads the files that a configuration names. What one that only looks cannot see is a note, N-UNSEEN: descriptors and credentials
+   that emad is handed; and, if it may be another user than emad, files that it may not read. */
+enum conf_reader { READER_SERVES, READER_LOOKS, READER_MAY_BE_ANOTHER };
+
 struct conf {
 	const char *path;                /* of the main file */
+	enum conf_reader reader;         /* the one member that is set afterwards, by who looks */
 	const struct conf_node *root;
 	size_t nodes;                    /* how many nodes the tree has */
 	char digest[65];                 /* SHA-256 over all files, hex */
@@ -411,6 +416,8 @@ const char *const *conf_core_keys(enum conf_instance_kind kind);
  * entries and rules. NULL if there was an error: findings has it. What needs plugins is linted by context.
  */
 struct conf *conf_read(const char *path, struct findings *findings);
+/* The tree alone, root and path, of one that need not load. */
+struct conf *conf_read_tree(const char *path, struct findings *findings);
 struct conf *conf_read_text(const char *text, size_t length, const char *name, struct findings *findings);
 void conf_free(struct conf *conf);
 /* Adds N-RATES, or W-RATES: how far the limits of the token endpoint go. For those who look, not at each load. */

@@ -24,6 +24,11 @@ struct file_walk {
 
 static int file_fail(const struct file_walk *walk, int error)
 {
+	if (error == EACCES && walk->trust->reader == READER_MAY_BE_ANOTHER) {
+		finding_add(walk->findings, "N-UNSEEN", walk->file, walk->line,
+			    "not looked at: %s, which this user may not read; `emad -t`, as emad's user, does", walk->path);
+		return -1;
+	}
 	finding_add(walk->findings, "E-FILE", walk->file, walk->line, "%s cannot be read: %s", walk->path,
 		    error == ENOENT ? "there is no such file" : strerrordesc_np(error) ? strerrordesc_np(error) : "unknown error");
 	return -1;
@@ -35,6 +40,12 @@ static int file_check(const struct file_walk *walk, const struct stat *status, c
 	int sticky = S_ISDIR(status->st_mode) && (status->st_mode & S_ISVTX);
 	if (status->st_uid != 0 && status->st_uid != geteuid() &&
 	    !(walk->trust->has_owner && status->st_uid == walk->trust->owner)) {
+		if (walk->trust->reader == READER_MAY_BE_ANOTHER) {
+			finding_add(walk->findings, "N-UNSEEN", walk->file, walk->line,
+				    "not looked at: %s: %s belongs to user %lu, which must be emad's; `emad -t`, as emad's user, looks", walk->path, what,
+				    (unsigned long)status->st_uid);
+			return -1;
+		}
 		finding_add(walk->findings, "E-PERMS", walk->file, walk->line,
 			    "%s: %s belongs to user %lu, who could change it: chown it to root, or name its user in \"owner\"", walk->path, what,
 			    (unsigned long)status->st_uid);

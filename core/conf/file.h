@@ -10,6 +10,7 @@
 struct file_trust {
 	uid_t owner;   /* besides root and the process's own user */
 	int has_owner;
+	enum conf_reader reader;
 };
 
 /*

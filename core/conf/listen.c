@@ -117,7 +117,8 @@ static const char *address_wrong(struct conf_listener *listener)
 	int bracket = length > 2 && text[0] == '[' && text[length - 1] == ']';
 	int family = !length ? -1 : bracket ? conf_address(text + 1, length - 2, bytes) : conf_address(text, length, bytes);
 	if (family != (bracket ? 6 : 4))
-		return "is no address with a port: write \"127.0.0.1:8080\", \"[::1]:8080\", \"0.0.0.0:443\", \"unix:PATH\" or \"systemd:NAME\"";
+		return "is no address with a port: write \"127.0.0.1:8080\", \"[::1]:8080\", \"0.0.0.0:443\", \"unix:PATH\" or \"systemd:NAME\" "
+		       "(names of hosts are not looked up)";
 	if (net_number(colon + 1, 65535, &port))
 		return "has a wrong port";
 	listener->loopback = family == 4 ? bytes[12] == 127 : !memcmp(bytes, loopback6, sizeof bytes);
@@ -152,6 +153,11 @@ static void listener_read(struct reader *reader, const struct conf_node *node, s
 	if (!listener->address)
 		return;
 	const char *wrong = address_wrong(listener);
+	if (wrong && !strncmp(listener->address, "localhost:", 10)) {
+		finding_node(reader->findings, "E-VALUE", node, "address: \"%s\": names are not looked up: write \"127.0.0.1%.8s\"",
+			     value_show(listener->address, shown), listener->address + 9);
+		return;
+	}
 	if (wrong) {
 		finding_node(reader->findings, "E-VALUE", node, "address: \"%s\" %s", value_show(listener->address, shown), wrong);
 		return;

@@ -135,7 +135,7 @@ static const struct conf_node *child_or(const struct conf_node *node, const char
 static void provider_check(struct reader *reader, const struct conf_service *service, const struct conf_node *node, const char *provider)
 {
 	const struct conf *conf = reader->conf;
-	char hint[128], shown[96];
+	char hint[256], shown[96];
 	size_t used = 0;
 	/* One that the service asks is there: it was looked for where that was read. */
 	if (conf_has_provider(conf, service, provider))
@@ -151,7 +151,8 @@ static void provider_check(struct reader *reader, const struct conf_service *ser
 		if (conf->providers[i].instance.id)
 			names[used++] = conf->providers[i].instance.id;
 	if (names)
-		finding_node(reader->findings, "E-UNKNOWN", node, "there is no provider \"%s\"%s", value_show(provider, shown), value_hint(provider, names, hint));
+		finding_node(reader->findings, "E-UNKNOWN", node, "there is no provider \"%s\"%s", value_show(provider, shown),
+			     value_offer(provider, names, "providers", hint));
 }
 
 static void from_check(struct reader *reader, const struct conf_service *service, const struct conf_grant *grant)
@@ -185,7 +186,7 @@ static void clients_check(struct reader *reader, const struct conf_node *node, c
 {
 	const struct conf *conf = reader->conf;
 	const char **names = arena_get(reader->arena, conf->client_count + 1, sizeof *names);
-	char hint[128], shown[96];
+	char hint[256], shown[96];
 	/* Without a list of clients they are known elsewhere. */
 	if (!names || !conf->client_count)
 		return;
@@ -198,7 +199,7 @@ static void clients_check(struct reader *reader, const struct conf_node *node, c
 			j++;
 		if (!names[j])
 			finding_node(reader->findings, "E-UNKNOWN", node, "there is no client \"%s\"%s", value_show(clients->list[i], shown),
-				     value_hint(clients->list[i], names, hint));
+				     value_offer(clients->list[i], names, "clients", hint));
 	}
 }
 
@@ -287,7 +288,7 @@ static void directories_read(struct reader *reader, const struct conf_node *node
 			names[used++] = conf->directories[i].instance.id;
 	for (size_t i = 0; names && service->directories && i < count; i++) {
 		struct conf_service_directory *directory = &service->directories[i];
-		char hint[128], shown[96];
+		char hint[256], shown[96];
 		size_t j = 0;
 		directory->node = &node->children[i];
 		section_read(reader, &section_service_directory, directory->node, directory, 1);
@@ -295,10 +296,8 @@ static void directories_read(struct reader *reader, const struct conf_node *node
 		while (directory->id && names[j] && strcmp(names[j], directory->id))
 			j++;
 		if (directory->id && !names[j])
-			value_hint(directory->id, names, hint);
-		if (directory->id && !names[j])
-			finding_node(reader->findings, "E-UNKNOWN", child_or(directory->node, "id"), "there is no directory \"%s\"%s%s", value_show(directory->id, shown),
-				     hint, hint[0] ? "" : ": its id stands in directories");
+			finding_node(reader->findings, "E-UNKNOWN", child_or(directory->node, "id"), "there is no directory \"%s\"%s", value_show(directory->id, shown),
+				     value_offer(directory->id, names, "directories", hint));
 		for (j = 0; j < directory->providers.count; j++)
 			provider_check(reader, service, child_or(directory->node, "for"), directory->providers.list[j]);
 		for (j = 0; j < i && directory->id; j++)

@@ -210,15 +210,13 @@ static const char *target_check(struct reader *reader, const struct conf_node *n
 	static const char *const kinds[] = { "provider", "guard", "stack" };
 	static const char *const lists[] = { "providers", "guards", "stacks" };
 	const char **names = targets(reader, kind);
-	char hint[128], shown[96];
+	char hint[256], shown[96];
 	for (size_t i = 0; names && names[i]; i++)
 		if (!strcmp(names[i], id))
 			return names[i];
-	if (names) {
-		value_hint(id, names, hint);
-		finding_node(reader->findings, "E-UNKNOWN", node, "there is no %s \"%s\"%s%s%s", kinds[kind], value_show(id, shown), hint,
-			     hint[0] ? "" : ": its id stands in ", hint[0] ? "" : lists[kind]);
-	}
+	if (names)
+		finding_node(reader->findings, "E-UNKNOWN", node, "there is no %s \"%s\"%s", kinds[kind], value_show(id, shown),
+			     value_offer(id, names, lists[kind], hint));
 	return NULL;
 }
 

@@ -103,6 +103,8 @@ size_t value_groups(struct reader *reader, const struct conf_node *node);
 int value_date(const char *text, int64_t *seconds);
 /* , nearest of names in a list of strings ends with NULL; ": did you mean X?" into out. */
 const char *value_hint(const char *wrong, const char *const *names, char out[128]);
+/* The same, or else which names there are: ": LIST has \"a\", \"b\"". */
+const char *value_offer(const char *wrong, const char *const *names, const char *list, char out[256]);
 /* Text of a configuration for a message: short and without control characters. */
 const char *value_show(const char *text, char out[96]);
 

@@ -15,13 +15,20 @@
 #define SECRET_CREDENTIALS "/run/credentials/"
 #define SECRET_UNIT "emad.service/"
 
+/* A file that this process holds open; -1: none. */
+static int secret_open(const struct conf_node *node, struct stat *now)
+{
+	int fd = node->integer > 2 && node->integer < 65536 ? (int)node->integer : -1;
+	return fd < 0 || fstat(fd, now) || !S_ISREG(now->st_mode) ? -1 : fd;
+}
+
 /* Always from the beginning, so that a reload reads it again. */
 static char *secret_descriptor(const struct conf_node *node, size_t *length, struct findings *findings)
 {
 	struct stat now;
-	int fd = node->integer > 2 && node->integer < 65536 ? (int)node->integer : -1;
+	int fd = secret_open(node, &now);
 	size_t used = 0;
-	if (fd < 0 || fstat(fd, &now) || !S_ISREG(now.st_mode)) {
+	if (fd < 0) {
 		finding_node(findings, "E-VALUE", node, "fd is no open file of this process (3 or more; a file or a memfd, not a pipe)");
 		return NULL;
 	}
@@ -67,6 +74,15 @@ static int secret_credential(const struct conf_node *node, char *path, size_t ro
 	return 0;
 }
 
+/* Was it handed to emad, and not to the process that looks? */
+static int secret_unseen(const struct conf *conf, const struct conf_node *fd, const char *credential)
+{
+	struct stat now;
+	if (conf->reader == READER_SERVES)
+		return 0;
+	return fd ? conf->reader == READER_MAY_BE_ANOTHER || secret_open(fd, &now) < 0 : credential && access(credential, R_OK);
+}
+
 char *conf_secret(const struct conf *conf, const struct conf_node *group, const char *key, size_t *length, struct findings *findings)
 {
 	int is_group = group->kind == CONF_GROUP;
@@ -80,11 +96,17 @@ char *conf_secret(const struct conf *conf, const struct conf_node *group, const 
 		             key, key);
 		return NULL;
 	}
+	if (credential && secret_credential(credential, path, sizeof path, findings))
+		return NULL;
+	if (secret_unseen(conf, fd, credential ? path : NULL)) {
+		finding_node(findings, "N-UNSEEN", group, "not looked at: %s, which emad is handed when it is started", key);
+		return NULL;
+	}
 	if (file)
 		text = conf_file(conf, file, file->string, SECRET_MOST, 1, &bytes, findings);
 	else if (fd)
 		text = secret_descriptor(fd, &bytes, findings);
-	else if (!secret_credential(credential, path, sizeof path, findings))
+	else
 		/* systemd guards these by an access list, which shows as a mode for the group. */
 		text = conf_file(conf, credential, path, SECRET_MOST, 0, &bytes, findings);
 	if (!text)

@@ -38,6 +38,24 @@ const char *value_hint(const char *wrong, const char *const *names, char out[128
 	return out;
 }
 
+const char *value_offer(const char *wrong, const char *const *names, const char *list, char out[256])
+{
+	char shown[96];
+	value_hint(wrong, names, out);
+	if (*out)
+		return out;
+	size_t used = (size_t)snprintf(out, 256, ": %s has %s", list, names[0] ? "" : "none");
+	for (size_t i = 0; names[i]; i++) {
+		/* With room for what stands for the rest. */
+		if (used + strlen(value_show(names[i], shown)) + 12 > 256) {
+			snprintf(out + used, 256 - used, ", ...");
+			break;
+		}
+		used += (size_t)snprintf(out + used, 256 - used, "%s\"%s\"", i ? ", " : "", shown);
+	}
+	return out;
+}
+
 static const char *value_key(const struct conf_node *node)
 {
 	while (node && !node->name)
@@ -402,6 +420,14 @@ static void value_number(struct reader *reader, const struct conf_key *key, cons
 {
 	int64_t value = 0;
 	char shown[96];
+	if (key->type != KEY_INT && node->kind == CONF_INT) {
+		char text[32];
+		const int fits = node->integer > 0 && node->integer < INT64_MAX / 1000;
+		number_text(key->type == KEY_SIZE ? KEY_SIZE : KEY_SECONDS, fits ? node->integer : 60, text);
+		finding_node(reader->findings, "E-TYPE", node, "%s: a string with a number and its unit is wanted here, not a number: write %s",
+			     value_key(node), text);
+		return;
+	}
 	if (!value_is(reader, node, key->type == KEY_INT ? CONF_INT : CONF_STRING))
 		return;
 	if (key->type == KEY_INT) {

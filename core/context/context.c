@@ -10,6 +10,7 @@
 
 #include "answers.h"
 #include "cimd.h"
+#include "daemon.h"
 #include "dpop.h"
 #include "keyring.h"
 #include "keyset.h"
@@ -508,6 +509,9 @@ int context_lint(struct ema_context *context, const char *path, struct findings 
 	publication_lint(context, conf, 1, findings);
 	if (snapshot)
 		outage_lint(snapshot, findings);
+	if (context->server || context->observer)
+		daemon_lint(conf, &(struct clients_settings){ .trust = trust, .clock = &context->clock, .log = context->log },
+		            context->server ? READER_LOOKS : READER_MAY_BE_ANOTHER, findings);
 	if (!conf_store_in_memory(conf))
 		instance_close(open_store_plugin(context, conf, findings));
 out:

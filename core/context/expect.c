@@ -325,26 +325,27 @@ static int holds(const struct conf_expectation *test, int code)
 }
 
 /* What would have to change, in the words of the explanation. */
-static const char *advice_of(const struct ema_decision *decision)
+static const struct decision_step *advice_of(const struct ema_decision *decision)
 {
 	for (size_t i = 0; i < decision->step_count; i++)
 		if (!strcmp(decision->steps[i].stage, "change"))
-			return decision->steps[i].line;
+			return &decision->steps[i];
 	return NULL;
 }
 
 static void tell(struct expecting *x, const struct conf_expectation *test, const char *who, const char *target, const struct ema_decision *decision)
 {
-	const char *rule = assume_rule(decision), *advice = test->may ? advice_of(decision) : NULL;
+	const char *rule = assume_rule(decision);
+	const struct decision_step *advice = test->may ? advice_of(decision) : NULL;
 	const int good = holds(test, decision->code);
 	if (decision->code == EMA_OK)
 		finding_node(x->findings, good ? "N-HOLDS" : "E-EXPECTED", test->node, "%.64s may %.160s of %.64s%s; permitted by %s%s%.400s", who, target,
 		             test->service, good ? "" : ", and should not", *rule ? rule : "no rule", decision->shadow ? ": " : "", decision->shadow ? decision->shadow : "");
 	else
-		finding_node(x->findings, good ? "N-HOLDS" : "E-EXPECTED", test->node, "%.64s may not %.160s of %.64s%s; %s: %.300s%s%.400s", who, target,
+		finding_node(x->findings, good ? "N-HOLDS" : "E-EXPECTED", test->node, "%.64s may not %.160s of %.64s%s; %s: %.300s%s%s%s%.400s", who, target,
 		             test->service, good ? "" : test->may ? ", and should" : test->code ? ", as expected, but for another reason" :
 		             ", as expected, but not by a rule: write code = \"...\" if that is meant", code_name(decision->code), decision->operator_line,
-		             advice ? "; " : "", advice ? advice : "");
+		             advice ? "; for a permit: " : "", advice ? advice->rule : "", advice && *advice->rule ? ": " : "", advice ? advice->text : "");
 	x->failed += !good;
 }
 

@@ -27,6 +27,7 @@ core_context_libcontext_a_SOURCES = \
 	core/context/reasons.c \
 	core/context/record.c \
 	core/context/redeem.c \
+	core/context/rehearse.c \
 	core/context/request.c core/context/request.h \
 	core/context/resource.c core/context/resource.h \
 	core/context/resolve.c core/context/resolve.h \

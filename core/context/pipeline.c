@@ -233,6 +233,10 @@ static int walk(struct pipeline *p)
 	if (p->check)
 		return check_walk(p);
 	int code = pipeline_read(p);
+	if (!code && p->flags & DECIDE_DRY && (code = pipeline_rehearse(p))) {
+		step(p, "client", code, p->failure.text);
+		return code;
+	}
 	if (!code && p->redemption)
 		code = pipeline_target(p);
 	if (!code)
@@ -395,11 +399,16 @@ static int decide(struct pipeline *p, const char *service, struct ema_decision *
 	}
 	audit_id(&p->context->ids, &p->context->clock, decision->id);
 	int code = begin(p, service);
-	finish(p, code ? code : walk(p));
+	if (!code)
+		code = walk(p);
+	if (code && p->flags & DECIDE_DRY)
+		pipeline_mistaken(p, code);
+	finish(p, code);
 	end(p);
 	static const enum metrics_place places[] = { [PURPOSE_DECIDE] = METRICS_LIBRARY, [PURPOSE_REDEEM] = METRICS_TOKEN,
 		                                      [PURPOSE_INTROSPECT] = METRICS_INTROSPECT, [PURPOSE_CHECK] = METRICS_CHECK };
-	if (p->purpose != PURPOSE_STILL && p->purpose != PURPOSE_ASSUME)
+	/* Who looks is not answered. */
+	if (!(p->flags & DECIDE_DRY))
 		metrics_answer(&p->context->metrics, places[p->purpose], decision->code);
 	return decision->code;
 }

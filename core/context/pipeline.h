@@ -36,7 +36,7 @@ struct pipeline {
 	const struct service *service;
 	const struct ema_request *request;
 	enum purpose purpose;
-	const struct redemption *redemption; /* of PURPOSE_REDEEM */
+	const struct redemption *redemption; /* of PURPOSE_REDEEM; one of DECIDE_DRY has proved nothing */
 	struct check *check;      /* of PURPOSE_CHECK, PURPOSE_STILL and PURPOSE_ASSUME */
 	const char *credential;   /* NULL: none was brought */
 	size_t credential_length;
@@ -106,6 +106,10 @@ struct policy_who pipeline_who(const struct pipeline *p);
 struct policy_principal *pipeline_prepare(const struct pipeline *p);
 /* Which of the scopes so far some grant gives the subject now; some are enough. */
 int pipeline_grants(struct pipeline *p);
+/* Of an ID-JAG that is only looked at: makes it a redemption by the client that the request names. */
+int pipeline_rehearse(struct pipeline *p);
+/* Where what was refused is another thing than the one who looks took it for, says so instead, and by which option of emactl it is meant. */
+void pipeline_mistaken(struct pipeline *p, int code);
 /* At the token endpoint: the service that the assertion is for; the proof that the assertion, the service or the client asks
    for; how long the access token lives; the access token. */
 int pipeline_target(struct pipeline *p);

@@ -24,6 +24,8 @@ int pipeline_binding(struct pipeline *p)
 	const struct dpop_need need = { .proof = r->client->needs_proof, .certificate = r->client->needs_certificate,
 		                        .either = p->service->conf->binding == BINDING_REQUIRED };
 	int code = dpop_cnf(claims, json_at(claims, "/cnf"), 0, &cnf, &p->failure);
+	if (!code && p->flags & DECIDE_DRY)
+		return EMA_OK;
 	if (!code)
 		code = dpop_bind(&cnf, r->proof, r->certificate, &need, &p->binding, &p->failure);
 	if (code || *p->binding.jkt || *p->binding.x5t)
@@ -79,7 +81,7 @@ int pipeline_sign(struct pipeline *p)
 	const struct conf_service *service = p->service->conf;
 	char id[AUDIT_ID], *token = NULL;
 	int code = EMA_OUT_OF_MEMORY;
-	if (!p->redemption)
+	if (!p->redemption || p->flags & DECIDE_DRY)
 		return EMA_OK;
 	if (!p->context->keyring || !p->context->server)
 		return failure_set(&p->failure, EMA_CONFIG, "this context signs no tokens: it was not made an authorization server");

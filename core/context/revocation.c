@@ -314,10 +314,9 @@ static int resolve_person(struct revocation *r)
 	r->until = clock_monotonic(&r->context->clock) + REVOKE_MS;
 	if (code || known || r->silent)
 		return code;
-	size_t shown = 0;
-	refuse(r, EMA_ABSENT, "no directory knows a person \"%.200s\"", r->name);
+	refuse(r, EMA_ABSENT, "no directory knows a person \"%.200s\"%s", r->name, conf->directory_count ? "; asked: " : "; ema.conf has none");
 	for (size_t i = 0; i < conf->directory_count; i++)
-		show_name(r, &shown, conf->directories[i].instance.id);
+		buffer_printf(r->report, "%sdirectory %s", i ? ", " : "", conf->directories[i].instance.id);
 	return EMA_ABSENT;
 }
 
@@ -450,6 +449,20 @@ static int conclude(struct revocation *r, const char *what, const struct ema_rev
 
 /* ---- Setting and lifting ---- */
 
+/* From when on what identity providers issue is good again, in seconds; 0: from now on. Their clocks may be ahead, and a mark takes a
+   moment to be everywhere: see pipeline_marks(). */
+static int64_t good_from(const struct revocation *r, const struct ema_revocation *asked, int64_t *skew)
+{
+	const struct conf *conf = r->snapshot->conf;
+	const int64_t now = clock_wall(&r->context->clock), epoch = asked->before ? asked->before * 1000 : now;
+	*skew = 0;
+	for (size_t i = 0; i < conf->provider_count && strcmp(asked->kind, "token"); i++)
+		if ((!r->provider || !strcmp(r->provider, conf->providers[i].instance.id)) && conf->providers[i].skew > *skew)
+			*skew = conf->providers[i].skew;
+	const int64_t from = (epoch + MARKS_CARE_MS) / 1000 + *skew + 1;
+	return *skew && from * 1000 > now ? from : 0;
+}
+
 int revocation_set(struct ema_context *context, const struct ema_revocation *asked, struct buffer *report)
 {
 	struct revocation r;
@@ -482,7 +495,16 @@ int revocation_set(struct ema_context *context, const struct ema_revocation *ask
 	if (context->store && conf_store_in_memory(r.snapshot->conf) && !context->keeper && !context->publisher)
 		buffer_text(report, "note: the store is the memory of this process, which keeps this nowhere else: it is forgotten when the process ends\n");
 	buffer_printf(report, "revoked: %s%s%s", asked->kind, asked->name && *asked->name ? " " : "", asked->name ? asked->name : "");
-	buffer_text(report, asked->block ? "; nothing new either until it is lifted" : "; what is issued from now on is good");
+	int64_t skew, from = good_from(&r, asked, &skew);
+	char text[CLOCK_TEXT];
+	clock_text(from * 1000, text);
+	if (asked->block)
+		buffer_text(report, "; nothing new either until it is lifted");
+	else if (!from)
+		buffer_text(report, "; what is issued from now on is good");
+	else
+		buffer_printf(report, "; what emad issues from now on is good, what an identity provider issues from %.19sZ on, since its clock may be "
+		              "ahead (skew, %lld s)", text, (long long)skew);
 out:
 	end(&r);
 	return code;

@@ -358,7 +358,8 @@ int pipeline_scopes(struct pipeline *p)
 	/* Never all of them because none was named (RFC 6749 3.3). */
 	if (service->scope_count && !p->decision->scopes.count) {
 		snprintf(text, sizeof text, found->scopes.count ? "none of the token's scopes is one that the request asks for, the client may have and service \"%s\" has"
-		                                               : "the token has no scope, and service \"%s\" has no default_scopes that the request asks for",
+		                                               : "the token has no scope, and service \"%s\" has no default_scopes that the request asks for: let the provider "
+		                                                 "put a scope into the token, or write default_scopes = [ ... ]",
 		         service->id);
 		return scope_fail(p, EMA_NO_SCOPE, text);
 	}

@@ -71,7 +71,7 @@ static void sink_release(void *data)
 }
 
 static struct sink *open_sink(struct ema_context *context, struct held_conf *held, const struct conf_sink *conf,
-                              const struct plugin_search *search, struct findings *findings)
+                              const struct plugin_search *search, const struct log *log, struct findings *findings)
 {
 	struct sink *sink = calloc(1, sizeof *sink);
 	if (!sink) {
@@ -83,7 +83,7 @@ static struct sink *open_sink(struct ema_context *context, struct held_conf *hel
 	sink->held = held_conf_hold(held);
 	sink->conf = conf;
 	sink->clock = context->clock;
-	sink->log = context->log;
+	sink->log = *log;
 	pthread_mutex_init(&sink->gate, NULL);
 	sink->instance = open_instance(search, &conf->instance, &settings, findings);
 	if (!sink->instance) {
@@ -117,7 +117,7 @@ int sinks_swap(struct ema_context *context, struct held_conf *held, const struct
 		const struct conf_sink *wanted = &conf->sinks[count];
 		sinks[count] = carried_over(context, wanted);
 		if (!sinks[count])
-			sinks[count] = open_sink(context, held, wanted, search, findings);
+			sinks[count] = open_sink(context, held, wanted, search, &context->log, findings);
 		if (!sinks[count])
 			goto fail;
 		asked[count] = (struct audit_sink){ .id = wanted->instance.id, .must = wanted->on_failure == FAILURE_DENY, .record = sink_record,
@@ -142,10 +142,27 @@ fail:
 	return -1;
 }
 
+/* What a sink would say to the log of who serves. */
+struct overheard {
+	const struct log *log;
+	const struct conf_node *node;
+	struct findings *findings;
+};
+
+static void overhear(void *data, int level, const char *text)
+{
+	const struct overheard *overheard = data;
+	if (level == LOG_LEVEL_WARNING)
+		finding_node(overheard->findings, "W-AUDIT", overheard->node, "%s", text);
+	else
+		log_printf(overheard->log, level, "%s", text);
+}
+
 void sinks_lint(struct ema_context *context, struct held_conf *held, const struct plugin_search *search, struct findings *findings)
 {
 	for (size_t i = 0; i < held->conf->sink_count; i++) {
-		struct sink *sink = open_sink(context, held, &held->conf->sinks[i], search, findings);
+		struct overheard overheard = { &context->log, held->conf->sinks[i].instance.node, findings };
+		struct sink *sink = open_sink(context, held, &held->conf->sinks[i], search, &(struct log){ overhear, &overheard }, findings);
 		if (sink)
 			sink_release(sink);
 	}

@@ -112,7 +112,7 @@ static int choose_allowed(struct pipeline *p, const struct service *wanted)
 {
 	const char *tenant = NULL;
 	const struct issuer_name *name = p->issuer ? resolve_issuer(p->snapshot, p->issuer, tenant) : NULL;
-	const struct service *first = NULL, *only = NULL;
+	const struct service *first = p->service, *only = NULL;
 	size_t served = 0, allowed = 0;
 	char text[FAILURE_TEXT];
 	for (size_t i = 0; i < p->snapshot->conf->service_count; i++) {
@@ -160,7 +160,7 @@ static int choose_allowed(struct pipeline *p, const struct service *wanted)
 int pipeline_target(struct pipeline *p)
 {
 	const char *list[RESOURCES_MOST];
-	const struct service *wanted = NULL;
+	const struct service *wanted = NULL, *looked_at = p->service;
 	size_t count = 0;
 	char text[FAILURE_TEXT];
 	int code = claimed(p, list, &count);
@@ -168,6 +168,10 @@ int pipeline_target(struct pipeline *p)
 		code = asked(p, &wanted);
 	if (!code)
 		code = count ? choose_claimed(p, list, count, wanted) : choose_allowed(p, wanted);
+	if (!code && looked_at && p->service != looked_at) {
+		snprintf(text, sizeof text, "the token endpoint would make a token for service \"%.64s\" of it", p->service->conf->id);
+		code = refuse(p, EMA_WRONG_RESOURCE, text);
+	}
 	if (!code && !client_may_reach(p->redemption->client, p->service->conf->id)) {
 		snprintf(text, sizeof text, "the client \"%.100s\" may not reach service \"%.64s\" (its services = [ ... ])", p->redemption->client->id,
 		         p->service->conf->id);

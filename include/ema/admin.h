@@ -30,7 +30,9 @@ typedef struct ema_findings ema_findings;
 
 /*
  * Checks a configuration without putting it in place: no thread, no network, no file written. context gives the log and
- * the plugin path. Returns EMA_OK, or EMA_CONFIG if it could not be loaded; *out has what was found in both cases.
+ * the plugin path; of an authorization server or an observer, what emad reads when it starts is read as well: secrets, keys and
+ * certificates of clients, files of listeners, and whether state_dir and unix sockets can be made. An observer may be another user
+ * than emad: what it may not read is a note. Returns EMA_OK, or EMA_CONFIG if it could not be loaded; *out has what was found in both cases.
  */
 int ema_lint(ema_context *context, const char *path, ema_findings **out);
 void ema_findings_free(ema_findings *findings);
@@ -57,8 +59,10 @@ void ema_load_refused(ema_context *context, const char *path, const ema_findings
 
 /*
  * Decides as ema_decide(), but uses up nothing and writes no audit record. now: seconds since 1970 to decide at, or 0 for the
- * clock. Keys are fetched if they are not there yet. A request with a body is a message at the MCP server of the service, and its
- * credential the access token that came with it: decided as ema_check_mcp() would, without headers, proof of possession and
+ * clock. In an authorization server and an observer an ID-JAG is decided as the token endpoint would redeem it: by the entry of the
+ * client that the request names, as if it had proved who it is, and with the scopes that grants give. Keys are fetched if they are
+ * not there yet. A request with a body is a message at the MCP server of the service, and its credential the access token that
+ * came with it: decided as ema_check_mcp() would, without headers, proof of possession and
  * revocation, and the steps then have the stages "scopes" (what the token has), "grant" and "deny" (each rule that is about what
  * is asked for, and whether it counts), and "change" (what would have to be another for a permit). Who it is is told of a refusal,
  * too, as soon as that is known.
@@ -212,6 +216,9 @@ typedef struct ema_daemon ema_daemon;
    context. EMA_OK, EMA_CONFIG, EMA_OUT_OF_MEMORY; *found has what was found in each case but the last. */
 int ema_daemon_read(const char *path, ema_daemon **out, ema_findings **found);
 void ema_daemon_free(ema_daemon *daemon);
+/* Where emad has its admin socket by a configuration that need not load: admin_socket, or emad.sock in state_dir. EMA_OK with a new string,
+   ema_text_free(), or NULL if it has neither; EMA_CONFIG: it cannot be parsed. */
+int ema_daemon_socket(const char *path, char **out);
 /* "user", "group", "state_dir", "admin_socket", "published", "store" (its plugin), and "digest" as ema_config_digest(); NULL: not set. */
 const char *ema_daemon_text(const ema_daemon *daemon, const char *name);
 /* "threads", the keys of limits (milliseconds, bytes), "proxies" (how many are named); 0 for another name. */

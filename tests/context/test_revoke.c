@@ -104,6 +104,11 @@ static void each_kind(void **state)
 		decides(&world, hit_at, later, EMA_REVOKED);
 		snprintf(later, sizeof later, "{\"iat\":%lld%s%s", (long long)what.before + SKEW + CARE, strlen(row->hit) > 2 ? "," : "", row->hit + 1);
 		decides(&world, hit_at, later, EMA_OK);
+		const time_t good = (time_t)what.before + SKEW + CARE;
+		struct tm tm;
+		char when[80];
+		assert_true(strftime(when, sizeof when, "issues from %Y-%m-%dT%H:%M:%SZ on, since its clock may be ahead (skew, 30 s)", gmtime_r(&good, &tm)) > 0);
+		assert_int_equal(revokes(&world, &what, when), EMA_OK);
 		/* An earlier time lowers nothing. */
 		what.before -= 3600;
 		assert_int_equal(revokes(&world, &what, ""), EMA_OK);
@@ -177,7 +182,7 @@ static void wrong_names(void **state)
 		{ "subject", "ada", EMA_BAD_REQUEST, "PROVIDER/TENANT/SUB", 0, NULL },
 		{ "subject", "idp//ada", EMA_BAD_REQUEST, "PROVIDER/TENANT/SUB", 0, NULL },
 		{ "subject", "idp/-/a%2fb", EMA_BAD_REQUEST, "PROVIDER/TENANT/SUB", 0, NULL },
-		{ "person", "nobody", EMA_ABSENT, "no directory knows a person \"nobody\"; there are: people", 0, NULL },
+		{ "person", "nobody", EMA_ABSENT, "no directory knows a person \"nobody\"; asked: directory people", 0, NULL },
 		{ "token", "eyJhbGciOiJFUzI1NiJ9.e30.c2ln", EMA_BAD_REQUEST, "never the token itself", 0, NULL },
 		{ "token", "0199A3F0-0000-7000-8000-000000000000", EMA_BAD_REQUEST, "token_id", 0, NULL },
 		{ "token", "0199a3f0-0000-7000-8000-000000000000", EMA_BAD_REQUEST, "not blocked", 1, NULL },

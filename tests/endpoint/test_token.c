@@ -28,6 +28,24 @@ static const char *claim(const struct json *claims, const char *pointer)
 	return text ? text : "";
 }
 
+/* What ema_explain() says of the same: the code. scope and resource may be NULL. */
+static int explained(const struct desk *desk, const char *service, const char *client, const char *jag, const char *scope, const char *resource,
+                     char scopes[256])
+{
+	ema_request *request = ema_request_new();
+	ema_decision *decision = NULL;
+	assert_int_equal(ema_request_set(request, EMA_REQUEST_CLIENT_ID, client) || ema_request_set(request, EMA_REQUEST_SCOPE, scope) ||
+	                 ema_request_set(request, EMA_REQUEST_RESOURCE, resource) ||
+	                 ema_request_credential(request, EMA_CREDENTIAL_ID_JAG, jag, strlen(jag)), 0);
+	int code = ema_explain(desk->world.context, service, request, 0, &decision);
+	*scopes = 0;
+	for (size_t i = 0; ema_decision_scope(decision, i); i++)
+		snprintf(scopes + strlen(scopes), 256 - strlen(scopes), "%s%s", i ? " " : "", ema_decision_scope(decision, i));
+	ema_decision_free(decision);
+	ema_request_free(request);
+	return code;
+}
+
 /* JAG-52, JAG-64, JAG-69, JAG-77, JAG-103, JAG-108, JAG-110, JAG-130, JWT-69, JWT-70, JWT-71, JWT-73: from an ID-JAG to a token. */
 static void an_assertion_becomes_a_token(void **state)
 {
@@ -392,12 +410,18 @@ static void bad_assertions(void **state)
 		{ "{\"sub_profile\":\"workload\"}", NULL, NULL, "invalid_grant", "not_a_person" },                    /* JAG-133 */
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		desk_redeem(&desk, world_token(&desk.world, rows[i].changes), rows[i].scope, rows[i].resource);
+		char *bad = world_token(&desk.world, rows[i].changes), scopes[256];
+		int foretold = explained(&desk, "svc", "app", bad, rows[i].scope, rows[i].resource, scopes);
+		desk_redeem(&desk, bad, rows[i].scope, rows[i].resource);
 		if (desk.status != 400 || strcmp(desk_text(&desk, "/error"), rows[i].error))
 			print_error("row %zu: %d %s\n", i, desk.status, desk.body);
 		assert_int_equal(desk.status, 400);
 		assert_string_equal(desk_text(&desk, "/error"), rows[i].error);
 		assert_string_equal(desk_audited(&desk, "/code"), rows[i].code);
+		/* Proofs alone are not looked at. */
+		assert_string_equal(ema_code_name(foretold), strcmp(rows[i].code, "proof_missing") ? rows[i].code : "ok");
+		if (!strcmp(rows[i].code, "no_scope"))
+			assert_non_null(strstr(desk_audited(&desk, "/reason"), "or write default_scopes = [ ... ]"));
 		assert_int_equal(strlen(desk_header(&desk, "X-Request-ID")), 36);
 		assert_null(strstr(desk.body, desk_header(&desk, "X-Request-ID")));
 		/* JAG-105: the description is a fixed text of RFC 6749's characters. */
@@ -436,7 +460,7 @@ static void clients_with_a_secret(void **state)
 	/* basic:correct-horse-battery-staple, basic:wrong..., nobody:correct... */
 	static const char good[] = "Basic YmFzaWM6Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==", wrong[] = "Basic YmFzaWM6d3JvbmctaG9yc2UtYmF0dGVyeS1zdGFwbGU=",
 	                  nobody[] = "Basic bm9ib2R5OmNvcnJlY3QtaG9yc2UtYmF0dGVyeS1zdGFwbGU=";
-	char *jag = world_token(&desk.world, "{\"client_id\":\"basic\"}"), body[256];
+	char *jag = world_token(&desk.world, "{\"client_id\":\"basic\"}"), body[256], scopes[256];
 	desk_form(&desk, "/token", wrong, "grant_type", JWT_BEARER, "assertion", jag, NULL);
 	assert_int_equal(desk.status, 401);
 	assert_string_equal(desk_text(&desk, "/error"), "invalid_client");
@@ -467,6 +491,10 @@ static void clients_with_a_secret(void **state)
 	desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_id", "retired", "client_secret", SECRET, NULL);
 	assert_int_equal(desk.status, 400);
 	assert_string_equal(desk_text(&desk, "/error"), "unauthorized_client");
+	assert_int_equal(explained(&desk, "svc", "retired", jag, NULL, NULL, scopes), EMA_CLIENT_NOT_ALLOWED);
+	free(jag);
+	jag = world_token(&desk.world, "{\"client_id\":\"ghost\"}");
+	assert_int_equal(explained(&desk, "svc", "ghost", jag, NULL, NULL, scopes), EMA_UNKNOWN_CLIENT);
 	free(jag);
 	desk_close(&desk);
 }
@@ -513,7 +541,12 @@ static void resources(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char changes[256];
 		snprintf(changes, sizeof changes, "{\"resource\":%s}", rows[i].claim ? rows[i].claim : "null");
-		desk_redeem(&desk, world_token(&desk.world, changes), NULL, rows[i].parameter);
+		char *jag = world_token(&desk.world, changes), scopes[256];
+		int foretold = explained(&desk, "two", "app", jag, NULL, rows[i].parameter, scopes);
+		desk_redeem(&desk, jag, NULL, rows[i].parameter);
+		/* One that is for another service of the issuer is not for this one. */
+		const int other = rows[i].got && strcmp(rows[i].got, "https://mcp.example/two");
+		assert_int_equal(foretold, other ? EMA_WRONG_RESOURCE : desk.code);
 		if (desk.status != (rows[i].got ? 200 : 400))
 			print_error("row %zu: %s\n", i, desk.body);
 		assert_int_equal(desk.status, rows[i].got ? 200 : 400);
@@ -617,7 +650,8 @@ static void narrower(void **state)
 		snprintf(settings, sizeof settings, more, rows[i].rule);
 		desk_open(&desk, settings, NULL);
 		snprintf(changes, sizeof changes, "{\"sub\":\"%s\",\"client_id\":\"%s\",\"scope\":\"%s\"}", rows[i].sub, rows[i].client, rows[i].has);
-		char *jag = world_token(&desk.world, changes);
+		char *jag = world_token(&desk.world, changes), foretold[256];
+		int code = explained(&desk, "tree", rows[i].client, jag, rows[i].asked, "https://mcp.example/tree", foretold);
 		if (!strcmp(rows[i].client, "app")) {
 			desk_redeem(&desk, jag, rows[i].asked, "https://mcp.example/tree");
 		} else {
@@ -627,6 +661,8 @@ static void narrower(void **state)
 		const char *error = rows[i].got && *rows[i].got == '!' ? rows[i].got + 1 : NULL, *got = rows[i].got && !error ? rows[i].got : "";
 		if (desk.status != (*got ? 200 : 400) || strcmp(desk_text(&desk, "/scope"), got) || (error && strcmp(desk_text(&desk, "/error"), error)))
 			fail_msg("row %zu: %d %s", i, desk.status, desk.body);
+		if (code != desk.code || strcmp(foretold, got))
+			fail_msg("row %zu: explained as %s with \"%s\"", i, ema_code_name(code), foretold);
 		desk_close(&desk);
 	}
 }

@@ -24,8 +24,9 @@ services = (
     resource = "https://mcp.acme.example/github";
     identity = ["okta", "oidc", "azure"];
     audience = ( { provider = "azure"; is = ["api://github"]; clients = ["vscode"]; scope_map = "any"; } );
-    scopes = ( { name = "repo:read"; access = "read"; tools = ["get_*"]; } );
-    grants = ( { provider = "okta"; group = "engineering"; from = "claims"; scopes = ["repo:read"]; } );
+    scopes = ( { name = "repo:read"; access = "read"; tools = ["get_*"]; }, { name = "repo:write"; access = "write"; tools = ["put_*"]; } );
+    grants = ( { provider = "okta"; scopes = ["repo:read"]; }, { provider = "oidc"; scopes = ["repo:read"]; },
+      { provider = "okta"; subject = "00u1alice0devidp00a1"; scopes = ["repo:write"]; } );
   } );
 EOF
 chmod 0640 "$work/ema.conf"
@@ -102,7 +103,28 @@ ok "a good assertion is granted" explain "$work/alice"
 says "PERMIT"
 says "okta/-/"
 says "identity okta (sufficient): ok -> done"
+says "ema.conf has no clients, so emad redeems for none"
+says "not looked at"
+says "whether the assertion was used before"
 ok "explaining uses nothing up" explain "$work/alice"
+# What emad refuses is no permit: scopes that no grant gives, and clients that it does not know.
+ok "a scope that is granted" explain <(token alice --scope repo:write)
+says "scopes     repo:write"
+fails 1 "a scope that no grant gives" explain <(token bob --scope repo:write)
+says "DENY  not_granted"
+says "scope repo:write: no grant gives this to the subject"
+sed '/^services/i clients = ( { id = "app"; auth = "client_secret_basic"; secret = { file = "none"; }; }, { id = "old"; auth = "client_secret_basic"; secret = { file = "none"; }; grants = "none"; } );' \
+	"$work/ema.conf" >"$work/known.conf"
+chmod 0640 "$work/known.conf"
+by() { emactl -c "$work/known.conf" explain --service github --assertion "$work/alice" --client "$@"; }
+ok "a client of ema.conf" by app
+says "client app: ok: as if it had proved who it is"
+fails 1 "one that it does not have" by apq
+says 'DENY  unknown_client'
+says 'ema.conf has no client "apq" (did you mean "app"?)'
+fails 1 "one that may not redeem" by old
+says "client_not_allowed"
+says "known.conf:7: the client is not registered for the jwt-bearer grant"
 ok "from standard input" emactl -c "$work/ema.conf" explain --service github --client app --assertion - <"$work/alice"
 ok "an issuer of its own kind" explain <(token carol --persona oidc)
 says "oidc/-/"
@@ -111,6 +133,7 @@ says "wrong_provider"
 fails 1 "another client" emactl -c "$work/ema.conf" explain --service github --client other --assertion "$work/alice"
 says "wrong_client"
 fails 1 "no client" emactl -c "$work/ema.conf" explain --service github --assertion "$work/alice"
+says "the request names no client, and an ID-JAG is for one (--client)"
 for bad in audience:wrong_audience audience-slash:wrong_audience expired:expired future:issued_in_future hs256:bad_algorithm \
 	algorithm-none:bad_algorithm signature:bad_signature no-jti:missing_claim no-sub:missing_claim typ:wrong_type \
 	lifetime:lifetime_too_long not-before:not_yet_valid issuer:unknown_issuer issuer-slash:unknown_issuer \
@@ -143,6 +166,27 @@ says "not_a_person"
 azure alice --bad key-issuer >"$work/token"
 fails 1 "a key of another tenant" with_token
 fails 1 "an access token is no ID-JAG" explain "$work/token"
+# What was given as something else is named.
+fails 1 "an ID-JAG is no access token" emactl -c "$work/ema.conf" explain --service github --token "$work/alice"
+says "this is an ID-JAG, and no access token (--assertion)"
+python3 -c 'import base64, json
+part = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+print(part({"alg": "ES256", "typ": "at+jwt", "kid": "1"}) + "." + part({"iss": "https://auth.acme.example/github", "sub": "x"}) + "." + part("x" * 60))' >"$work/token"
+fails 1 "a token of ours without its message" with_token
+says "this is a token of ours, which is decided with the message that it comes with (--message)"
+# A guard that asks where the request comes from.
+mkdir "$work/plugins" && "${CC:-cc}" -shared -fPIC -I"$srcdir/include" -o "$work/plugins/hours.so" "$srcdir/examples/guard/hours.c"
+from=$(((10#$(date -u +%H) + 12) % 24))
+sed "s|^services|guards = ( { id = \"office\"; plugin = \"hours\"; from = $from; until = $((from + 1)); always = [\"192.0.2.7\"]; } );\n&|; s|^    audience|    guards = [\"office\"];\n&|" \
+	"$work/ema.conf" >"$work/guarded.conf"
+chmod 0640 "$work/guarded.conf"
+from() { EMA_PLUGIN_PATH=$work/plugins:$EMA_PLUGIN_PATH emactl -c "$work/guarded.conf" explain --service github --assertion "$work/alice" --client app "$@"; }
+fails 1 "a guard that lets in by address" from
+says "guard office (required): denied"
+ok "and the address" from --remote 192.0.2.7
+fails 1 "and another" from --remote 2001:db8::1
+fails 2 "and what is none" from --remote office
+says "--remote takes the address that the request comes from"
 fails 2 "a time that is none" explain "$work/alice" --now yesterday
 fails 2 "no service" emactl -c "$work/ema.conf" explain --assertion "$work/alice"
 fails 2 "unknown service" emactl -c "$work/ema.conf" explain --service gitlab --assertion "$work/alice"
@@ -168,6 +212,7 @@ fails 1 "as text" explain "$work/alice" --scope repo:write
 says "subject    okta/-/"
 ok "JSON of a grant" explain "$work/alice" --json
 says '"verdict": "permit"'
+says '"what is revoked or blocked"'
 ok "no colour where there is no terminal" sh -c '! emactl -c "$1" explain --service github --client app --assertion "$2" | grep -q "$(printf "\033")"' sh "$work/ema.conf" "$work/alice"
 ok "nothing was written" test ! -e "$work/audit.jsonl" -o ! -s "$work/audit.jsonl"
 
@@ -272,10 +317,10 @@ completes_all() {
 }
 ok "bash completes each command and option" completes_all
 
-sed 's/repo:read"\]; } );/repo:read"]; gruop = "x"; } );/' "$work/ema.conf" >"$work/typo.conf"
+sed 's/repo:write"\]; } );/repo:write"]; gruop = "x"; } );/' "$work/ema.conf" >"$work/typo.conf"
 chmod 0640 "$work/typo.conf"
 fails 1 "a typo is found" emactl -c "$work/typo.conf" check
-says "typo.conf:14: "
+says "typo.conf:15: "
 says "gruop"
 says "would not load"
 sed 's/org = /orgg = /' "$work/ema.conf" >"$work/typo2.conf"

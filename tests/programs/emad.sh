@@ -77,6 +77,49 @@ write_conf "$plain" 'user = "nobody-of-that-name";'
 fails 1 "a user that is not there" emad -c "$conf"
 says "there is no such user"
 
+# What only emad reads, emad -t and emactl check read too, and make nothing.
+foretold() { # STATUS NAME TEXT LISTENERS MORE
+	write_conf "$4" "$short $5"
+	sed -i "s|$state|${state_of-$state}|; s|$work/audit.jsonl|${audit_of-$work/audit.jsonl}|" "$conf"
+	fails "$1" "emad -t: $2" emad -t -c "$conf"
+	says "$3"
+	[ -n "${only_t-}" ] && return
+	fails 1 "check: $2" emactl -c "$conf" check
+	says "$3"
+}
+with_secret() { echo "clients = ( { id = \"vscode\"; auth = \"client_secret_basic\"; secret = { $1; }; } );"; }
+rm -rf "$state" "$work/audit.jsonl"
+(umask 077; echo short >"$work/five"; echo correct-horse-battery-staple >"$work/good"; cp "$work/good" "$work/open"; chmod 0644 "$work/open")
+foretold 1 "a secret that is not there" "none cannot be read: there is no such file" "$plain" "$(with_secret 'file = "none"')"
+foretold 1 "a secret that others read" "is a secret that others may read (mode 0644): chmod 0600" "$plain" "$(with_secret 'file = "open"')"
+foretold 1 "a secret that is short" "it has not 16 to 512 characters" "$plain" "$(with_secret 'file = "five"')"
+only_t=1 foretold 0 "a secret that systemd hands over" "emad: note: $conf:5: N-UNSEEN: not looked at: secret" "$plain" "$(with_secret 'credential = "vscode"')"
+foretold 1 "a certificate of a client" "none cannot be read: there is no such file" "$plain" 'clients = ( { id = "vscode"; auth = "self_signed_tls_client_auth"; certificate_file = "none"; } );'
+state_of=$work/none/state foretold 1 "a state_dir that cannot be made" "E-STATE: state_dir cannot be made: $work/none: there is no such folder" "$plain" ""
+state_of=$work/good foretold 1 "a state_dir that is a file" "E-STATE: state_dir $work/good is no folder" "$plain" ""
+foretold 1 "a unix socket in no folder" "E-FILE: the socket cannot be made: $work/none: there is no such folder" "{ address = \"unix:$work/none/http.sock\"; }" ""
+foretold 1 "a unix socket where a file is" "$work/good is something else than a socket" "{ address = \"unix:$work/good\"; }" ""
+foretold 1 "an admin socket in no folder" "E-FILE: admin_socket cannot be made: $work/none" "$plain" "admin_socket = \"$work/none/emad.sock\";"
+audit_of=$work/none/audit.jsonl foretold 0 "no folder for audit" "W-AUDIT: file: $work/none/audit.jsonl: there is no such folder" "$plain" ""
+ok "nothing was made" sh -c '! ls -d "$@" 2>/dev/null | grep .' sh "$state" "$work/none" "$work/audit.jsonl"
+write_conf "$plain" "$(with_secret 'credential = "vscode"')"
+ok "check: what systemd hands over is a note" emactl -c "$conf" check
+says "N-UNSEEN: not looked at: secret, which emad is handed when it is started"
+write_conf "$plain" "$(with_secret 'file = "good"')"
+as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups env "PATH=$PATH" "LD_LIBRARY_PATH=$LD_LIBRARY_PATH" "EMA_PLUGIN_PATH=$EMA_PLUGIN_PATH" "$@"; }
+if [ "$(id -u)" = 0 ] && as_nobody emactl --version >/dev/null 2>&1; then
+	ok "check: what another user may not read is a note" as_nobody emactl -c "$conf" check
+	says "N-UNSEEN: not looked at: $work/good, which this user may not read"
+	chown 65534 "$work/good"
+	ok "check: of a user that may be emad's" emactl -c "$conf" check
+	says "N-UNSEEN: not looked at: $work/good: it belongs to user 65534, which must be emad's"
+	mkdir -m 0700 "$work/rootly"
+	only_t=1 state_of=$work/rootly foretold 1 "a state_dir that is another's" "in $work/rootly nothing can be made: Permission denied" "$plain" 'user = "nobody";'
+	rmdir "$work/rootly"
+else
+	skip "check by another user" "not root"
+fi
+
 # ---- Clients ----
 write_conf "$plain, { address = \"unix:$work/http.sock\"; mode = \"0660\"; }" \
 	"proxies = [\"127.0.0.1\"]; $short"
@@ -187,26 +230,51 @@ refused() { wait_for sh -c '[ "$(grep -c "\"kind\":\"config-refused\"" "$1")" -g
 	    grep '"kind":"config-refused"' "$work/audit.jsonl" | tail -n 1 | grep -F -- "$2"; }
 ok "no reload was refused yet" test "$(refusals)" = 0
 printf 'isuer = "x";\n' >>"$conf"
-fails 1 "reload with a mistake" emactl --admin "$state/emad.sock" -c "$conf" reload
+fails 1 "reload with a mistake" emactl -c "$conf" reload
 says 'did you mean "issuer"?'
 says "what was there before stays"
 ok "has its record, with the place and the id" refused 1 "$conf:$(grep -n isuer "$conf" | cut -d: -f1): E-"
+# An incident does not wait until ema.conf is mended.
+fails 1 "status with a mistake" emactl -c "$conf" status
+says "$conf does not load; asking the emad at $state/emad.sock"
+ok "revoke with a mistake" emactl -c "$conf" revoke --client nobody
+cp "$conf" "$work/kept.conf"
+printf '{{{\n' >>"$conf"
+ok "revoke where it cannot be parsed" emactl -c "$conf" revoke --client nobody
+says "E-SYNTAX"
+says "$conf does not load; asking the emad at $state/emad.sock"
+fails 1 "reload where it cannot be parsed" emactl -c "$conf" reload
+says "what was there before stays"
+ok "has its record, too" refused 2 "E-SYNTAX"
+cp "$conf" "$work/other.conf"
+fails 2 "never an emad that serves another file" emactl -c "$work/other.conf" revoke --client nobody
+says "$work/other.conf does not load, and does not say where emad is asked; --admin PATH names its admin socket (emad.sock in state_dir, often /var/lib/ema/emad.sock)"
+chmod 0666 "$conf"
+fails 2 "nor what a file names that others could change" emactl -c "$conf" status
+chmod 0644 "$conf"
+sed "s|^state_dir.*|state_dir = \"$work/moved\";|" "$work/kept.conf" >"$conf"
+fails 2 "revoke where it says nothing and no emad is" emactl -c "$conf" revoke --client nobody
+says "does not load, and no emad answers where it names one"
+sed -i '/^isuer/d' "$conf"
+fails 2 "reload where state_dir is another" emactl -c "$conf" reload
+says "$work/moved/emad.sock: No such file or directory: emad does not run, or was started with another state_dir or admin_socket: --admin PATH names its socket"
+cp "$work/kept.conf" "$conf"
 ok "still served" clients ask "$web"
 kill -HUP "$pid"
-ok "SIGHUP with a mistake" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 2 ]' sh "$work/log"
-ok "has its record" refused 2 "E-"
+ok "SIGHUP with a mistake" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 3 ]' sh "$work/log"
+ok "has its record" refused 3 "E-"
 ok "still served" clients ask "$web"
 fails 1 "status tells of it" emactl --admin "$state/emad.sock" status
 rm "$conf"
 kill -HUP "$pid"
-ok "SIGHUP without a file" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 3 ]' sh "$work/log"
+ok "SIGHUP without a file" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 4 ]' sh "$work/log"
 ok "still served" clients ask "$web"
 write_conf "{ address = \"unix:$work/http.sock\"; }"
 fails 1 "one that opens nothing new leaves the old alone: a port that is taken" sh -c '
 	echo "listen = ( { address = \"unix:$1/http.sock\"; }, { address = \"unix:$1/none/x\"; } );" >"$2"; emactl --admin "$3" reload' \
 	sh "$work" "$conf" "$state/emad.sock"
-says "cannot listen on unix:$work/none/x"
-ok "has its record" refused 4 "cannot listen on unix:$work/none/x: "
+says "cannot listen on unix:$work/none/x: No such file or directory"
+ok "has its record" refused 5 "cannot listen on unix:$work/none/x: "
 ok "still served" clients ask "$web"
 write_conf "{ address = \"unix:$work/http.sock\"; }"
 ok "a listener less" emactl -c "$conf" reload
@@ -223,7 +291,7 @@ if command -v prlimit >/dev/null && ls "/proc/$pid/fd" >/dev/null 2>&1; then
 	prlimit --pid "$pid" --nofile=$(($(ls "/proc/$pid/fd" | wc -l) + 8)):
 	fails 1 "no descriptors for new listeners" emactl -c "$conf" reload
 	says "the listeners stay as they were"
-	ok "has its record" refused 5 "the listeners stay as they were"
+	ok "has its record" refused 6 "the listeners stay as they were"
 	ok "nor was the configuration put in place" test "$(loads)" = "$before"
 	ok "still served" clients ask "$web"
 	prlimit --pid "$pid" --nofile=1024:

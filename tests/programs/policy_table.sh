@@ -62,7 +62,7 @@ tests = (
 EOF
 fails 1 "a table that does not hold" run
 says "$work/table:4: E-EXPECTED: ada may not tools/call create_x of repo, and should; forbidden: "
-says "it counts only if /repo is like \"acme/*\""
+says "; for a permit: $work/ema.conf:10: this grant would give it, but it counts only if /repo is like \"acme/*\""
 says "$work/table:5: E-EXPECTED: bob may tools/call get_x of repo, and should not; permitted by $work/ema.conf:9"
 says "$work/table:7: E-EXPECTED: eve may not tools/call get_x of repo, as expected, but not by a rule: write code"
 says "$work/table:8: E-EXPECTED: ada may not tools/call delete_x of repo, and should; forbidden: $work/ema.conf:13: delete_x: a deny refuses this"

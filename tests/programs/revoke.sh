@@ -174,7 +174,7 @@ says 'no service "gitlab"; there are: github'
 fails 1 "a tenant that is none" ctl a revoke --tenant okta/t1
 says 'no tenant "t1"'
 fails 1 "a person that is none" ctl a revoke --person eve
-says 'no directory knows a person "eve"'
+says 'no directory knows a person "eve"; asked: directory '
 fails 2 "a token itself" ctl a revoke --token "$(cat "$work/token")"
 says "never the token itself"
 fails 2 "nothing" ctl a revoke
@@ -186,6 +186,7 @@ ok "nothing was marked by it" ctl a revoked --json
 says '"count": 0'
 ok "a client" ctl a revoke --client vscode --json
 says '"code": "ok"'
+says "; what is issued from now on is good"
 unsaid "the memory of this process"
 # restart: nothing is written on the way.
 restart() { kill -KILL "${pid[a]}" && wait_for gone "${pid[a]}" && start a; }
