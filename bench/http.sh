@@ -39,17 +39,19 @@ wait_for curl -sf -o /dev/null "$web/readyz" || { cat "$work/log" >&2; exit 1; }
 pids+=("$answer")
 wait_for grep -q listening "$work/answer" || { echo "bench/http.sh: bench/answer does not listen" >&2; exit 1; }
 
-# line QUESTION AGAINST VALUE AGAINST_VALUE MOST: as bench/run reads it.
-line() { printf '%s\t%s\t%s\t%s\t%s\n' "$@"; }
+# line QUESTION AGAINST UNIT VALUE AGAINST_VALUE MOST: as bench/run reads it.
+line() { printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@"; }
 median() { sort -n "$1" | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'; }
-# KiB of a process: its own pages, and its part of those that others have too, libraries' among them. Of a process that no debugger may
-# look into, root alone is told them; others are told all of its pages.
-if [ "$(id -u)" -eq 0 ]; then resident() { awk '$1 == "Pss:" { print $2 }' "/proc/$1/smaps_rollup"; }
-else resident() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }; fi
+# memory QUESTION MOST: emad's, for which MOST MiB are the target: with all of its pages (RSS), and with its part of those that others
+# have too, libraries' among them (PSS), which root alone is told of a process that no debugger may look into.
+memory() {
+	line "$1: RSS" "$2 MiB" KiB "$(awk '$1 == "VmRSS:" { print $2 }' "/proc/$emad/status")" $(($2 * 1024)) 1
+	[ "$(id -u)" -ne 0 ] || line "the same: PSS" "$2 MiB" KiB "$(awk '$1 == "Pss:" { print $2 }' "/proc/$emad/smaps_rollup")" $(($2 * 1024)) 1
+}
 # The processor's time of a process, in clock ticks.
 ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }
 
-idle=$(resident "$emad")
+memory "memory of emad that idles" 12
 "$load" ask "$work" somebody || exit 1
 tail -n 1 "$work/asked" | tr -d '\n' >"$work/jag"
 token=$(curl -s -u app:secret-of-the-app --data-urlencode "assertion@$work/jag" \
@@ -78,12 +80,11 @@ for ((i = 0; i < rounds; i++)); do
 	lap plain "$answer" "$plain"
 	lap emad "$emad" "$decisions"
 done
-line "HTTP: a decision for a proxy, known token, the server's processor" "libmicrohttpd, 204" \
+line "HTTP: a decision for a proxy, known token, the server's processor" "libmicrohttpd, 204" "CPU ns" \
 	"$(median "$work/emad.cpu")" "$(median "$work/plain.cpu")" 1.6
-line "the same, time at its rate" "libmicrohttpd, 204" "$(median "$work/emad.ns")" "$(median "$work/plain.ns")" 1.43
-line "the same, the slowest of a hundred" "libmicrohttpd, 204" "$(median "$work/emad.p99")" "$(median "$work/plain.p99")" 2
+line "the same, time at its rate" "libmicrohttpd, 204" "wall ns" "$(median "$work/emad.ns")" "$(median "$work/plain.ns")" 1.43
+line "the same, the slowest of a hundred" "libmicrohttpd, 204" "wall ns" "$(median "$work/emad.p99")" "$(median "$work/plain.p99")" 2
 
-line "memory of emad that idles, in KiB" "12 MiB" "$idle" 12288 1
 while [ "$(wc -l <"$work/given")" -lt "$tokens" ]; do
 	"$load" run "$work" "$web" 5 4 >"$work/run" 2>&1 || { cat "$work/run" >&2; exit 1; }
 done
@@ -97,7 +98,8 @@ for i in range(int(sys.argv[2])):
         if answer["code"] != "ok":
             sys.exit("bench/http.sh: a revocation: %s" % answer)
 END
-line "the same with $tokens tokens given and seen, as many subjects revoked" "120 MiB" "$(resident "$emad")" 122880 1
+# KNOWN_ENTRIES of core/context/context.c
+memory "memory, $tokens tokens or more seen (at most 16,384 remembered), $tokens subjects revoked" 120
 
 # A reload of 1,000 more services, while somebody asks once a millisecond; in turns with as long a time without one.
 mkdir -m 700 "$work/ema.d"
@@ -125,5 +127,5 @@ for ((i = 1; i <= rounds; i++)); do
 	pace reload "$emad"
 	loaded $((i + 1)) || { echo "bench/http.sh: a reload took longer than it was watched" >&2; exit 1; }
 done
-line "the longest answer while 1,000 services are reloaded" "1 ms over one without a reload" "$(median "$work/reload.longest")" \
+line "the longest answer while 1,000 services are reloaded" "1 ms over one without a reload" "wall ns" "$(median "$work/reload.longest")" \
 	$(($(median "$work/quiet.longest") + 1000000)) 1

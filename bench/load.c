@@ -18,9 +18,7 @@
 
 static double wall(void)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+	return race_clock(CLOCK_MONOTONIC);
 }
 
 /* Within the megabyte that a file may have. */
@@ -114,11 +112,8 @@ int main(void)
 	free(text);
 	if (bad)
 		return 1;
-	qsort(first, ROUNDS, sizeof *first, race_order);
-	qsort(again, ROUNDS, sizeof *again, race_order);
-	qsort(quiet, ROUNDS, sizeof *quiet, race_order);
-	printf("1,000 services and providers, 10,000 grants: the load\t150 ms\t%.1f\t%.1f\t1\n", first[ROUNDS / 2], LOAD_MOST);
-	printf("the same: the longest answer during a reload\t1 ms\t%.1f\t%.1f\t1\n", again[ROUNDS / 2], PAUSE_MOST);
-	printf("the same: the longest answer without one\t1 ms\t%.1f\t%.1f\t0\n", quiet[ROUNDS / 2], PAUSE_MOST);
+	race_line("1,000 services and providers, 10,000 grants: the load", "150 ms", RACE_WALL, race_median(first, ROUNDS), LOAD_MOST, 1);
+	race_line("the same: the longest answer during a reload", "1 ms", RACE_WALL, race_median(again, ROUNDS), PAUSE_MOST, 1);
+	race_line("the same: the longest answer without one", "1 ms", RACE_WALL, race_median(quiet, ROUNDS), PAUSE_MOST, 0);
 	return 0;
 }

@@ -53,15 +53,17 @@ int pipeline_read(struct pipeline *p)
 		code = jws_claims(&p->jws, &p->route, &p->failure);
 	if (code)
 		return code;
-	/* An assertion comes once. */
-	if (p->kind == EMA_ACCESS_TOKEN)
-		p->jws.seen = p->context->seen;
 	const struct json_node *issuer = json_member(&p->route, json_root(&p->route), "iss");
 	p->issuer = json_string(issuer);
 	if (!issuer || (p->issuer && !*p->issuer))
 		return failure_set(&p->failure, EMA_MISSING_CLAIM, "the token has no issuer (iss)");
 	if (!p->issuer)
 		return failure_set(&p->failure, EMA_BAD_CLAIM, "the token's issuer (iss) is no string");
+	/* An assertion comes once. What is kept was verified by a key of this issuer, which is one of the configuration's then. */
+	if (p->kind == EMA_ACCESS_TOKEN) {
+		p->jws.seen = p->context->seen;
+		p->jws.seen_share = policy_hash_text(POLICY_HASH, p->issuer);
+	}
 	return EMA_OK;
 }
 

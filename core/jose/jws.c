@@ -228,7 +228,7 @@ int jws_verify(const struct jws *jws, const struct jwk *key, unsigned allowed, s
 	EVP_MD_CTX_free(context);
 	ERR_pop_to_mark();
 	if (!code && digested)
-		seen_add(jws->seen, digest, NULL);
+		seen_add(jws->seen, digest, jws->seen_share, NULL);
 	if (code)
 		failure_set(failure, code, code == EMA_BAD_SIGNATURE ? "the signature (%s) is wrong" : "OpenSSL could not check a signature (%s)", a->name);
 	return code;

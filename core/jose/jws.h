@@ -30,6 +30,7 @@ struct jws {
 	unsigned char signature[1024];
 	size_t signature_bytes;
 	struct seen *seen;      /* where a good signature is remembered, and looked for; NULL: nowhere. The caller's, after jws_parse() */
+	uint64_t seen_share;    /* and as whose: see seen_add() */
 };
 
 /*

@@ -18,6 +18,7 @@
 
 struct entry {
 	uint64_t used; /* by the place's count; 0: empty */
+	uint64_t share;
 	unsigned char digest[SEEN_DIGEST];
 	struct seen_value *value; /* NULL: none */
 };
@@ -236,27 +237,42 @@ static void seen_empty(struct place *place, struct entry *entry, struct seen_val
 	*entry = (struct entry){ .used = 0 };
 }
 
-/* Of the place: an empty one, or that which was not asked for the longest. */
-static struct entry *seen_oldest(struct place *place)
+/* What a share has of the place: entries, or with bytes those of values. */
+static size_t seen_part(const struct place *place, uint64_t share, size_t bytes)
 {
-	struct entry *oldest = &place->entries[0];
-	for (size_t i = 1; i < WAYS; i++)
-		if (place->entries[i].used < oldest->used)
-			oldest = &place->entries[i];
-	return oldest;
+	size_t part = 0;
+	for (size_t i = 0; i < WAYS; i++) {
+		const struct entry *entry = &place->entries[i];
+		if (entry->used && entry->share == share)
+			part += !bytes ? 1 : entry->value ? entry->value->size : 0;
+	}
+	return part;
 }
 
-/* The one with a value that was not asked for the longest; NULL: none has one. */
-static struct entry *seen_oldest_value(struct place *place)
+/*
+ * What goes for one more entry of a share: an empty one, else of the share that then has most of the place that which was not asked for
+ * the longest. For so many bytes of a value likewise, of entries with values; NULL: there is none.
+ */
+static struct entry *seen_goes(struct place *place, uint64_t share, size_t bytes)
 {
-	struct entry *oldest = NULL;
-	for (size_t i = 0; i < WAYS; i++)
-		if (place->entries[i].value && (!oldest || place->entries[i].used < oldest->used))
-			oldest = &place->entries[i];
-	return oldest;
+	struct entry *found = NULL;
+	size_t most = 0;
+	for (size_t i = 0; i < WAYS; i++) {
+		struct entry *entry = &place->entries[i];
+		if (bytes && !entry->value)
+			continue;
+		if (!entry->used)
+			return entry;
+		const size_t part = seen_part(place, entry->share, bytes) + (entry->share != share ? 0 : bytes ? bytes : 1);
+		if (!found || part > most || (part == most && entry->used < found->used)) {
+			found = entry;
+			most = part;
+		}
+	}
+	return found;
 }
 
-void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value *value)
+void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], uint64_t share, struct seen_value *value)
 {
 	pthread_mutex_t *lock;
 	struct place *place = seen_place(seen, digest, &lock);
@@ -267,11 +283,12 @@ void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct
 		pthread_mutex_lock(lock);
 		struct entry *entry = seen_find(place, digest);
 		if (!entry)
-			entry = seen_oldest(place);
+			entry = seen_goes(place, share, 0);
 		seen_empty(place, entry, gone, &count);
-		for (struct entry *oldest; place->bytes > seen->place_bytes - size && (oldest = seen_oldest_value(place));)
-			seen_empty(place, oldest, gone, &count);
+		for (struct entry *other; place->bytes > seen->place_bytes - size && (other = seen_goes(place, share, size));)
+			seen_empty(place, other, gone, &count);
 		memcpy(entry->digest, digest, SEEN_DIGEST);
+		entry->share = share;
 		entry->value = value;
 		entry->used = ++place->count;
 		place->bytes += size;

@@ -35,9 +35,10 @@ int seen_digest(struct seen *seen, const char *thumbprint, const char *token, si
 /* Whether it was added, without a value or with one of the version, and is not forgotten yet; if so, its value or a view of it in *out,
    with a reference of the caller's. out may be NULL. */
 int seen_has(struct seen *seen, const unsigned char digest[SEEN_DIGEST], uint64_t version, struct seen_value **out);
-/* Takes a reference of its own to the value, which may be NULL. Where there is no room, what was not asked for lately is forgotten; a
-   value that is more than a place may have is not kept. */
-void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], struct seen_value *value);
+/* Takes a reference of its own to the value, which may be NULL. share: a number of whose it is. Where there is no room, of the share that
+   has most of the place what was not asked for lately is forgotten: however many come of one, another keeps its even part. A value that
+   is more than a place may have is not kept. */
+void seen_add(struct seen *seen, const unsigned char digest[SEEN_DIGEST], uint64_t share, struct seen_value *value);
 void seen_release(struct seen_value *value); /* NULL is none */
 
 /* How many were asked for and there, and how many came to be added. */

@@ -5,6 +5,7 @@
 #include "base64url.h"
 #include "jws.h"
 #include "jwt.h"
+#include "policy.h"
 #include "subject.h"
 
 struct reader {
@@ -314,7 +315,8 @@ static int keep(struct seen *table, const unsigned char digest[SEEN_DIGEST], uin
 	                         NULL, *token };
 	atomic_init(&known->value.references, 1);
 	token->known = &known->value;
-	seen_add(table, digest, &known->value);
+	/* By the service's issuer, and by who vouched. */
+	seen_add(table, digest, policy_hash_text(policy_hash_text(POLICY_HASH, token->claims.issuer), token->claims.provider), &known->value);
 	return EMA_OK;
 }
 

@@ -1367,6 +1367,43 @@ static void tokens_of_the_provider(void **state)
 	world_close(&desk.world);
 }
 
+/* However many tokens of one issuer come, another's are not verified anew for that. */
+static void a_flood_of_a_provider(void **state)
+{
+	static const char conf[] = "issuer = \"" OURS "\";\n"
+		"providers = ( { id = \"at\"; plugin = \"oidc\"; issuer = \"https://at.example\"; jwks = \"%JWKS%\"; accepts = [\"access_token\"]; },\n"
+		"  { id = \"many\"; plugin = \"oidc\"; issuer = \"https://many.example\"; jwks = \"%JWKS%\"; accepts = [\"access_token\"]; } );\n"
+		"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/audit.jsonl\"; } );\n"
+		"services = ( { id = \"svc\"; resource = \"" SVC "\"; identity = [\"at\", \"many\"];\n"
+		"  audience = ( { provider = \"at\"; is = [\"api\"]; clients = [\"cli\"]; scope_map = \"any\"; },\n"
+		"    { provider = \"many\"; is = [\"api\"]; clients = [\"cli\"]; scope_map = \"any\"; } );\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } );\n"
+		"  grants = ( { provider = \"at\"; scopes = [\"read\"]; }, { provider = \"many\"; scopes = [\"read\"]; } ); } );\n";
+#define OF(issuer) "{\"iss\":\"" issuer "\",\"aud\":\"api\",\"client_id\":\"cli\"}"
+	(void)state;
+	struct desk desk = { .remote = NULL };
+	struct ask ask;
+	uint64_t hits, added;
+	world_open(&desk.world);
+	assert_int_equal(world_load(&desk.world, conf), EMA_OK);
+	seen_free(desk.world.context->seen);
+	desk.world.context->seen = seen_new(8, 0); /* all in one place */
+	assert_non_null(desk.world.context->seen);
+	char *token = world_sign(&desk.world, desk.world.key, "at+jwt", OF("https://at.example"));
+	for (size_t i = 0; i < 22; i++) {
+		char *other = world_sign(&desk.world, desk.world.key, "at+jwt", OF("https://many.example"));
+		ask_call(&ask, &desk, "svc", i % 21 ? other : token, "get_issue", NULL);
+		expect(&ask, i, EMA_OK, 200);
+		ask_end(&ask);
+		free(other);
+	}
+	seen_counts(desk.world.context->seen, &hits, &added);
+	assert_int_equal(hits, 1);
+	assert_int_equal(added, 21);
+	free(token);
+	world_close(&desk.world);
+}
+
 /* Whoever looks at a message with its token is told the scopes, each rule and what would have to change; nothing is written. */
 static void explained(void **state)
 {
@@ -2084,6 +2121,7 @@ int main(void)
 		cmocka_unit_test(records),
 		cmocka_unit_test(embedder),
 		cmocka_unit_test(tokens_of_the_provider),
+		cmocka_unit_test(a_flood_of_a_provider),
 		cmocka_unit_test(scopes_of_a_check),
 		cmocka_unit_test(explained),
 		cmocka_unit_test(known_by_address),

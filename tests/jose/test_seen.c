@@ -82,7 +82,7 @@ static void whole_digests(void **state)
 	struct seen *seen = seen_new(8, 0); /* one place */
 	unsigned char digest[SEEN_DIGEST];
 	digest_of(1, digest);
-	seen_add(seen, digest, NULL);
+	seen_add(seen, digest, 0, NULL);
 	for (int at_front = 0; at_front < 2; at_front++) {
 		for (size_t at = 0; at < SEEN_DIGEST; at++) {
 			digest[at] ^= 0x80;
@@ -104,11 +104,11 @@ static void bounded(void **state)
 	unsigned char digest[SEEN_DIGEST], kept[SEEN_DIGEST];
 	unsigned there = 0;
 	digest_of(0, kept);
-	seen_add(seen, kept, NULL);
+	seen_add(seen, kept, 0, NULL);
 	for (unsigned i = 1; i <= 10 * MOST; i++) {
 		digest_of(i, digest);
 		assert_false(seen_has(seen, digest, 0, NULL));
-		seen_add(seen, digest, NULL);
+		seen_add(seen, digest, 0, NULL);
 		assert_true(seen_has(seen, digest, 0, NULL));
 		assert_true(seen_has(seen, kept, 0, NULL));
 	}
@@ -119,10 +119,49 @@ static void bounded(void **state)
 	assert_in_range(there, MOST / 2, MOST);
 	/* One added again takes no second place. */
 	for (int i = 0; i < MOST; i++)
-		seen_add(seen, kept, NULL);
+		seen_add(seen, kept, 0, NULL);
 	assert_true(seen_has(seen, digest, 0, NULL));
 	seen_free(seen);
 	assert_null(seen_new(7, 0));
+}
+
+static void add_many(struct seen *seen, unsigned from, unsigned to, uint64_t share)
+{
+	unsigned char digest[SEEN_DIGEST];
+	for (unsigned i = from; i < to; i++) {
+		digest_of(i, digest);
+		seen_add(seen, digest, share, NULL);
+	}
+}
+
+static unsigned count_of(struct seen *seen, unsigned from, unsigned to)
+{
+	unsigned char digest[SEEN_DIGEST];
+	unsigned there = 0;
+	for (unsigned i = from; i < to; i++) {
+		digest_of(i, digest);
+		there += (unsigned)seen_has(seen, digest, 0, NULL);
+	}
+	return there;
+}
+
+/* However many tokens of one issuer come, those of others stay; and who is alone has all of the room. */
+static void shared(void **state)
+{
+	(void)state;
+	struct seen *seen = seen_new(8, 0); /* one place */
+	add_many(seen, 100, 108, 1);
+	assert_int_equal(count_of(seen, 100, 108), 8);
+	add_many(seen, 200, 204, 2);
+	add_many(seen, 1000, 2000, 1);
+	assert_int_equal(count_of(seen, 200, 204), 4);
+	assert_int_equal(count_of(seen, 1996, 2000), 4);
+	add_many(seen, 300, 302, 3);
+	add_many(seen, 2000, 3000, 1);
+	assert_int_equal(count_of(seen, 200, 204), 3);
+	assert_int_equal(count_of(seen, 300, 302), 2);
+	assert_int_equal(count_of(seen, 2997, 3000), 3);
+	seen_free(seen);
 }
 
 struct thing {
@@ -154,7 +193,7 @@ static struct seen_value *thing_view(struct seen_value *value)
 	return &view->value;
 }
 
-static void add_thing_of(struct seen *seen, unsigned number, size_t size, uint64_t version, struct seen_value *(*view)(struct seen_value *))
+static void add_thing_of(struct seen *seen, unsigned number, uint64_t share, size_t size, uint64_t version, struct seen_value *(*view)(struct seen_value *))
 {
 	unsigned char digest[SEEN_DIGEST];
 	struct thing *thing = calloc(1, sizeof *thing);
@@ -163,16 +202,17 @@ static void add_thing_of(struct seen *seen, unsigned number, size_t size, uint64
 	atomic_init(&thing->value.references, 1);
 	atomic_fetch_add(&things, 1);
 	digest_of(number, digest);
-	seen_add(seen, digest, &thing->value);
+	seen_add(seen, digest, share, &thing->value);
 	seen_release(&thing->value);
 }
 
 static void add_thing(struct seen *seen, unsigned number, size_t size)
 {
-	add_thing_of(seen, number, size, 0, NULL);
+	add_thing_of(seen, number, 0, size, 0, NULL);
 }
 
-static struct thing *thing_in(struct seen *seen, unsigned number, uint64_t version)
+/* Not inlined: a thread's desk goes by the page of the stack, which must be the same one each time. */
+static __attribute__((noinline)) struct thing *thing_in(struct seen *seen, unsigned number, uint64_t version)
 {
 	unsigned char digest[SEEN_DIGEST];
 	struct seen_value *value = NULL;
@@ -229,6 +269,13 @@ static void values(void **state)
 		seen_release(&thing->value);
 	}
 	assert_in_range(bytes, 300, 1000);
+	/* However many come of one issuer, another's stays. */
+	add_thing_of(seen, 6000, 1, 300, 0, NULL);
+	for (unsigned i = 6001; i < 6100; i++)
+		add_thing(seen, i, 400);
+	struct thing *other_share = thing_of(seen, 6000);
+	assert_non_null(other_share);
+	seen_release(&other_share->value);
 	seen_free(seen);
 	assert_int_equal(things, 0);
 }
@@ -238,7 +285,7 @@ static void views(void **state)
 {
 	(void)state;
 	struct seen *seen = seen_new(8, 1000); /* one place */
-	add_thing_of(seen, 1, 100, 7, thing_view);
+	add_thing_of(seen, 1, 0, 100, 7, thing_view);
 	struct thing *first = thing_in(seen, 1, 7), *second = thing_in(seen, 1, 7), *third = thing_in(seen, 1, 7);
 	assert_ptr_equal(first, second);
 	assert_ptr_not_equal(first, third);
@@ -264,7 +311,7 @@ static void views(void **state)
 	assert_int_equal(atomic_load(&first->value.references), references);
 	seen_release(&first->value);
 	/* One of another version in its stead is what comes from now on, and at the front, too. */
-	add_thing_of(seen, 1, 100, 8, thing_view);
+	add_thing_of(seen, 1, 0, 100, 8, thing_view);
 	for (int i = 0; i < 5; i++) {
 		struct thing *newer = thing_in(seen, 1, 8);
 		assert_non_null(newer);
@@ -293,7 +340,7 @@ static void *things_work(void *data)
 		const unsigned number = i / 4 % 100, version = i / 1000 % 2;
 		struct thing *thing = thing_in(crowd->seen, number, version);
 		if (!thing) {
-			add_thing_of(crowd->seen, number, 100, version, thing_view);
+			add_thing_of(crowd->seen, number, number % 3, 100, version, thing_view);
 			continue;
 		}
 		crowd->wrong |= thing->number != number || thing->value.version != version;
@@ -309,7 +356,7 @@ static void *crowd_work(void *data)
 	for (unsigned i = 0; i < 20000; i++) {
 		digest_of(i % 200, digest);
 		if (i % 200 < 100)
-			seen_add(crowd->seen, digest, NULL);
+			seen_add(crowd->seen, digest, 0, NULL);
 		else
 			crowd->wrong |= seen_has(crowd->seen, digest, 0, NULL); /* nobody adds these */
 	}
@@ -346,6 +393,7 @@ int main(void)
 		cmocka_unit_test(nothing_else_is_spared),
 		cmocka_unit_test(whole_digests),
 		cmocka_unit_test(bounded),
+		cmocka_unit_test(shared),
 		cmocka_unit_test(values),
 		cmocka_unit_test(views),
 		cmocka_unit_test(threads),

@@ -471,6 +471,37 @@ static void known_after_rotation(void **state)
 	free(token);
 }
 
+/* However many tokens come of one issuer of ours, or of those for whom one provider vouched, others' stay known. */
+static void known_in_a_flood(void **state)
+{
+	static const struct { const char *issuer, *provider; } rows[] = { { "https://auth.example", "entra" }, { "https://auth.example/other", "okta" } };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct access_rules r = rules;
+		struct access_token out;
+		char *first = NULL, *token = NULL, id[16];
+		seen_free(known);
+		r.known = known = seen_new(8, 1 << 20); /* all in one place */
+		assert_non_null(known);
+		struct access_claims claims = least();
+		assert_int_equal(access_mint(*state, &claims, &first, NULL), EMA_OK);
+		assert_int_equal(access_read(*state, first, strlen(first), &r, &out, NULL), EMA_OK);
+		access_free(&out);
+		claims.issuer = rows[i].issuer;
+		claims.provider = rows[i].provider;
+		claims.jti = id;
+		for (int k = 0; k < 20; k++) {
+			snprintf(id, sizeof id, "flood-%d", k);
+			assert_int_equal(access_mint(*state, &claims, &token, NULL), EMA_OK);
+			assert_int_equal(access_read(*state, token, strlen(token), &r, &out, NULL), EMA_OK);
+			access_free(&out);
+			free(token);
+		}
+		assert_int_equal(access_recall(*state, known, first, strlen(first), &out), 1);
+		access_free(&out);
+		free(first);
+	}
+}
+
 /* ---- Several at once ---- */
 
 #define RACERS 8
@@ -536,6 +567,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(changed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(known_token, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(known_after_rotation, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(known_in_a_flood, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(known_to_threads, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
