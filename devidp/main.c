@@ -12,9 +12,12 @@
 #include "ema/version.h"
 
 static const char usage_text[] =
-	"usage: devidp [--ports okta=PORT,azure=PORT,oidc=PORT] [--state DIR] [--people FILE] [--ready-file FILE]\n"
-	"       devidp --print-assertion USER --service AUDIENCE [--persona okta|azure|oidc] [--state DIR] [option ...]\n"
-	"An identity provider for trying and testing. It is no IdP for production. See devidp(1).\n";
+	"usage: devidp [--ports okta=PORT,azure=PORT,oidc=PORT] [--state DIR]\n"
+	"              [--people FILE] [--ready-file FILE]\n"
+	"       devidp --print-assertion USER --service AUDIENCE\n"
+	"              [--persona okta|azure|oidc] [--state DIR] [option ...]\n"
+	"An identity provider for trying and testing. It is no IdP for production.\n"
+	"See devidp(1).\n";
 
 enum { OPTION_ORDER = 256, OPTION_PORTS, OPTION_STATE, OPTION_PEOPLE, OPTION_READY, OPTION_PRINT };
 

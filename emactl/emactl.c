@@ -14,13 +14,15 @@ static const struct {
 	{ "check", command_check, "[--live] [--json]", "check the configuration; --live also fetches discovery documents and keys" },
 	{ "explain", command_explain,
 	  "--service S (--assertion FILE|- | --token FILE|-) [--client ID]\n"
-	  "                 [--resource R] [--scope S] [--remote ADDRESS] [--now TIME] [--json] |\n"
-	  "                 --service S --token FILE|- --message FILE|- [--remote ADDRESS] [--now TIME] [--json]",
+	  "                 [--resource R] [--scope S] [--remote ADDRESS] [--now TIME]\n"
+	  "                 [--json] |\n"
+	  "                 --service S --token FILE|- --message FILE|-\n"
+	  "                 [--remote ADDRESS] [--now TIME] [--json]",
 	  "decide a credential, or a message with its token, without using anything up, and say why" },
 	{ "who-can", command_who_can, "[tool|prompt|uri] NAME --service S [--now TIME] [--json]", "the rules that open it, and the people of the directories who may" },
-	{ "what-can", command_what_can, "SUBJECT [--email A] [--group G]... [--role R]... [--now TIME] [--json]", "what a subject, or a person of a directory, may do" },
+	{ "what-can", command_what_can, "SUBJECT [--email A] [--group G]... [--role R]... [--now TIME]\n                 [--json]", "what a subject, or a person of a directory, may do" },
 	{ "test", command_test, "FILE [--json]", "hold a table of who may do what against the configuration; -v shows what holds, too" },
-	{ "tools", command_tools, "import FILE ANSWER|- [--accept] [--json] | accept FILE NAME... [--json]",
+	{ "tools", command_tools, "import FILE ANSWER|- [--accept] [--json] |\n                 accept FILE NAME... [--json]",
 	  "make a service's tools_file from its server's answer to tools/list; accept what is new" },
 	{ "plugins", command_plugins, "[--json]", "list what is installed" },
 	{ "onboard", command_onboard, "PROVIDER|CLIENT --service S [--json]", "what to type into an IdP or a client, byte for byte" },
@@ -30,8 +32,9 @@ static const struct {
 	{ "reload", command_reload, "[--admin SOCKET] [--json]", "let emad check its configuration and put it in place" },
 	{ "status", command_status, "[--admin SOCKET] [--json]", "what emad serves, and how its providers, store, sinks and marks are" },
 	{ "revoke", command_revoke,
-	  "(--subject S | --person P | --client C | --provider P | --tenant P/T |\n"
-	  "                 --service S | --token ID | --everything) [--block] [--reason TEXT]\n                 [--admin SOCKET] [--json]",
+	  "(--subject S | --person P | --client C | --provider P |\n"
+	  "                 --tenant P/T | --service S | --token ID | --everything)\n"
+	  "                 [--block] [--reason TEXT] [--admin SOCKET] [--json]",
 	  "refuse what was issued before now; with --block what is new, too" },
 	{ "unblock", command_unblock, "(as revoke) [--reason TEXT] [--admin SOCKET] [--json]", "lift a block" },
 	{ "revoked", command_revoked, "[as revoke] [--admin SOCKET] [--json]", "what is revoked or blocked" },
@@ -39,17 +42,36 @@ static const struct {
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
+/* Into 80 columns. */
+static void put_wrapped(FILE *to, const char *text, size_t indent)
+{
+	size_t column = indent;
+	fprintf(to, "%*s", (int)indent, "");
+	for (size_t length; *text; text += length + strspn(text + length, " ")) {
+		length = strcspn(text, " ");
+		const int first = column == indent, breaks = !first && column + 1 + length > 79;
+		if (breaks)
+			fprintf(to, "\n%*s", (int)indent, "");
+		column = breaks ? indent + length : column + !first + length;
+		fprintf(to, "%s%.*s", first || breaks ? "" : " ", (int)length, text);
+	}
+	putc('\n', to);
+}
+
 static void usage(FILE *to)
 {
 	fputs("usage: emactl [-c FILE] [-v] COMMAND ...\n\n", to);
 	for (size_t i = 0; i < COMMANDS; i++)
-		if (commands[i].usage)
-			fprintf(to, "  %-8s %s\n           %s\n", commands[i].name, commands[i].usage, commands[i].summary);
+		if (commands[i].usage) {
+			fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].usage);
+			put_wrapped(to, commands[i].summary, 11);
+		}
 	fprintf(to,
 	        "\n  -c, --config FILE   the configuration (%s)\n"
 	        "  -v, --verbose       warnings of the library on standard error\n"
 	        "      --version       the version\n\n"
-	        "Exit status: 0 granted or fine, 1 denied or something was found, 2 usage or no answer. See emactl(1).\n",
+	        "Exit status: 0 granted or fine, 1 denied or something was found, 2 usage or no\n"
+	        "answer. See emactl(1).\n",
 	        EMA_CONFIG_FILE);
 }
 
