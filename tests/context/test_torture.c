@@ -223,7 +223,7 @@ static void deciding_with_last_answers(void **state)
 	decide_tortured("last_known", 1, 30);
 }
 
-/* REV-18: what was answered OK is in force; else it is or not. */
+/* REV-06: what was answered OK is in force; else it is or not. */
 static void revoking(void **state)
 {
 	static const struct ema_revocation what = { .size = sizeof what, .kind = "tenant", .name = "two/t1", .block = 1 };

@@ -261,7 +261,7 @@ static void checking(void **state)
 	desk_close(&desk);
 }
 
-/* MCP-29: of a token that comes again something is kept, by all and then by each thread: where there is no room for it, it is read again. */
+/* Of a token that comes again something is kept, by all and then by each thread: where there is no room for it, it is read again. */
 static void checking_what_is_known(void **state)
 {
 	(void)state;
