@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 #undef _FORTIFY_SOURCE /* its own definitions of these would be in the way */
-#include "calls.h"
+#include "test.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "calls.h"
 
 static atomic_uint kinds;
 static atomic_int how, other;
@@ -47,8 +49,48 @@ long calls_good(void)
 	return atomic_load(&failures);
 }
 
+#define NAMES 32
+static _Atomic(const char *) hit[NAMES]; /* the functions of which a call failed */
+
+static void note(const char *name)
+{
+	for (size_t i = 0; i < NAMES; i++) {
+		const char *there = NULL;
+		if (atomic_compare_exchange_strong(&hit[i], &there, name) || !strcmp(there, name))
+			return;
+	}
+}
+
+static int is_noted(const char *name)
+{
+	const char *there;
+	for (size_t i = 0; i < NAMES && (there = atomic_load(&hit[i])); i++)
+		if (!strcmp(there, name))
+			return 1;
+	return 0;
+}
+
+void calls_hit(const char *const *names)
+{
+	for (; *names; names++)
+		if (!is_noted(*names))
+			fail_msg("no call of %s failed", *names);
+	for (size_t i = 0; i < NAMES; i++)
+		atomic_store(&hit[i], NULL);
+}
+
+int calls_go_on(long n, long failed, long *quiet, long least)
+{
+	*quiet = failed ? 0 : *quiet + 1;
+	if (*quiet < 3)
+		return 1;
+	if (n - 1 - *quiet < least)
+		fail_msg("calls failed up to n = %ld alone, and not to %ld", n - 1 - *quiet, least);
+	return 0;
+}
+
 /* 0: go on; 1: fail; 2: a short one, of what has halves. */
-static int fate(unsigned kind, int halves)
+static int fate_of(const char *name, unsigned kind, int halves)
 {
 	int mode = atomic_load(&how);
 	if (!(atomic_load(&kinds) & kind) || (mode == CALLS_SHORT && !halves))
@@ -57,17 +99,21 @@ static int fate(unsigned kind, int halves)
 	if (left > 1 || (left < 1 && mode != CALLS_STAY))
 		return 0;
 	atomic_fetch_add(&failures, 1);
+	note(name);
 	return left == 1 && halves && mode != CALLS_ONCE ? 2 : 1;
 }
 
-static int fails(unsigned kind, int error)
+static int fails_of(const char *name, unsigned kind, int error)
 {
-	if (!fate(kind, 0))
+	if (!fate_of(name, kind, 0))
 		return 0;
 	int instead = kind & CALLS_LINK ? atomic_load(&other) : 0;
 	errno = instead > 0 ? instead : error;
 	return 1;
 }
+
+#define fate(kind, halves) fate_of(__func__, kind, halves)
+#define fails(kind, error) fails_of(__func__, kind, error)
 
 /* The one that would have been called. */
 #define REAL(name)                                              \
@@ -143,13 +189,14 @@ int fsync(int fd)
 
 int fdatasync(int fd)
 {
-	return fsync(fd);
+	(void)fd;
+	return fails(CALLS_SYNC, EIO) ? -1 : 0;
 }
 
 int msync(void *address, size_t length, int flags)
 {
 	(void)address, (void)length, (void)flags;
-	return fsync(-1);
+	return fails(CALLS_SYNC, EIO) ? -1 : 0;
 }
 
 CALL(int, mkdir, CALLS_NAME, ENOSPC, (const char *path, mode_t mode), (path, mode))

@@ -40,4 +40,14 @@ int calls_descriptors(void);
 /* The names in a folder, and in those in it, that are of nothing that was written whole: NULL, or the first. */
 const char *calls_left(const char *folder);
 
+/*
+ * A loop over n, whose body says whether a call failed. Threads of others call when they like, so it ends behind three n in a row at which
+ * none did. The test fails where the last at which one did is before least: then what the loop is for was not tried.
+ */
+#define EACH_N(n, failed, least) for (long n = 1, failed = 1, quiet_ = 0; calls_go_on(n, failed, &quiet_, least); n++)
+int calls_go_on(long n, long failed, long *quiet, long least);
+/* A call of each of these functions failed since this was asked last, or the test does. */
+#define CALLS_HIT(...) calls_hit((const char *const[]){ __VA_ARGS__, NULL })
+void calls_hit(const char *const *names);
+
 #endif

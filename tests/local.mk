@@ -6,6 +6,7 @@ UNIT_LDADD = $(INTERNAL) $(CMOCKA_LIBS)
 # Calls of the system that fail. A sanitizer makes some before it is there: what stands for them must do without it.
 check_LIBRARIES += tests/libcalls.a
 tests_libcalls_a_SOURCES = tests/calls.c tests/calls.h
+tests_libcalls_a_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_libcalls_a_CFLAGS = $(AM_CFLAGS) -fno-sanitize=all
 
 include tests/core/local.mk

@@ -68,6 +68,7 @@ struct kept {
 	struct policy_principal *principal;
 	struct mcp_message *message;
 	struct access_claims claims; /* whose strings are the decision's: as if a token of ours had said it */
+	const char *kid;             /* of a token of ours: the key that verified it */
 	const char **amr;
 	struct access_name *groups, *roles;
 };

@@ -59,6 +59,7 @@ int kept_take(struct pipeline *p)
 		.auth_time = found ? found->auth_time : own->auth_time,
 		.email = d->email,
 	};
+	kept->kid = found ? NULL : decision_copy(d, p->own.kid);
 	kept->amr = decision_get(d, amr_count, sizeof *kept->amr);
 	kept->groups = copy_names(d, p->principal.groups, p->principal.group_count, &kept->claims.group_count);
 	kept->roles = copy_names(d, p->principal.roles, p->principal.role_count, &kept->claims.role_count);
@@ -88,6 +89,10 @@ int context_still(const struct ema_decision *decision)
 	const int64_t now = clock_wall(&kept->context->clock) / 1000;
 	if (kept->claims.expires != JWT_ABSENT && now >= kept->claims.expires)
 		return EMA_EXPIRED;
+	/* A key of ours that is gone may be in other hands, and the token from there. */
+	int code = kept->kid ? keyring_has(kept->context->keyring, kept->kid) : EMA_OK;
+	if (code)
+		return code;
 	struct check check = { .message = kept->message };
 	return pipeline_still(kept->context, kept->service->conf->id, &kept->claims, &check);
 }

@@ -627,6 +627,14 @@ int keyring_verify(struct keyring *keyring, const struct jws *jws, struct failur
 	return code;
 }
 
+int keyring_has(struct keyring *keyring, const char *kid)
+{
+	struct key_set *set = hold(keyring);
+	int code = !set->count ? EMA_KEYS_UNAVAILABLE : key_set_find(set, kid) ? EMA_OK : EMA_UNKNOWN_KEY;
+	key_set_release(set);
+	return code;
+}
+
 char *keyring_jwks(struct keyring *keyring)
 {
 	struct key_set *set = hold(keyring);

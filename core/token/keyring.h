@@ -83,6 +83,8 @@ int keyring_sign(struct keyring *keyring, const char *type, const char *payload,
 /* By the published key that kid names and with that key's own algorithm. EMA_OK, EMA_UNKNOWN_KEY, EMA_BAD_ALGORITHM,
    EMA_BAD_SIGNATURE, EMA_KEYS_UNAVAILABLE, EMA_INTERNAL. */
 int keyring_verify(struct keyring *keyring, const struct jws *jws, struct failure *failure);
+/* Whether that key would verify still: EMA_OK, EMA_UNKNOWN_KEY, EMA_KEYS_UNAVAILABLE. */
+int keyring_has(struct keyring *keyring, const char *kid);
 /* The published keys as a JWK set, oldest first, without a private member. A new string; NULL: no memory. */
 char *keyring_jwks(struct keyring *keyring);
 /* Changes with each change of the published set. */

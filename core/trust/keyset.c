@@ -272,8 +272,8 @@ static int first_fetch(struct keyset *keyset, int64_t deadline, struct failure *
 	else {
 		if (keyset->in_flight && await_landing(keyset, deadline))
 			code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "%s %.64s: keys did not come in time", trust_whose(&keyset->settings), keyset->settings.id);
-		else if (!keyset->flights || keyset->due <= clock_monotonic(keyset->trust->clock))
-			fly_here(keyset, deadline);
+		else if (!keyset->in_flight && (!keyset->flights || keyset->due <= clock_monotonic(keyset->trust->clock)))
+			fly_here(keyset, deadline); /* unless somebody has the next one begun by now */
 		hold_end(keyset);
 	}
 	pthread_mutex_unlock(&keyset->lock);

@@ -9,14 +9,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-int torture_fails(void);
+int torture_fails(const char *function);
 
 #define WRAP(type, name, parameters, arguments) \
 	type __real_##name parameters; \
 	type __wrap_##name parameters; \
 	type __wrap_##name parameters \
 	{ \
-		if (torture_fails()) { \
+		if (torture_fails(#name)) { \
 			errno = ENOMEM; \
 			return NULL; \
 		} \
@@ -35,7 +35,7 @@ int __wrap_vasprintf(char **out, const char *format, va_list arguments);
 int __wrap_asprintf(char **out, const char *format, ...);
 int __wrap_vasprintf(char **out, const char *format, va_list arguments)
 {
-	if (torture_fails()) {
+	if (torture_fails("asprintf")) {
 		*out = NULL;
 		return -1;
 	}

@@ -1,6 +1,6 @@
 # Tests of the HTTP endpoints, without a network.
 ENDPOINT_TESTS = tests/endpoint/test_authzen tests/endpoint/test_check tests/endpoint/test_decision tests/endpoint/test_once tests/endpoint/test_order tests/endpoint/test_pages tests/endpoint/test_properties tests/endpoint/test_tenants tests/endpoint/test_token \
-	tests/endpoint/test_torture tests/endpoint/test_calls
+	tests/endpoint/test_torture tests/endpoint/test_calls tests/endpoint/test_threads
 check_PROGRAMS += $(ENDPOINT_TESTS)
 TESTS += $(ENDPOINT_TESTS)
 tests_endpoint_test_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
@@ -29,3 +29,6 @@ tests_endpoint_test_tenants_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_tenants_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_order_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_order_LDADD = $(CONTEXT_TEST_LDADD)
+tests_endpoint_test_threads_SOURCES = tests/endpoint/test_threads.c tests/trust/server.c tests/trust/server.h
+tests_endpoint_test_threads_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS) $(MICROHTTPD_CFLAGS)
+tests_endpoint_test_threads_LDADD = $(CONTEXT_TEST_LDADD) $(MICROHTTPD_LIBS)

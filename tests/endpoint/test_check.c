@@ -795,6 +795,15 @@ static void changes(void **state)
 	assert_non_null(strstr(challenge(&again), "error=\"invalid_token\""));
 	ask_end(&again);
 	ask_end(&ask);
+	/* Our key may be in other hands, and with it each token that it signed. */
+	desk_redeem(&desk, world_token(&desk.world, "{\"scope\":\"read\"}"), NULL, SVC);
+	assert_int_equal(desk.status, 200);
+	ask_call(&ask, &desk, "svc", desk_text(&desk, "/access_token"), "get_issue", NULL);
+	for (int now = 0; now < 2; now++) {
+		assert_int_equal(keyring_rotate(desk.world.context->keyring, now, NULL), EMA_OK);
+		assert_int_equal(ema_decision_still(ask.decision), now ? EMA_UNKNOWN_KEY : EMA_OK);
+	}
+	ask_end(&ask);
 	/* Decisions of other questions have nothing to ask again. */
 	ema_decision *other = NULL;
 	assert_int_equal(world_decide(&desk.world, "svc", world_token(&desk.world, "{}"), &other), EMA_OK);

@@ -261,6 +261,29 @@ static void checking(void **state)
 	desk_close(&desk);
 }
 
+/* Of a token that comes again something is kept, by all and then by each thread: where there is no room for it, it is read again. */
+static void checking_what_is_known(void **state)
+{
+	(void)state;
+	struct desk desk;
+	open_tortured(&desk);
+	for (int before = 0; before < 3; before++)
+		EACH_ALLOCATION(all, n, going, 2) {
+			desk_redeem(&desk, world_token(&desk.world, "{\"scope\":\"read\",\"email\":\"ada@acme.example\"}"), NULL, NULL);
+			ema_request *request = call_of(desk_text(&desk, "/access_token"), "get_a");
+			for (int i = 0; i < before; i++)
+				assert_int_equal(ema_check_mcp(desk.world.context, "svc", request, NULL), EMA_OK);
+			arm(n, all);
+			int code = ema_check_mcp(desk.world.context, "svc", request, NULL);
+			going = disarm();
+			assert_true(code == EMA_OK || (going && code == EMA_OUT_OF_MEMORY));
+			assert_int_equal(ema_check_mcp(desk.world.context, "svc", request, NULL), EMA_OK);
+			ema_request_free(request);
+		}
+	assert_true(has_failed("aligned_alloc"));
+	desk_close(&desk);
+}
+
 /* What a proxy and a caller of AuthZEN ask; refused: the tool is, and so is what we cannot do. */
 static ema_request *question(int which, const char *token, int refused)
 {
@@ -426,6 +449,7 @@ int main(void)
 		cmocka_unit_test(redeeming),
 		cmocka_unit_test(asking_and_revoking),
 		cmocka_unit_test(checking),
+		cmocka_unit_test(checking_what_is_known),
 		cmocka_unit_test(deciding_again),
 		cmocka_unit_test(deciding),
 		cmocka_unit_test(allocating),

@@ -26,11 +26,13 @@ struct server {
 	struct route routes[PATHS];
 	size_t route_count;
 	unsigned count;
+	int dripping, dripped; /* answers now, and at the most */
 	int port;
 	char origin[64];
 };
 
 struct drip {
+	struct server *server;
 	char *body;
 	size_t length;
 	int pause;
@@ -53,6 +55,12 @@ static ssize_t drip_read(void *data, uint64_t at, char *out, size_t most)
 		struct timespec pause = { drip->pause / 1000, drip->pause % 1000 * 1000000L };
 		nanosleep(&pause, NULL);
 	}
+	/* From the last byte on nobody waits for it. */
+	if (at == drip->length - 1) {
+		pthread_mutex_lock(&drip->server->lock);
+		drip->server->dripping--;
+		pthread_mutex_unlock(&drip->server->lock);
+	}
 	*out = drip->body[at];
 	return 1;
 }
@@ -64,7 +72,8 @@ static void drip_free(void *data)
 	free(drip);
 }
 
-static struct MHD_Response *make_response(const struct route *route)
+/* Under the lock. */
+static struct MHD_Response *make_response(struct server *server, const struct route *route)
 {
 	if (!route->drip)
 		return MHD_create_response_from_buffer(route->length, route->body, MHD_RESPMEM_MUST_COPY);
@@ -74,6 +83,9 @@ static struct MHD_Response *make_response(const struct route *route)
 	memcpy(drip->body, route->body, route->length);
 	drip->length = route->length;
 	drip->pause = route->drip;
+	drip->server = server;
+	if (++server->dripping > server->dripped)
+		server->dripped = server->dripping;
 	return MHD_create_response_from_callback(route->length, 64, drip_read, drip, drip_free);
 }
 
@@ -104,7 +116,7 @@ static enum MHD_Result answer(void *data, struct MHD_Connection *connection, con
 			response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 		} else {
 			status = (unsigned)route->status;
-			response = make_response(route);
+			response = make_response(server, route);
 			if (route->type[0])
 				MHD_add_response_header(response, "Content-Type", route->type);
 		}
@@ -232,6 +244,14 @@ unsigned server_count(struct server *server, const char *path)
 	pthread_mutex_lock(&server->lock);
 	const struct route *route = path ? find(server, path) : NULL;
 	unsigned count = path ? route ? route->count : 0 : server->count;
+	pthread_mutex_unlock(&server->lock);
+	return count;
+}
+
+int server_at_once(struct server *server)
+{
+	pthread_mutex_lock(&server->lock);
+	int count = server->dripped;
 	pthread_mutex_unlock(&server->lock);
 	return count;
 }

@@ -31,5 +31,7 @@ void server_answer(struct server *server, const char *path, const struct server_
 void server_json(struct server *server, const char *path, const char *body);
 /* How many requests came for a path, NULL: for all. */
 unsigned server_count(struct server *server, const char *path);
+/* How many answers that drip were under way at once, at the most. */
+int server_at_once(struct server *server);
 
 #endif

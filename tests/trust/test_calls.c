@@ -108,7 +108,7 @@ static void fetching(void **state)
 	server_json(place.server, "/.well-known/openid-configuration", text);
 	server_json(place.server, "/.well-known/oauth-authorization-server", text);
 	for (int mode = 0; mode < CALLS_MODES; mode++)
-		for (long n = 1, going = 1; going; n++) {
+		EACH_N(n, going, mode == CALLS_SHORT ? 3 : 12) {
 			struct failure failure = FAILURE_INIT;
 			clean(place.folder);
 			calls_fail(CALLS_DISK | CALLS_NET, n, (enum calls_mode)mode);
@@ -138,6 +138,7 @@ static void fetching(void **state)
 			calls_good();
 			assert_null(calls_left(parent));
 		}
+	CALLS_HIT("connect", "getsockopt", "send", "mkdir", "openat", "write", "fsync", "renameat");
 	server_stop(place.server);
 	jwk_free(place.key);
 	free(key);

@@ -940,6 +940,59 @@ static void threads_verify_while_keys_rotate(void **state)
 	keyset_close(keyset);
 }
 
+/* Whatever is asked, all pauses are over. */
+static int64_t hasty_monotonic(void *data)
+{
+	return later_monotonic(data) + atomic_fetch_add(&ahead, HOUR);
+}
+
+static void *ask_without_keys(void *data)
+{
+	struct worker *worker = data;
+	char *token = sign(worker->f->keys[0]);
+	struct jws jws;
+	assert_int_equal(jws_parse(token, strlen(token), &jws, NULL), EMA_OK);
+	while (!atomic_load(worker->over)) {
+		struct keyset_verdict verdict;
+		worker->wrong += keyset_verify(worker->keyset, &jws, JOSE_DEFAULT_SET, NULL, NULL, INT64_MAX / 2, &verdict, NULL) != EMA_KEYS_UNAVAILABLE;
+	}
+	jws_free(&jws);
+	free(token);
+	return NULL;
+}
+
+/* The thread that fetches has begun the next fetch before those who waited for the last wake up: they begin none beside it. */
+static void one_fetch_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	const struct clock hasty = { later_wall, hasty_monotonic, NULL };
+	const struct trust_settings with = { .clock = &hasty };
+	struct keyset_settings settings = settings_of(f);
+	atomic_int over = 0;
+	pthread_t threads[8];
+	struct worker workers[8];
+	char url[128];
+	server_answer(f->server, KEYS, &(struct server_answer){ .body = "none", .drip = 10 });
+	snprintf(url, sizeof url, "%s" KEYS, server_origin(f->server));
+	settings.jwks_url = url;
+	struct trust *trust = trust_new(&with, NULL);
+	assert_non_null(trust);
+	struct keyset *keyset = open_set(trust, &settings);
+	for (size_t i = 0; i < 8; i++) {
+		workers[i] = (struct worker){ f, keyset, &over, 0 };
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_without_keys, &workers[i]), 0);
+	}
+	EVENTUALLY(server_count(f->server, KEYS) > 20);
+	atomic_store(&over, 1);
+	for (size_t i = 0; i < 8; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(workers[i].wrong, 0);
+	}
+	assert_int_equal(server_at_once(f->server), 1);
+	keyset_close(keyset);
+	trust_free(trust);
+}
+
 /* An issuer that does not answer holds up neither the end nor another issuer. */
 static void the_end_does_not_wait(void **state)
 {
@@ -1267,6 +1320,7 @@ int main(void)
 		TEST(what_is_published_is_kept),
 		TEST(a_publisher_whose_clock_was_ahead),
 		TEST(threads_verify_while_keys_rotate),
+		TEST(one_fetch_at_a_time),
 		TEST(the_end_does_not_wait),
 		TEST(a_passing_set_is_not_kept),
 		TEST(a_slow_issuer_holds_few_threads),
