@@ -267,7 +267,7 @@ static void reloading(void **state)
 		assert_int_equal(desk_check(&desk, "svc", before, "tools/call", "get_a", NULL, NULL), EMA_OK);
 		free(before);
 	}
-	CALLS_HIT("open", "pwrite", "writev", "fdatasync");
+	CALLS_HIT("open", "pwrite", "write", "fdatasync");
 	is_whole(&desk, descriptors, 1);
 	desk_close(&desk);
 }
@@ -368,7 +368,7 @@ static void audited(const char *settings, const char *sink, int deny)
 		settle(&desk);
 		ask(&desk, &granted, token, 1);
 	}
-	CALLS_HIT("pwrite", "writev", "fdatasync", "ftruncate");
+	CALLS_HIT("pwrite", "write", "fdatasync", "ftruncate");
 	settle(&desk);
 	char *trail = world_read(&desk.world, "audit.jsonl");
 	for (size_t i = 0; i < granted.count; i++)

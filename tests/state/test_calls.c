@@ -80,7 +80,7 @@ static void publishing(void **state)
 	(void)state;
 	int descriptors = calls_descriptors(), number = 0;
 	for (int mode = 0; mode < 2 * CALLS_MODES; mode++)
-		EACH_N(n, going, mode % CALLS_MODES == CALLS_SHORT ? 4 : 18) {
+		EACH_N(n, going, mode % CALLS_MODES == CALLS_SHORT ? 2 : 14) {
 			struct failure failure = FAILURE_INIT, why = FAILURE_INIT;
 			struct publisher *publisher = NULL, *next = NULL;
 			struct marks *marks = new_marks(), *after;
