@@ -196,7 +196,7 @@ static void loading(void **state)
 	struct desk desk;
 	(void)state;
 	begin(&desk, "durability = \"disk\"; spool_size = \"1MiB\";", "fsync = \"always\";");
-	EACH_CALL(mode, n, 44, 44, 7) {
+	EACH_CALL(mode, n, 50, 50, 7) {
 		fresh_state(&desk);
 		int descriptors = calls_descriptors();
 		new_context(&desk);
@@ -226,7 +226,7 @@ static void resizing(void **state)
 	conf_of(conf[0], "spool_size = \"1MiB\";", "");
 	conf_of(conf[1], "spool_size = \"2MiB\";", "");
 	loads(&desk);
-	EACH_CALL(mode, n, 12, 12, 0) {
+	EACH_CALL(mode, n, 14, 14, 0) {
 		is_whole(&desk, descriptors, 1);
 		new_context(&desk);
 		calls_fail(CALLS_OPEN | CALLS_ROOM | CALLS_MAP, n, (enum calls_mode)mode);
@@ -255,7 +255,7 @@ static void reloading(void **state)
 	conf_of(conf[0], "", "fsync = \"always\";");
 	conf_of(conf[1], "", "fsync = \"batch\";");
 	loads(&desk);
-	EACH_CALL(mode, n, 7, 7, 3) {
+	EACH_CALL(mode, n, 9, 9, 3) {
 		char *before = redeems(&desk);
 		calls_fail(CALLS_DISK, n, (enum calls_mode)mode);
 		int code = desk_load(&desk, conf[n & 1], NULL);

@@ -335,6 +335,14 @@ static int is_of_the_rotation(int code)
 	return code == EMA_UNKNOWN_KEY || code == EMA_KEYS_UNAVAILABLE;
 }
 
+/* Of the issuer's token, or the one before. While a key is not there a fetch may be under way, and few may wait for it. */
+static int is_right(int code, int back, int stands)
+{
+	if (code == EMA_TIMEOUT)
+		return back || !stands;
+	return code == (back ? EMA_UNKNOWN_KEY : EMA_OK) || (!stands && is_of_the_rotation(code));
+}
+
 static void ask_of_the_remote(struct one *one)
 {
 	struct crowd *crowd = one->crowd;
@@ -344,8 +352,7 @@ static void ask_of_the_remote(struct one *one)
 		int code = explain(one->desk.world.context, crowd->remotes[before.remote / 2 - back], &decision);
 		const struct facts after = look(crowd, NULL);
 		const int stands = stood(before.remote, after.remote);
-		/* Few may wait for the issuer's keys; the others are to come again. */
-		if (code != (back ? EMA_UNKNOWN_KEY : EMA_OK) && code != EMA_TIMEOUT && (stands || !is_of_the_rotation(code)))
+		if (!is_right(code, back, stands) && !ran_out(&before, &after, code))
 			is_wrong(crowd, "the issuer's token %d of %d, %d: %s", before.remote / 2 - back, before.remote, after.remote, ema_code_name(code));
 		if (!code && strcmp(ema_decision_subject(decision), "remote/-/bob"))
 			is_wrong(crowd, "a permit for bob says %s", ema_decision_subject(decision));
