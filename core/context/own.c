@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cimd.h"
+#include "client.h"
 #include "pipeline.h"
 #include "standing.h"
 #include "when.h"
@@ -90,18 +91,18 @@ static int still_vouched(struct pipeline *p, size_t provider)
 	return EMA_OK;
 }
 
-/* The client that it was given to, as it is registered today. Who knows tokens by their keys alone need not know clients. */
-static int still_registered(struct pipeline *p)
+/* The client that it was given to, as it is registered today; NULL: who knows tokens by their keys alone need not know clients. */
+static int registration(struct pipeline *p, const struct conf_client **out)
 {
 	const struct conf *conf = p->snapshot->conf;
 	const char *id = p->own.claims.client_id;
 	/* Of a provider's own token the audience says which clients there are. */
 	if (!p->own.claims.jti || !(p->context->server || conf->client_count || conf->documents.node))
 		return EMA_OK;
-	const struct conf_client *client = pipeline_client(p);
+	const struct conf_client *client = *out = pipeline_client(p);
 	if (!client || (!client->id && !cimd_lists(conf, id)))
 		return pipeline_fail(p, EMA_NOT_GRANTED, conf->root, "the client that the token was given to is in neither clients nor client_documents any more");
-	if (client->services.count && !conf_has_string(&client->services, p->service->conf->id))
+	if (!client_may_reach(&(struct client_found){ .conf = client }, p->service->conf->id))
 		return pipeline_fail(p, EMA_NOT_GRANTED, client->node, "the client that the token was given to may not reach this service any more (its services = [ ... ])");
 	return EMA_OK;
 }
@@ -131,10 +132,11 @@ int pipeline_adopt(struct pipeline *p)
 	candidate->email = claims->email;
 	candidate->actor = claims->actor_count ? claims->actors[0] : NULL;
 	p->winner = candidate;
-	if ((code = still_registered(p)))
+	const struct conf_client *client = NULL;
+	if ((code = registration(p, &client)))
 		return code;
 	for (size_t i = 0; i < claims->scope_count; i++)
-		pipeline_hold_scope(p, claims->scopes[i]);
+		pipeline_hold_scope(p, client, claims->scopes[i]);
 	d->token_id = decision_copy(d, claims->jti);
 	d->token_type = claims->jkt ? "DPoP" : "Bearer";
 	d->issued = claims->issued;

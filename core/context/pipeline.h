@@ -100,8 +100,8 @@ const char *pipeline_map_back(const struct pipeline *p, const char *scope);
 /* What is known of the winner, for the rules; the strings are the pipeline's. NULL: no memory. */
 /* The client's entry in ema.conf, or the one for clients whose id is a URL. NULL: none, as with a client that the provider alone knows. */
 const struct conf_client *pipeline_client(const struct pipeline *p);
-/* Adds a scope of a token of ours to the decision's, or of it what the client's entry still has. */
-void pipeline_hold_scope(struct pipeline *p, const char *scope);
+/* Adds a scope of a token to the decision's, or of it what the client's entry still has (NULL: all). */
+void pipeline_hold_scope(struct pipeline *p, const struct conf_client *client, const char *scope);
 struct policy_who pipeline_who(const struct pipeline *p);
 struct policy_principal *pipeline_prepare(const struct pipeline *p);
 /* Which of the scopes so far some grant gives the subject now; some are enough. */

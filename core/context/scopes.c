@@ -135,9 +135,9 @@ static int still_registered(const struct pipeline *p, const struct conf_scope *s
 }
 
 /* A token of ours has what its client may have today. */
-void pipeline_hold_scope(struct pipeline *p, const char *scope)
+void pipeline_hold_scope(struct pipeline *p, const struct conf_client *client, const char *scope)
 {
-	if (registered(p, pipeline_client(p), scope))
+	if (registered(p, client, scope))
 		decision_add(p->decision, &p->decision->scopes, scope);
 	else
 		scopes_instead(p, scope, still_registered);

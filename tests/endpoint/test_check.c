@@ -1300,6 +1300,8 @@ static void tokens_of_the_provider(void **state)
 	static const char conf[] = "issuer = \"" OURS "\";\n"
 		"providers = ( { id = \"at\"; plugin = \"oidc\"; issuer = \"https://at.example\"; jwks = \"%JWKS%\"; accepts = [\"access_token\"]; } );\n"
 		"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/audit.jsonl\"; } );\n"
+		/* Of what that may have here, its tokens of the provider say nothing: what the audience makes of them counts, for what is under way too. */
+		"clients = ( { id = \"cli\"; auth = \"private_key_jwt\"; jwks = \"%JWKS%\"; scopes = [\"read\"]; } );\n"
 		"services = (\n"
 #define ENTRY(id, map) "{ id = \"" id "\"; resource = \"https://mcp.example/" id "\"; identity = [\"at\"];\n" \
 	"  audience = ( { provider = \"at\"; is = [\"api://" id "\"]; clients = [\"cli\"]; scope_map = " map "; } );\n" \
