@@ -31,6 +31,7 @@ core_libtop_a_SOURCES = \
 	core/notice.c core/notice.h \
 	core/origin.c core/origin.h \
 	core/published.c core/published.h \
+	core/resource.c core/resource.h \
 	core/secret.c core/secret.h
 CORE_FOLDERS += core/libtop.a
 EXTRA_DIST += core/codes.tab core/libemacore.map

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ema/plugin.h"
+#include "resource.h"
 #include "schema.h"
 
 #define LINT_STACKS_DEEP 8
@@ -254,20 +255,10 @@ static const struct conf_provider *lint_common(const struct conf *conf, const ui
 	return NULL;
 }
 
-/* A bare root is one with and without its slash. */
-static int same_resource(const char *a, const char *b)
-{
-	const size_t length_a = strlen(a), length_b = strlen(b), least = length_a < length_b ? length_a : length_b;
-	const char *longer = length_a < length_b ? b : a, *host = strstr(longer, "://");
-	if (strncmp(a, b, least))
-		return 0;
-	return length_a == length_b || (host && strchr(host + 3, '/') == longer + least && !longer[least + 1]);
-}
-
 static void lint_pair(struct reader *reader, const struct conf_service *a, const struct conf_service *b, const uint64_t *rows, size_t words)
 {
 	const struct conf *conf = reader->conf;
-	if (a->resource && b->resource && same_resource(a->resource, b->resource))
+	if (a->resource && b->resource && resource_same(a->resource, b->resource))
 		finding_node(reader->findings, "E-DUPLICATE", b->node, "the service of line %d has the same resource", a->node->line);
 	lint_audiences(reader, a, b);
 	const size_t one = (size_t)(a - conf->services), other = (size_t)(b - conf->services);

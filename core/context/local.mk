@@ -29,7 +29,6 @@ core_context_libcontext_a_SOURCES = \
 	core/context/redeem.c \
 	core/context/rehearse.c \
 	core/context/request.c core/context/request.h \
-	core/context/resource.c core/context/resource.h \
 	core/context/resolve.c core/context/resolve.h \
 	core/context/revocation.c core/context/revocation.h \
 	core/context/scopes.c \

@@ -1,6 +1,6 @@
 /* Resource identifiers (RFC 8707, RFC 9728). */
-#ifndef CONTEXT_RESOURCE_H
-#define CONTEXT_RESOURCE_H
+#ifndef CORE_RESOURCE_H
+#define CORE_RESOURCE_H
 
 /* Scheme and host without case, no default port, a bare root with and without its slash; the rest byte for byte (JAG-65). Clients add that
    slash and take it away, and no other resource lies between the two (RFC 3986 6.2.3). */
