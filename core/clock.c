@@ -35,6 +35,18 @@ int64_t clock_monotonic(const struct clock *clock)
 	return clock->monotonic(clock->data);
 }
 
+struct timespec clock_from_now(int64_t ms)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	if (ms < 0)
+		return until;
+	const int64_t nanoseconds = until.tv_nsec + ms % 1000 * 1000000;
+	until.tv_sec += (time_t)(ms / 1000 + nanoseconds / 1000000000);
+	until.tv_nsec = (long)(nanoseconds % 1000000000);
+	return until;
+}
+
 void clock_text(int64_t milliseconds, char text[CLOCK_TEXT])
 {
 	text[0] = '-';

@@ -3,6 +3,7 @@
 #define CORE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 struct clock {
 	int64_t (*wall)(void *data);      /* milliseconds since 1970, UTC */
@@ -15,6 +16,8 @@ extern const struct clock clock_system;
 
 int64_t clock_wall(const struct clock *clock);
 int64_t clock_monotonic(const struct clock *clock);
+/* The machine's monotonic time so long from now, as pthread_cond_timedwait() takes it. Under 0 is now. */
+struct timespec clock_from_now(int64_t ms);
 /* The first second of the year in which this was written: a clock before it is wrong. */
 #define CLOCK_LEAST (INT64_C(1767225600) * 1000)
 

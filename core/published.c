@@ -182,11 +182,17 @@ int published_make(const char *path, struct failure *failure)
 	return make_folder(path, failure) == EMA_OK ? published_open(&folder, failure) : -1;
 }
 
+/* Of some file systems' folders that is no call: only what says that the disk did not take it counts. 0 or -1. */
+static int sync_folder(int folder)
+{
+	return fsync(folder) && (errno == EIO || errno == ENOSPC || errno == EDQUOT) ? -1 : 0;
+}
+
 /* A folder that was made is lost with the power, and all in it, until the one above is on the disk. */
 static int sync_above(int folder)
 {
 	int above = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC), was;
-	const int done = above >= 0 && (!fsync(above) || (errno != EIO && errno != ENOSPC && errno != EDQUOT)); /* others: of folders there that is no call */
+	const int done = above >= 0 && !sync_folder(above);
 	was = errno;
 	if (above >= 0)
 		close(above);
@@ -224,7 +230,7 @@ int published_write(int folder, const char *name, const char *text, size_t lengt
 	if (fd < 0 || descriptor_write(fd, text, length) || fchmod(fd, 0644) || (durable && fsync(fd)) || renameat(folder, aside, folder, name)) {
 		code = failure_set(failure, EMA_UNAVAILABLE, "%.100s cannot be written: %s", name, strerror(errno));
 		unlinkat(folder, aside, 0);
-	} else if (durable && fsync(folder) && (errno == EIO || errno == ENOSPC || errno == EDQUOT)) { /* others: of folders there that is no call */
+	} else if (durable && sync_folder(folder)) {
 		code = failure_set(failure, EMA_UNAVAILABLE, "%.100s is written, but may not outlive the power: %s", name, strerror(errno));
 	}
 	if (fd >= 0)

@@ -1,7 +1,6 @@
 /* An instance: opened, asked for what it declared, closed. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lent.h"
 #include "secret.h"
@@ -138,19 +137,12 @@ int instance_enter(struct instance *instance, int64_t deadline)
 		return EMA_OK;
 	/* The clock may be a test's; the wait is in real time. */
 	int64_t left = deadline - clock_monotonic(instance->settings.clock);
-	struct timespec until;
 	int code = EMA_OK;
 	if (left < 0)
 		left = 0;
 	if (left > INT64_C(86400000))
 		left = INT64_C(86400000);
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(left / 1000);
-	until.tv_nsec += (long)(left % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
+	const struct timespec until = clock_from_now(left);
 	pthread_mutex_lock(&instance->lock);
 	while (instance->busy && code == EMA_OK)
 		if (pthread_cond_timedwait(&instance->free_now, &instance->lock, &until))

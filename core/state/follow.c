@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "marks_inside.h"
 
@@ -171,11 +170,7 @@ int marks_step(struct marks *marks, int64_t ms)
 
 static void follow_pause(struct marks *marks, int64_t ms)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	int64_t nanoseconds = until.tv_nsec + ms % 1000 * 1000000;
-	until.tv_sec += (time_t)(ms / 1000 + nanoseconds / 1000000000);
-	until.tv_nsec = (long)(nanoseconds % 1000000000);
+	const struct timespec until = clock_from_now(ms);
 	while (!marks->stop && pthread_cond_timedwait(&marks->stopped, &marks->lock, &until) != ETIMEDOUT)
 		;
 }

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "marks_inside.h"
 
@@ -310,12 +309,8 @@ int marks_lift(struct marks *marks, const struct mark_target *target, int64_t ms
 
 int marks_kept(struct marks *marks, int64_t ms, struct failure *failure)
 {
-	struct timespec until;
+	const struct timespec until = clock_from_now(ms);
 	int code = EMA_OK;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	int64_t nanoseconds = until.tv_nsec + ms % 1000 * 1000000;
-	until.tv_sec += (time_t)(ms / 1000 + nanoseconds / 1000000000);
-	until.tv_nsec = (long)(nanoseconds % 1000000000);
 	pthread_mutex_lock(&marks->lock);
 	const uint64_t changes = marks->changes;
 	if (marks->keeps && marks->kept < changes) {

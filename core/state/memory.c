@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "secret.h"
 #include "store_kind.h"
@@ -409,13 +408,7 @@ static int memory_list(struct store *store, const void *prefix, size_t prefix_le
 static int memory_changes(struct store *store, store_entry_fn *entry, void *data, int64_t ms)
 {
 	struct memory *memory = (struct memory *)store;
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	if (ms > 0) {
-		int64_t nanoseconds = until.tv_nsec + ms % 1000 * 1000000;
-		until.tv_sec += (time_t)(ms / 1000 + nanoseconds / 1000000000);
-		until.tv_nsec = (long)(nanoseconds % 1000000000);
-	}
+	const struct timespec until = clock_from_now(ms);
 	int code = EMA_OK;
 	pthread_mutex_lock(&memory->lock);
 	while (!memory->ring_count && ms > 0 && !pthread_cond_timedwait(&memory->changed, &memory->lock, &until))

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "buffer.h"
@@ -240,12 +239,7 @@ static void await_change(struct publisher *publisher, int64_t least, int64_t mos
 {
 	struct marks *marks = publisher->marks;
 	for (int round = 0; round < 2; round++) {
-		int64_t ms = round ? most - least : least;
-		struct timespec until;
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		int64_t nanoseconds = until.tv_nsec + ms % 1000 * 1000000;
-		until.tv_sec += (time_t)(ms / 1000 + nanoseconds / 1000000000);
-		until.tv_nsec = (long)(nanoseconds % 1000000000);
+		const struct timespec until = clock_from_now(round ? most - least : least);
 		while (!publisher->stop && !(round && has_news(publisher)) &&
 		       pthread_cond_timedwait(&marks->changed, &marks->lock, &until) != ETIMEDOUT)
 			;

@@ -1,7 +1,7 @@
 /*
  * Marks that go one way: an authorization server publishes what it knows, and programs of other users follow that as they would
- * a store; and where its store is memory, it keeps them so for itself. Two files: "marks", all of them with a sequence; and "alive", which is written anew each second, so that who reads knows
- * for how long he has heard nothing.
+ * a store; and where its store is memory, it keeps them so for itself. Two files: "marks", all of them with a sequence; and "alive",
+ * which is written anew each second, so that who reads knows for how long he has heard nothing.
  */
 #ifndef STATE_PUBLISH_H
 #define STATE_PUBLISH_H

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "client.h"
 #include "document.h"
@@ -233,18 +232,12 @@ static int await_landing(struct cimd *cimd, const struct cimd_limit *limit, int6
 	int late = 0;
 	cimd->blocked++;
 	while (limit->in_flight && !late) {
-		struct timespec until;
 		int64_t left = deadline - clock_monotonic(cimd->clock);
 		late = left <= 0;
 		if (late)
 			break;
 		/* The deadline is of a clock that may be a test's. */
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += (long)(left > CIMD_WAIT_STEP_MS ? CIMD_WAIT_STEP_MS : left) * 1000000;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_sec++;
-			until.tv_nsec -= 1000000000;
-		}
+		const struct timespec until = clock_from_now(left > CIMD_WAIT_STEP_MS ? CIMD_WAIT_STEP_MS : left);
 		pthread_cond_timedwait(&cimd->landed, &cimd->lock, &until);
 	}
 	cimd->blocked--;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "selection.h"
 #include "settings.h"
@@ -213,18 +212,11 @@ static int await_landing(struct keyset *keyset, int64_t deadline)
 {
 	uint64_t flights = keyset->flights;
 	while (keyset->in_flight && keyset->flights == flights) {
-		struct timespec until;
 		int64_t left = deadline - clock_monotonic(keyset->trust->clock);
 		if (left <= 0)
 			return -1;
-		if (left > WAIT_STEP_MS)
-			left = WAIT_STEP_MS; /* the deadline is of a clock that may be a test's */
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += (long)left * 1000000;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_sec++;
-			until.tv_nsec -= 1000000000;
-		}
+		/* The deadline is of a clock that may be a test's. */
+		const struct timespec until = clock_from_now(left > WAIT_STEP_MS ? WAIT_STEP_MS : left);
 		pthread_cond_timedwait(&keyset->landed, &keyset->lock, &until);
 	}
 	return 0;
@@ -306,16 +298,17 @@ static int forced_fetch(struct keyset *keyset, const char *kid, uint64_t generat
 	} else if (keyset->in_flight || (tick >= keyset->forced_from && tick < deadline)) {
 		/* Who may not wait does not know whether the key is there by now: that is not the token's fault. */
 		*late = !hold_begin(keyset);
-		if (!*late && keyset->in_flight) {
-			*late = await_landing(keyset, deadline) != 0;
+		if (!*late) {
+			if (keyset->in_flight) {
+				*late = await_landing(keyset, deadline) != 0;
+			} else {
+				/* A look at a file costs no issuer anything. */
+				keyset->forced_from = tick + (keyset->trust->published ? LOOK_AGAIN_MS : keyset->settings.cooldown_ms);
+				fly_here(keyset, deadline);
+			}
 			hold_end(keyset);
-		} else if (!*late) {
-			/* A look at a file costs no issuer anything. */
-			keyset->forced_from = tick + (keyset->trust->published ? LOOK_AGAIN_MS : keyset->settings.cooldown_ms);
-			fly_here(keyset, deadline);
-			hold_end(keyset);
+			again = !*late;
 		}
-		again = !*late;
 	}
 	pthread_mutex_unlock(&keyset->lock);
 	return again;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "buffer.h"
 #include "discovery.h"
@@ -523,7 +522,6 @@ end:
 	cache_entry_free(&entry);
 }
 
-/* The key set that is due first. Under trust->lock. */
 /* Of two that are due the one that the operator wrote; else the one that is so first. */
 static int goes_before(const struct keyset *a, const struct keyset *b, int64_t b_due, int64_t tick)
 {
@@ -532,6 +530,7 @@ static int goes_before(const struct keyset *a, const struct keyset *b, int64_t b
 	return a->due < b_due;
 }
 
+/* The key set that is due first. Under trust->lock. */
 static struct keyset *most_due(struct trust *trust, int64_t *due)
 {
 	struct keyset *first = NULL;
@@ -551,7 +550,6 @@ static struct keyset *most_due(struct trust *trust, int64_t *due)
 
 static void sleep_until(struct trust *trust, int64_t wait)
 {
-	struct timespec until;
 	/* A clock of a test moves without telling. */
 	if (trust->clock->monotonic != clock_system.monotonic && (wait < 0 || wait > FAKE_CLOCK_POLL_MS))
 		wait = FAKE_CLOCK_POLL_MS;
@@ -559,13 +557,7 @@ static void sleep_until(struct trust *trust, int64_t wait)
 		pthread_cond_wait(&trust->changed, &trust->lock);
 		return;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait / 1000;
-	until.tv_nsec += wait % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
+	const struct timespec until = clock_from_now(wait);
 	pthread_cond_timedwait(&trust->changed, &trust->lock, &until);
 }
 
