@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +35,29 @@ static inline int test_knows_users(void)
 		if (!test_knows_users())                                                        \
 			test_skip("the user to whom / belongs is not known in this namespace"); \
 	} while (0)
+
+/* How many threads there are; to be compared, not counted. */
+static inline int test_threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int count = 0;
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/* The file of these lines, without those that are NULL. */
+static inline void test_write_lines(const char *path, char *const *lines, size_t count)
+{
+	FILE *out = fopen(path, "we");
+	assert_non_null(out);
+	for (size_t i = 0; i < count; i++)
+		if (lines[i])
+			fprintf(out, "%s\n", lines[i]);
+	fclose(out);
+}
 
 /* The end of a forked child. By exec, since valgrind would count what the child shares with its parent as leaked. */
 static inline void test_child_ends(int well)

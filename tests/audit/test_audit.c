@@ -599,17 +599,6 @@ static void wait_for_hung(struct hung *hung, const int *what)
 	assert_true(hung_is(hung, what));
 }
 
-static int threads(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	int count = 0;
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 /* Whatever audit was is gone: it comes to its end by itself, is given nothing more, and leaves nothing behind. */
 static void let_go(struct hung *hung, int before)
 {
@@ -621,7 +610,7 @@ static void let_go(struct hung *hung, int before)
 	pthread_cond_broadcast(&hung->go);
 	pthread_mutex_unlock(&hung->lock);
 	wait_for_hung(hung, &hung->released);
-	for (int i = 0; i < 6000 && threads() > before; i++)
+	for (int i = 0; i < 6000 && test_threads() > before; i++)
 		pause_ms(10);
 	assert_int_equal(hung->records, records);
 	assert_int_equal(hung->closed, 1);
@@ -640,7 +629,7 @@ static void a_sink_that_hangs_is_left(void **state)
 	struct kept good, heir;
 	struct audit_state now;
 	(void)state;
-	const int before = threads();
+	const int before = test_threads();
 	kept_init(&good);
 	kept_init(&heir);
 	struct audit *audit = open_audit(NULL, 0);

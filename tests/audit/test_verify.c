@@ -51,16 +51,6 @@ static void trail_end(struct trail *trail)
 	remove_tree(trail->folder);
 }
 
-static void write_file(const char *path, char *const *lines, size_t count)
-{
-	FILE *out = fopen(path, "we");
-	assert_non_null(out);
-	for (size_t i = 0; i < count; i++)
-		if (lines[i])
-			fprintf(out, "%s\n", lines[i]);
-	fclose(out);
-}
-
 static void put(char *line, const char *name, const char *value)
 {
 	char *at = strstr(line, name);
@@ -125,7 +115,7 @@ static void a_trail_made_anew_is_found(void **state)
 		size_t first = 0;
 		trail_begin(&trail, (const char *const[]){ "w", NULL });
 		assert_int_equal(trail.count, 12);
-		write_file(trail.path, trail.lines, trail.count);
+		test_write_lines(trail.path, trail.lines, trail.count);
 		expect(&trail, EMA_OK, "12 records read: every chain holds\n");
 		if (i == ONE_MORE) /* the head is behind */
 			add_record(&trail, "\"kind\":\"decision\"");
@@ -145,7 +135,7 @@ static void a_trail_made_anew_is_found(void **state)
 			put(trail.lines[4], "\"n\":\"", "evil value");
 		if (i < LAST)
 			forge(&trail, 0, i == SEALED || i == ONE_MORE);
-		write_file(trail.path, trail.lines + first, trail.count - first);
+		test_write_lines(trail.path, trail.lines + first, trail.count - first);
 		expect(&trail, EMA_DENIED, says[i]);
 		if (i < BEHIND || i == LAST) /* by itself, it is a chain like any other, and no more is said */
 			expect_of((const char *const[]){ trail.path, NULL }, NULL, EMA_OK, "every chain holds by itself; that nobody");
@@ -173,16 +163,16 @@ static void what_is_taken_away_is_found(void **state)
 	(void)state;
 	trail_begin(&trail, (const char *const[]){ "w", "x", NULL });
 	assert_int_equal(trail.count, 24);
-	write_file(trail.path, trail.lines, 24);
+	test_write_lines(trail.path, trail.lines, 24);
 	expect(&trail, EMA_OK, "24 records read: every chain holds\n");
-	write_file(trail.path, trail.lines, 0);
+	test_write_lines(trail.path, trail.lines, 0);
 	expect(&trail, EMA_DENIED, "w wrote 12 records, and none is here");
 	expect_of((const char *const[]){ trail.path, NULL }, NULL, EMA_DENIED, "no records: nothing could be checked");
-	write_file(trail.path, trail.lines, 12);
+	test_write_lines(trail.path, trail.lines, 12);
 	expect(&trail, EMA_DENIED, "x wrote 12 records, and none is here");
 	/* Processes with files of their own: all are given, whichever is first, and what is given twice is read once. */
 	snprintf(other, sizeof other, "%s/other", trail.folder);
-	write_file(other, trail.lines + 12, 12);
+	test_write_lines(other, trail.lines + 12, 12);
 	const char *const states[] = { trail.folder, NULL };
 	expect_of((const char *const[]){ trail.path, other, NULL }, states, EMA_OK, "24 records read: every chain holds\n");
 	expect_of((const char *const[]){ other, trail.path, other, NULL }, states, EMA_OK, "24 records read: every chain holds\n");
@@ -202,7 +192,7 @@ static void each_state_dir_is_asked(void **state)
 	trail_begin(&here, (const char *const[]){ "w", NULL });
 	trail_begin(&there, (const char *const[]){ "far", NULL });
 	memcpy(here.lines + 12, there.lines, 12 * sizeof *here.lines);
-	write_file(here.path, here.lines, 24);
+	test_write_lines(here.path, here.lines, 24);
 	const char *const file[] = { here.path, NULL };
 	expect(&here, EMA_DENIED, "this checkpoint of far was sealed with another key");
 	expect_of(file, (const char *const[]){ here.folder, there.folder, NULL }, EMA_OK, "24 records read: every chain holds\n");
@@ -210,9 +200,9 @@ static void each_state_dir_is_asked(void **state)
 	char path[400];
 	snprintf(path, sizeof path, "%s/audit/far.head", there.folder);
 	assert_int_equal(unlink(path), 0);
-	write_file(here.path, here.lines, 23);
+	test_write_lines(here.path, here.lines, 23);
 	expect_of(file, (const char *const[]){ here.folder, there.folder, NULL }, EMA_DENIED, "no seal and no head shows that far wrote");
-	write_file(here.path, here.lines, 24);
+	test_write_lines(here.path, here.lines, 24);
 	expect_of(file, (const char *const[]){ here.folder, there.folder, NULL }, EMA_OK, "note: there is no head of far");
 	snprintf(path, sizeof path, "%s/audit/w.head", here.folder);
 	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
@@ -235,12 +225,12 @@ static void a_long_end_has_a_seal(void **state)
 	while (trail.count < 16000)
 		add_record(&trail, "\"kind\":\"decision\"");
 	forge(&trail, 12, 1);
-	write_file(trail.path, trail.lines, trail.count);
+	test_write_lines(trail.path, trail.lines, trail.count);
 	expect(&trail, EMA_OK, "sealed up to 11, 15989 that no seal and no head shows");
 	while (trail.count < 16012)
 		add_record(&trail, "\"kind\":\"decision\"");
 	forge(&trail, 12, 1);
-	write_file(trail.path, trail.lines, trail.count);
+	test_write_lines(trail.path, trail.lines, trail.count);
 	expect(&trail, EMA_DENIED, "16001 records of w up to 16012 are under no seal");
 	trail_end(&trail);
 }

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "world.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -251,17 +250,6 @@ static void count_line(void *data, int level, const char *text)
 	atomic_fetch_add((atomic_int *)data, 1);
 }
 
-static int threads(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	int count = 0;
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 /* AUD-42: a sink that hangs can be taken out of the configuration, and the context freed, while its plugin is in a call; that one touches
    nothing of either, nor of the program's log, when it comes back. */
 static void a_sink_that_hangs(void **state)
@@ -270,7 +258,7 @@ static void a_sink_that_hangs(void **state)
 				   "{ plugin = \"fault\"; on_failure = \"continue\"; hold = \"%FOLDER%/hold\"; } );\n" SVC("identity = [\"idp\"];");
 	static const char without[] = HEAD "providers = ( " IDP " );\n" SINK("a.jsonl") SVC("identity = [\"idp\"];");
 	(void)state;
-	const int before = threads();
+	const int before = test_threads();
 	for (int reload = 0; reload < 2; reload++) {
 		struct world world;
 		atomic_int *lines = calloc(1, sizeof *lines);
@@ -296,11 +284,11 @@ static void a_sink_that_hangs(void **state)
 			free(ids[i]);
 		}
 		free(a);
-		assert_true(threads() > before);
+		assert_true(test_threads() > before);
 		assert_int_equal(unlink(hold), 0);
-		for (int i = 0; i < 6000 && threads() > before; i++)
+		for (int i = 0; i < 6000 && test_threads() > before; i++)
 			nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-		assert_int_equal(threads(), before);
+		assert_int_equal(test_threads(), before);
 		world_close(&world);
 	}
 }

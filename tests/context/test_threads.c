@@ -24,20 +24,6 @@ struct crowd {
 	atomic_int stop, begun, granted, refused, wrong, once_granted, remote_granted; /* refused: the last code of a good token that was refused */
 };
 
-/* Only what bounds waiting is moved on: a token must not age. */
-static atomic_llong moved;
-static int64_t test_wall(void *data)
-{
-	(void)data;
-	return clock_wall(&clock_system);
-}
-static int64_t test_monotonic(void *data)
-{
-	(void)data;
-	return clock_monotonic(&clock_system) + atomic_load(&moved);
-}
-static const struct clock test_clock = { test_wall, test_monotonic, NULL };
-
 static int ask(struct crowd *crowd, const char *token, int dry, ema_decision **out)
 {
 	ema_request *request = ema_request_new();
@@ -122,7 +108,7 @@ static void rotate(struct crowd *crowd, struct server *server)
 	int code = EMA_UNKNOWN_KEY;
 	for (int tries = 0; code && tries < 6000; tries++) {
 		if (is_of_the_rotation(code))
-			atomic_fetch_add(&moved, COOLDOWN_MS); /* so that there may be another fetch */
+			atomic_fetch_add(&world_moved, COOLDOWN_MS); /* so that there may be another fetch */
 		else
 			usleep(10000);
 		code = ask(crowd, token, 1, NULL);
@@ -147,7 +133,7 @@ static void decisions_stand_while_all_changes(void **state)
 	struct server *server = server_start(NULL, NULL);
 	assert_non_null(server);
 	world_open(&world);
-	world.context->clock = test_clock;
+	world.context->clock = world_clock;
 	/* world_plain with another provider, which is asked second. */
 	const char *providers = strstr(world_plain, "; } );\naudit"), *rules = strstr(world_plain, "identity = [\"idp\"]");
 	assert_true(providers && rules);

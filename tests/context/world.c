@@ -10,8 +10,23 @@
 #include <unistd.h>
 
 #include "buffer.h"
-#include "clock.h"
 #include "jws.h"
+
+atomic_llong world_moved;
+
+static int64_t machine_wall(void *data)
+{
+	(void)data;
+	return clock_wall(&clock_system);
+}
+
+static int64_t moved_monotonic(void *data)
+{
+	(void)data;
+	return clock_monotonic(&clock_system) + atomic_load(&world_moved);
+}
+
+const struct clock world_clock = { machine_wall, moved_monotonic, NULL };
 
 const char world_plain[] =
 	"issuer = \"" OURS "\";\n"

@@ -4,6 +4,9 @@
 
 #include "test.h"
 
+#include <stdatomic.h>
+
+#include "clock.h"
 #include "context.h"
 #include "ema/admin.h"
 #include "ema/ema.h"
@@ -17,6 +20,10 @@ struct world {
 	int64_t now;              /* seconds since 1970, what the tokens are made with */
 	int serial;               /* of jti */
 };
+
+/* The machine's clock, of which what bounds waiting alone is moved on, by so many milliseconds: a token must not age. */
+extern const struct clock world_clock;
+extern atomic_llong world_moved;
 
 #define ISSUER "https://idp.example"
 #define OURS "https://auth.example"

@@ -52,20 +52,6 @@ struct crowd {
 	atomic_int stop, begun;
 };
 
-/* Only what bounds waiting is moved on: a token must not age. */
-static atomic_llong moved;
-static int64_t test_wall(void *data)
-{
-	(void)data;
-	return clock_wall(&clock_system);
-}
-static int64_t test_monotonic(void *data)
-{
-	(void)data;
-	return clock_monotonic(&clock_system) + atomic_load(&moved);
-}
-static const struct clock test_clock = { test_wall, test_monotonic, NULL };
-
 /* ---- What is right ---- */
 
 static struct facts look(struct crowd *crowd, struct victim *victim)
@@ -458,7 +444,7 @@ static void rotate_the_issuer(struct crowd *crowd)
 	for (int tries = 0; code && tries < 6000; tries++) {
 		if (is_of_the_rotation(code)) {
 			set(crowd, &crowd->facts.moves, crowd->facts.moves + 1);
-			atomic_fetch_add(&moved, COOLDOWN_MS); /* so that there may be another fetch */
+			atomic_fetch_add(&world_moved, COOLDOWN_MS); /* so that there may be another fetch */
 			set(crowd, &crowd->facts.moves, crowd->facts.moves + 1);
 		} else {
 			usleep(10000);
@@ -557,7 +543,7 @@ static void open_crowd(struct crowd *crowd)
 	desk->world.context = ema_new();
 	assert_non_null(desk->world.context);
 	ema_set_server(desk->world.context);
-	desk->world.context->clock = test_clock;
+	desk->world.context->clock = world_clock;
 	assert_int_equal(ema_set_plugin_path(desk->world.context, BUILDDIR "/plugins/.libs"), EMA_OK);
 	snprintf(state, sizeof state, "%s/state", desk->world.folder);
 	assert_int_equal(mkdir(state, 0700), 0);

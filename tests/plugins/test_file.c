@@ -446,7 +446,7 @@ static char *read_lines(const char *path, char **lines, size_t most, size_t *cou
 	return text;
 }
 
-static void write_lines(const char *path, char *const *lines, size_t count);
+static void test_write_lines(const char *path, char *const *lines, size_t count);
 
 /* AUD-30 AUD-31 AUD-33: the chain of a file of OCSF events can be checked like any, and what the events say of their records. */
 static void ocsf_can_be_verified(void **state)
@@ -473,13 +473,13 @@ static void ocsf_can_be_verified(void **state)
 		char *at = strstr(changed[2], marks[i]);
 		assert_non_null(at);
 		at[strlen(marks[i]) - 1] = '2';
-		write_lines(file.path, changed, count);
+		test_write_lines(file.path, changed, count);
 		check(&file, EMA_DENIED, i < 2 ? ":3: this event does not say what its raw_data says" : "the chain does not hold");
 		free(changed[2]);
 	}
 	memcpy(changed, lines, sizeof changed);
 	changed[3] = NULL;
-	write_lines(file.path, changed, count);
+	test_write_lines(file.path, changed, count);
 	check(&file, EMA_DENIED, "records 4 to 4 of w are missing");
 	free(text);
 	file_end(&file);
@@ -502,16 +502,6 @@ static void mistakes_are_told(void **state)
 }
 
 /* ---- verify ---- */
-
-static void write_lines(const char *path, char *const *lines, size_t count)
-{
-	FILE *out = fopen(path, "we");
-	assert_non_null(out);
-	for (size_t i = 0; i < count; i++)
-		if (lines[i])
-			fprintf(out, "%s\n", lines[i]);
-	fclose(out);
-}
 
 /* AUD-33 AUD-34: edit, drop, swap, insert, repeat, a cut end, a forged seal: each is found, with its line. */
 static void tampering_is_found(void **state)
@@ -585,17 +575,17 @@ static void tampering_is_found(void **state)
 			if (i == GARBAGE)
 				changed[2] = copy = strdup("{\"v\":1");
 		}
-		write_lines(file.path, changed, n);
+		test_write_lines(file.path, changed, n);
 		check(&file, EMA_DENIED, cases[i].says);
 		free(copy);
 	}
 	/* Split over rotated files, it is whole. */
 	char older[400];
-	write_lines(file.path, lines + 8, count - 8);
+	test_write_lines(file.path, lines + 8, count - 8);
 	snprintf(older, sizeof older, "%s.1", file.path);
-	write_lines(older, lines + 4, 4);
+	test_write_lines(older, lines + 4, 4);
 	snprintf(older, sizeof older, "%s.2", file.path);
-	write_lines(older, lines, 4);
+	test_write_lines(older, lines, 4);
 	check(&file, EMA_OK, "every chain holds");
 	unlink(older);
 	check(&file, EMA_OK, "what came before is not in these files");
