@@ -1,8 +1,9 @@
 /*
- * A letter, then any bytes as something that is read back from a disk or a server: 'm' published marks, 'l' their "alive", 'r' a record
- * of a store, 'c' a key cache's file, 'k' a signing key's, 't' a tools_file, 's' changes to an audit spool, 'b' a record in it, 'w' the
- * head of a chain, 'v' an audit trail, 'a' a line of one, 'u' one that is searched, 'h' the horizon. Damaged, it is an error or a value
- * within its bounds; where it has a check sum, nothing is taken unless that holds, so 'M' and 'C' are what follows a right one.
+ * A letter, then any bytes as something that is read back from a disk or a server: 'm' published marks, 'l' their "alive", 'j' what
+ * changed since they were written, 'r' a record of a store, 'c' a key cache's file, 'k' a signing key's, 't' a tools_file, 's' changes to
+ * an audit spool, 'b' a record in it, 'w' the head of a chain, 'v' an audit trail, 'a' a line of one, 'u' one that is searched, 'h' the
+ * horizon. Damaged, it is an error or a value within its bounds; where it has a check sum, nothing is taken unless that holds, so 'M' and
+ * 'C' are what follows a right one.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -151,6 +152,40 @@ static void read_marks(const char *text, size_t length)
 		abort();
 	marks_list(marks, look_at_mark, NULL);
 	marks_free(marks);
+}
+
+/* As emad writes them, for which a line is enough to tell. */
+static int has_lines(const char *text, size_t length)
+{
+	for (size_t i = PUBLISH_FIRST; i < length; i++)
+		if (text[i - 1] == '\n' && text[i] != '{' && text[i] != '[')
+			return 0;
+	return 1;
+}
+
+/* Two bytes: how many that follow are whole; then what is behind them, by which no more is lost than by the end of the file. */
+static void read_changes(const char *bytes, size_t length)
+{
+	struct marks *marks = no_marks(), *first = no_marks();
+	struct buffer text = BUFFER_INIT(2 * FUZZ_MOST);
+	int64_t sequence = -1, alone = -1;
+	const size_t head = length < 2 ? length : 2, left = length - head;
+	size_t whole = 0, many = head == 2 ? (unsigned char)bytes[0] | (size_t)(unsigned char)bytes[1] << 8 : 0;
+	many = many < left ? many : left;
+	seal(&text, PUBLISH_MAGIC, bytes + head, many);
+	const size_t sealed = text.length;
+	buffer_append(&text, bytes + head + many, left - many);
+	const int is_text = !publish_marks_read(text.data, sealed, 0, &alone, mark_take, first) && has_lines(text.data, sealed);
+	const int goes_on = left > many && (bytes[head + many] == '{' || bytes[head + many] == '[');
+	const int code = publish_changes_read(text.data, text.length, &whole, &sequence, mark_take, marks);
+	if (whole > text.length || (is_text && !goes_on && !code && whole < sealed))
+		abort();
+	if (is_text && left == many && (code || whole != sealed || sequence != alone))
+		abort();
+	marks_list(marks, look_at_mark, NULL);
+	marks_free(marks);
+	marks_free(first);
+	buffer_free(&text);
 }
 
 static void read_alive(const char *text, size_t length)
@@ -433,7 +468,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		void (*read)(const char *text, size_t length);
 		const char *magic; /* NULL: as it is */
 	} kinds[] = {
-		{ 'm', read_marks, NULL }, { 'M', read_marks, PUBLISH_MAGIC }, { 'l', read_alive, NULL }, { 'r', read_record, NULL },
+		{ 'm', read_marks, NULL }, { 'M', read_marks, PUBLISH_MAGIC }, { 'l', read_alive, NULL }, { 'j', read_changes, NULL }, { 'r', read_record, NULL },
 		{ 'c', read_cache, NULL }, { 'C', read_cache, "ema-keys 1 " }, { 'k', read_key, NULL }, { 't', read_tools, NULL },
 		{ 's', read_spool, NULL }, { 'b', read_spooled, NULL }, { 'a', read_line, NULL }, { 'u', search_trail, NULL },
 		{ 'w', read_head, NULL }, { 'v', read_trail, NULL }, { 'h', read_horizon, NULL },

@@ -164,14 +164,28 @@ void marks_on_loss(struct marks *marks, int last_known, int64_t loss_ms)
 
 /* ---- Setting ---- */
 
+static void tell_change(struct marks *marks, const struct mark_name *name)
+{
+	struct mark_news *news = marks->news;
+	marks->changes++;
+	if (news && news->count < MARK_NEWS_MOST)
+		memcpy(news->words[news->count++], name->words, sizeof name->words);
+	else if (news)
+		news->missed = 1;
+	pthread_cond_broadcast(&marks->changed);
+}
+
 int mark_apply(struct marks *marks, const struct mark_name *name, char what, int64_t value, int64_t expires, uint64_t list)
 {
 	struct mark_slot *slot = NULL;
 	if (value < 0 || value > MARK_TIME_MOST)
 		return EMA_INTERNAL;
-	/* A block that was lifted long ago says no more than none. */
-	if (what == 'b' && !(value & 1) && value / 2 + MARKS_LIFE_MS <= clock_wall(marks->clock))
-		return EMA_OK;
+	/* A block that was lifted long ago says no more than none, where none is set. */
+	if (what == 'b' && !(value & 1) && value / 2 + MARKS_LIFE_MS <= clock_wall(marks->clock)) {
+		const struct mark_slot *there = mark_table_find(&marks->table, name->words);
+		if (!there || !(atomic_load(&there->block) & 1))
+			return EMA_OK;
+	}
 	int code = mark_table_put(&marks->table, name->words, name->kind, name->label[0] ? name->label : NULL, SIZE_MAX, &slot);
 	if (code != EMA_OK) {
 		atomic_store(&marks->incomplete, 1);
@@ -184,10 +198,8 @@ int mark_apply(struct marks *marks, const struct mark_name *name, char what, int
 	if (value > *of)
 		*of = value;
 	const int news = then.epoch != is.epoch || then.block != is.block;
-	if (news || expires > *ends) {
-		marks->changes++;
-		pthread_cond_broadcast(&marks->changed);
-	}
+	if (news || expires > *ends)
+		tell_change(marks, name);
 	if (expires > *ends)
 		*ends = expires;
 	if (news)

@@ -20,6 +20,15 @@
 #define MARK_BLOCK_MS (INT64_C(400) * 86400 * 1000)
 #define MARK_RENEW_MS (INT64_C(370) * 86400 * 1000)
 
+#define MARK_NEWS_MOST 1024
+
+/* What changed since it was looked at last. */
+struct mark_news {
+	size_t count;
+	int missed; /* some did not fit */
+	uint64_t words[MARK_NEWS_MOST][MARK_DIGEST_WORDS];
+};
+
 struct marks {
 	struct store *store;
 	const struct clock *clock;
@@ -35,6 +44,7 @@ struct marks {
 	struct mark_table table;
 	uint64_t changes;               /* of the table */
 	pthread_cond_t changed;         /* it rose, or who waits for it is to end; or what is kept did */
+	struct mark_news *news;         /* NULL: nobody asks for it */
 	/* Where the memory is the store, and somebody writes each change to the disk. */
 	int keeps;
 	uint64_t kept;                  /* changes that are there */

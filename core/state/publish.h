@@ -1,7 +1,8 @@
 /*
  * Marks that go one way: an authorization server publishes what it knows, and programs of other users follow that as they would
  * a store; and where its store is memory, it keeps them so for itself. Two files: "marks", all of them with a sequence; and "alive",
- * which is written anew each second, so that who reads knows for how long he has heard nothing.
+ * which is written anew each second, so that who reads knows for how long he has heard nothing. In a folder of its own it has "changes"
+ * instead, which grows by each change of "marks" until that is written anew: a revocation costs no more the more there are.
  */
 #ifndef STATE_PUBLISH_H
 #define STATE_PUBLISH_H
@@ -23,7 +24,7 @@ struct publisher_settings {
 	struct log log;
 	struct notice notice;     /* told when it fails, and when it does no more */
 	int keeps;                /* what it wrote is on the disk, and marks_kept() waits for that */
-	int private;              /* the folder is our own, and has no "alive": nobody follows */
+	int private;              /* the folder is our own, with "changes" and without "alive": nobody follows */
 };
 
 /*
@@ -51,6 +52,7 @@ int store_published(const struct published *folder, const struct clock *clock, s
 /* The files, for both sides. */
 #define PUBLISH_MARKS "marks"
 #define PUBLISH_ALIVE "alive"
+#define PUBLISH_CHANGES "changes"
 #define PUBLISH_LOCK "lock"
 #define PUBLISH_MARKS_MOST ((size_t)128 << 20) /* the most marks that a process has, each with an epoch, a block, and a name of 100 characters */
 #define PUBLISH_ALIVE_MOST ((size_t)512)
@@ -74,6 +76,11 @@ int publish_alive_read(const char *text, size_t length, struct publish_alive *ou
  * than least. EMA_BAD_JSON: it is not right; EMA_OUT_OF_MEMORY, and what entry answered, which ends it.
  */
 int publish_marks_read(const char *text, size_t length, int64_t least, int64_t *sequence, store_entry_fn *entry, void *data);
+/*
+ * Of the text of "changes", which is texts as "marks" has them, one behind the other. The last one may not be whole: then nobody was told
+ * that it is kept. *whole is the length of those before it.
+ */
+int publish_changes_read(const char *text, size_t length, size_t *whole, int64_t *sequence, store_entry_fn *entry, void *data);
 /* SHA-256 in hexadecimal; -1: it failed. */
 int publish_digest(const char *text, size_t length, char hex[PUBLISH_HEX + 1]);
 

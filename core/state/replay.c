@@ -17,7 +17,7 @@ static int replay_digests(const struct replay *replay, unsigned char key[REPLAY_
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
 	int done = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) && digest_text(digest, "replay") &&
 	           digest_text(digest, replay->issuer) && digest_text(digest, replay->tenant) && digest_text(digest, replay->jti) &&
-	           EVP_DigestFinal_ex(digest, key, NULL) && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) &&
+	           EVP_DigestFinal_ex(digest, key, NULL) && EVP_DigestInit_ex(digest, NULL, NULL) &&
 	           digest_field(digest, replay->assertion, replay->assertion_length) && digest_text(digest, replay->client) &&
 	           digest_text(digest, replay->proof_key) && EVP_DigestFinal_ex(digest, value, NULL);
 	EVP_MD_CTX_free(digest);

@@ -1,4 +1,5 @@
 /* Who follows marks that another one publishes. */
+#define _GNU_SOURCE /* memmem */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,18 +101,28 @@ static int read_line(const char *line, size_t length, store_entry_fn *entry, voi
 	return code;
 }
 
+/* EMA_BAD_JSON: it is not; EMA_OUT_OF_MEMORY. */
+static int check_whole(const char *text, size_t length)
+{
+	char hex[PUBLISH_HEX + 1];
+	if (length < PUBLISH_FIRST || memcmp(text, PUBLISH_MAGIC, PUBLISH_MAGIC_LENGTH) || text[PUBLISH_FIRST - 1] != '\n' || text[length - 1] != '\n')
+		return EMA_BAD_JSON;
+	if (publish_digest(text + PUBLISH_FIRST, length - PUBLISH_FIRST, hex))
+		return EMA_OUT_OF_MEMORY;
+	return memcmp(text + PUBLISH_MAGIC_LENGTH, hex, PUBLISH_HEX) ? EMA_BAD_JSON : EMA_OK;
+}
+
 /* Where it ends before the last line does, the digest has told. */
 int publish_marks_read(const char *text, size_t length, int64_t least, int64_t *sequence, store_entry_fn *entry, void *data)
 {
-	char hex[PUBLISH_HEX + 1];
 	struct json json = { 0 };
-	if (length < PUBLISH_FIRST || memcmp(text, PUBLISH_MAGIC, PUBLISH_MAGIC_LENGTH) || text[PUBLISH_FIRST - 1] != '\n' ||
-	    publish_digest(text + PUBLISH_FIRST, length - PUBLISH_FIRST, hex) || memcmp(text + PUBLISH_MAGIC_LENGTH, hex, PUBLISH_HEX) || text[length - 1] != '\n')
-		return EMA_BAD_JSON;
+	int code = check_whole(text, length);
+	if (code != EMA_OK)
+		return code;
 	const char *line = text + PUBLISH_FIRST, *end = text + length, *next = memchr(line, '\n', (size_t)(end - line));
 	if (!next)
 		return EMA_BAD_JSON;
-	int code = json_parse(line, (size_t)(next - line), &line_limits, &json, NULL);
+	code = json_parse(line, (size_t)(next - line), &line_limits, &json, NULL);
 	if (code == EMA_OK && !is_number(&json, json_root(&json), "sequence", sequence))
 		code = EMA_BAD_JSON;
 	json_free(&json);
@@ -122,6 +133,47 @@ int publish_marks_read(const char *text, size_t length, int64_t least, int64_t *
 	for (line = next + 1; code == EMA_OK && line < end; line = next + 1) {
 		next = memchr(line, '\n', (size_t)(end - line));
 		code = next ? read_line(line, (size_t)(next - line), entry, data) : EMA_BAD_JSON;
+	}
+	return code;
+}
+
+/* Up to the first line that is none of its own: whatever a write that was cut off left behind it. */
+static size_t text_length(const char *text, size_t length)
+{
+	const char *at = text, *end = text + length;
+	while ((at = memchr(at, '\n', (size_t)(end - at))) && ++at < end && (*at == '{' || *at == '['))
+		;
+	return at ? (size_t)(at - text) : length;
+}
+
+/* The first line of a text: nothing in another one has its end. */
+static int has_text(const char *text, size_t length)
+{
+	for (const char *at; (at = memmem(text, length, PUBLISH_MAGIC, PUBLISH_MAGIC_LENGTH)) && (size_t)(text + length - at) >= PUBLISH_FIRST;) {
+		size_t i = PUBLISH_MAGIC_LENGTH;
+		while (i < PUBLISH_FIRST - 1 && hex_digit(at[i]) >= 0)
+			i++;
+		if (i == PUBLISH_FIRST - 1 && at[i] == '\n')
+			return 1;
+		length -= (size_t)(at + 1 - text);
+		text = at + 1;
+	}
+	return 0;
+}
+
+/* Nothing is written behind one that is not whole. */
+int publish_changes_read(const char *text, size_t length, size_t *whole, int64_t *sequence, store_entry_fn *entry, void *data)
+{
+	int code = EMA_OK;
+	for (*whole = 0; code == EMA_OK && *whole < length;) {
+		const char *from = text + *whole;
+		const size_t left = length - *whole, size = text_length(from, left);
+		code = check_whole(from, size);
+		if (code == EMA_BAD_JSON && !has_text(from + 1, left - 1))
+			return EMA_OK;
+		if (code == EMA_OK)
+			code = publish_marks_read(from, size, 0, sequence, entry, data);
+		*whole += size;
 	}
 	return code;
 }

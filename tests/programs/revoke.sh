@@ -207,7 +207,9 @@ cp "$work/token" "$work/alice"
 restart
 ok "is dead after SIGKILL" inactive a "$work/alice"
 ok "a client" ctl a revoke --client vscode
+ok "which costs no more the more there is: it is appended" test -s "$work/a/marks/changes"
 mkdir "$work/a/marks/marks.new"
+rm "$work/a/marks/changes"
 fails 2 "a disk that takes nothing: it is not acknowledged" ctl a revoke --client vscode --block
 says "it is in force, but would be forgotten by a restart, since it could not be written"
 unsaid "revoked: client"
@@ -222,7 +224,7 @@ truncate -s -1 "$work/a/marks/marks"
 fails 1 "REV-18: a file that is damaged is no start" emad -c "$work/a.conf"
 says "E-STORE"
 says "marks/marks has what was revoked, and cannot be used: it is damaged"
-says "move the file away to begin with nothing revoked"
+says "move the folder away to begin with nothing revoked"
 rm -r "$work/a/marks"
 start a
 fails 0 "a client that ema.conf does not name is told of" ctl a revoke --client vscodium
