@@ -617,7 +617,7 @@ static void what_changes_is_appended(void **state)
 	assert_int_equal(number, 1000);
 	/* Another one wrote there while ours had lost its lock. */
 	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
-	in_folder(folder, "rm lock && cp ../marks . && truncate -s 0 changes");
+	in_folder(folder, "rm lock && sed -i '3s/\"e\"/\"b\"/' marks");
 	assert_int_equal(publisher_step(f->publisher, NULL), EMA_OK);
 	forget(f);
 	assert_int_equal(open_keeper(f, folder, NULL), EMA_OK);
@@ -665,9 +665,11 @@ static void what_ended_takes_no_room(void **state)
 		pass(f, years * 500 * 2 * HALF_A_DAY);
 		assert_int_equal(marks_new(&settings, &f->marks, NULL), EMA_OK);
 		assert_int_equal(open_keeper(f, folder, NULL), EMA_OK);
-		assert_int_equal(check(f->marks, "bob", "okta"), EMA_BLOCKED);
 		for (int i = 41; i < 80 && !years; i++)
 			assert_true(number_is_revoked(f->marks, i));
+		if (years)
+			revoke_number(f->marks, 80);
+		assert_int_equal(check(f->marks, "bob", "okta"), EMA_BLOCKED);
 	}
 	clean(folder);
 }
