@@ -22,6 +22,7 @@ struct limits_bucket {
 
 struct limits {
 	const struct clock *clock;
+	EVP_MD *sha256;
 	unsigned char secret[16];
 	pthread_mutex_t locks[LIMITS_LOCKS];
 	struct limits_bucket buckets[LIMITS_SETS][LIMITS_WAYS];
@@ -33,7 +34,9 @@ struct limits *limits_new(const struct clock *clock)
 	if (!limits)
 		return NULL;
 	limits->clock = clock;
-	if (RAND_bytes(limits->secret, sizeof limits->secret) != 1) {
+	limits->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (!limits->sha256 || RAND_bytes(limits->secret, sizeof limits->secret) != 1) {
+		EVP_MD_free(limits->sha256);
 		free(limits);
 		return NULL;
 	}
@@ -48,6 +51,7 @@ void limits_free(struct limits *limits)
 		return;
 	for (int i = 0; i < LIMITS_LOCKS; i++)
 		pthread_mutex_destroy(&limits->locks[i]);
+	EVP_MD_free(limits->sha256);
 	free(limits);
 }
 
@@ -55,7 +59,7 @@ static int place(const struct limits *limits, const char *name, uint64_t *print,
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	int done = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) && EVP_DigestUpdate(context, limits->secret, sizeof limits->secret) &&
+	int done = context && EVP_DigestInit_ex(context, limits->sha256, NULL) && EVP_DigestUpdate(context, limits->secret, sizeof limits->secret) &&
 	           EVP_DigestUpdate(context, name, strlen(name)) && EVP_DigestFinal_ex(context, digest, NULL);
 	EVP_MD_CTX_free(context);
 	if (!done)

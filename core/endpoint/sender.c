@@ -20,6 +20,7 @@
 static void rate_name(const char *remote, char out[EXCHANGE_ADDRESS + 8])
 {
 	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[16];
 	size_t length = strlen(remote), used = sizeof "address/" - 1;
 	if (conf_address(remote, length, bytes) < 0) {
@@ -27,8 +28,11 @@ static void rate_name(const char *remote, char out[EXCHANGE_ADDRESS + 8])
 		return;
 	}
 	memcpy(out, "address/", used + 1);
-	for (size_t i = 0; i < (memcmp(bytes, mapped, sizeof mapped) ? 8 : sizeof bytes); i++, used += 2)
-		snprintf(out + used, EXCHANGE_ADDRESS + 8 - used, "%02x", bytes[i]);
+	for (size_t i = 0; i < (memcmp(bytes, mapped, sizeof mapped) ? 8 : sizeof bytes); i++) {
+		out[used++] = digits[bytes[i] >> 4];
+		out[used++] = digits[bytes[i] & 15];
+	}
+	out[used] = 0;
 }
 
 void sender_refuse(struct exchange *x, const char *kind, const struct sender *sender, int code, const char *text)
@@ -76,9 +80,11 @@ static int certificate_is_verified(const struct exchange *x)
 
 static int admit_rate(struct exchange *x, const char *kind)
 {
+	const int64_t most = x->snapshot->conf->rates.address;
 	char name[EXCHANGE_ADDRESS + 8];
-	rate_name(x->remote, name);
-	int64_t wait = limits_take(x->context->limits, name, x->snapshot->conf->rates.address, 1);
+	if (most)
+		rate_name(x->remote, name);
+	int64_t wait = most ? limits_take(x->context->limits, name, most, 1) : 0;
 	if (wait) {
 		response_header(x->response, "Retry-After", "%lld", (long long)wait);
 		sender_refuse(x, kind, NULL, EMA_RATE_LIMITED, "too many requests from this address (rates.address)");

@@ -149,7 +149,7 @@ void endpoint_token(struct exchange *x)
 	struct sender sender;
 	struct dpop_proof proof;
 	const struct dpop_proof *proven = NULL;
-	char name[NAME_MOST];
+	char name[NAME_MOST] = "";
 	x->place = METRICS_TOKEN;
 	if (sender_read(x, KIND, &sender) || cheap(x, &sender) || sender_authenticate(x, KIND, x->snapshot->clients, "/token", &sender))
 		goto end;
@@ -161,11 +161,11 @@ void endpoint_token(struct exchange *x)
 		sender_refuse(x, KIND, &sender, EMA_BAD_DETAILS, "the request has authorization_details, and no type of them is registered");
 		goto end;
 	}
-	if (subject_name(x, &sender, form_value(&sender.form, "assertion"), name)) {
+	const struct conf_rates *rates = &x->snapshot->conf->rates;
+	if (rates->subject && subject_name(x, &sender, form_value(&sender.form, "assertion"), name)) {
 		sender_refuse(x, KIND, &sender, EMA_OUT_OF_MEMORY, "no memory");
 		goto end;
 	}
-	const struct conf_rates *rates = &x->snapshot->conf->rates;
 	int64_t wait = limits_take(x->context->limits, name, rates->subject, 1);
 	if (wait) {
 		response_header(x->response, "Retry-After", "%lld", (long long)wait);

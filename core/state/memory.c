@@ -463,17 +463,24 @@ int store_memory(const struct memory_settings *settings, struct store **out, str
 	struct memory *memory = calloc(1, sizeof *memory);
 	struct entry **slots = calloc(MEMORY_SLOTS_FIRST, sizeof *slots);
 	pthread_condattr_t attributes;
-	if (!memory || !slots || getrandom(memory->seed, sizeof memory->seed, 0) != sizeof memory->seed ||
-	    pthread_condattr_init(&attributes)) {
+	int code = EMA_OK;
+	if (!memory || !slots || getrandom(memory->seed, sizeof memory->seed, 0) != sizeof memory->seed)
+		code = failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for the store");
+	if (code == EMA_OK)
+		code = store_begin(&memory->store, &memory_kind, failure);
+	if (code == EMA_OK && pthread_condattr_init(&attributes)) {
+		EVP_MD_free(memory->store.sha256);
+		code = failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for the store");
+	}
+	if (code != EMA_OK) {
 		free(memory);
 		free(slots);
-		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for the store");
+		return code;
 	}
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&memory->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
 	pthread_mutex_init(&memory->lock, NULL);
-	memory->store.kind = &memory_kind;
 	memory->clock = settings->clock;
 	memory->begun = clock_wall(settings->clock);
 	memory->slots = slots;

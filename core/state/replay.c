@@ -12,10 +12,10 @@
 #define REPLAY_DIGEST DIGEST_BYTES
 #define REPLAY_SECONDS_MOST INT64_C(253402300799) /* the year 9999 */
 
-static int replay_digests(const struct replay *replay, unsigned char key[REPLAY_DIGEST], unsigned char value[REPLAY_DIGEST])
+static int replay_digests(const EVP_MD *sha256, const struct replay *replay, unsigned char key[REPLAY_DIGEST], unsigned char value[REPLAY_DIGEST])
 {
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
-	int done = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) && digest_text(digest, "replay") &&
+	int done = digest && EVP_DigestInit_ex(digest, sha256, NULL) && digest_text(digest, "replay") &&
 	           digest_text(digest, replay->issuer) && digest_text(digest, replay->tenant) && digest_text(digest, replay->jti) &&
 	           EVP_DigestFinal_ex(digest, key, NULL) && EVP_DigestInit_ex(digest, NULL, NULL) &&
 	           digest_field(digest, replay->assertion, replay->assertion_length) && digest_text(digest, replay->client) &&
@@ -34,7 +34,7 @@ int replay_take(struct store *store, const struct replay *replay, int64_t ms, st
 	    replay->expires > REPLAY_SECONDS_MOST || replay->skew > REPLAY_SECONDS_MOST)
 		return failure_set(failure, EMA_INTERNAL, "a replay slot without issuer, provider, assertion, uses or a possible exp");
 	memcpy(key, REPLAY_PREFIX, REPLAY_PREFIX_LENGTH);
-	if (!replay_digests(replay, key + REPLAY_PREFIX_LENGTH, value))
+	if (!replay_digests(store_sha256(store), replay, key + REPLAY_PREFIX_LENGTH, value))
 		return failure_set(failure, EMA_INTERNAL, "SHA-256 failed for a replay slot");
 	/* A second more than JAG-51 asks: no rounding may free it while the assertion lives. */
 	int64_t expires = (replay->expires + replay->skew + 1) * 1000;

@@ -5,10 +5,24 @@ static int key_fits(const void *key, size_t length)
 	return key && length > 0 && length <= STORE_KEY_MOST;
 }
 
+int store_begin(struct store *store, const struct store_kind *kind, struct failure *failure)
+{
+	store->kind = kind;
+	store->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	return store->sha256 ? EMA_OK : failure_set(failure, EMA_INTERNAL, "OpenSSL has no SHA-256");
+}
+
 void store_free(struct store *store)
 {
-	if (store)
-		store->kind->free(store);
+	if (!store)
+		return;
+	EVP_MD_free(store->sha256);
+	store->kind->free(store);
+}
+
+const EVP_MD *store_sha256(const struct store *store)
+{
+	return store->sha256;
 }
 
 int store_put_if_absent(struct store *store, const char *quota, const void *key, size_t key_length, const void *value,

@@ -2,6 +2,7 @@
 #ifndef STATE_STORE_H
 #define STATE_STORE_H
 
+#include <openssl/types.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,8 @@ int store_plugin(const struct ema_store_ops *ops, ema_instance *self, struct sto
 /* For a plugin with EMA_THREADS_PARALLEL; before the first call. */
 void store_plugin_parallel(struct store *store);
 void store_free(struct store *store);
+/* For the names of what is kept there; it is the store's, and fetched once, since OpenSSL takes most of a microsecond and a lock for that. */
+const EVP_MD *store_sha256(const struct store *store);
 
 /*
  * As the members of struct ema_store_ops say. A quota of NULL is the core's own: no quota limits it, and changes tells it;

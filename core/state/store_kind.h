@@ -2,6 +2,8 @@
 #ifndef STATE_STORE_KIND_H
 #define STATE_STORE_KIND_H
 
+#include <openssl/evp.h>
+
 #include "store.h"
 
 #define STORE_KEY_MOST 255
@@ -22,6 +24,10 @@ struct store_kind {
 /* The first member of each store. */
 struct store {
 	const struct store_kind *kind;
+	EVP_MD *sha256;
 };
+
+/* What all of them begin with. EMA_OK, or EMA_INTERNAL: OpenSSL has no SHA-256. store_free() ends it. */
+int store_begin(struct store *store, const struct store_kind *kind, struct failure *failure);
 
 #endif

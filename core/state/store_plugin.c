@@ -201,7 +201,10 @@ int store_plugin(const struct ema_store_ops *ops, ema_instance *self, struct sto
 	struct plugin_store *store = calloc(1, sizeof *store);
 	if (!store)
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for the store");
-	store->store.kind = &plugin_kind;
+	if (store_begin(&store->store, &plugin_kind, failure) != EMA_OK) {
+		free(store);
+		return EMA_INTERNAL;
+	}
 	store->ops = ops;
 	store->self = self;
 	store->serial = 1;

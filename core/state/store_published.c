@@ -333,7 +333,12 @@ int store_published(const struct published *folder, const struct clock *clock, s
 		free(path);
 		return failure_set(failure, EMA_OUT_OF_MEMORY, "no memory for what is published");
 	}
-	store->store.kind = &published_kind;
+	int code = store_begin(&store->store, &published_kind, failure);
+	if (code != EMA_OK) {
+		free(store);
+		free(path);
+		return code;
+	}
 	store->folder.path = path;
 	store->folder.owner = folder->owner;
 	store->clock = clock;

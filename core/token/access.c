@@ -41,7 +41,9 @@ static int put_member(struct buffer *out, const char *name, const char *text, st
 {
 	if (!text)
 		return EMA_OK;
-	buffer_printf(out, "%s\"%s\":", out->length && out->data[out->length - 1] == '{' ? "" : ",", name);
+	buffer_text(out, out->length && out->data[out->length - 1] == '{' ? "\"" : ",\"");
+	buffer_text(out, name);
+	buffer_text(out, "\":");
 	return put_string(out, name, text, failure);
 }
 

@@ -153,7 +153,7 @@ static int assertion_take(struct attempt *attempt, const char *jti, int64_t expi
 		memcpy(quota + sizeof ASSERTION_PREFIX - 1, id, strlen(id) + 1);
 	}
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
-	int done = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 && EVP_DigestUpdate(digest, id, strlen(id) + 1) == 1 &&
+	int done = digest && EVP_DigestInit_ex(digest, store_sha256(request->store), NULL) == 1 && EVP_DigestUpdate(digest, id, strlen(id) + 1) == 1 &&
 	           EVP_DigestUpdate(digest, jti, strlen(jti)) == 1 && EVP_DigestFinal_ex(digest, key + sizeof ASSERTION_PREFIX - 1, NULL) == 1;
 	EVP_MD_CTX_free(digest);
 	if (!done)

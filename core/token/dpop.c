@@ -304,7 +304,7 @@ static int proof_fresh(struct dpop_checking *c)
 	const struct dpop_request *request = c->request;
 	unsigned char key[sizeof DPOP_PREFIX - 1 + DPOP_DIGEST];
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
-	int done = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
+	int done = digest && EVP_DigestInit_ex(digest, store_sha256(request->store), NULL) == 1 &&
 	           /* Always 43 characters, so that no two pairs are one string. */
 	           EVP_DigestUpdate(digest, jwk_thumbprint(c->key), DPOP_THUMBPRINT - 1) == 1 && EVP_DigestUpdate(digest, c->jti, strlen(c->jti)) == 1 &&
 	           EVP_DigestFinal_ex(digest, key + sizeof DPOP_PREFIX - 1, NULL) == 1;

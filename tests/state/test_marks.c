@@ -67,7 +67,7 @@ static struct store *memory_open(struct suite_clock *clock)
 static void shared_init(struct shared *shared, struct suite_clock *clock)
 {
 	suite_clock_init(clock);
-	*shared = (struct shared){ .store = { &shared_kind }, .memory = memory_open(clock) };
+	*shared = (struct shared){ .store = { .kind = &shared_kind }, .memory = memory_open(clock) };
 }
 
 static struct marks *marks_of(struct shared *shared, struct suite_clock *clock, size_t most)

@@ -50,12 +50,12 @@ static void the_second_of_the_beginning_is_forgotten(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct begun store = { { &begun_kind }, rows[i].since };
+		struct begun store = { { .kind = &begun_kind }, rows[i].since };
 		int64_t before = -1;
 		assert_int_equal(store_forgets_before(&store.store, &before), EMA_OK);
 		assert_true(before == rows[i].before);
 	}
-	struct begun never = { { &begun_kind }, 0 };
+	struct begun never = { { .kind = &begun_kind }, 0 };
 	int64_t before = -1;
 	assert_int_equal(store_forgets_before(&never.store, &before), EMA_UNAVAILABLE);
 	assert_true(before == -1);

@@ -484,13 +484,15 @@ static void assertions_of_others(void **state)
 	struct client_request restarted = { .forgets_before = NOW - 99 };
 	assert_int_equal(authenticate(rig->clients, rig, NULL, body, &restarted, &found, NULL), EMA_CLIENT_REFUSED);
 	restarted.forgets_before = NOW - 100;
-	struct forgetful forgetful = { { &forgetful_kind }, (NOW - 110) * 1000 };
+	struct forgetful forgetful = { .since = (NOW - 110) * 1000 };
+	assert_int_equal(store_begin(&forgetful.store, &forgetful_kind, NULL), EMA_OK);
 	struct store *store = rig->store;
 	rig->store = &forgetful.store;
 	assert_int_equal(authenticate(rig->clients, rig, NULL, body, &restarted, &found, NULL), EMA_CLIENT_REFUSED);
 	forgetful.since = (NOW - 120) * 1000;
 	assert_int_equal(authenticate(rig->clients, rig, NULL, body, &restarted, &found, NULL), EMA_OK);
 	rig->store = store;
+	EVP_MD_free(forgetful.store.sha256);
 	post_assertion(body, rig->key, JOSE_ES256, NULL, GOOD("no-iat"), "");
 	assert_int_equal(authenticate(rig->clients, rig, NULL, body, &restarted, &found, NULL), EMA_CLIENT_REFUSED);
 }

@@ -251,12 +251,14 @@ static void proofs_of_before(void **state)
 	struct dpop_request request = { .proofs = (const char *const *)&text, .proof_count = 1, .method = "POST", .url = ENDPOINT, .store = rig->store,
 	                                .now = NOW, .skew = 30, .forgets_before = NOW, .store_ms = 1000 };
 	assert_int_equal(dpop_check(&request, &proof, NULL), EMA_BAD_PROOF);
-	struct forgetful forgetful = { { &forgetful_kind }, (NOW - 20) * 1000 };
+	struct forgetful forgetful = { .since = (NOW - 20) * 1000 };
+	assert_int_equal(store_begin(&forgetful.store, &forgetful_kind, NULL), EMA_OK);
 	request.store = &forgetful.store;
 	request.forgets_before = NOW - 10;
 	assert_int_equal(dpop_check(&request, &proof, NULL), EMA_BAD_PROOF);
 	forgetful.since = (NOW - 30) * 1000;
 	assert_int_equal(dpop_check(&request, &proof, NULL), EMA_OK);
+	EVP_MD_free(forgetful.store.sha256);
 	free(text);
 }
 
