@@ -491,9 +491,10 @@ static void value_read(struct reader *reader, const struct conf_key *key, const 
 		return;
 	case KEY_WORDS: {
 		int single = node->kind == CONF_STRING;
-		if (!single && (!value_is(reader, node, CONF_ARRAY) || !node->count)) {
-			if (!node->count)
-				finding_node(reader->findings, "E-VALUE", node, "%s is empty: name something, or take the key away", value_key(node));
+		if (!single && !value_is(reader, node, CONF_ARRAY))
+			return;
+		if (!single && !node->count) {
+			finding_node(reader->findings, "E-VALUE", node, "%s is empty: name something, or take the key away", value_key(node));
 			return;
 		}
 		for (size_t i = 0; i < (single ? 1 : node->count); i++) {

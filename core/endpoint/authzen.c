@@ -142,6 +142,8 @@ static const char *read_evaluation(const struct exam *exam, const struct asked *
 		return "the method of action.name is not about a resource of this type";
 	out->target.name = name && *name ? name : NULL;
 	out->target.length = out->target.name ? strlen(name) : 0;
+	/* As in a message: what a reference completes is all that its template may become. */
+	out->target.is_template = method && method->form == FORM_REF && out->target.kind == POLICY_URI;
 	out->target.json = json;
 	const struct json_node *properties = json_member(json, asked->action, "properties");
 	out->target.arguments = json_member(json, properties, "arguments");

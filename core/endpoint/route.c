@@ -63,12 +63,16 @@ const char *route_issuer(const struct exchange *x, const char *path, size_t leng
 {
 	const struct conf *conf = x->snapshot ? x->snapshot->conf : NULL;
 	struct choice choice = { 0 };
-	for (size_t i = 0; conf && i < conf->service_count; i++) {
+	for (size_t i = 0; conf && i < conf->service_count; i++)
+		if (same_path(conf->services[i].issuer, path, length))
+			choose(&choice, conf->services[i].issuer, &conf->services[i], x->host);
+	/* One that was may be another spelling of what is: it counts where it is at this host and that is not. */
+	const int now = choice.url != NULL, here = choice.there;
+	for (size_t i = 0; conf && i < conf->service_count && !here; i++) {
 		const struct conf_service *service = &conf->services[i];
-		if (same_path(service->issuer, path, length))
-			choose(&choice, service->issuer, service, x->host);
 		for (size_t k = 0; k < service->former_issuers.count; k++)
-			if (x->now < service->former_until[k] && same_path(service->former_issuers.list[k], path, length))
+			if (x->now < service->former_until[k] && same_path(service->former_issuers.list[k], path, length) &&
+			    (!now || at_host(service->former_issuers.list[k], x->host)))
 				choose(&choice, service->former_issuers.list[k], service, x->host);
 	}
 	return choice.several ? NULL : choice.url;

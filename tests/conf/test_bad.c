@@ -608,6 +608,7 @@ static void listeners(void **state)
 		{ "listen = ( { address = \"unix:/x\"; mode = \"rw\"; } );", "E-VALUE", 1, "0660" },
 		{ "listen = ( { address = \"unix:/x\"; serve = \"tokens\"; } );", "E-UNKNOWN", 1, "did you mean" },
 		{ "listen = ( { address = \"unix:/x\"; serve = []; } );", "E-VALUE", 1, "empty" },
+		{ "listen = ( { address = \"unix:/x\"; serve = true; } );", "E-TYPE", 1, "serve" },
 		{ "listen = ( { address = \"unix:/x\"; },\n{ address = \"unix:/x\"; } );", "E-DUPLICATE", 2, "line 1" },
 		{ "listen = ( { address = \"127.0.0.1:80\"; tls = { certificate = \"a\"; }; } );", "E-MISSING", 1, "key" },
 		{ "listen = ( { address = \"127.0.0.1:80\"; tls = true; } );", "E-TYPE", 1, "group" },

@@ -323,6 +323,33 @@ static void metadata(void **state)
 	desk_close(&desk);
 }
 
+/* MCP-54: a template is judged as in a message, by all that it may become. */
+static void references(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *uri;
+		int decision;
+	} rows[] = {
+		{ "file:///docs/{name}", 1 }, { "file:///{+path}", 0 }, { "file:///etc/{name}", 0 }, { "file:///docs/a", 1 },
+	};
+	struct desk desk;
+	desk_open(&desk, "SERVICES:, { id = \"files\"; resource = \"https://mcp.example/files\"; identity = [\"idp\"];\n"
+	          "  scopes = ( { name = \"read\"; access = \"read\"; uris = [\"file:///*\", \"file:///docs/*\"]; } );\n"
+	          "  grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); denies = ( { uris = [\"file:///secret/**\", \"file:///etc/**\"]; } ); }"
+	          "CALLER:, \"files\"", NULL);
+	char *token = make(&desk, "https://mcp.example/files", "ada");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char body[512];
+		snprintf(body, sizeof body, ASK(USER, "{\"name\":\"completion/complete\"}", "{\"type\":\"resource\",\"id\":\"https://mcp.example/files#%s\"}", TOKEN), rows[i].uri);
+		ask(&desk, EVALUATION, body, token, BASIC);
+		if (decided(&desk, "/decision") != rows[i].decision)
+			fail_msg("%s: %d %s", rows[i].uri, desk.status, desk.body);
+	}
+	free(token);
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +358,7 @@ int main(void)
 		cmocka_unit_test(refusals_have_the_id),
 		cmocka_unit_test(two_servers),
 		cmocka_unit_test(several),
+		cmocka_unit_test(references),
 		cmocka_unit_test(metadata),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

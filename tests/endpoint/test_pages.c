@@ -112,6 +112,31 @@ static void what_is_on_is_said(void **state)
 	desk_close(&desk);
 }
 
+/* JAG-41: an issuer that was stands for another spelling of one that is, and for another host; it never takes the pages away. */
+static void issuers_that_were(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *was, *host, *says; /* NULL: none */
+	} rows[] = {
+		{ OURS "/", "auth.example", OURS }, { "https://AUTH.example", "auth.example", OURS }, { OURS ":443", "auth.example:443", OURS },
+		{ OURS "/", "elsewhere.example", OURS }, { "https://old.example", "auth.example", OURS }, { "https://old.example", "old.example", "https://old.example" },
+		{ "https://old.example/", "old.example", "https://old.example/" }, { "https://old.example", "elsewhere.example", OURS },
+	};
+	struct desk desk;
+	desk_open(&desk, NULL, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char service[160];
+		snprintf(service, sizeof service, "former_issuers = ( { issuer = \"%s\"; until = \"2099-01-01\"; } );", rows[i].was);
+		assert_int_equal(desk_load(&desk, NULL, service), EMA_OK);
+		desk.host = rows[i].host;
+		desk_request(&desk, "GET", "/.well-known/oauth-authorization-server", NULL, NULL);
+		if (desk.status != 200 || strcmp(desk_text(&desk, "/issuer"), rows[i].says))
+			fail_msg("%s at %s: %d %s", rows[i].was, rows[i].host, desk.status, desk.body);
+	}
+	desk_close(&desk);
+}
+
 /* MCP-75: an authorization endpoint is named for clients that want one; the token endpoint takes no code all the same. */
 static void authorization_endpoint(void **state)
 {
@@ -857,6 +882,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(server_metadata),
 		cmocka_unit_test(what_is_on_is_said),
+		cmocka_unit_test(issuers_that_were),
 		cmocka_unit_test(authorization_endpoint),
 		cmocka_unit_test(resource_metadata),
 		cmocka_unit_test(resources_without_a_path),
