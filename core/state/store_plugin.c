@@ -6,6 +6,7 @@
 #include "store_kind.h"
 
 #define POLL_MS 50 /* how often a serial plugin, or one without a feed, is asked for changes */
+#define TURN_MS INT64_C(1000) /* to wait for at first: another's call is no loss of the store */
 
 struct plugin_store {
 	struct store store;
@@ -143,15 +144,18 @@ static int plugin_list(struct store *base, const void *prefix, size_t prefix_len
 static int plugin_changes(struct store *base, store_entry_fn *entry, void *data, int64_t ms)
 {
 	struct plugin_store *store = (struct plugin_store *)base;
-	int64_t until = monotonic_ms() + (ms > 0 ? ms : 0);
+	const int64_t until = monotonic_ms() + (ms > 0 ? ms : 0);
 	if (!store->ops->changes) {
 		/* Without a feed everything may have changed. */
 		sleep_ms(ms > 0 ? ms : 0);
 		return plugin_list(base, NULL, 0, entry, data, ms > POLL_MS ? ms : POLL_MS);
 	}
-	for (;;) {
-		int64_t left = until - monotonic_ms(), wait = left > 0 ? left : 0;
-		int code = plugin_enter(store, &wait);
+	for (int heard = 0;; heard = 1) {
+		int64_t left = until - monotonic_ms(), wait = left > 0 ? left : 0, turn = heard || wait > TURN_MS ? wait : TURN_MS;
+		int code = plugin_enter(store, &turn);
+		/* Nothing was new a moment ago. */
+		if (code == EMA_TIMEOUT && heard)
+			return EMA_OK;
 		if (code != EMA_OK)
 			return code;
 		struct reader reader = { entry, data, EMA_OK, 0 };
@@ -164,6 +168,8 @@ static int plugin_changes(struct store *base, store_entry_fn *entry, void *data,
 		if (code != EMA_OK || reader.told || !store->serial || left <= 0)
 			return code;
 		sleep_ms(left < POLL_MS ? left : POLL_MS);
+		if (until - monotonic_ms() <= 0)
+			return EMA_OK;
 	}
 }
 

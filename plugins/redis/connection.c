@@ -261,10 +261,18 @@ int link_open(ema_instance *self, const char *address, const char *path)
 		int error = address_split(address, host, port) ? EAI_NONAME : getaddrinfo(host, port, &hints, &list);
 		if (error)
 			return link_failed(self, address, gai_strerror(error));
-		for (struct addrinfo *one = list; one && code == EMA_UNAVAILABLE; one = one->ai_next) {
+		const int64_t until = self->until;
+		int64_t more = 0;
+		for (const struct addrinfo *one = list; one; one = one->ai_next)
+			more++;
+		/* Each has its share of the time: the first may be in a network from which nothing comes back. */
+		for (const struct addrinfo *one = list; one && (code == EMA_UNAVAILABLE || code == EMA_TIMEOUT); one = one->ai_next, more--) {
+			const int64_t now = monotonic_ms();
 			link_close(self);
+			self->until = now < until ? now + (until - now) / more : until;
 			code = socket_connect(self, one->ai_family, one->ai_addr, one->ai_addrlen);
 		}
+		self->until = until;
 		freeaddrinfo(list);
 	}
 	const char *why = code == EMA_TIMEOUT ? "no answer in time" : errno ? strerror(errno) : "refused";

@@ -47,7 +47,7 @@ struct ema_instance {
 	char identity[IDENTITY_MOST]; /* of the server that answered last; "" before the first */
 	int64_t since;             /* atomically; INT64_MIN: not reached yet */
 	int64_t told;              /* sequence of the last change that was told; -1: tell all */
-	int64_t late_next;         /* monotonic milliseconds: before it a clock that was ahead is not told again */
+	int64_t late_next, odd_next; /* monotonic milliseconds: before it a clock that was ahead, or an odd entry, is not told again */
 	int failing, behind;       /* logged: that it fails; that too few replicas follow */
 };
 

@@ -13,6 +13,9 @@
 
 /* With such a line the server refuses a script whole when memory is short; without, after its first write, it does not. */
 #define SCRIPT_ADDS "#!lua\n"
+/* And with these it runs even then: what reads alone, whatever keeps the server from writing; and what gives memory back. */
+#define SCRIPT_READS "#!lua flags=no-writes\n"
+#define SCRIPT_FREES "#!lua flags=allow-oom\n"
 
 #define SCRIPT_BEGIN \
 	"local m = redis.call('HMGET', KEYS[1], 'format', 'id', 'latest')\n" \
@@ -73,12 +76,26 @@
 	"redis.call('HSET', KEYS[1], 'latest', string.format('%.0f', latest))\n" \
 	"return {'ok', kept}"
 
-/* ARGV: id, now, key. */
-#define SCRIPT_GET SCRIPT_BEGIN \
-	"if not e[1] then return {'absent'} end\n" \
-	"return {'ok', e[1], e[2], e[4]}"
+/*
+ * ARGV: id, now. KEYS: about, entries. An epoch has ended when the reader's own clock says so: that it counts for longer does no harm, and
+ * that it ends because another's clock was ahead would give back what was revoked.
+ */
+#define SCRIPT_READ SCRIPT_READS \
+	"local m = redis.call('HMGET', KEYS[1], 'format', 'id', 'latest')\n" \
+	"if m[1] ~= '" FORMAT "' or m[2] ~= ARGV[1] then return {'changed'} end\n" \
+	"local now = tonumber(ARGV[2])\n" \
+	"local latest, r = math.max(tonumber(m[3]) or 0, now), {'ok'}\n" \
+	"for i = 2, #KEYS do\n" \
+	"  local e = redis.call('HMGET', KEYS[i], 't', 'x', 'n', 'v')\n" \
+	"  local x = tonumber(e[2])\n" \
+	"  if e[1] and not (x and tonumber(e[3]) and e[4]) or not e[1] and redis.call('EXISTS', KEYS[i]) == 1 then r[i] = {'odd'}\n" \
+	"  elseif not e[1] or x <= (e[1] == 'm' and now or latest) then r[i] = {'absent'}\n" \
+	"  else r[i] = {e[1], e[2], e[4]} end\n" \
+	"end\n" \
+	"return r"
 
-#define SCRIPT_REMOVE SCRIPT_BEGIN \
+/* ARGV: id, now, key. */
+#define SCRIPT_REMOVE SCRIPT_FREES SCRIPT_BEGIN \
 	"if not e[1] then return {'absent'} end\n" \
 	"redis.call('DEL', KEYS[2]); leave(); tell()\n" \
 	"return {'ok'}"

@@ -20,6 +20,7 @@
 #define PREFIX_MOST 64
 #define ARGUMENTS 20
 #define SCAN_TURNS 1000000
+#define PAGE 256            /* entries that are read at once */
 
 /* ---- A command ---- */
 
@@ -154,6 +155,13 @@ static int still_master(ema_instance *self)
 	return link_failed(self, "the server", "it took longer than the word of the sentinels is good for");
 }
 
+static void answers(ema_instance *self)
+{
+	if (self->failing)
+		self->host->log(self->handle, 3, "redis: the server answers again");
+	self->failing = 0;
+}
+
 /*
  * A connection that is known to be to a master that remembers. After a failure it is tried again later and later; but that the
  * sentinels cannot be asked now costs nobody the connection, as long as what they said before is good.
@@ -191,9 +199,7 @@ static int ready(ema_instance *self, int64_t ms)
 	if (code == EMA_OK)
 		code = still_master(self);
 	if (code == EMA_OK) {
-		if (self->failing)
-			self->host->log(self->handle, 3, "redis: the server answers again");
-		self->failing = 0;
+		answers(self);
 		self->pause = 0;
 		return EMA_OK;
 	}
@@ -253,7 +259,48 @@ static int too_late(ema_instance *self)
 	return EMA_UNAVAILABLE;
 }
 
-/* Runs a script that begins as all of them do; *out is the array that it answers, of which the first is "ok". */
+/* It stays until somebody takes it away, while all else goes on. */
+static int entry_odd(ema_instance *self)
+{
+	if (monotonic_ms() >= self->odd_next) {
+		self->odd_next = monotonic_ms() + LATE_MS;
+		self->host->log(self->handle, 1, "redis: an entry is not as this version makes them: another version, or another program, wrote it");
+	}
+	return EMA_UNAVAILABLE;
+}
+
+/* What a script says by the first that it answers. *out is the answer if that is "ok"; else it is freed. */
+static int script_said(ema_instance *self, redisReply *reply, redisReply **out)
+{
+	const redisReply *first = reply->type == REDIS_REPLY_ARRAY && reply->elements ? reply->element[0] : NULL;
+	int code;
+	if (reply_is(first, "ok")) {
+		*out = reply;
+		return EMA_OK;
+	}
+	if (!first)
+		code = reply_failed(self, reply, "a script");
+	else if (reply_is(first, "exists"))
+		code = EMA_EXISTS;
+	else if (reply_is(first, "absent"))
+		code = EMA_ABSENT;
+	else if (reply_is(first, "full"))
+		code = EMA_STORE_FULL;
+	else if (reply_is(first, "late"))
+		code = too_late(self);
+	else if (reply_is(first, "odd"))
+		code = entry_odd(self);
+	else {
+		/* "changed": what was here is gone. The next call finds out since when. */
+		link_failed(self, "the server", "it has lost what it knew of this store, or its place was taken by another");
+		link_close(self);
+		code = EMA_UNAVAILABLE;
+	}
+	freeReplyObject(reply);
+	return code;
+}
+
+/* Runs a script that begins as all that write do; *out is the array that it answers, of which the first is "ok". */
 static int run(ema_instance *self, const char *script, struct command *c, const void *key, size_t length, redisReply **out)
 {
 	redisReply *reply = NULL;
@@ -272,32 +319,11 @@ static int run(ema_instance *self, const char *script, struct command *c, const 
 	for (int i = 0; i < c->count; i++)
 		add(&whole, c->arguments[i], c->lengths[i]);
 	int code = call(self, &whole, &reply);
-	if (code != EMA_OK)
-		return code;
-	const redisReply *first = reply->type == REDIS_REPLY_ARRAY && reply->elements ? reply->element[0] : NULL;
-	if (reply_is(first, "ok")) {
-		*out = reply;
-		return EMA_OK;
-	}
-	if (!first)
-		code = reply_failed(self, reply, "a script");
-	else if (reply_is(first, "exists"))
-		code = EMA_EXISTS;
-	else if (reply_is(first, "absent"))
-		code = EMA_ABSENT;
-	else if (reply_is(first, "full"))
-		code = EMA_STORE_FULL;
-	else if (reply_is(first, "late"))
-		code = too_late(self);
-	else if (reply_is(first, "odd"))
-		code = link_failed(self, "an entry", "it is not as this version makes them: another version, or another program, wrote it");
-	else {
-		/* "changed": what was here is gone. The next call finds out since when. */
-		link_failed(self, "the server", "it has lost what it knew of this store, or its place was taken by another");
-		link_close(self);
-		code = EMA_UNAVAILABLE;
-	}
-	freeReplyObject(reply);
+	if (code == EMA_OK)
+		code = script_said(self, reply, out);
+	/* What reads alone may do so while no write is taken. */
+	if (code == EMA_OK || code == EMA_EXISTS || code == EMA_ABSENT)
+		answers(self);
 	return code;
 }
 
@@ -361,7 +387,7 @@ static int redis_raise(ema_instance *self, const char *key, size_t key_length, i
 	add_text(&c, hex);
 	code = run(self, SCRIPT_RAISE, &c, key, key_length, &reply);
 	if (code == EMA_OK && (reply->elements != 2 || mark_read(reply->element[1], &kept)))
-		code = link_failed(self, "an epoch", "it is not as this version makes them");
+		code = entry_odd(self);
 	if (code == EMA_OK)
 		code = replicated(self);
 	if (code == EMA_OK)
@@ -383,22 +409,54 @@ static int redis_remove(ema_instance *self, const char *key, size_t key_length, 
 	return code;
 }
 
-/* An entry as it was kept: its value, and when it ends. */
-static int entry_get(ema_instance *self, const void *key, size_t key_length, char value[VALUE_MOST], size_t *length, int64_t *expires)
+/* Up to PAGE entries at once, by their names in the server. *out is "ok", and what there is of each. */
+static int entries_read(ema_instance *self, const char *const *names, const size_t *lengths, size_t count, redisReply **out)
 {
 	struct command c = { 0 };
+	const char *arguments[PAGE + 6];
+	size_t sizes[PAGE + 6];
 	redisReply *reply = NULL;
+	add_text(&c, "EVAL");
+	add_text(&c, SCRIPT_READ);
+	add_number(&c, 0, (int64_t)count + 1);
+	add_key(self, &c, 0, "about", NULL, 0);
+	add_text(&c, self->identity);
+	add_number(&c, 1, self->host->now(self->handle));
+	for (size_t i = 0; i < 4; i++) {
+		arguments[i] = c.arguments[i];
+		sizes[i] = c.lengths[i];
+	}
+	memcpy(arguments + 4, names, count * sizeof *names);
+	memcpy(sizes + 4, lengths, count * sizeof *lengths);
+	for (size_t i = 4; i < 6; i++) {
+		arguments[count + i] = c.arguments[i];
+		sizes[count + i] = c.lengths[i];
+	}
+	int code = link_call(self, (int)count + 6, arguments, sizes, &reply);
+	if (code == EMA_OK)
+		code = script_said(self, reply, &reply);
+	if (code == EMA_OK && reply->elements != count + 1) {
+		freeReplyObject(reply);
+		return link_failed(self, "a script", "an answer of a form that was not asked for");
+	}
+	if (code == EMA_OK)
+		*out = reply;
+	return code;
+}
+
+/* An entry as it was kept: its value, and when it ends. EMA_ABSENT: there is none. */
+static int entry_parse(ema_instance *self, const redisReply *entry, char value[VALUE_MOST], size_t *length, int64_t *expires)
+{
+	const redisReply *type = entry->type == REDIS_REPLY_ARRAY && entry->elements == 3 ? entry->element[0] : NULL, *data = type ? entry->element[2] : NULL;
 	int64_t mark;
 	char *end;
-	int code = run(self, SCRIPT_GET, &c, key, key_length, &reply);
-	if (code != EMA_OK)
-		return code;
-	const redisReply *type = reply->elements == 4 ? reply->element[1] : NULL, *data = type ? reply->element[3] : NULL;
-	int odd = !type || reply->element[2]->type != REDIS_REPLY_STRING || data->type != REDIS_REPLY_STRING || data->len > VALUE_MOST;
+	if (entry->type == REDIS_REPLY_ARRAY && entry->elements == 1 && reply_is(entry->element[0], "absent"))
+		return EMA_ABSENT;
+	int odd = !type || entry->element[1]->type != REDIS_REPLY_STRING || data->type != REDIS_REPLY_STRING || data->len > VALUE_MOST;
 	if (!odd) {
 		errno = 0;
-		*expires = strtoll(reply->element[2]->str, &end, 10);
-		odd = errno || *end || end == reply->element[2]->str || *expires <= 0;
+		*expires = strtoll(entry->element[1]->str, &end, 10);
+		odd = errno || *end || end == entry->element[1]->str || *expires <= 0;
 	}
 	if (!odd && reply_is(type, "e")) {
 		memcpy(value, data->str, data->len);
@@ -408,8 +466,19 @@ static int entry_get(ema_instance *self, const void *key, size_t key_length, cha
 			value[i] = (char)((uint64_t)mark >> (56 - 8 * i));
 		*length = 8;
 	} else {
-		code = link_failed(self, "an entry", "it is not as this version makes them: another version, or another program, wrote it");
+		return entry_odd(self);
 	}
+	return EMA_OK;
+}
+
+static int entry_get(ema_instance *self, const void *key, size_t key_length, char value[VALUE_MOST], size_t *length, int64_t *expires)
+{
+	struct command name = { 0 };
+	redisReply *reply = NULL;
+	add_key(self, &name, 0, "e:", key, key_length);
+	int code = entries_read(self, name.arguments, name.lengths, 1, &reply);
+	if (code == EMA_OK)
+		code = entry_parse(self, reply->element[1], value, length, expires);
 	freeReplyObject(reply);
 	return code;
 }
@@ -431,15 +500,26 @@ static int redis_get(ema_instance *self, const char *key, size_t key_length, cha
 	return EMA_OK;
 }
 
-static int entry_tell(ema_instance *self, const void *key, size_t length, ema_feed *feed, int removed)
+/* Tells each of a page, and what is gone if removed. */
+static int entries_tell(ema_instance *self, const char *const *names, const size_t *lengths, size_t count, ema_feed *feed, int removed)
 {
-	char value[VALUE_MOST];
-	size_t got = 0;
-	int64_t expires = 0;
-	int code = entry_get(self, key, length, value, &got, &expires);
-	if (code == EMA_ABSENT)
-		return removed ? self->host->feed(feed, key, length, NULL, 0, 0) : EMA_OK;
-	return code == EMA_OK ? self->host->feed(feed, key, length, value, got, expires) : code;
+	const size_t before = self->prefix_length + 2;
+	redisReply *reply = NULL;
+	int code = entries_read(self, names, lengths, count, &reply);
+	for (size_t i = 0; code == EMA_OK && i < count; i++) {
+		const char *key = names[i] + before;
+		const size_t length = lengths[i] - before;
+		char value[VALUE_MOST];
+		size_t got = 0;
+		int64_t expires = 0;
+		code = entry_parse(self, reply->element[i + 1], value, &got, &expires);
+		if (code == EMA_OK)
+			code = self->host->feed(feed, key, length, value, got, expires);
+		else if (code == EMA_ABSENT)
+			code = removed ? self->host->feed(feed, key, length, NULL, 0, 0) : EMA_OK;
+	}
+	freeReplyObject(reply);
+	return code;
 }
 
 /* The pattern that matches what begins so: any byte may be one that patterns give a meaning. */
@@ -459,7 +539,8 @@ static size_t pattern_make(ema_instance *self, const char *prefix, size_t length
 static int list_all(ema_instance *self, const char *prefix, size_t prefix_length, ema_feed *feed)
 {
 	char pattern[2 * (PREFIX_MOST + 2 + KEY_MOST) + 1], cursor[24] = "0";
-	size_t length = pattern_make(self, prefix, prefix_length, pattern), before = self->prefix_length + 2;
+	size_t length = pattern_make(self, prefix, prefix_length, pattern), before = self->prefix_length + 2, count = 0, lengths[PAGE];
+	const char *names[PAGE];
 	int code = EMA_OK;
 	for (int turn = 0; turn < SCAN_TURNS && code == EMA_OK; turn++) {
 		struct command c = { 0 };
@@ -476,12 +557,18 @@ static int list_all(ema_instance *self, const char *prefix, size_t prefix_length
 		if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
 		    reply->element[0]->len >= sizeof cursor || reply->element[1]->type != REDIS_REPLY_ARRAY)
 			code = reply_failed(self, reply, "SCAN");
-		for (size_t i = 0; code == EMA_OK && i < reply->element[1]->elements; i++) {
+		for (size_t i = 0, all = code == EMA_OK ? reply->element[1]->elements : 0; code == EMA_OK && i < all; i++) {
 			const redisReply *key = reply->element[1]->element[i];
-			if (key->type != REDIS_REPLY_STRING || key->len <= before || key->len > before + KEY_MOST)
+			if (key->type != REDIS_REPLY_STRING || key->len <= before || key->len > before + KEY_MOST) {
 				code = link_failed(self, "SCAN", "a name that no entry has");
-			else
-				code = entry_tell(self, key->str + before, key->len - before, feed, 0);
+				break;
+			}
+			names[count] = key->str;
+			lengths[count++] = key->len;
+			if (count == PAGE || i + 1 == all) {
+				code = entries_tell(self, names, lengths, count, feed, 0);
+				count = 0;
+			}
 		}
 		if (code == EMA_OK)
 			snprintf(cursor, sizeof cursor, "%s", reply->element[0]->str);
@@ -496,6 +583,37 @@ static int redis_list(ema_instance *self, const char *prefix, size_t prefix_leng
 {
 	int code = ready(self, ms);
 	return code == EMA_OK ? list_all(self, prefix, prefix_length, feed) : code;
+}
+
+/* The keys that a list of changes has, from its third on. */
+static int changes_tell(ema_instance *self, const redisReply *reply, ema_feed *feed)
+{
+	const size_t room = self->prefix_length + 2 + KEY_MOST;
+	const char *names[PAGE];
+	size_t lengths[PAGE], count = 0;
+	int code = EMA_OK;
+	char *bytes = malloc(PAGE * room);
+	if (!bytes)
+		return EMA_OUT_OF_MEMORY;
+	for (size_t i = 2; code == EMA_OK && i < reply->elements; i++) {
+		const redisReply *key = reply->element[i];
+		if (key->type != REDIS_REPLY_STRING || !key->len || key->len > KEY_MOST) {
+			code = link_failed(self, "the log of changes", "a name that no entry has");
+			break;
+		}
+		char *name = bytes + count * room;
+		memcpy(name, self->prefix, self->prefix_length);
+		memcpy(name + self->prefix_length, "e:", 2);
+		memcpy(name + self->prefix_length + 2, key->str, key->len);
+		names[count] = name;
+		lengths[count++] = self->prefix_length + 2 + key->len;
+		if (count == PAGE || i + 1 == reply->elements) {
+			code = entries_tell(self, names, lengths, count, feed, 1);
+			count = 0;
+		}
+	}
+	free(bytes);
+	return code;
 }
 
 /* Does not wait: the host asks a serial plugin again. A call that is given no time takes what the server needs for an answer. */
@@ -531,13 +649,8 @@ static int redis_changes(ema_instance *self, ema_feed *feed, int64_t ms)
 	}
 	if (code == EMA_OK && reply->elements > 2)
 		self->until = monotonic_ms() + TELL_MS;
-	for (size_t i = 2; code == EMA_OK && i < reply->elements; i++) {
-		const redisReply *key = reply->element[i];
-		if (key->type != REDIS_REPLY_STRING || !key->len || key->len > KEY_MOST)
-			code = link_failed(self, "the log of changes", "a name that no entry has");
-		else
-			code = entry_tell(self, key->str, key->len, feed, 1);
-	}
+	if (code == EMA_OK)
+		code = changes_tell(self, reply, feed);
 	if (code == EMA_OK)
 		self->told = sequence;
 	freeReplyObject(reply);

@@ -219,10 +219,11 @@ static void too_few_replicas(void **state)
 	server_end(&server);
 }
 
-static long changes_of(const struct server *server)
+/* A number of INFO's, by what stands before it. */
+static long info_of(const struct server *server, const char *section, const char *before)
 {
 	char line[200], number[32] = "";
-	snprintf(line, sizeof line, "redis-cli -s %s/redis.sock INFO persistence | sed -n 's/^rdb_changes_since_last_save://p'", server->folder);
+	snprintf(line, sizeof line, "redis-cli -s %s/redis.sock INFO %s | sed -n 's/^%s//p'", server->folder, section, before);
 	FILE *file = popen(line, "re");
 	assert_non_null(file);
 	assert_non_null(fgets(number, sizeof number, file));
@@ -242,12 +243,113 @@ static void a_raise_always_writes(void **state)
 	assert_int_equal(rig_open_with(&rig, &server, ""), 0);
 	assert_int_equal(store_raise(rig.store, "e", 1, 4, LATER, &now, MS), EMA_OK);
 	for (int mark = 4; mark > 2; mark--) {
-		long before = changes_of(&server);
+		long before = info_of(&server, "persistence", "rdb_changes_since_last_save:");
 		assert_int_equal(store_raise(rig.store, "e", 1, mark, LATER, &now, MS), EMA_OK);
 		assert_true(now == 4);
-		assert_true(changes_of(&server) > before);
+		assert_true(info_of(&server, "persistence", "rdb_changes_since_last_save:") > before);
 	}
 	store_rig_close(&rig);
+	server_end(&server);
+}
+
+static int count_entry(void *data, const void *key, size_t key_length, const void *value, size_t value_length, int64_t expires)
+{
+	(void)key, (void)key_length, (void)value, (void)value_length, (void)expires;
+	++*(int *)data;
+	return EMA_OK;
+}
+
+/* REV-18: a server that takes nothing tells what is revoked, to who begins then, too; and what it has may be taken away. */
+static void reads_need_no_writes(void **state)
+{
+	static const char *const lines[] = { "CONFIG SET maxmemory 1", "CONFIG SET min-replicas-to-write 1" };
+	NEED_REDIS;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		struct server server = { .port = 0 };
+		struct store_rig first, second;
+		int64_t now;
+		int count = 0;
+		char value[8];
+		size_t length = sizeof value;
+		server_new(&server, "");
+		store_rig_init(&first);
+		store_rig_init(&second);
+		assert_int_equal(rig_open_with(&first, &server, ""), 0);
+		assert_int_equal(store_raise(first.store, "e", 1, 4, LATER, &now, MS), EMA_OK);
+		assert_int_equal(put(first.store, "a", "k", 1, LATER), EMA_OK);
+		server_tell(&server, lines[i]);
+		store_rig_set_clock(&second, SUITE_BEGIN + 2);
+		assert_int_equal(rig_open_with(&second, &server, ""), 0);
+		assert_int_equal(store_list(second.store, "e", 1, count_entry, &count, MS), EMA_OK);
+		assert_int_equal(count, 1);
+		assert_int_equal(store_changes(second.store, count_entry, &count, 1000), EMA_OK);
+		assert_int_equal(count, 2);
+		assert_int_equal(store_get(second.store, "e", 1, value, &length, MS), EMA_OK);
+		assert_true(put(second.store, "a", "k", 2, LATER) != EMA_OK);
+		if (!i)
+			assert_int_equal(store_remove(second.store, "k-1", 3, MS), EMA_OK);
+		store_rig_close(&first);
+		store_rig_close(&second);
+		server_end(&server);
+	}
+}
+
+/* REV-18: of many, many are read at once; and one that another's clock has ended counts by one's own. */
+static void marks_are_read_in_pages(void **state)
+{
+	struct server server = { .port = 0 };
+	struct store_rig first, second;
+	int64_t now;
+	NEED_REDIS;
+	server_new(&server, "");
+	store_rig_init(&first);
+	store_rig_init(&second);
+	assert_int_equal(rig_open_with(&first, &server, ""), 0);
+	assert_int_equal(rig_open_with(&second, &server, ""), 0);
+	for (int i = 0; i < 700; i++) {
+		char key[16];
+		snprintf(key, sizeof key, "m-%d", i);
+		assert_int_equal(store_raise(first.store, key, strlen(key), 4, LATER, &now, MS), EMA_OK);
+	}
+	assert_int_equal(put(first.store, "a", "k", 1, LATER), EMA_OK);
+	store_rig_set_clock(&second, LATER + 1);
+	assert_int_equal(put(second.store, "a", "k", 2, LATER + 3600000), EMA_OK);
+	for (int i = 0; i < 2; i++) {
+		long before = info_of(&server, "commandstats", "cmdstat_eval:calls=\\([0-9]*\\).*/\\1/p;s/^none");
+		int count = 0;
+		assert_int_equal(i ? store_changes(first.store, count_entry, &count, 1000) : store_list(first.store, "m-", 2, count_entry, &count, MS), EMA_OK);
+		assert_int_equal(count, 700);
+		long after = info_of(&server, "commandstats", "cmdstat_eval:calls=\\([0-9]*\\).*/\\1/p;s/^none");
+		assert_true(after > before && after < before + 20);
+	}
+	/* What may be used once does not come back. */
+	assert_int_equal(put(first.store, "a", "k", 1, LATER), EMA_UNAVAILABLE);
+	store_rig_close(&first);
+	store_rig_close(&second);
+	server_end(&server);
+}
+
+/* An error that is over hides none that comes later. */
+static void errors_are_told_anew(void **state)
+{
+	struct server server = { .port = 0 };
+	struct store_rig rig;
+	NEED_REDIS;
+	server_new(&server, "");
+	store_rig_init(&rig);
+	assert_int_equal(rig_open_with(&rig, &server, ""), 0);
+	server_tell(&server, "SET ema:e:k-1 x");
+	assert_int_equal(put(rig.store, "a", "k", 1, LATER), EMA_UNAVAILABLE);
+	assert_true(store_rig_says(&rig, "prefix of its own") && !store_rig_says(&rig, "answers again"));
+	server_tell(&server, "DEL ema:e:k-1");
+	assert_int_equal(put(rig.store, "a", "k", 1, LATER), EMA_OK);
+	assert_true(store_rig_says(&rig, "answers again"));
+	rig.log[0] = 0;
+	server_kill(&server);
+	assert_int_not_equal(put(rig.store, "a", "k", 2, LATER), EMA_OK);
+	assert_true(rig.log[0]);
+	store_rig_close(&rig);
+	server_start(&server, "");
 	server_end(&server);
 }
 
@@ -369,6 +471,9 @@ int main(void)
 		cmocka_unit_test(a_server_that_stops),
 		cmocka_unit_test(too_few_replicas),
 		cmocka_unit_test(a_raise_always_writes),
+		cmocka_unit_test(reads_need_no_writes),
+		cmocka_unit_test(marks_are_read_in_pages),
+		cmocka_unit_test(errors_are_told_anew),
 		cmocka_unit_test(what_others_wrote),
 		cmocka_unit_test(doors),
 		cmocka_unit_test(settings_that_are_wrong),

@@ -319,9 +319,74 @@ static void plugins_are_not_believed_blindly(void **state)
 	store_free(NULL);
 }
 
+/* ---- A serial plugin that others use ---- */
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	int heard, leaves;
+} busy = { .lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER };
+
+static void busy_move(int *what)
+{
+	pthread_mutex_lock(&busy.lock);
+	*what = 1;
+	pthread_cond_broadcast(&busy.moved);
+	pthread_mutex_unlock(&busy.lock);
+}
+
+static void busy_await(const int *what)
+{
+	pthread_mutex_lock(&busy.lock);
+	while (!*what)
+		pthread_cond_wait(&busy.moved, &busy.lock);
+	pthread_mutex_unlock(&busy.lock);
+}
+
+static int busy_put(ema_instance *self, const char *quota, const char *key, size_t key_length, const char *value, size_t value_length,
+                    int64_t expires, int64_t limit, int64_t ms)
+{
+	(void)self, (void)quota, (void)key, (void)key_length, (void)value, (void)value_length, (void)expires, (void)limit, (void)ms;
+	busy_await(&busy.leaves);
+	return EMA_OK;
+}
+
+static int busy_changes(ema_instance *self, ema_feed *feed, int64_t ms)
+{
+	(void)self, (void)feed, (void)ms;
+	busy_move(&busy.heard);
+	return EMA_OK;
+}
+
+static void *put_behind(void *store)
+{
+	busy_await(&busy.heard);
+	put(store, "a", 1, LATER);
+	return NULL;
+}
+
+/* REV-18: that others are in it, after it was heard, is no loss of contact. */
+static void a_busy_plugin_is_no_loss(void **state)
+{
+	(void)state;
+	static const struct ema_store_ops ops = { .size = sizeof ops, .put_if_absent = busy_put, .changes = busy_changes };
+	struct store *store = NULL;
+	struct feed_seen seen = { 0 };
+	pthread_t thread;
+	assert_int_equal(store_plugin(&ops, NULL, &store, NULL), EMA_OK);
+	assert_int_equal(pthread_create(&thread, NULL, put_behind, store), 0);
+	assert_int_equal(store_changes(store, see, &seen, 200), EMA_OK);
+	busy_move(&busy.leaves);
+	pthread_join(thread, NULL);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(store_changes(store, see, &seen, 60), EMA_OK);
+	store_free(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_busy_plugin_is_no_loss),
 		cmocka_unit_test(memory_passes_the_suite),
 		cmocka_unit_test(plugins_pass_the_suite),
 		cmocka_unit_test(a_quota_limits_its_provider_alone),
