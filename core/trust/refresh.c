@@ -19,6 +19,8 @@
 /* By then a refresh has failed, whose pauses are shorter: who did not see it, with a machine that slept or a process that began
    later, counts from the time when it was due at the latest. */
 #define LATE_MOST_MS (INT64_C(2) * 60 * 1000)
+#define WAKE_MS INT64_C(60000)  /* the thread looks so often anyway */
+#define AHEAD_SECONDS 300       /* an issuer's clock may be so far ahead */
 
 /* What a flight found before it is adopted. */
 struct landing {
@@ -115,11 +117,15 @@ static int same_keys(const struct jwks *a, const struct jwks *b)
 	return 1;
 }
 
-/* JWT-40: a copy that a cache on the way kept from before must not bring a withdrawn key back. */
+/*
+ * JWT-40: a copy that a cache on the way kept from before must not bring a withdrawn key back. A date that is still to come says nothing
+ * (RFC 9110 8.8.2.1); and where ours may not be used any more, there is nothing that an older set could bring back.
+ */
 static int is_rollback(const struct keyset *keyset, const struct landing *landing)
 {
-	int64_t held = freshness_date(keyset->last_modified), came = freshness_date(landing->reply.last_modified);
-	return keyset->keys && held >= 0 && came >= 0 && came < held && !same_keys(keyset->keys->set, landing->set);
+	int64_t held = freshness_date(keyset->last_modified), came = freshness_date(landing->reply.last_modified), since;
+	return keyset->keys && held >= 0 && came >= 0 && came < held && held <= clock_wall(keyset->trust->clock) / 1000 + AHEAD_SECONDS &&
+	       !same_keys(keyset->keys->set, landing->set) && refresh_standing(keyset, &since) != KEYSET_UNAVAILABLE;
 }
 
 /* Only who set in_flight reads jwks_uri, etag and discovered without the lock: nobody else writes them. */
@@ -522,12 +528,18 @@ end:
 	cache_entry_free(&entry);
 }
 
-/* Of two that are due the one that the operator wrote; else the one that is so first. */
-static int goes_before(const struct keyset *a, const struct keyset *b, int64_t b_due, int64_t tick)
+int64_t refresh_due(const struct keyset *keyset, int64_t tick)
 {
-	if (a->due <= tick && b_due <= tick && a->settings.passing != b->settings.passing)
+	const int found_old = keyset->keys && !keyset->failing && !keyset->trust->published && keyset->due > tick && overdue_of(keyset) > 0;
+	return found_old && tick - keyset->fetched_tick >= keyset->settings.cooldown_ms ? tick : keyset->due;
+}
+
+/* Of two that are due the one that the operator wrote; else the one that is so first. */
+static int goes_before(const struct keyset *a, int64_t a_due, const struct keyset *b, int64_t b_due, int64_t tick)
+{
+	if (a_due <= tick && b_due <= tick && a->settings.passing != b->settings.passing)
 		return b->settings.passing;
-	return a->due < b_due;
+	return a_due < b_due;
 }
 
 /* The key set that is due first. Under trust->lock. */
@@ -539,9 +551,10 @@ static struct keyset *most_due(struct trust *trust, int64_t *due)
 		if (keyset->fixed || atomic_load(&keyset->closing))
 			continue;
 		pthread_mutex_lock(&keyset->lock);
-		if (!keyset->in_flight && (!first || goes_before(keyset, first, *due, tick))) {
+		const int64_t own = refresh_due(keyset, tick);
+		if (!keyset->in_flight && (!first || goes_before(keyset, own, first, *due, tick))) {
 			first = keyset;
-			*due = keyset->due;
+			*due = own;
 		}
 		pthread_mutex_unlock(&keyset->lock);
 	}
@@ -557,7 +570,8 @@ static void sleep_until(struct trust *trust, int64_t wait)
 		pthread_cond_wait(&trust->changed, &trust->lock);
 		return;
 	}
-	const struct timespec until = clock_from_now(wait);
+	/* The other clock moves without telling, too. */
+	const struct timespec until = clock_from_now(wait < WAKE_MS ? wait : WAKE_MS);
 	pthread_cond_timedwait(&trust->changed, &trust->lock, &until);
 }
 
@@ -565,7 +579,8 @@ static void sleep_until(struct trust *trust, int64_t wait)
 static int take_off(struct keyset *keyset)
 {
 	pthread_mutex_lock(&keyset->lock);
-	int ours = !keyset->in_flight && keyset->due <= clock_monotonic(keyset->trust->clock);
+	const int64_t tick = clock_monotonic(keyset->trust->clock);
+	const int ours = !keyset->in_flight && refresh_due(keyset, tick) <= tick;
 	if (ours)
 		keyset->in_flight = 1;
 	pthread_mutex_unlock(&keyset->lock);

@@ -564,9 +564,45 @@ static void no_rollback(void **state)
 	assert_int_not_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
 	assert_int_equal(verify(keyset, f->keys[1], NULL), EMA_OK);
 	assert_true(heard(f, "Last-Modified") > 0);
+	/* Where ours are too old to be used, there is nothing that they could be brought back by. */
+	atomic_fetch_add(&moved, 100 * HOUR);
+	EVENTUALLY(verify(keyset, f->keys[0], NULL) == EMA_OK);
+	keyset_close(keyset);
+	/* A date that is still to come keeps nothing out. */
+	server_answer(f->server, KEYS, &(struct server_answer){ .body = new, .headers = { { "Last-Modified", "Sun, 01 Nov 2037 12:00:00 GMT" } } });
+	settings.id = "other";
+	keyset = open_set(f->trust, &settings);
+	assert_int_equal(verify(keyset, f->keys[1], NULL), EMA_OK);
+	server_answer(f->server, KEYS, &(struct server_answer){ .body = old, .headers = { { "Last-Modified", "Mon, 23 Nov 2026 11:00:00 GMT" } } });
+	EVENTUALLY(verify(keyset, f->keys[0], NULL) == EMA_OK);
 	free(old);
 	free(new);
 	keyset_close(keyset);
+}
+
+/* JWT-47: a wall clock that is put right, and a machine that slept, make keys old that no plan has for due yet: they are fetched. */
+static void a_step_of_the_clock(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 2; i++) {
+		struct keyset_settings settings = settings_of(f);
+		struct trust_settings with = { .clock = &wrong_clock, .notice = { hear, f } };
+		char *set = key_set(f, 0, 1);
+		settings.stale_ms = i ? 0 : 24 * HOUR;
+		trust_free(f->trust);
+		f->trust = trust_new(&with, NULL);
+		assert_non_null(f->trust);
+		atomic_store(&ahead, 0);
+		server_answer(f->server, KEYS, &(struct server_answer){ .body = set, .headers = { { "Cache-Control", "max-age=86400" } } });
+		free(set);
+		struct keyset *keyset = open_set(f->trust, &settings);
+		assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
+		atomic_fetch_add(&moved, HOUR / 6);
+		assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
+		atomic_store(&ahead, i ? 25 * HOUR : 49 * HOUR);
+		EVENTUALLY(verify(keyset, f->keys[0], NULL) == EMA_OK);
+		keyset_close(keyset);
+	}
 }
 
 /* JWT-55 JWT-56 JWT-57: another issuer at the first place is an alarm, the second place is used; a moved jwks_uri is told. */
@@ -1308,6 +1344,7 @@ int main(void)
 		TEST(not_modified_prolongs),
 		TEST(odd_etag_is_not_sent),
 		TEST(no_rollback),
+		TEST(a_step_of_the_clock),
 		TEST(discovery_goes_on_to_the_next_place),
 		TEST(a_wrong_document_disables_the_provider),
 		TEST(bad_key_sets_replace_nothing),
