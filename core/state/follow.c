@@ -129,7 +129,7 @@ int marks_step(struct marks *marks, int64_t ms)
 	int code = EMA_OK, raised = EMA_OK;
 	if (now >= marks->sweep_next) {
 		pthread_mutex_lock(&marks->lock);
-		mark_table_sweep(&marks->table, clock_wall(marks->clock), MARKS_LIFE_MS);
+		mark_sweep(marks);
 		pthread_mutex_unlock(&marks->lock);
 		marks->sweep_next = now + FOLLOW_SWEEP_MS;
 	}

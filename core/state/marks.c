@@ -12,6 +12,8 @@
 #define MARK_AHEAD_MS INT64_C(60000) /* clocks differ; an epoch beyond is a mistake that would lock everybody out */
 #define MARK_TIME_MOST (INT64_MAX / 4) /* no sum or double of it overflows */
 #define MARK_TRIES 8
+#define MARK_STEP_MS INT64_C(2000)
+#define MARK_STEADY_MS INT64_C(3600000)
 
 static const struct {
 	const char *name;
@@ -150,6 +152,8 @@ int marks_new(const struct marks_settings *settings, struct marks **out, struct 
 	marks->source = settings->one_way ? "what emad publishes" : "the store";
 	atomic_init(&marks->contact, INT64_MIN);
 	marks_on_loss(marks, settings->last_known, settings->loss_ms);
+	marks->offset = clock_wall(marks->clock) - clock_monotonic(marks->clock);
+	marks->ahead_since = INT64_MIN;
 	marks->list_due = 1;
 	marks->sweep_next = clock_monotonic(marks->clock);
 	*out = marks;
@@ -160,6 +164,23 @@ void marks_on_loss(struct marks *marks, int last_known, int64_t loss_ms)
 {
 	atomic_store(&marks->last_known, last_known);
 	atomic_store(&marks->loss_ms, loss_ms > 0 ? loss_ms : MARKS_LOSS_MS);
+}
+
+/*
+ * A step forward of the wall clock counts when it has stood for a while: what a clock that was ahead for a moment sweeps away, no store may
+ * give back, and with the right time the token that it hits lives again.
+ */
+void mark_sweep(struct marks *marks)
+{
+	const int64_t tick = clock_monotonic(marks->clock), offset = clock_wall(marks->clock) - tick;
+	const int is_ahead = offset > marks->offset + MARK_STEP_MS;
+	if (is_ahead && marks->ahead_since == INT64_MIN)
+		marks->ahead_since = tick;
+	if (!is_ahead || tick - marks->ahead_since >= MARK_STEADY_MS) {
+		marks->offset = offset;
+		marks->ahead_since = INT64_MIN;
+	}
+	mark_table_sweep(&marks->table, tick + marks->offset, MARKS_LIFE_MS);
 }
 
 /* ---- Setting ---- */
@@ -217,7 +238,7 @@ static int mark_reserve(struct marks *marks, const struct mark_name *name, struc
 	pthread_mutex_lock(&marks->lock);
 	int code = mark_table_put(&marks->table, name->words, name->kind, name->label[0] ? name->label : NULL, room, &slot);
 	if (code == EMA_STORE_FULL) {
-		mark_table_sweep(&marks->table, clock_wall(marks->clock), MARKS_LIFE_MS);
+		mark_sweep(marks);
 		code = mark_table_put(&marks->table, name->words, name->kind, name->label[0] ? name->label : NULL, room, &slot);
 	}
 	if (code == EMA_OK && is)

@@ -45,6 +45,8 @@ struct marks {
 	uint64_t changes;               /* of the table */
 	pthread_cond_t changed;         /* it rose, or who waits for it is to end; or what is kept did */
 	struct mark_news *news;         /* NULL: nobody asks for it */
+	int64_t offset;                 /* of the wall clock over the monotonic one, as far as it is believed */
+	int64_t ahead_since;            /* monotonic: since then it was greater; INT64_MIN: it is not */
 	/* Where the memory is the store, and somebody writes each change to the disk. */
 	int keeps;
 	uint64_t kept;                  /* changes that are there */
@@ -71,6 +73,8 @@ struct mark_name {
 
 void mark_words(const unsigned char digest[DIGEST_BYTES], uint64_t words[MARK_DIGEST_WORDS]);
 void mark_digest(const struct mark_slot *slot, unsigned char digest[DIGEST_BYTES]);
+/* Drops what has ended. Under the lock. */
+void mark_sweep(struct marks *marks);
 /* The key in the store, for what ('e' or 'b'). Returns its length. */
 size_t mark_key(int kind, char what, const unsigned char digest[DIGEST_BYTES], const char *label, unsigned char key[MARK_KEY_MOST]);
 static inline char mark_label_byte(unsigned char byte)

@@ -705,6 +705,55 @@ static void the_follower_follows(void **state)
 	store_free(shared.memory);
 }
 
+static int64_t two_clocks[2]; /* monotonic, wall */
+
+static int64_t tick_of_two(void *data)
+{
+	(void)data;
+	return two_clocks[0];
+}
+
+static int64_t wall_of_two(void *data)
+{
+	(void)data;
+	return two_clocks[1];
+}
+
+static int token_is_revoked(struct marks *marks)
+{
+	const struct mark_query query = { .issued = SUITE_BEGIN - 1000, .jti = "t" };
+	return marks_check(marks, &query, NULL) == EMA_REVOKED;
+}
+
+/* REV-18: what a clock that was ahead for a while would have ended is still revoked when it is right again; a right one does end it. */
+static void a_clock_that_was_ahead(void **state)
+{
+	const struct clock clock = { wall_of_two, tick_of_two, NULL };
+	const struct marks_settings settings = { .clock = &clock, .alone = 1 };
+	const struct mark_target token = { MARK_TOKEN, NULL, NULL, "t" };
+	struct marks *marks = NULL;
+	(void)state;
+	two_clocks[0] = 1000;
+	two_clocks[1] = SUITE_BEGIN;
+	assert_int_equal(marks_new(&settings, &marks, NULL), EMA_OK);
+	assert_int_equal(marks_revoke(marks, &token, 0, SUITE_BEGIN + 3600000, 0, NULL), EMA_OK);
+	for (int i = 0; i < 100; i++) {
+		two_clocks[0] += 11000;
+		two_clocks[1] += i == 10 ? 7200000 : i == 90 ? -7200000 : 11000;
+		assert_int_equal(marks_step(marks, 0), EMA_OK);
+		assert_true(token_is_revoked(marks));
+	}
+	two_clocks[1] += 7200000;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(marks_step(marks, 0), EMA_OK);
+		two_clocks[0] += 3600000;
+		two_clocks[1] += 3600000;
+	}
+	assert_int_equal(marks_step(marks, 0), EMA_OK);
+	assert_false(token_is_revoked(marks));
+	marks_free(marks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -725,6 +774,7 @@ int main(void)
 		cmocka_unit_test(readers_never_miss),
 		cmocka_unit_test(replaced_slots_are_given_back),
 		cmocka_unit_test(the_follower_follows),
+		cmocka_unit_test(a_clock_that_was_ahead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
