@@ -106,6 +106,14 @@ static void name_restarts(struct attempt *attempt)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (differs(ema_daemon_text(attempt->server->settings->daemon, names[i]), ema_daemon_text(attempt->settings->daemon, names[i])))
 			tell(attempt, SAY_WARNING, "%s has changed: it takes effect when emad is restarted", names[i]);
+	/* A socket that is open keeps its file. */
+	const ema_daemon *old = attempt->server->settings->daemon, *new = attempt->settings->daemon;
+	const char *address, *was;
+	for (size_t i = 0; (address = ema_listener_text(new, i, "address")); i++)
+		for (size_t k = 0; !strncmp(address, "unix:", 5) && (was = ema_listener_text(old, k, "address")); k++)
+			if (!strcmp(address, was) && (ema_listener_number(old, k, "mode") != ema_listener_number(new, i, "mode") ||
+			                              differs(ema_listener_text(old, k, "group"), ema_listener_text(new, i, "group"))))
+				tell(attempt, SAY_WARNING, "mode or group of %s has changed: it takes effect when emad is restarted", address);
 }
 
 /* 1: the context is loaded, and the rest only waits for swap(); 0: another file than was read before; -1: refused. */

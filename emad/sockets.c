@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* O_PATH */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +40,42 @@ static int unix_stale(const struct sockaddr_un *address, char *error, size_t roo
 	return 0;
 }
 
+/*
+ * By root, in a folder that may be another user's: who puts something else in the socket's place meanwhile gets no right to it, so the mode
+ * comes with the name, and what is given away is looked at first.
+ */
+static int bind_as_root(int fd, const struct sockaddr_un *address, mode_t mode, uid_t uid, gid_t gid)
+{
+	struct stat status;
+	const mode_t before = umask(0777 & ~mode);
+	int done = !bind(fd, (const struct sockaddr *)address, sizeof *address);
+	umask(before);
+	int at = done ? open(address->sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
+	done = at >= 0 && !fstat(at, &status);
+	if (done && (!S_ISSOCK(status.st_mode) || status.st_uid != 0 || status.st_nlink != 1)) {
+		errno = EEXIST;
+		done = 0;
+	}
+	if (done)
+		done = !fchownat(at, "", uid, gid, AT_EMPTY_PATH);
+	const int why = errno;
+	if (at >= 0)
+		close(at);
+	errno = why;
+	return done ? 0 : -1;
+}
+
+static int bind_as_user(int fd, const struct sockaddr_un *address, mode_t mode, gid_t gid, char *error, size_t room)
+{
+	if (bind(fd, (const struct sockaddr *)address, sizeof *address))
+		return -1;
+	if (gid != getegid() && lchown(address->sun_path, (uid_t)-1, gid)) {
+		snprintf(error, room, "its group cannot be set: %s; emad's user must be in that group, and the unit must let it", strerror(errno));
+		return -1;
+	}
+	return chmod(address->sun_path, mode);
+}
+
 int unix_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, char *error, size_t room)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -51,9 +88,11 @@ int unix_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, char *error
 		return -1;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* Nobody can connect before listen(), and the umask lets nobody in before its mode is set. */
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) || (geteuid() == 0 && lchown(path, uid, gid)) ||
-	    (geteuid() != 0 && gid != getegid() && lchown(path, (uid_t)-1, gid)) || chmod(path, mode) || listen(fd, BACKLOG)) {
-		snprintf(error, room, "%s", strerror(errno));
+	error[0] = 0;
+	if (fd < 0 || (geteuid() == 0 ? bind_as_root(fd, &address, mode, uid, gid) : bind_as_user(fd, &address, mode, gid, error, room)) ||
+	    listen(fd, BACKLOG)) {
+		if (!error[0])
+			snprintf(error, room, "%s", strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return -1;

@@ -283,6 +283,12 @@ ok "the other is there" clients ask "unix:$work/http.sock"
 write_conf "$plain, { address = \"unix:$work/http.sock\"; }"
 ok "and comes back" emactl -c "$conf" reload
 ok "served again" clients ask "$web"
+unsaid "takes effect when emad is restarted"
+write_conf "$plain, { address = \"unix:$work/http.sock\"; mode = \"0666\"; }"
+ok "a socket that is to have another mode" emactl -c "$conf" reload
+says "mode or group of unix:$work/http.sock has changed: it takes effect when emad is restarted"
+write_conf "$plain, { address = \"unix:$work/http.sock\"; }"
+ok "and back" emactl -c "$conf" reload
 # The context changes last: what cannot be served is refused whole.
 if command -v prlimit >/dev/null && ls "/proc/$pid/fd" >/dev/null 2>&1; then
 	loads() { grep -c '"kind":"config-loaded"' "$work/audit.jsonl"; }
@@ -580,6 +586,9 @@ proxy haproxy "HAProxy takes the example" haproxy -c -f "$work/haproxy.cfg"
 if command -v systemd-analyze >/dev/null; then
 	sed "s|/usr/sbin/emad|/bin/true|; s|/usr/bin/emactl|/bin/true|" "$srcdir/etc/systemd/emad.service" >"$work/emad.service"
 	cp "$srcdir/etc/systemd/emad.socket" "$work"
+	ok "what is left to take in it stands behind what it changes" awk '/^[A-Z][A-Za-z]*=/ { split($0, key, "="); if (key[1] in offered) bad = 1 }
+		/^#[A-Z][A-Za-z]*=/ { split(substr($0, 2), key, "="); if (key[1] ~ /^(CapabilityBoundingSet|PrivateUsers|SystemCallFilter)$/) offered[key[1]] = 1 }
+		END { exit bad || length(offered) != 3 }' "$srcdir/etc/systemd/emad.service"
 	ok "systemd takes the unit" sh -c '! systemd-analyze verify --man=no "$1" "$2" 2>&1 | grep -E "Unknown|Failed to parse|Invalid"' sh "$work/emad.service" "$work/emad.socket"
 else
 	skip "the unit" "no systemd-analyze"
