@@ -93,6 +93,8 @@ static void auth_lint(struct reader *reader, struct conf_client *client)
 			"auth = \"none\" proves nothing: its tokens must be bound, by dpop = \"required\" or certificate_bound = true" : NULL;
 		break;
 	}
+	if (!wrong && client->proof_required && client->certificate_bound)
+		wrong = "dpop = \"required\" and certificate_bound = true: a token is bound to a key or to a certificate, not to both: take one of them away";
 	if (wrong)
 		finding_node(reader->findings, "E-VALUE", node, "%s", wrong);
 }

@@ -206,7 +206,10 @@ static int fits(void *data, const struct stack_rule *rule, const void *vouching)
 		facts.tenant = candidate->subject.tenant;
 		facts.email = candidate->email;
 	}
-	if (!when || (when_before(when, &facts) && (!candidate || when_after(when, &facts))))
+	/* At a check the client is known only when the token was verified. */
+	if (candidate && p->check)
+		facts.client = call_result(candidate->call)->client_id;
+	if (!when || (!candidate && p->check) || (when_before(when, &facts) && (!candidate || when_after(when, &facts))))
 		return 1;
 	failure_clear(&p->step);
 	failure_set(&p->step, EMA_NOT_MINE, "the stack's when does not match");

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authority.h"
 #include "cimd.h"
 #include "client.h"
 #include "pipeline.h"
@@ -74,11 +75,11 @@ static int is_complete(const struct pipeline *p)
 }
 
 /* No more than the rules that stand would let in today. */
-static int still_vouched(struct pipeline *p, size_t provider)
+static int still_vouched(struct pipeline *p, size_t provider, const char *email)
 {
 	const struct access_claims *claims = &p->own.claims;
 	const struct conf_strings *served = &p->service->conf->tenants;
-	const struct when_facts facts = { .client = claims->client_id, .tenant = claims->tenant, .email = claims->email, .now = p->now };
+	const struct when_facts facts = { .client = claims->client_id, .tenant = claims->tenant, .email = email, .now = p->now };
 	int listed = !served->count || !claims->tenant;
 	for (size_t i = 0; i < served->count && !listed; i++)
 		listed = !strcmp(served->list[i], claims->tenant);
@@ -125,11 +126,17 @@ int pipeline_adopt(struct pipeline *p)
 	const char *issuer = snapshot_issuer(p->snapshot, number, claims->tenant);
 	if (!issuer)
 		return pipeline_fail(p, EMA_WRONG_TENANT, candidate->provider->conf->instance.node, "the subject's tenant is none of the provider's any more");
-	int code = still_vouched(p, number);
+	/* Whose word on an address counts is the configuration's of today. */
+	struct failure why = FAILURE_INIT;
+	char *email = NULL;
+	int code = authority_judge(p->snapshot->conf, candidate->provider->conf, claims->email, 1, &email, &why);
 	if (code)
+		return pipeline_fail(p, code, candidate->provider->conf->instance.node, why.text);
+	candidate->email = decision_copy(d, email);
+	free(email);
+	if ((code = still_vouched(p, number, candidate->email)))
 		return code;
 	candidate->subject = (struct subject){ claims->provider, issuer, claims->tenant, claims->sub };
-	candidate->email = claims->email;
 	candidate->actor = claims->actor_count ? claims->actors[0] : NULL;
 	p->winner = candidate;
 	const struct conf_client *client = NULL;

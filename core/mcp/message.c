@@ -173,8 +173,13 @@ static int add_reference(struct parser *p, struct mcp_call *call, const struct j
 	const struct json *json = &p->message->json;
 	const struct json_node *ref = json_member(json, params, "ref");
 	const char *type = json_string(json_member(json, ref, "type"));
-	if (type && !strcmp(type, "ref/prompt"))
-		return add_named(p, call, POLICY_PROMPT, json_member(json, ref, "name"), NULL);
+	if (type && !strcmp(type, "ref/prompt")) {
+		int code = add_named(p, call, POLICY_PROMPT, json_member(json, ref, "name"), NULL);
+		/* One of its arguments is asked about, and which ones it will have nobody knows. */
+		if (!code)
+			call->targets[call->target_count - 1].unseen = 1;
+		return code;
+	}
 	if (type && !strcmp(type, "ref/resource")) {
 		int code = add_named(p, call, POLICY_URI, json_member(json, ref, "uri"), NULL);
 		if (!code)

@@ -425,6 +425,12 @@ static void wants_build(struct policy *policy, const struct conf *conf)
 	int left = IDENTITY_RULES_MOST;
 	if (identity_wants_email(conf, &policy->conf->identity, 0, &left))
 		policy->wants |= POLICY_WANTS_EMAIL;
+	/* Guards are told it at each request; and one that is asked about some domains alone limits as a deny does: without it, it is passed over. */
+	for (size_t i = 0; i < policy->conf->guards.count; i++) {
+		const struct conf_when *when = policy->conf->guards.list[i].when;
+		policy->wants |= POLICY_WANTS_EMAIL;
+		policy->deny_wants |= when && when->email_domains.count ? POLICY_WANTS_EMAIL : 0;
+	}
 	for (size_t i = 0; i < policy->pattern_count; i++)
 		policy->wants |= pattern_wants(&policy->patterns[i].pattern);
 	for (size_t i = 0; i < policy->rule_count; i++) {

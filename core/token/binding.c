@@ -66,10 +66,13 @@ int dpop_bind(const struct dpop_binding *cnf, const struct dpop_proof *proof, co
 		return failure_set(failure, EMA_PROOF_MISSING, "a client certificate is required here, and the request has none");
 	if (need->either && !proof && !certificate)
 		return failure_set(failure, EMA_PROOF_MISSING, "a DPoP proof or a client certificate is required here, and the request has neither");
+	/* A certificate that nobody asked for may be a proxy's own: it binds nothing. */
+	const int by_certificate = certificate && (need->certificate || cnf->x5t[0] || (need->either && !proof));
+	if (proof && by_certificate)
+		return failure_set(failure, EMA_BAD_PROOF, "DPoP proof: the token is to be bound to the client's certificate, and no token is bound twice: send no proof");
 	if (proof)
 		memcpy(binding.jkt, proof->thumbprint, sizeof binding.jkt);
-	/* A certificate that nobody asked for may be a proxy's own: it binds nothing. */
-	if (certificate && (need->certificate || cnf->x5t[0] || (need->either && !proof))) {
+	if (by_certificate) {
 		if (strlen(certificate) != DPOP_THUMBPRINT - 1)
 			return failure_set(failure, EMA_INTERNAL, "the thumbprint of a certificate has a wrong length");
 		memcpy(binding.x5t, certificate, sizeof binding.x5t);

@@ -216,6 +216,7 @@ static void clients(void **state)
 		{ CLIENT("auth = \"none\";"), "E-VALUE", 1, "must be bound" },
 		{ CLIENT("auth = \"none\"; dpop = \"optional\";"), "E-VALUE", 1, "must be bound" },
 		{ CLIENT("auth = \"none\"; dpop = \"required\"; secret = { fd = 3; };"), "E-VALUE", 1, "neither keys" },
+		{ CLIENT("auth = \"none\"; dpop = \"required\"; certificate_bound = true;"), "E-VALUE", 1, "not to both" },
 		{ CLIENT("auth = \"client_secret_post\"; secret = { fd = 3; }; grants = [\"jwt-bearer\", \"none\"];"), "E-VALUE", 2, "stands alone" },
 		{ CLIENT("auth = \"client_secret_post\"; secret = { fd = 3; }; grants = \"client_credentials\";"), "E-UNKNOWN", 2, "jwt-bearer" },
 		{ "clients = ( { id = \"https://a.example/c\"; auth = \"none\"; dpop = \"required\"; } );", "E-VALUE", 1, "client_documents" },

@@ -2109,6 +2109,54 @@ static void guards_know_the_target(void **state)
 	desk_close(&desk);
 }
 
+#define GUARDED "guards = ( { control = \"required\"; guard = \"some\"; when = { email_domain = [\"acme.example\"]; }; } );"
+
+static int call_code(struct desk *desk, const char *service, const char *token)
+{
+	struct ask ask;
+	ask_begin(&ask, NULL, token);
+	ask_tool(&ask, "get_issue", NULL);
+	ask_check(&ask, desk, service);
+	const int code = ask.code;
+	ask_end(&ask);
+	return code;
+}
+
+/* A guard for some domains is asked about a token of ours, also of one that was made before it; and an address counts as the
+   authority of today has it. */
+static void addresses_count_as_of_today(void **state)
+{
+	(void)state;
+	static const char with[] =
+		"guards = ( { id = \"some\"; plugin = \"fault\"; code = \"denied\"; about = [\"tools/call get_issue\"]; } );\n"
+		"SERVICES:, { id = \"mail\"; resource = \"https://mcp.example/mail\"; identity = ( { control = \"sufficient\"; provider = \"idp\"; when = { email_domain = [\"acme.example\"]; }; } );\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); }PROVIDER: authority = [\"%s.example\"];";
+	char acme[1024], other[1024];
+	struct desk desk;
+	snprintf(acme, sizeof acme, with, "acme");
+	snprintf(other, sizeof other, with, "other");
+	desk_open(&desk, acme, GUARDED);
+	for (int i = 0; i < 3; i++) {
+		/* With the guard, with another one's address, and before the guard. */
+		assert_int_equal(desk_load(&desk, acme, i == 2 ? NULL : GUARDED), EMA_OK);
+		desk_redeem(&desk, world_token(&desk.world, i == 1 ? "{\"scope\":\"read\"}" : "{\"scope\":\"read\",\"email\":\"ada@acme.example\"}"), NULL, SVC);
+		assert_int_equal(desk.status, 200);
+		char *token = strdup(desk_text(&desk, "/access_token"));
+		assert_int_equal(call_code(&desk, "svc", token), i ? EMA_OK : EMA_DENIED);
+		assert_int_equal(desk_load(&desk, acme, GUARDED), EMA_OK);
+		assert_int_equal(call_code(&desk, "svc", token), i == 2 ? EMA_MISSING_CLAIM : i ? EMA_OK : EMA_DENIED);
+		free(token);
+	}
+	desk_redeem(&desk, world_token(&desk.world, "{\"scope\":\"read\",\"email\":\"ada@acme.example\"}"), NULL, "https://mcp.example/mail");
+	assert_int_equal(desk.status, 200);
+	char *token = strdup(desk_text(&desk, "/access_token"));
+	assert_int_equal(call_code(&desk, "mail", token), EMA_OK);
+	assert_int_equal(desk_load(&desk, other, GUARDED), EMA_OK);
+	assert_int_equal(call_code(&desk, "mail", token), EMA_NOT_GRANTED);
+	free(token);
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -2143,6 +2191,7 @@ int main(void)
 		cmocka_unit_test(decided_again),
 		cmocka_unit_test(never_guessed),
 		cmocka_unit_test(guards_know_the_target),
+		cmocka_unit_test(addresses_count_as_of_today),
 		cmocka_unit_test(a_token_from_ahead),
 		cmocka_unit_test(what_a_client_lost),
 	};

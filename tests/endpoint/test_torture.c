@@ -411,7 +411,7 @@ static void allocating(void **state)
 		{ "ES256", "", NULL, { 60, 11 }, { 2, 1 } },
 		{ "RS256", "", NULL, { 60, 11 }, { 2, 1 } },
 		{ "Ed25519", "", NULL, { 60, 11 }, { 2, 1 } },
-		{ "ES256", extra, service, { 67, 20 }, { 11, 10 } },
+		{ "ES256", extra, service, { 68, 21 }, { 12, 11 } },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct desk desk;

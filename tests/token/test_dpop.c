@@ -407,12 +407,12 @@ static void the_table(void **state)
 		{ '-', '-', 'c', { 0, 1, 0 }, EMA_OK, '-', 'c' },
 		{ '-', '-', 'c', { 0, 0, 1 }, EMA_OK, '-', 'c' },
 		{ '-', 'k', 'c', { 0, 0, 1 }, EMA_OK, 'k', '-' },
-		{ '-', 'k', 'c', { 0, 1, 0 }, EMA_OK, 'k', 'c' },
+		{ '-', 'k', 'c', { 0, 1, 0 }, EMA_BAD_PROOF, 0, 0 },
 		{ 'c', '-', 'c', { 0, 0, 0 }, EMA_OK, '-', 'c' },
 		{ 'c', '-', 'd', { 0, 0, 0 }, EMA_BOUND_TOKEN, 0, 0 },
 		{ 'c', '-', '-', { 0, 0, 0 }, EMA_PROOF_MISSING, 0, 0 },
 		{ 'c', 'k', '-', { 0, 0, 0 }, EMA_PROOF_MISSING, 0, 0 },
-		{ 'c', 'k', 'c', { 0, 0, 0 }, EMA_OK, 'k', 'c' },
+		{ 'c', 'k', 'c', { 0, 0, 0 }, EMA_BAD_PROOF, 0, 0 },
 		{ 'c', '-', 'c', { 1, 0, 0 }, EMA_PROOF_MISSING, 0, 0 },
 	};
 	static const struct dpop_proof k = { A }, o = { C };
@@ -455,7 +455,8 @@ static void no_downgrade(void **state)
 		if (dpop_bind(&cnf, proof, certificate, &need, &token, NULL))
 			continue;
 		made++;
-		/* Each demand shows in the token. */
+		/* Each demand shows in the token, which access_mint() takes with one of the two alone. */
+		assert_true(!token.jkt[0] || !token.x5t[0]);
 		assert_true(!need.proof || token.jkt[0]);
 		assert_true(!need.certificate || token.x5t[0]);
 		assert_true(!need.either || token.jkt[0] || token.x5t[0]);
@@ -471,7 +472,7 @@ static void no_downgrade(void **state)
 			assert_int_equal(dpop_hold(&token, i % 2, shown, held, NULL) == EMA_OK, holds);
 		}
 	}
-	assert_true(made > 50);
+	assert_true(made > 20);
 }
 
 int main(void)
