@@ -143,7 +143,9 @@ int spool_sync(struct spool *spool, uint64_t end)
 	pthread_mutex_lock(&spool->syncing);
 	/* All from the last synced byte on: a record behind a torn one could not be found again. */
 	if (spool->synced < end) {
-		size_t from = (size_t)(spool->synced % spool->room), length = (size_t)(end - spool->synced), page = HEAD_ROOM;
+		/* While it failed, it may have gone round. */
+		const int all = end - spool->synced > spool->room;
+		size_t from = all ? 0 : (size_t)(spool->synced % spool->room), length = all ? spool->room : (size_t)(end - spool->synced), page = HEAD_ROOM;
 		size_t first = length < spool->room - from ? length : spool->room - from, skew = from & 4095;
 		if (msync(ring(spool) + from - skew, first + skew, MS_SYNC) || (length > first && msync(ring(spool), length - first, MS_SYNC)) ||
 		    msync(spool->map, page, MS_SYNC))

@@ -115,18 +115,48 @@ static const char *text_at(const struct json *json, const char *pointer)
 	return text ? text : "";
 }
 
-/* A gap that a later record of the chain declares is known; one that nobody declared is a finding at the end. */
+/*
+ * A gap that a later record of the chain declares is known; one that nobody declared is a finding at the end. What a record declares it
+ * counts, too: that one of ten was lost takes no nine others out.
+ */
 static void declare(struct verify *v, struct writer *by, const struct json *json)
 {
-	int64_t first = number_at(json, "/first"), last = number_at(json, "/last");
+	const int64_t first = number_at(json, "/first"), last = number_at(json, "/last"), lost = number_at(json, "/lost");
 	struct writer *of = *text_at(json, "/of") ? writer_of(v, text_at(json, "/of")) : NULL;
-	for (size_t i = 0; of && first > 0 && i < of->gap_count; i++) {
-		struct gap *gap = &of->gaps[i];
-		if (gap->by || gap->first < (uint64_t)first || gap->last > (uint64_t)last)
-			continue;
-		gap->by = by;
-		snprintf(gap->sink, sizeof gap->sink, "%s", text_at(json, "/sink"));
+	uint64_t missing = 0;
+	for (int names = 0; of && first > 0 && names < 2; names++) {
+		for (size_t i = 0; i < of->gap_count; i++) {
+			struct gap *gap = &of->gaps[i];
+			if (gap->by || gap->first < (uint64_t)first || gap->last > (uint64_t)last)
+				continue;
+			if (!names) {
+				missing += gap->last - gap->first + 1;
+				continue;
+			}
+			gap->by = by;
+			snprintf(gap->sink, sizeof gap->sink, "%s", text_at(json, "/sink"));
+		}
+		if (lost < 0 || missing > (uint64_t)lost)
+			return;
 	}
+}
+
+static void note_gap(struct verify *v, const struct writer *writer, const struct gap *gap)
+{
+	buffer_printf(v->report, "note: records %" PRIu64 " to %" PRIu64 " of %s are missing here, and a later record says so of the sink %s\n",
+	              gap->first, gap->last, writer->name, gap->sink);
+}
+
+/* Those that are known wait for nothing more. */
+static void drop_known_gaps(struct verify *v, struct writer *writer)
+{
+	size_t kept = 0;
+	for (size_t k = 0; k < writer->gap_count; k++)
+		if (writer->gaps[k].by && (!v->state_count || writer->gaps[k].shown))
+			note_gap(v, writer, &writer->gaps[k]);
+		else
+			writer->gaps[kept++] = writer->gaps[k];
+	writer->gap_count = kept;
 }
 
 /* What the writer wrote up to here, and since the last gap, is what a seal or a head says: also which gaps there are. */
@@ -244,7 +274,7 @@ static void check_record(struct verify *v, const char *line, size_t length)
 		finding(v, "a new chain of %s begins here after record %" PRIu64 ": its state was lost or removed", writer->name, writer->number);
 	} else if (number <= writer->number) {
 		finding(v, "record %" PRIu64 " of %s stands after record %" PRIu64 ": swapped, inserted or repeated", number, writer->name, writer->number);
-	} else if (writer->gap_count < GAPS_MOST) {
+	} else if (writer->gap_count < GAPS_MOST || (drop_known_gaps(v, writer), writer->gap_count < GAPS_MOST)) {
 		writer->gaps[writer->gap_count++] = (struct gap){ .first = writer->number + 1, .last = number - 1, .line = v->line };
 	} else {
 		finding(v, "records %" PRIu64 " to %" PRIu64 " of %s are missing", writer->number + 1, number - 1, writer->name);
@@ -327,8 +357,7 @@ static void check_gaps(struct verify *v, const struct writer *writer)
 	for (size_t k = 0; k < writer->gap_count; k++) {
 		const struct gap *gap = &writer->gaps[k];
 		if (gap->by) {
-			buffer_printf(v->report, "note: records %" PRIu64 " to %" PRIu64 " of %s are missing here, and a later record says so of the sink %s\n",
-			              gap->first, gap->last, writer->name, gap->sink);
+			note_gap(v, writer, gap);
 		} else {
 			v->line = gap->line;
 			finding(v, "records %" PRIu64 " to %" PRIu64 " of %s are missing before this one", gap->first, gap->last, writer->name);

@@ -453,7 +453,7 @@ static int demand_actor(struct ema_call *call)
 	if (provider->actor_required && !actor)
 		return failure_set(&call->failure, EMA_ACTOR_REFUSED, "the token names no actor (act), and the provider must");
 	if (actor && provider->actors.count && !in_list(provider->actors.list, provider->actors.count, actor))
-		return failure_set(&call->failure, EMA_ACTOR_REFUSED, "the actor \"%.150s\" is none of the provider's actors", actor);
+		return failure_set(&call->failure, EMA_ACTOR_REFUSED, "the actor that the token names (act) is none of the provider's actors");
 	return EMA_OK;
 }
 

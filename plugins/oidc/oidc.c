@@ -310,6 +310,9 @@ static int oidc_judge_workload(const ema_instance *self, ema_call *call, const e
 	int is = preset->workload;
 	if (preset->workload_claim && host->claim_string(claims, preset->workload_claim, &value) == EMA_OK)
 		is |= strncmp(value, preset->workload_begins, strlen(preset->workload_begins)) == 0;
+	else if (preset->workload_claim_always && kind == EMA_ACCESS_TOKEN && !self->workloads)
+		return host->fail(call, EMA_MISSING_CLAIM, "the claim that tells people from service accounts is not there (preferred_username, of the scope \"profile\"); "
+		                  "nor is it asked for with workloads = true");
 	const size_t length = strlen(subject), end = preset->workload_ends ? strlen(preset->workload_ends) : 0;
 	is |= end && length >= end && strcmp(subject + length - end, preset->workload_ends) == 0;
 	/* Client credentials: the client is its own subject. */
@@ -351,10 +354,24 @@ static int oidc_subject(const ema_instance *self, ema_call *call, const ema_clai
 	return EMA_OK;
 }
 
+/* Where the issuer has a value elsewhere, and it is not in the token, it is not none (OpenID Connect Core 5.6.2). */
+static int oidc_is_elsewhere(const ema_claims *claims, const char *pointer)
+{
+	char name[1024];
+	const char *value = NULL;
+	const size_t length = 1 + strcspn(pointer + 1, "/");
+	return (size_t)snprintf(name, sizeof name, "/_claim_names%.*s", (int)length, pointer) < sizeof name && host->claim_string(claims, name, &value) == EMA_OK;
+}
+
 static int oidc_add_groups(const ema_instance *self, ema_call *call, const ema_claims *claims)
 {
 	size_t length = self->strip ? strlen(self->strip) : 0;
-	int code = EMA_OK;
+	const char *has = NULL;
+	int code = EMA_OK, elsewhere = self->groups.count && oidc_text(claims, "/hasgroups", &has) == EMA_OK && strcmp(has, "true") == 0;
+	for (size_t g = 0; g < self->groups.count + self->roles.count; g++)
+		elsewhere |= oidc_is_elsewhere(claims, g < self->groups.count ? self->groups.list[g] : self->roles.list[g - self->groups.count]);
+	if (elsewhere)
+		return host->fail(call, EMA_GROUP_OVERAGE, "the token does not have the groups or roles, but says that there are some: let the issuer put them into it");
 	for (size_t g = 0; g < self->groups.count; g++) {
 		const char *pointer = self->groups.list[g], *name = NULL;
 		if (!length) {
@@ -362,7 +379,7 @@ static int oidc_add_groups(const ema_instance *self, ema_call *call, const ema_c
 				return code;
 			continue;
 		}
-		for (size_t i = 0; i < OIDC_GROUPS_MOST; i++) {
+		for (size_t i = 0;; i++) {
 			code = host->claim_item(claims, pointer, i, &name);
 			if (code == EMA_MISSING_CLAIM)
 				break;
@@ -375,7 +392,7 @@ static int oidc_add_groups(const ema_instance *self, ema_call *call, const ema_c
 			if (begins && !name[length])
 				continue;
 			if ((code = host->add_group(call, begins ? name + length : name)) != EMA_OK)
-				return host->fail(call, code, "a group has a name that no group has");
+				return host->fail(call, code, code == EMA_TOO_LARGE ? "it has more groups than are taken" : "a group has a name that no group has");
 		}
 	}
 	for (size_t r = 0; r < self->roles.count; r++)

@@ -24,6 +24,7 @@ struct oidc_preset {
 	int workload;                    /* all of its tokens are of workloads */
 	const char *workload_claim;      /* else: the claim that shows one, and what it begins with */
 	const char *workload_begins;
+	int workload_claim_always;       /* each person's access token has that claim */
 	const char *workload_ends;       /* or the end of its subject; NULL: that says nothing */
 	const char *must_require[OIDC_LIST]; /* require, or the tenant, must hold one of these claims down */
 	const char *must_hint;

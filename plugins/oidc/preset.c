@@ -13,7 +13,7 @@ static const struct oidc_preset presets[] = {
 	{ .name = "keycloak", .issuer_hint = "https://HOST/realms/REALM", .kinds = OIDC_BOTH, .types = { "jwt", "at+jwt" },
 	  .kind_claim = "/typ", .kind_value = "Bearer", .subject = { "/sub" }, .client_claim = "/azp", .scope_claim = "/scope",
 	  .groups = { "/groups" }, .roles = { "/realm_access/roles" }, .strip = "/",
-	  .workload_claim = "/preferred_username", .workload_begins = "service-account-" },
+	  .workload_claim = "/preferred_username", .workload_begins = "service-account-", .workload_claim_always = 1 },
 	/* Google's own access tokens are opaque, and its other tokens are ID tokens: ID-JAGs alone. */
 	{ .name = "google", .issuer = "https://accounts.google.com", .alias = "accounts.google.com", .kinds = EMA_ID_JAG,
 	  .subject = { "/sub" }, .must_require = { "/hd" },

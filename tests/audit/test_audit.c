@@ -10,6 +10,7 @@
 
 #include "canonical.h"
 #include "sinks.h"
+#include "spool.h"
 
 #define RECORD_TEST_FIELDS 64
 
@@ -1249,6 +1250,26 @@ static void checkpoints_come_between(void **state)
 	remove_tree(folder);
 }
 
+/* A disk that was away while the spool went round: what is there is written whole when it is back, and not from beyond its end. */
+static void a_spool_that_went_round_is_synced(void **state)
+{
+	char folder[64], record[1000];
+	struct spool *spool = NULL;
+	(void)state;
+	make_scratch(folder, sizeof folder);
+	memset(record, 'x', sizeof record);
+	assert_int_equal(spool_open(folder, SPOOL_LEAST, 1, &spool, NULL), 0);
+	while (spool->write < 3 * (uint64_t)SPOOL_LEAST) {
+		assert_int_equal(spool_append(spool, record, sizeof record), 0);
+		const struct spool_cursor cursor = { spool->write, 1, { 0 } };
+		spool_commit(spool, &cursor);
+	}
+	assert_int_equal(spool_sync(spool, spool->write), 0);
+	assert_true(spool->synced == spool->write);
+	spool_close(spool);
+	remove_tree(folder);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "append"))
@@ -1274,6 +1295,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(orphans_are_delivered),
 		cmocka_unit_test(an_orphan_that_cannot_be_read),
 		cmocka_unit_test(damage_is_said),
+		cmocka_unit_test(a_spool_that_went_round_is_synced),
 		cmocka_unit_test(a_forked_child_gets_an_error),
 		cmocka_unit_test(salts_change_and_go),
 		cmocka_unit_test(lines_are_searched),

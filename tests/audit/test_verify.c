@@ -155,6 +155,36 @@ static void a_trail_made_anew_is_found(void **state)
 	}
 }
 
+/* AUD-39: a gap is known as far as a record counts what was lost, and any number of them are. */
+static void gaps_are_counted(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct trail trail;
+		char *lines[400], text[120];
+		size_t count = 0;
+		const size_t gaps = i < 2 ? 2 : 150;
+		trail_begin(&trail, (const char *const[]){ "w", NULL });
+		const size_t begin = trail.count;
+		for (size_t k = 0; k < gaps; k++) {
+			add_record(&trail, "\"kind\":\"decision\"");
+			snprintf(text, sizeof text, i < 2 ? "\"kind\":\"decision\"" : "\"first\":%zu,\"kind\":\"audit-gap\",\"last\":%zu,\"lost\":%d,\"of\":\"w\"", trail.count,
+			         trail.count, i < 3 || k);
+			add_record(&trail, text);
+		}
+		snprintf(text, sizeof text, "\"first\":%zu,\"kind\":\"audit-gap\",\"last\":%zu,\"lost\":%d,\"of\":\"w\"", begin + 1, begin + 4, 2 - i % 2);
+		add_record(&trail, i < 2 ? text : "\"kind\":\"decision\"");
+		forge(&trail, begin, 0);
+		/* Every second one is gone. */
+		for (size_t k = 0; k < trail.count; k++)
+			if (k < begin || (k - begin) % 2 || k + 1 == trail.count)
+				lines[count++] = trail.lines[k];
+		test_write_lines(trail.path, lines, count);
+		expect_of((const char *const[]){ trail.path, NULL }, NULL, i % 2 ? EMA_DENIED : EMA_OK, i % 2 ? "of w are missing before this one" : "a later record says so of the sink");
+		trail_end(&trail);
+	}
+}
+
 /* AUD-34: what is taken away altogether leaves no line to be found by; the heads know of it. */
 static void what_is_taken_away_is_found(void **state)
 {
@@ -239,6 +269,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_trail_made_anew_is_found),
+		cmocka_unit_test(gaps_are_counted),
 		cmocka_unit_test(what_is_taken_away_is_found),
 		cmocka_unit_test(each_state_dir_is_asked),
 		cmocka_unit_test(a_long_end_has_a_seal),

@@ -111,6 +111,28 @@ static void presets_read_their_tokens(void **state)
 	}
 }
 
+/* JAG-91: of a long list, the last one is there as the first one is: a deny may look for it. */
+static void all_groups_are_read(void **state)
+{
+	(void)state;
+	static char groups[16384];
+	size_t at = (size_t)snprintf(groups, sizeof groups, "[");
+	for (int i = 0; i < 1100; i++)
+		at += (size_t)snprintf(groups + at, sizeof groups - at, "\"/g%d\",", i);
+	snprintf(groups + at, sizeof groups - at, "\"/contractors\"]");
+	const struct rig_member change[] = { { "groups", groups }, END };
+	struct rig_token token = token_of(&shapes[0]);
+	struct rig rig;
+	struct rig_answer answer;
+	assert_int_equal(rig_open(&rig, "oidc", PLUGIN_IDENTITY, shapes[0].settings), 0);
+	token.change = change;
+	rig_identify(&rig, &token, &answer);
+	assert_int_equal(answer.code, EMA_OK);
+	assert_true(rig_has(&answer.result->groups, "contractors"));
+	rig_answer_free(&answer);
+	rig_close(&rig);
+}
+
 static void check(const char *settings, const struct shape *shape, const struct rig_case *cases, size_t count)
 {
 	struct rig rig;
@@ -131,6 +153,10 @@ static void refuses_id_tokens(void **state)
 		{ "payload typ Refresh", { { "typ", "\"Refresh\"" } }, EMA_WRONG_TYPE, "Bearer", NULL, NULL },
 		{ "no payload typ", { { "typ", NULL } }, EMA_WRONG_TYPE, "Bearer", NULL, NULL },
 		{ "service account", { { "preferred_username", "\"service-account-ci\"" } }, EMA_NOT_A_PERSON, "workloads", NULL, NULL },
+		{ "one that hides it", { { "preferred_username", NULL } }, EMA_MISSING_CLAIM, "service accounts", NULL, NULL },
+		{ "groups elsewhere", { { "groups", NULL }, { "_claim_names", "{\"groups\":\"src1\"}" } }, EMA_GROUP_OVERAGE, "put them into it", NULL, NULL },
+		{ "roles elsewhere", { { "_claim_names", "{\"realm_access\":\"src1\"}" } }, EMA_GROUP_OVERAGE, "put them into it", NULL, NULL },
+		{ "groups that are said to be", { { "groups", NULL }, { "hasgroups", "true" } }, EMA_GROUP_OVERAGE, "put them into it", NULL, NULL },
 	};
 	static const struct rig_case of_google[] = {
 		{ "an ID token", { { NULL, NULL } }, EMA_WRONG_TYPE, "typ", "JWT", NULL },
@@ -315,6 +341,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(presets_read_their_tokens),
+		cmocka_unit_test(all_groups_are_read),
 		cmocka_unit_test(takes_no_unverified_address),
 		cmocka_unit_test(refuses_id_tokens),
 		cmocka_unit_test(obeys_its_settings),
