@@ -493,8 +493,12 @@ static void housekeeping(struct audit *audit)
 		tell_recovered(audit);
 	for (size_t i = 0; i < audit->sink_count; i++) {
 		struct sink *sink = audit->sinks[i];
-		if (sink->gap && !sink->down && sink->count < QUEUE_RECORDS / 2)
-			tell_gap(audit, sink);
+		/* What the others do not hear of by the end, nobody will. */
+		const int last = audit->stop && !sink->gap_told_last;
+		if (!sink->gap || !(last || (!sink->down && sink->count < QUEUE_RECORDS / 2)))
+			continue;
+		tell_gap(audit, sink);
+		sink->gap_told_last |= last && !sink->gap;
 	}
 	int due = audit->since_checkpoint >= CHECKPOINT_RECORDS || real_ms() >= audit->checkpoint_at ||
 		  (audit->stop && audit->own->spool->next == audit->own->spool->write);

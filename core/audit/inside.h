@@ -62,6 +62,7 @@ struct sink {
 	struct rendered *queue[QUEUE_RECORDS];
 	size_t head, count, bytes;
 	uint64_t gap, gap_first, gap_last;
+	int gap_told_last; /* at the end: what says so is lost on it, too, and nothing says that */
 	char gap_writer[CHAIN_WRITER];
 };
 

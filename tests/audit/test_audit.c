@@ -213,6 +213,49 @@ static void an_optional_sink_delays_nobody(void **state)
 	kept_free(&dead);
 }
 
+struct release {
+	struct kept *good, *dead;
+	int told;
+};
+
+static void *release_when_told(void *data)
+{
+	struct release *release = data;
+	for (int i = 0; i < 3000 && !(release->told = kept_has(release->good, "\"sink\":\"dead\"")); i++)
+		pause_ms(10);
+	kept_set(release->dead, EMA_OK, 0);
+	return NULL;
+}
+
+/* AUD-40: what it missed is told by the end, though it is not back: nobody will know it afterwards. */
+static void what_is_lost_is_told_at_the_end(void **state)
+{
+	(void)state;
+	struct kept good, dead;
+	struct release release = { &good, &dead, 0 };
+	pthread_t thread;
+	kept_init(&good);
+	kept_init(&dead);
+	struct audit *audit = open_audit(NULL, 0);
+	struct audit_sink sinks[] = { sink_of("good", &good, 1), sink_of("dead", &dead, 0) };
+	kept_set(&dead, EMA_OK, 1);
+	audit_sinks(audit, sinks, 2, NULL);
+	for (int i = 0; i < 5000; i++)
+		assert_int_equal(append_text(audit, "n", "v", 1, 10000), EMA_OK);
+	struct audit_state now;
+	do {
+		pause_ms(10);
+		audit_state(audit, &now);
+	} while (!now.dropped);
+	assert_false(kept_has(&good, "audit-gap"));
+	assert_int_equal(pthread_create(&thread, NULL, release_when_told, &release), 0);
+	audit_free(audit, 60000);
+	pthread_join(thread, NULL);
+	assert_true(release.told);
+	kept_free(&good);
+	kept_free(&dead);
+}
+
 /* AUD-40: it has 2 MiB of records in memory at most, by what they take there and not by the length of their lines alone. */
 static void a_hung_sink_keeps_little(void **state)
 {
@@ -1280,6 +1323,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_failing_sink_refuses_until_it_works),
 		cmocka_unit_test(a_sink_comes_back),
 		cmocka_unit_test(an_optional_sink_delays_nobody),
+		cmocka_unit_test(what_is_lost_is_told_at_the_end),
 		cmocka_unit_test(a_hung_sink_keeps_little),
 		cmocka_unit_test(a_stuck_sink_holds_up_no_other),
 		cmocka_unit_test(a_stuck_sink_and_an_orphan),
