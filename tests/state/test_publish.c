@@ -642,9 +642,9 @@ static void what_ended_takes_no_room(void **state)
 	char folder[80];
 	snprintf(folder, sizeof folder, "%s/kept", f->folder);
 	struct marks_settings settings = { .clock = &f->clock.clock, .alone = 1, .entries_most = 40 };
-	marks_free(f->marks);
 	publisher_free(f->publisher);
 	f->publisher = NULL;
+	marks_free(f->marks);
 	assert_int_equal(marks_new(&settings, &f->marks, NULL), EMA_OK);
 	assert_int_equal(open_keeper(f, folder, NULL), EMA_OK);
 	assert_int_equal(marks_block(f->marks, &okta, 0, NULL), EMA_OK);
