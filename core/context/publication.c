@@ -149,7 +149,8 @@ int publication_marks(struct ema_context *context, const struct conf *conf, stru
 		code = store_published(&conf->published, &context->clock, context->log, &context->published, failure);
 	if (code != EMA_OK)
 		return code;
-	struct marks_settings settings = { .store = one_way ? context->published : context->store, .clock = &context->clock, .log = context->log,
+	/* A store in memory would have each of them once more, for nobody. */
+	struct marks_settings settings = { .store = one_way ? context->published : alone ? NULL : context->store, .clock = &context->clock, .log = context->log,
 		                           .alone = alone, .one_way = one_way };
 	code = marks_new(&settings, &context->marks, failure);
 	if (code == EMA_OK && !alone)

@@ -265,6 +265,9 @@ static int mark_raise(struct marks *marks, const struct mark_name *name, char wh
 		return failure_set(failure, EMA_STORE_UNAVAILABLE, "not revoked for sure: the store did not take the mark (%s); try again", code_name(code));
 	pthread_mutex_lock(&marks->lock);
 	code = mark_apply(marks, name, what, *kept, expires, marks->list);
+	const struct mark_slot *slot = marks->store ? NULL : mark_table_find(&marks->table, name->words);
+	if (slot)
+		*kept = atomic_load(what == 'e' ? &slot->epoch : &slot->block);
 	pthread_mutex_unlock(&marks->lock);
 	if (code == EMA_INTERNAL)
 		return failure_set(failure, EMA_STORE_UNAVAILABLE, "the store answered a time that no mark can have: it is not EMA's alone");
