@@ -115,6 +115,11 @@ static const char *text_at(const struct json *json, const char *pointer)
 	return text ? text : "";
 }
 
+static int is_within(const struct gap *gap, int64_t first, int64_t last)
+{
+	return !gap->by && gap->first >= (uint64_t)first && gap->last <= (uint64_t)last;
+}
+
 /*
  * A gap that a later record of the chain declares is known; one that nobody declared is a finding at the end. What a record declares it
  * counts, too: that one of ten was lost takes no nine others out.
@@ -124,21 +129,16 @@ static void declare(struct verify *v, struct writer *by, const struct json *json
 	const int64_t first = number_at(json, "/first"), last = number_at(json, "/last"), lost = number_at(json, "/lost");
 	struct writer *of = *text_at(json, "/of") ? writer_of(v, text_at(json, "/of")) : NULL;
 	uint64_t missing = 0;
-	for (int names = 0; of && first > 0 && names < 2; names++) {
-		for (size_t i = 0; i < of->gap_count; i++) {
-			struct gap *gap = &of->gaps[i];
-			if (gap->by || gap->first < (uint64_t)first || gap->last > (uint64_t)last)
-				continue;
-			if (!names) {
-				missing += gap->last - gap->first + 1;
-				continue;
-			}
-			gap->by = by;
-			snprintf(gap->sink, sizeof gap->sink, "%s", text_at(json, "/sink"));
+	if (!of || first <= 0 || lost < 0)
+		return;
+	for (size_t i = 0; i < of->gap_count; i++)
+		if (is_within(&of->gaps[i], first, last))
+			missing += of->gaps[i].last - of->gaps[i].first + 1;
+	for (size_t i = 0; i < of->gap_count && missing <= (uint64_t)lost; i++)
+		if (is_within(&of->gaps[i], first, last)) {
+			of->gaps[i].by = by;
+			snprintf(of->gaps[i].sink, sizeof of->gaps[i].sink, "%s", text_at(json, "/sink"));
 		}
-		if (lost < 0 || missing > (uint64_t)lost)
-			return;
-	}
 }
 
 static void note_gap(struct verify *v, const struct writer *writer, const struct gap *gap)

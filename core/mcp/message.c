@@ -173,20 +173,17 @@ static int add_reference(struct parser *p, struct mcp_call *call, const struct j
 	const struct json *json = &p->message->json;
 	const struct json_node *ref = json_member(json, params, "ref");
 	const char *type = json_string(json_member(json, ref, "type"));
-	if (type && !strcmp(type, "ref/prompt")) {
-		int code = add_named(p, call, POLICY_PROMPT, json_member(json, ref, "name"), NULL);
-		/* One of its arguments is asked about, and which ones it will have nobody knows. */
-		if (!code)
-			call->targets[call->target_count - 1].unseen = 1;
+	const int prompt = type && !strcmp(type, "ref/prompt");
+	if (!prompt && !(type && !strcmp(type, "ref/resource")))
+		return bad(p, RPC_PARAMS, "ref is neither a ref/prompt nor a ref/resource");
+	int code = add_named(p, call, prompt ? POLICY_PROMPT : POLICY_URI, json_member(json, ref, prompt ? "name" : "uri"), NULL);
+	if (code)
 		return code;
-	}
-	if (type && !strcmp(type, "ref/resource")) {
-		int code = add_named(p, call, POLICY_URI, json_member(json, ref, "uri"), NULL);
-		if (!code)
-			call->targets[call->target_count - 1].is_template = 1;
-		return code;
-	}
-	return bad(p, RPC_PARAMS, "ref is neither a ref/prompt nor a ref/resource");
+	/* One of its arguments is asked about, and which ones it will have nobody knows. */
+	struct policy_target *target = &call->targets[call->target_count - 1];
+	target->unseen = prompt;
+	target->is_template = !prompt;
+	return EMA_OK;
 }
 
 /* A member that is not known might be a subscription to something that was not judged. */

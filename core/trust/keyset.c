@@ -257,15 +257,14 @@ static int first_fetch(struct keyset *keyset, int64_t deadline, struct failure *
 {
 	int code = EMA_OK;
 	pthread_mutex_lock(&keyset->lock);
-	const int64_t tick = clock_monotonic(keyset->trust->clock);
-	if (tick >= deadline)
+	if (clock_monotonic(keyset->trust->clock) >= deadline)
 		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "%s %.64s: there are no keys yet, and no time to wait for them", trust_whose(&keyset->settings), keyset->settings.id);
 	else if (!hold_begin(keyset))
 		code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "%s %.64s: there are no keys yet, and others wait for them already", trust_whose(&keyset->settings), keyset->settings.id);
 	else {
 		if (keyset->in_flight && await_landing(keyset, deadline))
 			code = failure_set(failure, EMA_KEYS_UNAVAILABLE, "%s %.64s: keys did not come in time", trust_whose(&keyset->settings), keyset->settings.id);
-		else if (!keyset->in_flight && (!keyset->flights || refresh_due(keyset, clock_monotonic(keyset->trust->clock)) <= clock_monotonic(keyset->trust->clock)))
+		else if (!keyset->in_flight && (!keyset->flights || refresh_is_due(keyset)))
 			fly_here(keyset, deadline); /* unless somebody has the next one begun by now */
 		hold_end(keyset);
 	}

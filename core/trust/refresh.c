@@ -528,10 +528,17 @@ end:
 	cache_entry_free(&entry);
 }
 
-int64_t refresh_due(const struct keyset *keyset, int64_t tick)
+/* In monotonic milliseconds. */
+static int64_t due_of(const struct keyset *keyset, int64_t tick)
 {
 	const int found_old = keyset->keys && !keyset->failing && !keyset->trust->published && keyset->due > tick && overdue_of(keyset) > 0;
 	return found_old && tick - keyset->fetched_tick >= keyset->settings.cooldown_ms ? tick : keyset->due;
+}
+
+int refresh_is_due(const struct keyset *keyset)
+{
+	const int64_t tick = clock_monotonic(keyset->trust->clock);
+	return due_of(keyset, tick) <= tick;
 }
 
 /* Of two that are due the one that the operator wrote; else the one that is so first. */
@@ -551,7 +558,7 @@ static struct keyset *most_due(struct trust *trust, int64_t *due)
 		if (keyset->fixed || atomic_load(&keyset->closing))
 			continue;
 		pthread_mutex_lock(&keyset->lock);
-		const int64_t own = refresh_due(keyset, tick);
+		const int64_t own = due_of(keyset, tick);
 		if (!keyset->in_flight && (!first || goes_before(keyset, own, first, *due, tick))) {
 			first = keyset;
 			*due = own;
@@ -579,8 +586,7 @@ static void sleep_until(struct trust *trust, int64_t wait)
 static int take_off(struct keyset *keyset)
 {
 	pthread_mutex_lock(&keyset->lock);
-	const int64_t tick = clock_monotonic(keyset->trust->clock);
-	const int ours = !keyset->in_flight && refresh_due(keyset, tick) <= tick;
+	const int ours = !keyset->in_flight && refresh_is_due(keyset);
 	if (ours)
 		keyset->in_flight = 1;
 	pthread_mutex_unlock(&keyset->lock);

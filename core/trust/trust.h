@@ -93,10 +93,10 @@ void refresh_stop(struct trust *trust);
 /* Something may be due earlier than the thread thinks. Without a lock. */
 void refresh_wake(struct trust *trust);
 /*
- * When it is fetched next, in monotonic milliseconds: as planned, or at once where keys that came in time are too old all the same, by a
- * wall clock that was put right, or a sleep of the machine, neither of which the plan's clock has seen. With keyset->lock.
+ * Whether it is to be fetched now: as planned, or where keys that came in time are too old all the same, by a wall clock that was put
+ * right, or a sleep of the machine, neither of which the plan's clock has seen. With keyset->lock.
  */
-int64_t refresh_due(const struct keyset *keyset, int64_t tick);
+int refresh_is_due(const struct keyset *keyset);
 /*
  * Where the keys stand, and since when (wall; 0: as it should be). Under keyset->lock. What is stale is so since the first refresh
  * that failed after it ceased to be fresh, and before one has, or if none is known since all should have, since then.
