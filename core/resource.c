@@ -11,22 +11,36 @@ static const char *tail(const char *text)
 	return !strcmp(text, "/") ? "" : text;
 }
 
+/* How long the part is that has no case, without a default port; 0: no scheme, so that all of it counts as it is. */
+static size_t head(const char *text, const char **rest)
+{
+	const char *scheme = strstr(text, "://");
+	*rest = text;
+	if (!scheme)
+		return 0;
+	size_t from = (size_t)(scheme - text) + 3, length = from + strcspn(text + from, "/?#");
+	*rest = tail(text + length);
+	const char *port = !strncasecmp(text, "https:", 6) ? ":443" : !strncasecmp(text, "http:", 5) ? ":80" : NULL;
+	size_t room = port ? strlen(port) : 0;
+	return room && length - from > room && !strncmp(text + length - room, port, room) ? length - room : length;
+}
+
 int resource_same(const char *a, const char *b)
 {
-	const char *sa = strstr(a, "://"), *sb = strstr(b, "://");
-	if (!sa || !sb)
-		return !strcmp(a, b);
-	size_t head_a = (size_t)(sa - a) + 3, head_b = (size_t)(sb - b) + 3;
-	size_t host_a = head_a + strcspn(a + head_a, "/?#"), host_b = head_b + strcspn(b + head_b, "/?#");
-	if (strcmp(tail(a + host_a), tail(b + host_b)))
-		return 0;
-	const char *port = !strncasecmp(a, "https:", 6) ? ":443" : !strncasecmp(a, "http:", 5) ? ":80" : NULL;
-	size_t room = port ? strlen(port) : 0;
-	if (room && host_a - head_a > room && !strncmp(a + host_a - room, port, room))
-		host_a -= room;
-	if (room && host_b - head_b > room && !strncmp(b + host_b - room, port, room))
-		host_b -= room;
-	return host_a == host_b && !strncasecmp(a, b, host_a);
+	const char *rest_a, *rest_b;
+	size_t length = head(a, &rest_a);
+	return head(b, &rest_b) == length && !strcmp(rest_a, rest_b) && !strncasecmp(a, b, length);
+}
+
+size_t resource_normal(const char *resource, char *out)
+{
+	const char *rest;
+	size_t length = head(resource, &rest);
+	for (size_t i = 0; i < length; i++)
+		out[i] = resource[i] >= 'A' && resource[i] <= 'Z' ? (char)(resource[i] - 'A' + 'a') : resource[i];
+	size_t more = strlen(rest);
+	memcpy(out + length, rest, more + 1);
+	return length + more;
 }
 
 char *resource_metadata_url(const char *resource)

@@ -228,42 +228,74 @@ static void lint_audiences(struct reader *reader, const struct conf_service *a, 
 		}
 }
 
+static int gives_id_jags(const struct conf_provider *provider)
+{
+	return !provider->accepts || provider->accepts & EMA_ID_JAG;
+}
+
 /* Does the provider vouch at the service with ID-JAGs? */
 static int vouches(const struct conf *conf, const struct conf_service *service, const struct conf_provider *provider)
 {
-	return provider->instance.id && (!provider->accepts || provider->accepts & EMA_ID_JAG) && conf_has_provider(conf, service, provider->instance.id);
+	return provider->instance.id && gives_id_jags(provider) && conf_has_provider(conf, service, provider->instance.id);
 }
 
-/* Of each service a row of bits: which providers vouch there with ID-JAGs. NULL: no memory. */
-static uint64_t *lint_vouchers(struct reader *reader, size_t words)
+/* What two services are held against each other by: read once of each, for the pairs are many. */
+struct lint_service {
+	const char *resource, *issuer; /* as resource_normal() has them, the issuer without slashes at its end; NULL: none */
+	uint64_t *vouchers;            /* a bit for each provider that vouches there with ID-JAGs */
+};
+
+static const char *lint_normal(struct reader *reader, const char *url, int page)
 {
-	const struct conf *conf = reader->conf;
-	uint64_t *rows = arena_get(reader->arena, conf->service_count * words + 1, sizeof *rows);
-	for (size_t s = 0; rows && s < conf->service_count; s++)
-		for (size_t i = 0; i < conf->provider_count; i++)
-			if (vouches(conf, &conf->services[s], &conf->providers[i]))
-				rows[s * words + i / 64] |= UINT64_C(1) << i % 64;
-	return rows;
+	char *text = url ? arena_bytes(reader->arena, strlen(url) + 1) : NULL;
+	if (!text)
+		return NULL;
+	size_t length = resource_normal(url, text);
+	while (page && length && text[length - 1] == '/')
+		text[--length] = '\0';
+	return text;
 }
 
-/* The first provider that is in both rows; NULL: none. */
-static const struct conf_provider *lint_common(const struct conf *conf, const uint64_t *a, const uint64_t *b, size_t words)
+/* The providers that the service asks, NULL behind them. */
+static void lint_asked(const struct conf *conf, const struct conf_service *service, const struct conf_provider **asked, struct lint_service *out)
 {
-	for (size_t w = 0; w < words; w++)
-		if (a[w] & b[w])
-			return &conf->providers[w * 64 + (size_t)__builtin_ctzll(a[w] & b[w])];
+	for (size_t i = 0; i < conf->provider_count; i++) {
+		const struct conf_provider *provider = &conf->providers[i];
+		if (!provider->instance.id || !conf_has_provider(conf, service, provider->instance.id))
+			continue;
+		*asked++ = provider;
+		if (gives_id_jags(provider))
+			out->vouchers[i / 64] |= UINT64_C(1) << i % 64;
+	}
+	*asked = NULL;
+}
+
+/* The first provider that vouches at both; NULL: none. */
+static const struct conf_provider *lint_common(const struct conf *conf, const struct lint_service *a, const struct lint_service *b)
+{
+	for (size_t w = 0; w <= conf->provider_count / 64; w++)
+		if (a->vouchers[w] & b->vouchers[w])
+			return &conf->providers[w * 64 + (size_t)__builtin_ctzll(a->vouchers[w] & b->vouchers[w])];
 	return NULL;
 }
 
-static void lint_pair(struct reader *reader, const struct conf_service *a, const struct conf_service *b, const uint64_t *rows, size_t words)
+static void lint_pair(struct reader *reader, const struct lint_service *all, size_t i, size_t j)
 {
 	const struct conf *conf = reader->conf;
-	if (a->resource && b->resource && resource_same(a->resource, b->resource))
+	const struct conf_service *a = &conf->services[i], *b = &conf->services[j];
+	const struct lint_service *one = &all[i], *other = &all[j];
+	if (one->resource && other->resource && !strcmp(one->resource, other->resource))
 		finding_node(reader->findings, "E-DUPLICATE", b->node, "the service of line %d has the same resource", a->node->line);
 	lint_audiences(reader, a, b);
-	const size_t one = (size_t)(a - conf->services), other = (size_t)(b - conf->services);
-	const struct conf_provider *provider =
-		rows && a->issuer && b->issuer && !strcmp(a->issuer, b->issuer) ? lint_common(conf, rows + one * words, rows + other * words, words) : NULL;
+	if (!one->issuer || !other->issuer || strcmp(one->issuer, other->issuer))
+		return;
+	if (strcmp(a->issuer, b->issuer)) {
+		finding_node(reader->findings, "E-ISSUER", conf_child(b->node, "issuer") ? conf_child(b->node, "issuer") : b->node,
+			     "its issuer is that of the service of line %d, %.512s, in another spelling: they have one page for metadata, and it can name "
+			     "but one of them. Write the same, byte for byte, at both", a->node->line, a->issuer);
+		return;
+	}
+	const struct conf_provider *provider = lint_common(conf, one, other);
 	if (provider)
 		finding_node(reader->findings, "W-SHARED-ISSUER-NO-RESOURCE", b->node,
 			     "it shares its issuer with the service of line %d: if ID-JAGs of \"%s\" name no resource (Okta's do not), the client chooses "
@@ -306,7 +338,7 @@ static void lint_quota(struct reader *reader, const struct conf_provider *provid
 {
 	const struct conf *conf = reader->conf;
 	const char *id = provider->instance.id;
-	if (!id || !provider->monthly_quota || (provider->accepts && !(provider->accepts & EMA_ID_JAG)))
+	if (!id || !provider->monthly_quota || !gives_id_jags(provider))
 		return;
 	for (size_t i = 0; i < conf->service_count; i++) {
 		const struct conf_service *first = &conf->services[i];
@@ -368,8 +400,9 @@ void lint_run(struct reader *reader)
 {
 	const struct conf *conf = reader->conf;
 	int *marks = arena_get(reader->arena, conf->stack_count + 1, sizeof *marks), loops = 0;
-	const size_t words = conf->provider_count / 64 + 1;
-	const uint64_t *rows = lint_vouchers(reader, words);
+	const struct conf_provider **asked = arena_get(reader->arena, conf->provider_count + 1, sizeof *asked);
+	struct lint_service *all = arena_get(reader->arena, conf->service_count + 1, sizeof *all);
+	uint64_t *vouchers = arena_get(reader->arena, conf->service_count + 1, (conf->provider_count / 64 + 1) * sizeof *vouchers);
 	for (size_t i = 0; marks && i < conf->stack_count && !loops; i++) {
 		if (!marks[i]) {
 			marks[i] = 1;
@@ -394,9 +427,14 @@ void lint_run(struct reader *reader)
 		if (!loops && !can_grant(conf, &service->identity, 0, &left))
 			finding_node(reader->findings, "E-NO-GRANTER", service->identity.node, "no rule can ever vouch: make one required, requisite or sufficient");
 		policy_lint(reader, service);
-		supply_lint(reader, service);
+		if (!asked || !all || !vouchers)
+			continue;
+		all[i] = (struct lint_service){ lint_normal(reader, service->resource, 0), lint_normal(reader, service->issuer, 1),
+		                                &vouchers[i * (conf->provider_count / 64 + 1)] };
+		lint_asked(conf, service, asked, &all[i]);
+		supply_lint(reader, service, asked);
 		for (size_t j = 0; j < i; j++)
-			lint_pair(reader, &conf->services[j], service, rows, words);
+			lint_pair(reader, all, j, i);
 	}
 	lint_providers(reader);
 	lint_token(reader);

@@ -124,7 +124,7 @@ void policy_read(struct reader *reader, const struct conf_node *node, struct con
 void policy_lint(struct reader *reader, const struct conf_service *service);
 struct conf_window *policy_windows(struct reader *reader, const struct conf_node *node, size_t *count);
 /* supply.c: rules about groups, roles and tenants that come from nowhere */
-void supply_lint(struct reader *reader, const struct conf_service *service);
+void supply_lint(struct reader *reader, const struct conf_service *service, const struct conf_provider *const *asked);
 /* listen.c: what is emad's */
 void listen_read(struct reader *reader);
 /* lint.c */

@@ -64,15 +64,15 @@ static int is_for(const struct conf_grant *rule, const struct conf_provider *pro
 	return !rule->provider || !strcmp(rule->provider, "*") || !strcmp(rule->provider, provider->instance.id);
 }
 
-static void lint_rule(struct reader *reader, const struct conf_service *service, const struct conf_grant *rule, int deny)
+static void lint_rule(struct reader *reader, const struct conf_service *service, const struct conf_provider *const *asked, const struct conf_grant *rule,
+                      int deny)
 {
-	const struct conf *conf = reader->conf;
 	const struct conf_provider *lacking = NULL;
 	size_t able = 0;
 	int role = 0;
-	for (size_t i = 0; i < conf->provider_count && (rule->groups.count || rule->roles.count); i++) {
-		const struct conf_provider *provider = &conf->providers[i];
-		if (!provider->instance.id || !provider->instance.plugin || !is_for(rule, provider) || !conf_has_provider(conf, service, provider->instance.id))
+	for (size_t i = 0; asked[i] && (rule->groups.count || rule->roles.count); i++) {
+		const struct conf_provider *provider = asked[i];
+		if (!provider->instance.plugin || !is_for(rule, provider))
 			continue;
 		const int no_group = rule->groups.count && !is_supplied(service, rule, provider, 0);
 		if (!no_group && (!rule->roles.count || is_supplied(service, rule, provider, 1)))
@@ -86,7 +86,7 @@ static void lint_rule(struct reader *reader, const struct conf_service *service,
 	if (!lacking || (able && (!deny || rule->tenants.count || rule->from.count || (rule->provider && strcmp(rule->provider, "*")))))
 		return;
 	/* Where another server's tokens are read, its configuration may know more; and who writes `from` has thought of where it comes from. */
-	const int claims = takes_from(rule, "claims"), sure = deny && !able && claims && !rule->shadow && !conf->published.path;
+	const int claims = takes_from(rule, "claims"), sure = deny && !able && claims && !rule->shadow && !reader->conf->published.path;
 	finding_node(reader->findings, sure ? "E-NO-SOURCE" : "W-NO-SOURCE", rule->node,
 	             "nothing says which %ss the subjects of provider \"%s\" have, so that this %s%s: write %s%sdirectory = ( ... ) "
 	             "with for = [\"%s\"] at the service",
@@ -95,13 +95,13 @@ static void lint_rule(struct reader *reader, const struct conf_service *service,
 }
 
 /* The first provider of those that the rule (NULL: a scope) is for, if it is sure that no subject of any has a tenant; else NULL. */
-static const struct conf_provider *tenantless(const struct conf *conf, const struct conf_service *service, const struct conf_grant *rule)
+static const struct conf_provider *tenantless(const struct conf *conf, const struct conf_provider *const *asked, const struct conf_grant *rule)
 {
 	const struct conf_provider *first = NULL;
-	for (size_t i = 0; i < conf->provider_count && !conf->published.path; i++) {
-		const struct conf_provider *provider = &conf->providers[i];
+	for (size_t i = 0; asked[i] && !conf->published.path; i++) {
+		const struct conf_provider *provider = asked[i];
 		const char *plugin = provider->instance.plugin;
-		if (!provider->instance.id || !plugin || (rule && !is_for(rule, provider)) || !conf_has_provider(conf, service, provider->instance.id))
+		if (!plugin || (rule && !is_for(rule, provider)))
 			continue;
 		if (strcmp(plugin, "okta_xaa") && (strcmp(plugin, "oidc") || conf_child(provider->instance.node, "tenant_claim")))
 			return NULL;
@@ -113,14 +113,14 @@ static const struct conf_provider *tenantless(const struct conf *conf, const str
 /* Where a pattern stands, and what one does that never has its value. */
 struct use {
 	struct reader *reader;
-	const struct conf_service *service;
+	const struct conf_provider *const *asked;
 	const struct conf_grant *rule; /* NULL: a scope's */
 	const char *effect;
 };
 
 static void lint_tenant(const struct use *use, const struct conf_node *node, const char *pattern)
 {
-	const struct conf_provider *lacking = strstr(pattern, "{tenant}") ? tenantless(use->reader->conf, use->service, use->rule) : NULL;
+	const struct conf_provider *lacking = strstr(pattern, "{tenant}") ? tenantless(use->reader->conf, use->asked, use->rule) : NULL;
 	if (!lacking)
 		return;
 	const int claims = !strcmp(lacking->instance.plugin, "oidc");
@@ -136,17 +136,17 @@ static void lint_tenants(const struct use *use, const struct conf_node *group, c
 		lint_tenant(use, list && i < list->count ? &list->children[i] : list, patterns->list[i]);
 }
 
-static void lint_scope(struct reader *reader, const struct conf_service *service, const struct conf_scope *scope)
+static void lint_scope(struct reader *reader, const struct conf_provider *const *asked, const struct conf_scope *scope)
 {
-	const struct use use = { reader, service, NULL, "opens nothing" };
+	const struct use use = { reader, asked, NULL, "opens nothing" };
 	lint_tenants(&use, scope->node, "tools", &scope->tools);
 	lint_tenants(&use, scope->node, "prompts", &scope->prompts);
 	lint_tenants(&use, scope->node, "uris", &scope->uris);
 }
 
-static void lint_values(struct reader *reader, const struct conf_service *service, const struct conf_grant *rule, int deny)
+static void lint_values(struct reader *reader, const struct conf_provider *const *asked, const struct conf_grant *rule, int deny)
 {
-	const struct use use = { reader, service, rule, deny ? "refuses whatever stands in its place" : "gives nothing" };
+	const struct use use = { reader, asked, rule, deny ? "refuses whatever stands in its place" : "gives nothing" };
 	lint_tenants(&use, rule->node, "tools", &rule->tools);
 	lint_tenants(&use, rule->node, "prompts", &rule->prompts);
 	lint_tenants(&use, rule->node, "uris", &rule->uris);
@@ -155,16 +155,16 @@ static void lint_values(struct reader *reader, const struct conf_service *servic
 			lint_tenant(&use, rule->conditions->args[i].value, rule->conditions->args[i].value->string);
 }
 
-void supply_lint(struct reader *reader, const struct conf_service *service)
+void supply_lint(struct reader *reader, const struct conf_service *service, const struct conf_provider *const *asked)
 {
 	for (size_t i = 0; i < service->scope_count; i++)
-		lint_scope(reader, service, &service->scopes[i]);
+		lint_scope(reader, asked, &service->scopes[i]);
 	for (size_t i = 0; i < service->grant_count; i++) {
-		lint_rule(reader, service, &service->grants[i], 0);
-		lint_values(reader, service, &service->grants[i], 0);
+		lint_rule(reader, service, asked, &service->grants[i], 0);
+		lint_values(reader, asked, &service->grants[i], 0);
 	}
 	for (size_t i = 0; i < service->deny_count; i++) {
-		lint_rule(reader, service, &service->denies[i], 1);
-		lint_values(reader, service, &service->denies[i], 1);
+		lint_rule(reader, service, asked, &service->denies[i], 1);
+		lint_values(reader, asked, &service->denies[i], 1);
 	}
 }

@@ -366,6 +366,10 @@ static void policy_and_lint(void **state)
 		  "{ id = \"b\"; resource = \"https://m.example/\"; issuer = \"https://a.example\"; identity = [\"okta\"]; } );", "E-DUPLICATE", 3, "same resource" },
 		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; issuer = \"https://a.example\"; identity = [\"okta\"]; },\n"
 		  "{ id = \"b\"; resource = \"https://m.example/b\"; issuer = \"https://a.example\"; identity = [\"okta\"]; } );", "W-SHARED-ISSUER-NO-RESOURCE", 3, "line 2" },
+		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; issuer = \"https://a.example/t\"; identity = [\"okta\"]; },\n"
+		  "{ id = \"b\"; resource = \"https://m.example/b\"; identity = [\"azure\"];\nissuer = \"https://A.example:443/t/\"; } );", "E-ISSUER", 4, "of line 2" },
+		{ OKTA "services = ( { id = \"a\"; resource = \"https://M.example:443/a\"; issuer = \"https://a.example/1\"; identity = [\"okta\"]; },\n"
+		  "{ id = \"b\"; resource = \"https://m.example/a\"; issuer = \"https://a.example/2\"; identity = [\"okta\"]; } );", "E-DUPLICATE", 3, "same resource" },
 		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"*\"; group = \"x\"; scopes = \"r\"; } );"), "W-ANY-PROVIDER", 7, "any provider" },
 		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = {\nargs = ( { at = \"/n\"; less = 5; greater = 10; } ); }; } );"), "E-VALUE", 8, "no whole number is above 10 and below 5" },
 		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = {\nargs = ( { at = \"/n\"; less = 5; greater = 4; } ); }; } );"), "E-VALUE", 8, "above 4 and below 5" },
