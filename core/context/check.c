@@ -105,6 +105,8 @@ static void read_named(struct pipeline *p)
 	target.length = named ? strlen(check->target) : 0;
 	target.json = &message->json;
 	target.arguments = method->form == FORM_NAME ? arguments : NULL;
+	/* Who gives no body has not said that there are no arguments; who assumes has said all. */
+	target.unseen = method->form == FORM_NAME && !arguments && !check->explain;
 	target.listing = check->listing;
 	mcp_call_only(message, method->name, &target);
 }
@@ -157,6 +159,12 @@ static void join(char *out, size_t room, const char *const parts[3])
 	out[used] = 0;
 }
 
+int check_unseen(const struct pipeline *p, const struct policy_target *target)
+{
+	size_t count = 0;
+	return target && target->unseen && p->service && (!policy_pointers(p->service->policy, &count) || count);
+}
+
 /* What the rules see of a target is in the trace and the record, never its arguments. */
 static void trace(struct pipeline *p, const struct mcp_call *call, const struct policy_target *target, const struct policy_result *result)
 {
@@ -171,6 +179,8 @@ static void trace(struct pipeline *p, const struct mcp_call *call, const struct 
 		describe_refusal(result, &why);
 	else if (through)
 		join(text, sizeof text, (const char *[]){ result->scope->name, " through ", through });
+	if (result->code && check_unseen(p, target))
+		buffer_text(&why, "; its arguments were not told: no grant that looks at them counts, and every deny that does");
 	pipeline_place(result->rule, place, sizeof place);
 	join(name, sizeof name, (const char *[]){ call->method, target->name ? " " : NULL, target->name });
 	decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = "permission", .name = name, .code = result->code,
@@ -303,8 +313,9 @@ static int judge(struct pipeline *p)
 static int foreign(struct pipeline *p)
 {
 	int code = pipeline_identity(p);
+	const struct call_list *brought = code ? NULL : &call_result(p->winner->call)->scopes;
 	if (!code)
-		code = pipeline_scope_map(p);
+		code = pipeline_scope_map(p, (const char *const *)brought->list, brought->count);
 	return code ? code : pipeline_keys(p);
 }
 
@@ -393,6 +404,8 @@ int check_walk(struct pipeline *p)
 		code = again ? pipeline_adopt(p) : read_token(p);
 	if (!code && p->check->foreign)
 		pipeline_audience(p);
+	if (!code && p->check->kept)
+		code = pipeline_audience_still(p, p->check->kept);
 	if (!code && p->check->explain)
 		reasons_subject(p);
 	if (!code)

@@ -26,6 +26,7 @@ struct check {
 	int subject_claim;            /* as the token's own sub has it, which of a foreign token is not our text form */
 	int unseen;                   /* the body is: what headers say, or nothing (ema.conf's decision) */
 	int blind;                    /* and it is nothing: neither method nor target are known */
+	const struct kept *kept;      /* of a provider's own token that is asked about again: what it said; else NULL */
 	struct mcp_message *message;  /* its calls are empty if it was not taken */
 	struct mcp_error error;       /* then; told to nobody without a good token (MCP-19) */
 	int message_kept;             /* by the decision */
@@ -40,6 +41,8 @@ struct check {
 	struct decision_list missing; /* scopes that all of the targets need and the token lacks */
 };
 
+/* Some rule of the service looks at arguments, and those of the target were not told. */
+int check_unseen(const struct pipeline *p, const struct policy_target *target);
 /* All of a check but the record. The code. */
 int check_walk(struct pipeline *p);
 /* What is to be sent, into the decision. */
@@ -69,6 +72,7 @@ struct kept {
 	struct mcp_message *message;
 	struct access_claims claims; /* whose strings are the decision's: as if a token of ours had said it */
 	const char *kid;             /* of a token of ours: the key that verified it */
+	const char *const *audiences, *const *brought; /* of a provider's own, its scopes as they came; each ends with NULL. audiences NULL: ours */
 	const char **amr;
 	struct access_name *groups, *roles;
 };

@@ -222,7 +222,7 @@ static void put_failed(const struct policy_stand *stand, struct buffer *out)
 		put_sent(out, stand->failed[i].sent);
 		buffer_char(out, ')');
 	}
-	/* Of a list nothing was sent. */
+	/* Of a list nothing was sent, and what was not seen is not told of. */
 	if (!stand->failed_count)
 		describe_arguments(stand->rule->conditions, out);
 }

@@ -28,6 +28,14 @@ static struct access_name *copy_names(struct ema_decision *d, const struct princ
 	return to;
 }
 
+static const char *const *copy_list(struct ema_decision *d, const struct call_list *from)
+{
+	const char **to = decision_get(d, from->count + 1, sizeof *to);
+	for (size_t i = 0; to && i < from->count; i++)
+		to[i] = decision_copy(d, from->list[i]);
+	return to;
+}
+
 int kept_take(struct pipeline *p)
 {
 	struct ema_decision *d = p->decision;
@@ -63,6 +71,8 @@ int kept_take(struct pipeline *p)
 	kept->amr = decision_get(d, amr_count, sizeof *kept->amr);
 	kept->groups = copy_names(d, p->principal.groups, p->principal.group_count, &kept->claims.group_count);
 	kept->roles = copy_names(d, p->principal.roles, p->principal.role_count, &kept->claims.role_count);
+	kept->audiences = found ? copy_list(d, &found->audience) : NULL;
+	kept->brought = found ? copy_list(d, &found->scopes) : NULL;
 	if (!kept->amr || !kept->groups || !kept->roles)
 		return EMA_OUT_OF_MEMORY;
 	for (size_t i = 0; i < amr_count; i++)
@@ -93,7 +103,7 @@ int context_still(const struct ema_decision *decision)
 	int code = kept->kid ? keyring_has(kept->context->keyring, kept->kid) : EMA_OK;
 	if (code)
 		return code;
-	struct check check = { .message = kept->message };
+	struct check check = { .message = kept->message, .kept = kept->audiences ? kept : NULL };
 	return pipeline_still(kept->context, kept->service->conf->id, &kept->claims, &check);
 }
 

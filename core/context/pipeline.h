@@ -91,8 +91,10 @@ int pipeline_guards(struct pipeline *p);
 int pipeline_scopes(struct pipeline *p);
 /* Puts what the scope includes into the decision's scopes: all of it if may is NULL, else the broadest of what may be. */
 void scopes_instead(struct pipeline *p, const char *scope, int (*may)(const struct pipeline *p, const struct conf_scope *narrower));
-/* The scopes of the service that a provider's own access token stands for (scope_map). */
-int pipeline_scope_map(struct pipeline *p);
+/* The scopes of the service that a provider's own access token stands for by what it brought (scope_map). */
+int pipeline_scope_map(struct pipeline *p, const char *const *brought, size_t count);
+/* The same for one that was taken before, and whether it still would be: its kind, audience and client. */
+int pipeline_audience_still(struct pipeline *p, const struct kept *kept);
 /* Finds what such tokens may stand for at all; no entry: nothing. */
 void pipeline_audience(struct pipeline *p);
 /* What such a token must have for a scope of the service, in the provider's words; NULL: it is no such token, or nothing gives it. */

@@ -171,7 +171,7 @@ static void collect(const struct pipeline *p, struct asked *asked)
 				asked->targets[asked->target_count++] = message->calls[i].targets[k].name;
 	if (targets != 1)
 		asked->unrepeatable = "what it asked for is not one target";
-	if ((decided && decided->unseen) || p->check->unseen)
+	if (p->check->unseen || check_unseen(p, decided))
 		asked->unrepeatable = "the arguments, or all of the message, were not seen";
 	/* AUD-11: of the arguments those alone that a rule of the service looks at. */
 	if (p->service && decided && decided->arguments)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check.h"
 #include "client.h"
 #include "describe.h"
 #include "jwt.h"
@@ -273,10 +274,9 @@ void pipeline_audience(struct pipeline *p)
 		map_scope(p, conf_child(&map->children[i], "to"), &p->mapped);
 }
 
-int pipeline_scope_map(struct pipeline *p)
+int pipeline_scope_map(struct pipeline *p, const char *const *brought, size_t count)
 {
 	const struct conf_service *service = p->service->conf;
-	const struct call_list *brought = &call_result(p->winner->call)->scopes;
 	pipeline_audience(p);
 	const struct conf_audience *audience = p->audience;
 	if (!audience)
@@ -287,11 +287,33 @@ int pipeline_scope_map(struct pipeline *p)
 	const struct conf_node *map = audience->scope_any ? NULL : audience->scope_map;
 	for (size_t i = 0; map && map->kind != CONF_STRING && i < map->count; i++) {
 		const struct conf_node *from = conf_child(&map->children[i], "from");
-		for (size_t k = 0; from && from->kind == CONF_STRING && k < brought->count; k++)
-			if (!strcmp(brought->list[k], from->string))
+		for (size_t k = 0; from && from->kind == CONF_STRING && k < count; k++)
+			if (!strcmp(brought[k], from->string))
 				map_scope(p, conf_child(&map->children[i], "to"), &p->decision->scopes);
 	}
 	return EMA_OK;
+}
+
+int pipeline_audience_still(struct pipeline *p, const struct kept *kept)
+{
+	const struct conf_provider *provider = p->winner->provider->conf;
+	const struct conf_audience *audience = conf_audience_of(p->service->conf, provider->instance.id);
+	const char *client = client_id(p);
+	size_t fitting = 0, brought = 0;
+	if (!(p->winner->provider->accepts & EMA_ACCESS_TOKEN))
+		return scope_fail(p, EMA_NOT_MINE, "the provider does not accept access tokens of its own any more (see accepts)");
+	for (size_t i = 0; audience && kept->audiences[i]; i++)
+		fitting += (size_t)conf_has_string(&audience->is, kept->audiences[i]);
+	if (audience && !fitting)
+		return scope_fail(p, EMA_WRONG_AUDIENCE, "the token's audience is none of the service's for this provider any more");
+	if ((provider->clients.count && !conf_has_string(&provider->clients, client)) ||
+	    (audience && audience->clients.count && !conf_has_string(&audience->clients, client)))
+		return scope_fail(p, EMA_WRONG_CLIENT, "the token's client is none of the provider's, or of the service's for it, any more");
+	while (kept->brought[brought])
+		brought++;
+	/* What they were mapped to then. */
+	p->decision->scopes.count = 0;
+	return pipeline_scope_map(p, kept->brought, brought);
 }
 
 /* Is it the resource of a service that has this one's issuer? */

@@ -216,7 +216,7 @@ enum condition arguments_judge(const struct rule *rule, const struct policy_targ
 
 void arguments_failed(const struct rule *rule, const struct policy_target *target, const struct pattern_values *values, struct policy_stand *out)
 {
-	for (size_t i = 0; rule->when && i < rule->when->arg_count && out->failed_count < POLICY_FAILED_MOST; i++) {
+	for (size_t i = 0; rule->when && i < rule->when->arg_count && out->failed_count < POLICY_FAILED_MOST && !target->unseen; i++) {
 		int broken = target->arguments && target->arguments->type != JSON_OBJECT;
 		enum condition one = judge(&rule->args[i], target, values);
 		if (rule->deny ? one == CONDITION_NO : one != CONDITION_YES)

@@ -145,7 +145,8 @@ const char *ema_decision_operator_line(const ema_decision *decision); /* names t
 int ema_check_mcp(ema_context *context, const char *service, const ema_request *request, ema_decision **out);
 /*
  * The same where the caller has taken the message apart: method is MCP's ("tools/call"), target the name of the tool or prompt,
- * the URI, or NULL for a method that has none. A body, if there is one, is the JSON object of the arguments.
+ * the URI, or NULL for a method that has none. The body is the JSON object of the arguments, "{}" where there are none; without one they
+ * count as not seen: what a rule lets through by its arguments is refused.
  */
 int ema_check(ema_context *context, const char *service, const ema_request *request, const char *method, const char *target, ema_decision **out);
 

@@ -571,6 +571,49 @@ static void named(void **state)
 	desk_close(&desk);
 }
 
+/* Who names a tool and gives no arguments has not said that there are none. */
+static void named_without_arguments(void **state)
+{
+	static const char *const bare =
+		"SERVICES:, { id = \"bare\"; resource = \"https://mcp.example/bare\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; prompts = [\"ask\"]; }, { name = \"write\"; access = \"write\"; tools = [\"put_*\"]; } );\n"
+		"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; },\n"
+		"    { provider = \"idp\"; scopes = [\"write\"]; when = { args = ( { at = \"/force\"; absent = true; } ); }; } );\n"
+		"  denies = ( { tools = [\"get_held\"]; when = { args = ( { at = \"/all\"; equals = true; } ); }; } ); }";
+	static const struct {
+		const char *method, *target, *body;
+		int code;
+	} rows[] = {
+		{ "tools/call", "put_file", "{}", EMA_OK },
+		{ "tools/call", "put_file", "{\"force\":true}", EMA_FORBIDDEN },
+		{ "tools/call", "put_file", NULL, EMA_FORBIDDEN },
+		{ "tools/call", "put_file", "", EMA_FORBIDDEN },
+		{ "tools/call", "get_held", "{\"all\":false}", EMA_OK },
+		{ "tools/call", "get_held", NULL, EMA_FORBIDDEN },
+		{ "tools/call", "get_other", NULL, EMA_OK },
+		{ "prompts/get", "ask", NULL, EMA_OK },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, bare, NULL);
+	char *token = make(&desk, &(struct made){ .audience = "https://mcp.example/bare", .scopes = { "read", "write" } });
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ask_begin(&ask, NULL, token);
+		if (rows[i].body)
+			assert_int_equal(ema_request_body(ask.request, rows[i].body, strlen(rows[i].body)), EMA_OK);
+		ask.code = ema_check(desk.world.context, "bare", ask.request, rows[i].method, rows[i].target, &ask.decision);
+		expect(&ask, i, rows[i].code, rows[i].code ? 403 : 200);
+		size_t told = 0;
+		for (size_t n = 0; ema_step_stage(ask.decision, n); n++)
+			told += strstr(ema_step_text(ask.decision, n), "its arguments were not told") != NULL;
+		assert_int_equal(told, rows[i].code && !(rows[i].body && *rows[i].body));
+		ask_end(&ask);
+	}
+	free(token);
+	desk_close(&desk);
+}
+
 #define META "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"" VERSION "\",\"io.modelcontextprotocol/clientCapabilities\":{}}"
 #define CALL(name) "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"" name "\"," META "}}"
 
@@ -1415,6 +1458,56 @@ static void a_flood_of_a_provider(void **state)
 	world_close(&desk.world);
 }
 
+/* MCP-25, MCP-67: what a service takes from a provider today counts for what is under way. */
+static void tokens_of_the_provider_still(void **state)
+{
+	static const char before[] = "audience = ( { provider = \"at\"; is = [\"api://svc\"]; clients = [\"cli\"]; scope_map = ( { from = \"a\"; to = [\"read\"]; } ); } );";
+	static const struct {
+		const char *provider, *audience;
+		int code;
+	} rows[] = {
+		{ "", before, EMA_OK },
+		{ "clients = [\"other\"];", before, EMA_WRONG_CLIENT },
+		{ "accepts = [\"id_jag\"];", before, EMA_NOT_MINE },
+		{ "", "", EMA_NOT_MINE },
+		{ "", "audience = ( { provider = \"at\"; is = [\"api://other\"]; clients = [\"cli\"]; scope_map = \"any\"; } );", EMA_WRONG_AUDIENCE },
+		{ "", "audience = ( { provider = \"at\"; is = [\"api://other\", \"api://more\"]; clients = [\"cli\"]; scope_map = \"any\"; } );", EMA_OK },
+		{ "", "audience = ( { provider = \"at\"; is = [\"api://svc\"]; clients = [\"other\"]; scope_map = \"any\"; } );", EMA_WRONG_CLIENT },
+		{ "", "audience = ( { provider = \"at\"; is = [\"api://svc\"]; clients = [\"cli\"]; scope_map = ( { from = \"b\"; to = [\"read\"]; } ); } );", EMA_INSUFFICIENT_SCOPE },
+		{ "", "audience = ( { provider = \"at\"; is = [\"api://svc\"]; clients = [\"cli\"]; scope_map = ( { from = \"c\"; to = [\"read\"]; } ); } );", EMA_OK },
+	};
+	(void)state;
+	struct desk desk = { .remote = NULL };
+	struct ask ask;
+	world_open(&desk.world);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *token = NULL;
+		for (int now = 0; now < 2; now++) {
+			char conf[2048];
+			snprintf(conf, sizeof conf, "issuer = \"" OURS "\";\n"
+				"providers = ( { id = \"at\"; plugin = \"oidc\"; issuer = \"https://at.example\"; jwks = \"%%JWKS%%\"; %s %s } );\n"
+				"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%%FOLDER%%/audit.jsonl\"; } );\n"
+				"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"at\"]; %s\n"
+				"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"at\"; scopes = [\"read\"]; } ); } );\n",
+				now ? rows[i].provider : "", now && strstr(rows[i].provider, "accepts") ? "" : "accepts = [\"access_token\", \"id_jag\"];",
+				now ? rows[i].audience : before);
+			assert_int_equal(world_load(&desk.world, conf), EMA_OK);
+			if (now) {
+				assert_int_equal(ema_decision_still(ask.decision), rows[i].code);
+				break;
+			}
+			token = world_sign(&desk.world, desk.world.key, "at+jwt",
+				"{\"iss\":\"https://at.example\",\"aud\":[\"api://svc\",\"api://more\"],\"client_id\":\"cli\",\"scope\":\"a c\"}");
+			ask_call(&ask, &desk, "svc", token, "get_issue", NULL);
+			expect(&ask, i, EMA_OK, 200);
+			assert_int_equal(ema_decision_still(ask.decision), EMA_OK);
+		}
+		ask_end(&ask);
+		free(token);
+	}
+	world_close(&desk.world);
+}
+
 /* Whoever looks at a message with its token is told the scopes, each rule and what would have to change; nothing is written. */
 static void explained(void **state)
 {
@@ -2167,6 +2260,7 @@ int main(void)
 		cmocka_unit_test(all_missing_scopes_at_once),
 		cmocka_unit_test(a_retry_is_a_new_request),
 		cmocka_unit_test(named),
+		cmocka_unit_test(named_without_arguments),
 		cmocka_unit_test(messages),
 		cmocka_unit_test(possession),
 		cmocka_unit_test(changes),
@@ -2180,6 +2274,7 @@ int main(void)
 		cmocka_unit_test(records),
 		cmocka_unit_test(embedder),
 		cmocka_unit_test(tokens_of_the_provider),
+		cmocka_unit_test(tokens_of_the_provider_still),
 		cmocka_unit_test(a_flood_of_a_provider),
 		cmocka_unit_test(scopes_of_a_check),
 		cmocka_unit_test(explained),
