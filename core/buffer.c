@@ -245,6 +245,17 @@ int buffer_percent(struct buffer *buffer, const char *text, size_t length)
 	return buffer->failed ? -1 : 0;
 }
 
+void buffer_hex(char *out, const void *bytes, size_t count)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *from = bytes;
+	for (size_t i = 0; i < count; i++) {
+		*out++ = digits[from[i] >> 4];
+		*out++ = digits[from[i] & 15];
+	}
+	*out = 0;
+}
+
 void buffer_clear(struct buffer *buffer)
 {
 	buffer->length = 0;

@@ -40,6 +40,8 @@ int buffer_clean(struct buffer *buffer, const char *text, size_t length);
 void buffer_plain(char *text);
 /* Percent-encodes all but the unreserved characters of RFC 3986. */
 int buffer_percent(struct buffer *buffer, const char *text, size_t length);
+/* Two lower-case hexadecimal digits for each byte, and a NUL. */
+void buffer_hex(char *out, const void *bytes, size_t count);
 /* Makes it empty, keeping its memory and its maximum. */
 void buffer_clear(struct buffer *buffer);
 /* Wipes and frees it. */

@@ -674,12 +674,12 @@ void ema_text_free(char *text)
 	free(text);
 }
 
-int ema_audit_verify(const char *const *paths, const char *const *state_dirs, char **out)
+int ema_audit_verify(const char *const *paths, const char *const *state_dirs, const char *sink, char **out)
 {
 	if (!paths || !*paths || !out)
 		return EMA_BAD_REQUEST;
 	struct buffer report = BUFFER_INIT(1024 * 1024);
-	int code = audit_verify(paths, state_dirs, &report);
+	int code = audit_verify(paths, state_dirs, sink, &report);
 	*out = buffer_take(&report);
 	return *out ? code : EMA_OUT_OF_MEMORY;
 }

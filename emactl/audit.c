@@ -12,7 +12,7 @@
 static int verify(const struct options *options, const char *const *paths)
 {
 	char *report = NULL;
-	int code = ema_audit_verify(paths, options->states, &report);
+	int code = ema_audit_verify(paths, options->states, options->sink, &report);
 	must(report);
 	if (options->json) {
 		struct json_object *all = must(json_object_new_object()), *files = must(json_object_new_array());

@@ -43,8 +43,8 @@ _emactl() {
 	onboard) mapfile -t COMPREPLY < <(compgen -W "--service --json claude claude-code vscode $(emactl "${config[@]}" __complete providers 2>/dev/null)" -- "$word") ;;
 	keys) mapfile -t COMPREPLY < <(compgen -W 'list rotate --now --json' -- "$word") ;;
 	audit)
-		if [[ $before == audit ]]; then mapfile -t COMPREPLY < <(compgen -W 'verify show subject --state --tenant --json' -- "$word")
-		else mapfile -t COMPREPLY < <(compgen -W '--state --tenant --json' -- "$word"; compgen -f -- "$word"); fi
+		if [[ $before == audit ]]; then mapfile -t COMPREPLY < <(compgen -W 'verify show subject --state --sink --tenant --json' -- "$word")
+		else mapfile -t COMPREPLY < <(compgen -W '--state --sink --tenant --json' -- "$word"; compgen -f -- "$word"); fi
 		;;
 	esac
 }

@@ -27,7 +27,7 @@ static const struct {
 	{ "plugins", command_plugins, "[--json]", "list what is installed" },
 	{ "onboard", command_onboard, "PROVIDER|CLIENT --service S [--json]", "what to type into an IdP or a client, byte for byte" },
 	{ "keys", command_keys, "list [--json] | rotate [--now] [--json]", "the keys that sign access tokens: list them, publish a next one, or drop all" },
-	{ "audit", command_audit, "verify FILE... [--state DIR]... [--json] |\n                 show FILE [--tenant P/T] [--json] |\n                 subject SUBJECT FILE [--state DIR] [--json]",
+	{ "audit", command_audit, "verify FILE... [--state DIR]... [--sink ID] [--json] |\n                 show FILE [--tenant P/T] [--json] |\n                 subject SUBJECT FILE [--state DIR] [--json]",
 	  "check the chains of audit files, show it or one tenant's part, or what it has of a person" },
 	{ "reload", command_reload, "[--admin SOCKET] [--json]", "let emad check its configuration and put it in place" },
 	{ "status", command_status, "[--admin SOCKET] [--json]", "what emad serves, and how its providers, store, sinks and marks are" },
@@ -128,7 +128,7 @@ static int add_name(const char **names, const char *name)
 int main(int count, char **words)
 {
 	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, REMOTE, GROUP, ROLE, NOW, JSON, LIVE, ACCEPT, STATE, ADMIN, VERSION, SUBJECT, PERSON,
-	       PROVIDER, TENANT, EMAIL, EVERYTHING, BLOCK, REASON };
+	       PROVIDER, TENANT, EMAIL, EVERYTHING, BLOCK, REASON, SINK };
 	struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },     { "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },             { "version", no_argument, NULL, VERSION },
@@ -144,6 +144,7 @@ int main(int count, char **words)
 		{ "person", required_argument, NULL, PERSON },  { "provider", required_argument, NULL, PROVIDER },
 		{ "tenant", required_argument, NULL, TENANT },  { "email", required_argument, NULL, EMAIL },
 		{ "everything", no_argument, NULL, EVERYTHING },
+		{ "sink", required_argument, NULL, SINK },
 		{ "block", no_argument, NULL, BLOCK },          { "reason", required_argument, NULL, REASON },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -187,6 +188,7 @@ int main(int count, char **words)
 		case EVERYTHING: options.everything = 1; break;
 		case BLOCK: options.block = 1; break;
 		case REASON: options.reason = optarg; break;
+		case SINK: options.sink = optarg; break;
 		case 'h': usage(stdout); return STATUS_FINE;
 		case VERSION: printf("emactl %s\n", ema_version()); return STATUS_FINE;
 		default: fputs("Try `emactl --help`.\n", stderr); return STATUS_USAGE;

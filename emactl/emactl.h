@@ -15,7 +15,7 @@ struct options {
 	const char *config;
 	const char *service, *assertion, *token, *client, *resource, *scope, *message, *remote, *now, *state, *admin;
 	const char *groups[NAMES_MOST + 1], *roles[NAMES_MOST + 1], *states[NAMES_MOST + 1]; /* end with NULL */
-	const char *subject, *person, *provider, *tenant, *email, *reason;
+	const char *subject, *person, *provider, *tenant, *email, *reason, *sink;
 	int json, live, verbose, accept, block, everything;
 };
 

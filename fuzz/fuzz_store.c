@@ -341,7 +341,7 @@ static void read_trail(const char *text, size_t length)
 	snprintf(path, sizeof path, "%s/trail", fuzz_folder);
 	fuzz_write("trail", text, length);
 	fuzz_write("audit/key", "thirty-two bytes for the fuzzer.", 32);
-	int code = audit_verify((const char *const[]){ path, NULL }, (const char *const[]){ fuzz_folder, NULL }, &report);
+	int code = audit_verify((const char *const[]){ path, NULL }, (const char *const[]){ fuzz_folder, NULL }, NULL, &report);
 	if ((code != EMA_OK && code != EMA_DENIED) || !report.length)
 		abort();
 	buffer_free(&report);

@@ -127,9 +127,10 @@ struct buffer;
 /*
  * Reads audit files and their rotated siblings and checks their chains; with state_dirs also the seals of checkpoints, and the
  * end of each chain. Both lists end with NULL; no state_dirs may be NULL. EMA_OK, EMA_DENIED (something does not hold, or there are no
- * records), EMA_CONFIG (no such file, or a state_dir without a key). The report is appended.
+ * records), EMA_CONFIG (no such file, or a state_dir without a key). sink: whose gaps are known, as in ema_audit_verify(). The report
+ * is appended.
  */
-int audit_verify(const char *const *paths, const char *const *state_dirs, struct buffer *report);
+int audit_verify(const char *const *paths, const char *const *state_dirs, const char *sink, struct buffer *report);
 /*
  * Gives take() each line of these files that is about a subject: provider/tenant/sub, or a name alone for any provider, also as
  * actor or person; in plain, or as a pseudonym under a salt of state_dir (NULL: none). take answers 0 to go on. EMA_OK, EMA_CONFIG,

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include "audit.h"
+#include "buffer.h"
 
 #define RANDOM_BYTES 10 /* of an id */
 
@@ -31,7 +32,7 @@ static void draw(struct audit_pool *pool, unsigned char out[RANDOM_BYTES])
 
 void audit_id(struct audit_pool *pool, const struct clock *clock, char out[AUDIT_ID])
 {
-	static const char digits[] = "0123456789abcdef";
+	static const unsigned char parts[] = { 4, 2, 2, 2, 6 };
 	unsigned char b[16];
 	uint64_t ms = (uint64_t)clock_wall(clock);
 	for (int i = 0; i < 6; i++)
@@ -39,11 +40,10 @@ void audit_id(struct audit_pool *pool, const struct clock *clock, char out[AUDIT
 	draw(pool, b + 6);
 	b[6] = (unsigned char)(0x70 | (b[6] & 0x0f));
 	b[8] = (unsigned char)(0x80 | (b[8] & 0x3f));
-	for (size_t i = 0; i < sizeof b; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
+	for (size_t i = 0, from = 0; i < sizeof parts; from += parts[i++]) {
+		if (i)
 			*out++ = '-';
-		*out++ = digits[b[i] >> 4];
-		*out++ = digits[b[i] & 15];
+		buffer_hex(out, b + from, parts[i]);
+		out += 2 * parts[i];
 	}
-	*out = 0;
 }

@@ -63,6 +63,7 @@ struct head {
 
 struct verify {
 	struct buffer *report;
+	const char *sink; /* of which a gap is declared; NULL: of any */
 	EVP_MD *sha256;
 	struct state states[STATES_MOST];
 	size_t state_count;
@@ -129,7 +130,7 @@ static void declare(struct verify *v, struct writer *by, const struct json *json
 	const int64_t first = number_at(json, "/first"), last = number_at(json, "/last"), lost = number_at(json, "/lost");
 	struct writer *of = *text_at(json, "/of") ? writer_of(v, text_at(json, "/of")) : NULL;
 	uint64_t missing = 0;
-	if (!of || first <= 0 || lost < 0)
+	if (!of || first <= 0 || lost < 0 || (v->sink && strcmp(text_at(json, "/sink"), v->sink)))
 		return;
 	for (size_t i = 0; i < of->gap_count; i++)
 		if (is_within(&of->gaps[i], first, last))
@@ -513,9 +514,9 @@ static int read_files(struct verify *v, const char *const *paths, size_t which)
 	return result;
 }
 
-int audit_verify(const char *const *paths, const char *const *state_dirs, struct buffer *report)
+int audit_verify(const char *const *paths, const char *const *state_dirs, const char *sink, struct buffer *report)
 {
-	struct verify v = { .report = report };
+	struct verify v = { .report = report, .sink = sink };
 	int result = EMA_OK;
 	for (size_t i = 0; paths[i]; i++)
 		if (access(paths[i], R_OK)) {

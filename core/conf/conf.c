@@ -548,8 +548,8 @@ static struct conf *conf_load(const char *path, char *text, size_t length, enum 
 		values_read(loader);
 	if (EVP_DigestFinal_ex(context, digest, &size) != 1)
 		findings->out_of_memory = 1;
-	for (unsigned i = 0; i < size && i < 32; i++)
-		snprintf(conf->digest + 2 * i, 3, "%02x", digest[i]);
+	else
+		buffer_hex(conf->digest, digest, sizeof conf->digest / 2);
 end:
 	for (size_t i = 0; loader && i < loader->count; i++)
 		config_destroy(&loader->sources[i]->config);

@@ -90,12 +90,7 @@ static int digest_of(const struct json *json, const struct json_node *tool, char
 	unsigned size = 0;
 	put_value(&text, json, tool);
 	int good = !text.failed && EVP_Digest(text.data, text.length, digest, &size, EVP_sha256(), NULL) && size * 2 == TOOL_DIGEST - 1;
-	for (unsigned i = 0; good && i < size; i++) {
-		static const char hex[] = "0123456789abcdef";
-		out[2 * i] = hex[digest[i] >> 4];
-		out[2 * i + 1] = hex[digest[i] & 15];
-	}
-	out[TOOL_DIGEST - 1] = 0;
+	buffer_hex(out, digest, good ? size : 0);
 	buffer_free(&text);
 	return good ? 0 : -1;
 }

@@ -20,7 +20,6 @@
 static void rate_name(const char *remote, char out[EXCHANGE_ADDRESS + 8])
 {
 	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[16];
 	size_t length = strlen(remote), used = sizeof "address/" - 1;
 	if (conf_address(remote, length, bytes) < 0) {
@@ -28,11 +27,7 @@ static void rate_name(const char *remote, char out[EXCHANGE_ADDRESS + 8])
 		return;
 	}
 	memcpy(out, "address/", used + 1);
-	for (size_t i = 0; i < (memcmp(bytes, mapped, sizeof mapped) ? 8 : sizeof bytes); i++) {
-		out[used++] = digits[bytes[i] >> 4];
-		out[used++] = digits[bytes[i] & 15];
-	}
-	out[used] = 0;
+	buffer_hex(out + used, bytes, memcmp(bytes, mapped, sizeof mapped) ? 8 : sizeof bytes);
 }
 
 void sender_refuse(struct exchange *x, const char *kind, const struct sender *sender, int code, const char *text)

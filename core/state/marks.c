@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffer.h"
 #include "marks_inside.h"
 
 #define MARKS_ENTRIES 250000
@@ -480,17 +481,12 @@ int marks_known(struct marks *marks, struct failure *failure)
 
 static void entry_make(const struct mark_slot *slot, struct mark_entry *out)
 {
-	static const char hex[] = "0123456789abcdef";
 	unsigned char digest[DIGEST_BYTES];
 	int64_t block = atomic_load(&slot->block);
 	mark_digest(slot, digest);
 	*out = (struct mark_entry){ .kind = (enum mark_kind)slot->kind, .label = slot->label, .epoch = atomic_load(&slot->epoch),
 	                            .epoch_expires = slot->epoch_expires, .blocked = block & 1 ? block / 2 : 0 };
-	for (int i = 0; i < DIGEST_BYTES; i++) {
-		out->digest[2 * i] = hex[digest[i] >> 4];
-		out->digest[2 * i + 1] = hex[digest[i] & 15];
-	}
-	out->digest[2 * DIGEST_BYTES] = 0;
+	buffer_hex(out->digest, digest, DIGEST_BYTES);
 }
 
 int marks_find(struct marks *marks, const struct mark_target *target, struct mark_entry *out, struct failure *failure)

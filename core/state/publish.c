@@ -51,23 +51,13 @@ struct publisher {
 
 /* ---- The files ---- */
 
-static void to_hex(const unsigned char bytes[DIGEST_BYTES], char hex[PUBLISH_HEX + 1])
-{
-	static const char digits[] = "0123456789abcdef";
-	for (size_t i = 0; i < DIGEST_BYTES; i++) {
-		hex[2 * i] = digits[bytes[i] >> 4];
-		hex[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	hex[PUBLISH_HEX] = 0;
-}
-
 int publish_digest(const char *text, size_t length, char hex[PUBLISH_HEX + 1])
 {
 	unsigned char hash[DIGEST_BYTES];
 	unsigned got = 0;
 	if (EVP_Digest(text, length, hash, &got, EVP_sha256(), NULL) != 1 || got != sizeof hash)
 		return -1;
-	to_hex(hash, hex);
+	buffer_hex(hex, hash, sizeof hash);
 	return 0;
 }
 
@@ -83,7 +73,7 @@ static void put_line(struct buffer *out, const struct mark_slot *slot, char what
 	char hex[PUBLISH_HEX + 1], line[PUBLISH_HEX + 64];
 	mark_digest(slot, digest);
 	mark_key(slot->kind, what, digest, NULL, key);
-	to_hex(digest, hex);
+	buffer_hex(hex, digest, DIGEST_BYTES);
 	/* Each is written while the marks are locked: in one go. */
 	int length = snprintf(line, sizeof line, "[\"%c\",\"%c\",\"%s\",%" PRId64 ",%" PRId64 ",", key[MARK_PREFIX_LENGTH], what, hex, number_of(value),
 	                      number_of(expires));

@@ -31,8 +31,7 @@ static int digest(const char *text, size_t length, char hex[DIGEST + 1])
 	unsigned got = 0;
 	if (EVP_Digest(text, length, hash, &got, EVP_sha256(), NULL) != 1 || got != sizeof hash)
 		return -1;
-	for (size_t i = 0; i < sizeof hash; i++)
-		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+	buffer_hex(hex, hash, sizeof hash);
 	return 0;
 }
 

@@ -239,9 +239,10 @@ int ema_listener_file(const ema_daemon *daemon, size_t index, const char *name, 
  * Reads audit files of the file sink, each with those that were rotated if it has siblings PATH.1, ... EMA_OK: every chain holds;
  * EMA_DENIED: something was changed, dropped or inserted, or there are no records; EMA_CONFIG: a file, or the key of a state_dir, cannot
  * be read. *out says what, with file and line. With the state_dirs of the writers (NULL: without) the seals of checkpoints, and what
- * their heads say of the end and of who wrote, are checked too. Both lists end with NULL.
+ * their heads say of the end and of who wrote, are checked too. Both lists end with NULL. A gap that a later record declares is known: if
+ * it does so of the audit sink that has this id (NULL: of any, for who knows only the files).
  */
-int ema_audit_verify(const char *const *paths, const char *const *state_dirs, char **out);
+int ema_audit_verify(const char *const *paths, const char *const *state_dirs, const char *sink, char **out);
 
 /*
  * The records of one subject in these files: take() is given each as its line, without the newline, and answers 0 to go on.

@@ -1159,7 +1159,7 @@ static void salts_change_and_go(void **state)
 		assert_int_equal(unlink(old), 0);
 		assert_found(path, folder, "00u-ann", 1, "under a salt that is not there");
 		struct buffer report = BUFFER_INIT(65536);
-		if (audit_verify((const char *const[]){ path, NULL }, (const char *const[]){ folder, NULL }, &report) != EMA_OK)
+		if (audit_verify((const char *const[]){ path, NULL }, (const char *const[]){ folder, NULL }, NULL, &report) != EMA_OK)
 			fail_msg("%s", report.data);
 		buffer_free(&report);
 		kept_free(&kept);

@@ -307,7 +307,7 @@ static void fill_disk(int deny)
 		assert_non_null(strstr(text, "\"kind\":\"audit-gap\""));
 	}
 	free(text);
-	assert_int_equal(ema_audit_verify((const char *const[]){ path, NULL }, NULL, &report), EMA_OK);
+	assert_int_equal(ema_audit_verify((const char *const[]){ path, NULL }, NULL, NULL, &report), EMA_OK);
 	ema_text_free(report);
 	buffer_free(&granted);
 	world_close(&world);
@@ -404,7 +404,7 @@ static void a_kill_loses_nothing(void **state)
 	world.context = NULL;
 	each_is_recorded(&world, ids.data, "audit.jsonl");
 	snprintf(path, sizeof path, "%s/audit.jsonl", world.folder);
-	int code = ema_audit_verify((const char *const[]){ path, NULL }, NULL, &report);
+	int code = ema_audit_verify((const char *const[]){ path, NULL }, NULL, NULL, &report);
 	if (code)
 		fail_msg("%s", report);
 	ema_text_free(report);

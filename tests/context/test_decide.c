@@ -322,7 +322,7 @@ static void every_decision_is_written_down(void **state)
 	assert_int_equal(decisions, 3);
 	char path[128], *report = NULL;
 	snprintf(path, sizeof path, "%s/audit.jsonl", world.folder);
-	assert_int_equal(ema_audit_verify((const char *const[]){ path, NULL }, NULL, &report), EMA_OK);
+	assert_int_equal(ema_audit_verify((const char *const[]){ path, NULL }, NULL, NULL, &report), EMA_OK);
 	ema_text_free(report);
 	ema_decision_free(decision);
 	free(trail);

@@ -85,6 +85,16 @@ static void percent_keeps_the_unreserved(void **state)
 	buffer_free(&b);
 }
 
+static void hex_of_bytes(void **state)
+{
+	(void)state;
+	char text[7] = "......";
+	buffer_hex(text, "\x00\x9a\xff", 3);
+	assert_string_equal(text, "009aff");
+	buffer_hex(text, "", 0);
+	assert_string_equal(text, "");
+}
+
 static void take_gives_the_bytes_once(void **state)
 {
 	(void)state;
@@ -141,6 +151,7 @@ int main(void)
 		cmocka_unit_test(clean_text_cannot_mislead),
 		cmocka_unit_test(printable_ends_where_it_should),
 		cmocka_unit_test(percent_keeps_the_unreserved),
+		cmocka_unit_test(hex_of_bytes),
 		cmocka_unit_test(take_gives_the_bytes_once),
 		cmocka_unit_test(begins_on_an_array),
 	};

@@ -142,7 +142,7 @@ static void chain_holds(struct desk *desk)
 	char path[128], state[128], *said = NULL;
 	path_of(desk, "audit.jsonl", path);
 	path_of(desk, "state", state);
-	if (ema_audit_verify((const char *const[]){ path, NULL }, (const char *const[]){ state, NULL }, &said))
+	if (ema_audit_verify((const char *const[]){ path, NULL }, (const char *const[]){ state, NULL }, NULL, &said))
 		fail_msg("%s", said);
 	ema_text_free(said);
 }

@@ -92,7 +92,7 @@ static char *read_whole(const char *path)
 static void check(const struct file *file, int want, const char *says)
 {
 	struct buffer report = BUFFER_INIT(1 << 20);
-	int code = audit_verify((const char *const[]){ file->path, NULL }, (const char *const[]){ file->folder, NULL }, &report);
+	int code = audit_verify((const char *const[]){ file->path, NULL }, (const char *const[]){ file->folder, NULL }, NULL, &report);
 	if (code != want || (says && !strstr(report.data, says)))
 		fail_msg("%d, wanted %d and \"%s\":\n%s", code, want, says ? says : "", report.data);
 	buffer_free(&report);
@@ -590,7 +590,7 @@ static void tampering_is_found(void **state)
 	unlink(older);
 	check(&file, EMA_OK, "what came before is not in these files");
 	struct buffer report = BUFFER_INIT(4096);
-	assert_int_equal(audit_verify((const char *const[]){ "/nonexistent/audit", NULL }, NULL, &report), EMA_CONFIG);
+	assert_int_equal(audit_verify((const char *const[]){ "/nonexistent/audit", NULL }, NULL, NULL, &report), EMA_CONFIG);
 	buffer_free(&report);
 	free(text);
 	file_end(&file);
