@@ -66,6 +66,7 @@ int kept_take(struct pipeline *p)
 		.acr = decision_copy(d, found ? found->acr : own->acr),
 		.auth_time = found ? found->auth_time : own->auth_time,
 		.email = d->email,
+		.name_id = decision_copy(d, p->winner->name_id),
 	};
 	kept->kid = found ? NULL : decision_copy(d, p->own.kid);
 	kept->amr = decision_get(d, amr_count, sizeof *kept->amr);

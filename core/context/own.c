@@ -138,6 +138,7 @@ int pipeline_adopt(struct pipeline *p)
 		return code;
 	candidate->subject = (struct subject){ claims->provider, issuer, claims->tenant, claims->sub };
 	candidate->actor = claims->actor_count ? claims->actors[0] : NULL;
+	candidate->name_id = claims->name_id;
 	p->winner = candidate;
 	const struct conf_client *client = NULL;
 	if ((code = registration(p, &client)))

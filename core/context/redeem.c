@@ -63,11 +63,11 @@ static size_t choose_names(const struct policy *policy, const struct principal_n
 	return kept;
 }
 
-/* Directories are asked anew at each request, with what the token has: a person may be known to them by the address alone. */
-static int needs_email(const struct pipeline *p)
+/* Directories and guards are asked anew at each request, with what the token has: a person may be known to them by another name than sub. */
+static int needs_names(const struct pipeline *p)
 {
 	const struct conf_service *service = p->service->conf;
-	int needs = (policy_wants(p->service->policy, 0) & POLICY_WANTS_EMAIL) != 0;
+	int needs = service->guards.count != 0;
 	for (size_t i = 0; i < service->directory_count && !needs; i++)
 		needs = principal_asks(&service->directories[i], p->winner->subject.provider);
 	return needs;
@@ -79,6 +79,7 @@ int pipeline_sign(struct pipeline *p)
 	const struct candidate *winner = p->winner;
 	const struct call_result *found = call_result(winner->call);
 	const struct conf_service *service = p->service->conf;
+	const int names = needs_names(p);
 	char id[AUDIT_ID], *token = NULL;
 	int code = EMA_OUT_OF_MEMORY;
 	if (!p->redemption || p->flags & DECIDE_DRY)
@@ -106,7 +107,8 @@ int pipeline_sign(struct pipeline *p)
 			.sub = winner->subject.sub,
 			.person = p->principal.person,
 			.view = *policy_deny_view(p->service->policy) ? policy_deny_view(p->service->policy) : NULL,
-			.email = needs_email(p) ? winner->email : NULL,
+			.email = names || policy_wants(p->service->policy, 0) & POLICY_WANTS_EMAIL ? winner->email : NULL,
+			.name_id = names ? winner->name_id : NULL,
 			.acr = found->acr,
 			.amr = (const char *const *)found->amr.list,
 			.amr_count = found->amr.count,

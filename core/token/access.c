@@ -161,6 +161,8 @@ static int put_login(struct buffer *out, const struct access_claims *claims, str
 	if (!code)
 		code = put_member(out, "email", claims->email, failure);
 	if (!code)
+		code = put_member(out, "name_id", claims->name_id, failure);
+	if (!code)
 		code = put_names(out, "groups", claims->groups, claims->group_count, failure);
 	if (!code)
 		code = put_names(out, "roles", claims->roles, claims->role_count, failure);

@@ -40,8 +40,8 @@ struct access_claims {
 	const char *const *amr;
 	size_t amr_count;
 	int64_t auth_time;             /* seconds since 1970; JWT_ABSENT */
-	/* Those alone that a rule of the service looks at. */
-	const char *email;
+	/* Those alone that a rule of the service looks at, or a directory or guard of it may. */
+	const char *email, *name_id;
 	const struct access_name *groups, *roles;
 	size_t group_count, role_count;
 };

@@ -210,6 +210,8 @@ static int read_login(struct reader *reader, struct access_token *token)
 	if (!code)
 		code = get_string(reader, reader->login, "email", 0, &claims->email);
 	if (!code)
+		code = get_string(reader, reader->login, "name_id", 0, &claims->name_id);
+	if (!code)
 		code = get_integer(reader, reader->login, "auth_time", 0, &claims->auth_time);
 	if (!code)
 		code = read_amr(reader);

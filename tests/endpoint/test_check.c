@@ -2105,6 +2105,47 @@ static void known_by_address(void **state)
 	desk_close(&desk);
 }
 
+/* JAG-87: whom it knows by a SAML name alone, too: what his groups deny is denied, and when he is locked out he is out at once. */
+static void known_by_saml_name(void **state)
+{
+	(void)state;
+	static const char extra[] =
+		"directories = ( { id = \"staff\"; plugin = \"file\"; path = \"people.conf\"; } );\n"
+		"SERVICES:, { id = \"saml\"; resource = \"https://mcp.example/saml\"; identity = [\"okta\"]; directory = ( { id = \"staff\"; for = [\"okta\"]; } );\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"okta\"; scopes = [\"read\"]; } );\n"
+		"  denies = ( { provider = \"okta\"; group = \"barred\"; tools = [\"get_held\"]; } ); }"
+		"PROVIDER:}, { id = \"okta\"; plugin = \"okta_xaa\"; org = \"https://org.example\"; jwks = \"%JWKS%\"; saml_issuer = [\"http://www.okta.com/exk1\"];";
+	static const char people[] = "people = ( { id = \"bob\"; name_ids = [\"http%%3A%%2F%%2Fwww.okta.com%%2Fexk1/bob\"]; groups = [\"barred\"]; active = %s; } );\n";
+	struct desk desk;
+	struct ask ask;
+	char text[256];
+	desk_open(&desk, "", "");
+	snprintf(text, sizeof text, people, "true");
+	world_file(&desk.world, "people.conf", text);
+	assert_int_equal(desk_load(&desk, extra, NULL), EMA_OK);
+	desk_redeem(&desk, world_token(&desk.world, "{\"iss\":\"https://org.example\",\"sub\":\"00u2\",\"sub_id\":{\"format\":\"saml-nameid\","
+	                                            "\"issuer\":\"http://www.okta.com/exk1\",\"nameid\":\"bob\"}}"), NULL, "https://mcp.example/saml");
+	assert_int_equal(desk.status, 200);
+	char *token = strdup(desk_text(&desk, "/access_token"));
+	ask_call(&ask, &desk, "saml", token, "get_held", NULL);
+	expect(&ask, 0, EMA_FORBIDDEN, 403);
+	ask_end(&ask);
+	ask_call(&ask, &desk, "saml", token, "get_issue", NULL);
+	expect(&ask, 1, EMA_OK, 200);
+	assert_string_equal(ema_decision_person(ask.decision), "bob");
+	assert_int_equal(ema_decision_still(ask.decision), EMA_OK);
+	snprintf(text, sizeof text, people, "false");
+	world_file(&desk.world, "people.conf", text);
+	assert_int_equal(desk_load(&desk, extra, NULL), EMA_OK);
+	assert_int_equal(ema_decision_still(ask.decision), EMA_DISABLED);
+	ask_end(&ask);
+	ask_call(&ask, &desk, "saml", token, "get_issue", NULL);
+	assert_int_equal(ask.code, EMA_DISABLED);
+	ask_end(&ask);
+	free(token);
+	desk_close(&desk);
+}
+
 /* A client that was taken out, or that may reach or have less than when its token was made, has that from the next request on. */
 static void what_a_client_lost(void **state)
 {
@@ -2279,6 +2320,7 @@ int main(void)
 		cmocka_unit_test(scopes_of_a_check),
 		cmocka_unit_test(explained),
 		cmocka_unit_test(known_by_address),
+		cmocka_unit_test(known_by_saml_name),
 		cmocka_unit_test(shadow_mode_says_so),
 		cmocka_unit_test(groups_that_no_rule_sees),
 		cmocka_unit_test(arguments_that_no_rule_sees),

@@ -130,6 +130,7 @@ static void full_token(void **state)
 	claims.amr = amr, claims.amr_count = 2;
 	claims.auth_time = NOW - 60;
 	claims.email = "a@acme.example";
+	claims.name_id = "http%3A%2F%2Fidp/ada";
 	claims.groups = groups, claims.group_count = 2;
 	claims.roles = roles, claims.role_count = 1;
 	assert_int_equal(access_mint(*state, &claims, &token, NULL), EMA_OK);
@@ -150,6 +151,7 @@ static void full_token(void **state)
 	assert_string_equal(c->amr[1], "mfa");
 	assert_true(c->auth_time == NOW - 60);
 	assert_string_equal(c->email, claims.email);
+	assert_string_equal(c->name_id, claims.name_id);
 	assert_int_equal(c->group_count, 2);
 	assert_string_equal(c->groups[0].source, "staff");
 	assert_null(c->groups[0].tenant);
