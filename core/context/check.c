@@ -396,6 +396,13 @@ static int read_token(struct pipeline *p)
 	return code ? code : check_subject(p);
 }
 
+/* What a token must be today, other than when it came. */
+static int still(struct pipeline *p, const struct kept *kept)
+{
+	int code = kept->audiences ? pipeline_audience_still(p, kept) : pipeline_own_still(p);
+	return code ? code : pipeline_bound(p, kept->bound);
+}
+
 int check_walk(struct pipeline *p)
 {
 	const int again = p->purpose == PURPOSE_STILL || p->purpose == PURPOSE_ASSUME;
@@ -404,8 +411,8 @@ int check_walk(struct pipeline *p)
 		code = again ? pipeline_adopt(p) : read_token(p);
 	if (!code && p->check->foreign)
 		pipeline_audience(p);
-	if (!code && p->check->kept)
-		code = pipeline_audience_still(p, p->check->kept);
+	if (!code && p->purpose == PURPOSE_STILL)
+		code = still(p, p->check->kept);
 	if (!code && p->check->explain)
 		reasons_subject(p);
 	if (!code)

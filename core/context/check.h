@@ -26,13 +26,13 @@ struct check {
 	int subject_claim;            /* as the token's own sub has it, which of a foreign token is not our text form */
 	int unseen;                   /* the body is: what headers say, or nothing (ema.conf's decision) */
 	int blind;                    /* and it is nothing: neither method nor target are known */
-	const struct kept *kept;      /* of a provider's own token that is asked about again: what it said; else NULL */
+	const struct kept *kept;      /* of PURPOSE_STILL: what the token said */
 	struct mcp_message *message;  /* its calls are empty if it was not taken */
 	struct mcp_error error;       /* then; told to nobody without a good token (MCP-19) */
 	int message_kept;             /* by the decision */
 	int message_refused;          /* the decision is due to that */
 	int scheme_dpop;              /* the token came as DPoP */
-	int bound_key;                /* and is bound to a key */
+	int bound, bound_key;         /* it is bound to something; to a key */
 	struct policy_principal *principal;
 	/* Of the target that decided. */
 	const struct policy_target *decided;
@@ -72,6 +72,9 @@ struct kept {
 	struct mcp_message *message;
 	struct access_claims claims; /* whose strings are the decision's: as if a token of ours had said it */
 	const char *kid;             /* of a token of ours: the key that verified it */
+	const char *thumbprint;      /* of a provider's own: likewise; "": its plugin verified it */
+	int bound;                   /* to a key or a certificate */
+	int64_t skew;                /* seconds that the clocks of who issued it may be apart from ours */
 	const char *const *audiences, *const *brought; /* of a provider's own, its scopes as they came; each ends with NULL. audiences NULL: ours */
 	const char **amr;
 	struct access_name *groups, *roles;

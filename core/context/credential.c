@@ -11,7 +11,6 @@
 #define NAME_MOST 64     /* of a parameter that is looked at */
 #define PROOFS_MOST 3    /* one too many is enough to refuse */
 #define STORE_MS 2000
-#define SKEW 30
 
 /* Names that hold secrets, of which none may stand in a URL: it is written into logs on the way (JAG-06, MCP-23). */
 int credential_in_query(const char *query)
@@ -142,7 +141,7 @@ static int check_proof(struct pipeline *p, struct dpop_proof *proof)
 		.url = p->service->conf->resource,
 		.token = p->credential, .token_length = p->credential_length,
 		.store = p->context->store,
-		.now = p->now, .skew = SKEW,
+		.now = p->now, .skew = PIPELINE_SKEW,
 		.forgets_before = forgets_before,
 		.store_ms = left <= 0 ? 0 : left < STORE_MS ? left : STORE_MS,
 	};
@@ -167,8 +166,9 @@ int credential_binding(struct pipeline *p)
 			snprintf(bound.x5t, sizeof bound.x5t, "%s", own->x5t);
 	}
 	p->check->bound_key = *bound.jkt != 0;
-	if (!code && p->service->conf->binding == BINDING_REQUIRED && !*bound.jkt && !*bound.x5t)
-		code = failure_set(&p->failure, EMA_PROOF_MISSING, "the service takes bound tokens alone (binding = \"required\"), and this one is bound to nothing");
+	p->check->bound = *bound.jkt || *bound.x5t;
+	if (!code)
+		code = pipeline_bound(p, p->check->bound);
 	if (!code && *bound.jkt && p->check->scheme_dpop) {
 		code = check_proof(p, &proof);
 		proven = !code;

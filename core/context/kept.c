@@ -15,7 +15,9 @@ void kept_end(struct kept *kept)
 		return;
 	if (kept->message)
 		mcp_clear(kept->message);
-	snapshot_release(kept->snapshot);
+	/* In a child the plugins are the parent's. */
+	if (context_is_alive(kept->context))
+		snapshot_release(kept->snapshot);
 }
 
 /* Those that the provider's token had: directories are asked anew. */
@@ -68,7 +70,11 @@ int kept_take(struct pipeline *p)
 		.email = d->email,
 		.name_id = decision_copy(d, p->winner->name_id),
 	};
+	kept->claims.audience = found ? NULL : decision_copy(d, own->audience);
 	kept->kid = found ? NULL : decision_copy(d, p->own.kid);
+	kept->thumbprint = found ? decision_copy(d, found->keys.thumbprint) : NULL;
+	kept->bound = p->check->bound;
+	kept->skew = found ? p->winner->provider->conf->skew : PIPELINE_SKEW;
 	kept->amr = decision_get(d, amr_count, sizeof *kept->amr);
 	kept->groups = copy_names(d, p->principal.groups, p->principal.group_count, &kept->claims.group_count);
 	kept->roles = copy_names(d, p->principal.roles, p->principal.role_count, &kept->claims.role_count);
@@ -97,14 +103,13 @@ int context_still(const struct ema_decision *decision)
 	const struct kept *kept = decision->kept;
 	if (decision->code || !kept)
 		return decision->code ? decision->code : EMA_BAD_REQUEST;
-	const int64_t now = clock_wall(&kept->context->clock) / 1000;
-	if (kept->claims.expires != JWT_ABSENT && now >= kept->claims.expires)
-		return EMA_EXPIRED;
+	if (!context_is_alive(kept->context))
+		return EMA_AFTER_FORK;
 	/* A key of ours that is gone may be in other hands, and the token from there. */
 	int code = kept->kid ? keyring_has(kept->context->keyring, kept->kid) : EMA_OK;
 	if (code)
 		return code;
-	struct check check = { .message = kept->message, .kept = kept->audiences ? kept : NULL };
+	struct check check = { .message = kept->message, .kept = kept };
 	return pipeline_still(kept->context, kept->service->conf->id, &kept->claims, &check);
 }
 
@@ -130,11 +135,14 @@ int context_filter(const struct ema_decision *decision, const char *text, size_t
 	struct buffer buffer = BUFFER_INIT(length + 256);
 	if (decision->code || !kept)
 		return decision->code ? decision->code : EMA_BAD_REQUEST;
+	if (!context_is_alive(kept->context))
+		return EMA_AFTER_FORK;
 	struct filtering filtering = { kept, clock_wall(&kept->context->clock) / 1000 };
+	/* Somebody was let in with it: as long as he would be, he is answered, if not for long. */
 	int64_t left = kept->claims.expires == JWT_ABSENT ? LIST_TTL_MS : (kept->claims.expires - filtering.now) * 1000;
-	if (left <= 0)
+	if (left <= -kept->skew * 1000)
 		return EMA_EXPIRED;
-	const struct mcp_keep how = { .keep = keep, .data = &filtering, .ttl_ms = left < LIST_TTL_MS ? left : LIST_TTL_MS };
+	const struct mcp_keep how = { .keep = keep, .data = &filtering, .ttl_ms = left < 0 ? 0 : left < LIST_TTL_MS ? left : LIST_TTL_MS };
 	int code = mcp_filter(text, length, &how, &buffer, &failure);
 	char *taken = code ? NULL : buffer_take(&buffer);
 	buffer_free(&buffer);

@@ -5,11 +5,10 @@
 #include "authority.h"
 #include "cimd.h"
 #include "client.h"
+#include "jwt.h"
 #include "pipeline.h"
 #include "standing.h"
 #include "when.h"
-
-#define SKEW 30
 
 /* The groups and roles that the provider's token had: what directories say is asked anew. */
 static int take_names(const struct access_name *from, size_t count, struct principal_name **to, size_t *taken)
@@ -23,10 +22,24 @@ static int take_names(const struct access_name *from, size_t count, struct princ
 	return *to && !lost ? EMA_OK : EMA_OUT_OF_MEMORY;
 }
 
+static struct access_rules rules_of(const struct pipeline *p)
+{
+	return (struct access_rules){ .issuers = p->audiences, .issuer_count = p->audience_count, .audience = p->service->conf->resource,
+		                      .now = p->now, .skew = PIPELINE_SKEW, .known = p->context->known };
+}
+
+int pipeline_own_still(struct pipeline *p)
+{
+	int code = pipeline_audiences(p);
+	const struct access_rules rules = rules_of(p);
+	/* When it begins was looked at, and is over. */
+	p->own.not_before = JWT_ABSENT;
+	return code ? code : access_hold(&p->own, &rules, &p->failure);
+}
+
 static int read_own(struct pipeline *p)
 {
-	struct access_rules rules = { .issuers = p->audiences, .issuer_count = p->audience_count, .audience = p->service->conf->resource,
-		                      .now = p->now, .skew = SKEW, .known = p->context->known };
+	const struct access_rules rules = rules_of(p);
 	if (!p->context->keyring)
 		return failure_set(&p->failure, EMA_KEYS_UNAVAILABLE, "this context has no keys for tokens of ours");
 	if (p->own.known)

@@ -216,6 +216,8 @@ static int walk_own(struct pipeline *p)
 	if (!code)
 		code = pipeline_marks(p);
 	if (!code)
+		code = pipeline_bound(p, p->own.claims.jkt || p->own.claims.x5t);
+	if (!code)
 		code = pipeline_directories(p);
 	if (!code)
 		code = pipeline_guards(p);
@@ -377,6 +379,8 @@ static int begin(struct pipeline *p, const char *service)
 		return failure_set(&p->failure, EMA_CONFIG, "no configuration is loaded");
 	if (context->operator)
 		return failure_set(&p->failure, EMA_CONFIG, "this context is there to revoke by, and decides nothing (ema_set_operator)");
+	if (context->observer && !(p->flags & DECIDE_DRY))
+		return failure_set(&p->failure, EMA_CONFIG, "this context is there to look, and decides nothing (ema_set_observer)");
 	if (p->service || p->purpose == PURPOSE_REDEEM)
 		return EMA_OK;
 	return snapshot_no_service(p->snapshot, service ? service : "", &p->failure);

@@ -10,6 +10,8 @@
 #include "principal.h"
 #include "subject.h"
 
+#define PIPELINE_SKEW 30 /* seconds that the clocks of our own processes and clients may be apart */
+
 /* Whom an identity rule vouched for. */
 struct candidate {
 	struct candidate *next;
@@ -95,6 +97,8 @@ void scopes_instead(struct pipeline *p, const char *scope, int (*may)(const stru
 int pipeline_scope_map(struct pipeline *p, const char *const *brought, size_t count);
 /* The same for one that was taken before, and whether it still would be: its kind, audience and client. */
 int pipeline_audience_still(struct pipeline *p, const struct kept *kept);
+/* Of one of ours: its issuer, its audience and its times. */
+int pipeline_own_still(struct pipeline *p);
 /* Finds what such tokens may stand for at all; no entry: nothing. */
 void pipeline_audience(struct pipeline *p);
 /* What such a token must have for a scope of the service, in the provider's words; NULL: it is no such token, or nothing gives it. */
@@ -116,6 +120,8 @@ void pipeline_mistaken(struct pipeline *p, int code);
    for; how long the access token lives; the access token. */
 int pipeline_target(struct pipeline *p);
 int pipeline_binding(struct pipeline *p);
+/* Whether the service takes a token that is bound to something, or to nothing. */
+int pipeline_bound(struct pipeline *p, int bound);
 int pipeline_life(struct pipeline *p);
 int pipeline_sign(struct pipeline *p);
 /* Has the service this issuer, or had it until a date that is yet to come? */

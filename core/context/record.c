@@ -246,7 +246,8 @@ int record_decision(struct pipeline *p, int code)
 	const char *traced[DECISION_STEPS_MOST];
 	static const char *const kinds[] = { [PURPOSE_DECIDE] = "decision", [PURPOSE_REDEEM] = "redemption", [PURPOSE_INTROSPECT] = "introspection",
 		                             [PURPOSE_CHECK] = "check" };
-	if (!p->context->audit)
+	/* Until the first configuration is in place a load that fails takes the spool away again. */
+	if (!p->snapshot || !p->context->audit)
 		return code ? EMA_OK : EMA_AUDIT_UNAVAILABLE;
 	fields.count = 0; /* and no more: all of it is some kilobytes */
 	put(&fields, "verdict", code ? "deny" : "permit", 0);
@@ -354,7 +355,9 @@ int context_answer(struct ema_context *context, const struct answer_facts *facts
 {
 	struct ema_decision *d = decision_new();
 	struct fields fields = { .count = 0 };
+	struct snapshot *in_place = context_snapshot(context);
 	if (!d) {
+		snapshot_release(in_place);
 		metrics_answer(&context->metrics, facts->place, EMA_OUT_OF_MEMORY);
 		return EMA_OUT_OF_MEMORY;
 	}
@@ -371,10 +374,11 @@ int context_answer(struct ema_context *context, const struct answer_facts *facts
 	put(&fields, "traceparent", facts->traceparent, 0);
 	struct audit_event event = { .kind = facts->kind, .time = clock_wall(&context->clock), .severity = severity_of(code), .request = d->id,
 		                     .fields = fields.list, .field_count = fields.count };
-	if (!context->audit || audit_append(context->audit, &event, facts->authenticated, clock_monotonic(&context->clock) + 1000, NULL)) {
+	if (!in_place || !context->audit || audit_append(context->audit, &event, facts->authenticated, clock_monotonic(&context->clock) + 1000, NULL)) {
 		code = EMA_AUDIT_UNAVAILABLE;
 		text = "the audit record could not be written";
 	}
+	snapshot_release(in_place);
 	d->operator_line = decision_copy(d, text);
 	if (code)
 		decision_refuse(d, code);

@@ -9,14 +9,22 @@
 #include "pipeline.h"
 #include "secret.h"
 
+int pipeline_bound(struct pipeline *p, int bound)
+{
+	if (bound || p->service->conf->binding != BINDING_REQUIRED)
+		return EMA_OK;
+	return failure_set(&p->failure, EMA_PROOF_MISSING, "the service takes bound tokens alone (binding = \"required\"), and this one is bound to nothing");
+}
+
 /* JAG-94 to 98, 102, 127. */
 int pipeline_binding(struct pipeline *p)
 {
 	const struct redemption *r = p->redemption;
 	const struct json *claims = &call_result(p->winner->call)->claims;
 	struct dpop_binding cnf;
+	/* Whoever asks who it is proves nothing, and a provider's token that is bound to something was refused before. */
 	if (!r)
-		return EMA_OK;
+		return p->kind == EMA_ACCESS_TOKEN ? pipeline_bound(p, 0) : EMA_OK;
 	/* JAG-22 */
 	if (r->client->public && !p->winner->provider->conf->public_clients)
 		return pipeline_fail(p, EMA_CLIENT_NOT_ALLOWED, p->winner->provider->conf->instance.node,

@@ -299,7 +299,12 @@ int pipeline_audience_still(struct pipeline *p, const struct kept *kept)
 	const struct conf_provider *provider = p->winner->provider->conf;
 	const struct conf_audience *audience = conf_audience_of(p->service->conf, provider->instance.id);
 	const char *client = client_id(p);
+	const struct jwt_times times = { .now = p->now, .skew = provider->skew, .expires = p->own.claims.expires, .issued = p->own.claims.issued,
+		                         .not_before = JWT_ABSENT };
 	size_t fitting = 0, brought = 0;
+	int code = jwt_check_times(&times, &p->failure);
+	if (code)
+		return code;
 	if (!(p->winner->provider->accepts & EMA_ACCESS_TOKEN))
 		return scope_fail(p, EMA_NOT_MINE, "the provider does not accept access tokens of its own any more (see accepts)");
 	for (size_t i = 0; audience && kept->audiences[i]; i++)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check.h"
 #include "pipeline.h"
 
 void standing_of(const struct provider *provider, struct standing *out)
@@ -52,6 +53,10 @@ int pipeline_keys_now(struct pipeline *p)
 	keyset_state(declared->keyset, &state);
 	if (state.standing == KEYSET_UNAVAILABLE)
 		return pipeline_fail(p, EMA_KEYS_UNAVAILABLE, p->winner->provider->conf->instance.node, "the provider is away for longer than stale_keys");
+	/* A key that the issuer has withdrawn may be in other hands, and the token from there. */
+	const char *thumbprint = p->check->kept ? p->check->kept->thumbprint : "";
+	if (*thumbprint && !keyset_has(declared->keyset, thumbprint))
+		return pipeline_fail(p, EMA_UNKNOWN_KEY, p->winner->provider->conf->instance.node, "the key that signed the token is none of the issuer's any more");
 	p->read_only = state.standing == KEYSET_READ_ONLY;
 	return p->read_only ? pipeline_read_only(p) : EMA_OK;
 }

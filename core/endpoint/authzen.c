@@ -11,6 +11,7 @@
 #include "json.h"
 #include "method.h"
 #include "pipeline.h"
+#include "resource.h"
 
 #define KIND "evaluation"
 #define ENTRIES_MOST 100
@@ -47,26 +48,29 @@ static const char *text_of(const struct json *json, const struct json_node *node
 }
 
 /* The service that the id begins with, followed by "#", and what stands behind; or that is the caller's only one. */
-static const struct service *service_of(const struct exam *exam, const char *id, const char **name)
+static const struct service *service_of(const struct exam *exam, const char *id, enum policy_kind kind, const char **name)
 {
 	const struct snapshot *snapshot = exam->x->snapshot;
-	const struct service *only = NULL;
+	const struct service *only = NULL, *named = NULL;
+	const size_t length = strcspn(id, "#");
+	char *resource = strndup(id, length);
 	size_t count = 0;
-	for (size_t i = 0; i < snapshot->conf->service_count; i++) {
+	for (size_t i = 0; resource && i < snapshot->conf->service_count && !named; i++) {
 		const struct service *service = &snapshot->services[i];
-		size_t length = strlen(service->conf->resource);
 		const int reaches = client_may_reach(&exam->sender->client, service->conf->id);
 		/* Another's name is never taken for a name at the caller's own. */
-		if (!strncmp(id, service->conf->resource, length) && (!id[length] || id[length] == '#')) {
-			*name = id[length] ? id + length + 1 : NULL;
-			return reaches ? service : NULL;
-		}
+		named = resource_same(resource, service->conf->resource) ? service : NULL;
 		count += reaches != 0;
 		only = reaches ? service : only;
 	}
-	/* AZN-28: with more than one, a name alone could be either's. */
+	free(resource);
+	if (named) {
+		*name = id[length] ? id + length + 1 : NULL;
+		return client_may_reach(&exam->sender->client, named->conf->id) ? named : NULL;
+	}
+	/* AZN-28: with more than one, a name alone could be either's; and what begins as a resource identifier is none of a tool. */
 	*name = id;
-	return count == 1 ? only : NULL;
+	return count == 1 && (kind == POLICY_URI || !strstr(id, "://")) ? only : NULL;
 }
 
 static int kind_of(const char *type, enum policy_kind *kind)
@@ -132,7 +136,7 @@ static const char *read_evaluation(const struct exam *exam, const struct asked *
 	out->proof = text_of(json, asked->context, "dpop");
 	if (!out->token)
 		return "context.access_token must be there: the token that the request brought";
-	out->service = service_of(exam, id, &name);
+	out->service = service_of(exam, id, out->target.kind, &name);
 	if (!out->service)
 		return "resource.id begins with the resource identifier of a service that the caller speaks for; \"#\" and a name follow but for mcp_server";
 	if ((out->target.kind == POLICY_SERVER) != !(name && *name))

@@ -36,7 +36,7 @@ void endpoint_ready(struct exchange *x)
 	size_t length = sizeof byte;
 	if (!is_read(x))
 		return;
-	if (x->context->audit)
+	if (x->snapshot && x->context->audit)
 		audit_state(x->context->audit, &audit);
 	if (!x->snapshot)
 		why = "no configuration is loaded";
@@ -145,7 +145,7 @@ void endpoint_metrics(struct exchange *x)
 	}
 	if (x->snapshot)
 		put_providers(body, x->snapshot);
-	if (!x->context->audit)
+	if (!x->snapshot || !x->context->audit)
 		return;
 	audit_state(x->context->audit, &audit);
 	buffer_printf(body, "# HELP ema_audit_records_total Records by what became of them.\n# TYPE ema_audit_records_total counter\n"

@@ -191,7 +191,7 @@ void endpoint_resource_metadata(struct exchange *x, const struct service *servic
 
 void endpoint_keys(struct exchange *x)
 {
-	char *keys = x->context->keyring ? keyring_jwks(x->context->keyring) : NULL;
+	char *keys = x->snapshot && x->context->keyring ? keyring_jwks(x->context->keyring) : NULL;
 	if (!is_public(x)) {
 		free(keys);
 		return;

@@ -579,7 +579,7 @@ void keyring_tick(struct keyring *keyring)
 		log_printf(&keyring->log, LOG_LEVEL_ERROR, "keys: %s%s", keyring->set->count ? "those that are served go on, but: " : "", why.text);
 	if (!code)
 		keyring->looked = monotonic;
-	else if (keyring->published.path)
+	else if (keyring->mode == KEYRING_PUBLIC)
 		forget_unread(keyring, monotonic, &why);
 	snprintf(keyring->complaint, sizeof keyring->complaint, "%s", why.text);
 	pthread_mutex_unlock(&keyring->writer);

@@ -388,6 +388,16 @@ const char *keyset_standing_name(enum keyset_standing standing)
 	return names[standing];
 }
 
+int keyset_has(struct keyset *keyset, const char *thumbprint)
+{
+	int has = 0;
+	pthread_mutex_lock(&keyset->lock);
+	for (size_t i = 0; keyset->keys && i < keyset->keys->set->count && !has; i++)
+		has = !strcmp(jwk_thumbprint(keyset->keys->set->keys[i]), thumbprint);
+	pthread_mutex_unlock(&keyset->lock);
+	return has;
+}
+
 void keyset_state(struct keyset *keyset, struct keyset_state *out)
 {
 	int64_t since = 0;

@@ -88,6 +88,9 @@ struct keyset_verdict {
 int keyset_verify(struct keyset *keyset, const struct jws *jws, unsigned allowed, const char *key_issuer, const char *tenant,
                   int64_t deadline, struct keyset_verdict *verdict, struct failure *failure);
 
+/* Is a key with this thumbprint (RFC 7638) among those held now? */
+int keyset_has(struct keyset *keyset, const char *thumbprint);
+
 enum keyset_standing {
 	KEYSET_FIXED,       /* of the configuration: never fetched */
 	KEYSET_FRESH,

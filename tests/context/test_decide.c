@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -264,6 +265,49 @@ static void memory_is_not_read_again(void **state)
 	assert_int_equal(ema_load_memory(context, conf, sizeof conf - 1, "in memory"), EMA_OK);
 	assert_string_equal(ema_error(context), "");
 	ema_free(context);
+}
+
+/* Who only looks decides nothing, and nothing is asked of a store that it has not. */
+static void an_observer_decides_nothing(void **state)
+{
+	struct world world;
+	ema_decision *decision = NULL;
+	(void)state;
+	world_open(&world);
+	ema_set_observer(world.context);
+	assert_int_equal(world_load(&world, world_plain), EMA_OK);
+	assert_int_equal(world_decide(&world, "svc", world_token(&world, "{}"), &decision), EMA_CONFIG);
+	assert_non_null(strstr(ema_decision_operator_line(decision), "ema_set_observer"));
+	ema_decision_free(decision);
+	world_close(&world);
+}
+
+static void *ask_early(void *data)
+{
+	struct world *world = data;
+	for (int i = 0; i < 2000; i++) {
+		ema_decision *decision = NULL;
+		assert_int_equal(world_decide(world, "svc", strdup("a.b.c"), &decision), EMA_CONFIG);
+		ema_decision_free(decision);
+	}
+	return NULL;
+}
+
+/* Until there is a configuration each answer is no, whatever is tried meanwhile; what a load that fails had opened is used by nobody. */
+static void nothing_is_in_place(void **state)
+{
+	static const char wrong[] = "issuer = \"https://auth.example\";\naudit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/audit.jsonl\"; } );\n"
+		"providers = ( { id = \"idp\"; plugin = \"no_such\"; issuer = \"https://idp.example\"; jwks = \"%JWKS%\"; } );\n"
+		"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\"]; } );\n";
+	struct world world;
+	pthread_t thread;
+	(void)state;
+	world_open(&world);
+	assert_int_equal(pthread_create(&thread, NULL, ask_early, &world), 0);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(world_load(&world, wrong), EMA_CONFIG);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	world_close(&world);
 }
 
 /* A child of the process gets a clean answer and does not hang. */
@@ -581,6 +625,8 @@ int main(void)
 		cmocka_unit_test(an_assertion_counts_once),
 		cmocka_unit_test(reload_is_all_or_nothing),
 		cmocka_unit_test(memory_is_not_read_again),
+		cmocka_unit_test(an_observer_decides_nothing),
+		cmocka_unit_test(nothing_is_in_place),
 		cmocka_unit_test(a_child_is_told),
 		cmocka_unit_test(every_decision_is_written_down),
 		cmocka_unit_test(a_stacks_when_counts),

@@ -98,6 +98,11 @@ static void one(void **state)
 		{ ASK(USER, CALL, "{\"type\":\"prompt\",\"id\":\"" SVC "#get_a\"}", TOKEN), -1, 400 },
 		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"" SVC "\"}", TOKEN), -1, 400 },
 		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"" SVC "#\"}", TOKEN), -1, 400 },
+		/* Another spelling of the resource identifier is the same one; what is nearly one is never the name of a tool. */
+		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"https://MCP.example:443/svc#get_a\"}", TOKEN), 1, 200 },
+		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"https://MCP.example:443/svc#put_a\"}", TOKEN), 0, 403 },
+		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"" SVC "/#get_a\"}", TOKEN), -1, 400 },
+		{ ASK("{\"type\":\"user\",\"id\":\"idp/-/ada\"}", "{\"name\":\"prompts/get\"}", "{\"type\":\"prompt\",\"id\":\"http://mcp.example/svc#ask\"}", TOKEN), -1, 400 },
 		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":[\"" SVC "#get_a\"]}", TOKEN), -1, 400 },
 		{ ASK(USER, "{\"name\":\"tools/list\"}", TOOL("get_a"), TOKEN), -1, 400 },
 		{ "{\"subject\":" USER ",\"subject\":" USER "}", -1, 400 },

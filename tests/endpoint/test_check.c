@@ -784,6 +784,24 @@ static void changes(void **state)
 	ask_end(&again);
 	assert_int_equal(desk_load(&desk, services, NULL), EMA_OK);
 	assert_int_equal(ema_decision_still(ask.decision), EMA_OK);
+	/* Another issuer, with and without the time in which the old one counts; and bound tokens alone. */
+	static const struct { const char *service; int code; } others[] = {
+		{ "issuer = \"https://auth.example/new\";", EMA_UNKNOWN_ISSUER },
+		{ "issuer = \"https://auth.example/new\"; former_issuers = ( { issuer = \"" OURS "\"; until = \"2199-01-01\"; } );", EMA_OK },
+		{ "binding = \"required\";", EMA_PROOF_MISSING },
+	};
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		assert_int_equal(desk_load(&desk, services, others[i].service), EMA_OK);
+		assert_int_equal(ema_decision_still(ask.decision), others[i].code);
+		ask_begin(&again, NULL, token);
+		ask_tool(&again, "get_issue", NULL);
+		ask_check(&again, &desk, "svc");
+		expect(&again, i, others[i].code, others[i].code ? 401 : 200);
+		ask_end(&again);
+		desk_form(&desk, "/introspect", "Basic Z2F0ZXdheTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl", "token", token, NULL);
+		assert_int_equal(json_is(json_at(&desk.json, "/active"), JSON_TRUE), others[i].code == EMA_OK);
+	}
+	assert_int_equal(desk_load(&desk, services, NULL), EMA_OK);
 	/* An identity rule that lets another client in, or whose time is over. */
 	static const char *const whens[] = { "client = [\"app\"];", "client = [\"other\"];", "not_after = \"2026-01-01\";" };
 	for (size_t i = 0; i < sizeof whens / sizeof *whens; i++) {
@@ -898,6 +916,20 @@ static void a_token_ends(void **state)
 	assert_int_equal(ema_filter_list(ask.decision, list, strlen(list), &out), EMA_OK);
 	assert_int_equal(json_parse(out, strlen(out), &json_limits_document, &json, NULL), EMA_OK);
 	assert_true(json_integer(json_at(&json, "/result/ttlMs"), &ttl) && ttl > 0 && ttl <= 110000); /* made with a clock that is 10 s ahead */
+	json_free(&json);
+	ema_text_free(out);
+	out = NULL;
+	/* As long as it lets in, clocks may be apart, what it gave goes on; a list is kept no more. */
+	ahead = 110000;
+	ask_begin(&again, NULL, token);
+	ask_message(&again, "tools/list", NULL, "");
+	ask_check(&again, &desk, "svc");
+	expect(&again, 0, EMA_OK, 200);
+	ask_end(&again);
+	assert_int_equal(ema_decision_still(ask.decision), EMA_OK);
+	assert_int_equal(ema_filter_list(ask.decision, list, strlen(list), &out), EMA_OK);
+	assert_int_equal(json_parse(out, strlen(out), &json_limits_document, &json, NULL), EMA_OK);
+	assert_true(json_integer(json_at(&json, "/result/ttlMs"), &ttl) && !ttl);
 	json_free(&json);
 	ema_text_free(out);
 	out = NULL;
@@ -1461,12 +1493,16 @@ static void a_flood_of_a_provider(void **state)
 /* MCP-25, MCP-67: what a service takes from a provider today counts for what is under way. */
 static void tokens_of_the_provider_still(void **state)
 {
+	/* What the issuer has withdrawn: all but this. */
+	static const char other[] = "{\\\"keys\\\":[{\\\"kty\\\":\\\"OKP\\\",\\\"crv\\\":\\\"Ed25519\\\",\\\"x\\\":\\\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\\\"}]}";
 	static const char before[] = "audience = ( { provider = \"at\"; is = [\"api://svc\"]; clients = [\"cli\"]; scope_map = ( { from = \"a\"; to = [\"read\"]; } ); } );";
 	static const struct {
 		const char *provider, *audience;
 		int code;
 	} rows[] = {
 		{ "", before, EMA_OK },
+		{ "", before, EMA_UNKNOWN_KEY },
+		{ "", "binding = \"required\"; audience = ( { provider = \"at\"; is = [\"api://svc\"]; clients = [\"cli\"]; scope_map = \"any\"; } );", EMA_PROOF_MISSING },
 		{ "clients = [\"other\"];", before, EMA_WRONG_CLIENT },
 		{ "accepts = [\"id_jag\"];", before, EMA_NOT_MINE },
 		{ "", "", EMA_NOT_MINE },
@@ -1485,15 +1521,21 @@ static void tokens_of_the_provider_still(void **state)
 		for (int now = 0; now < 2; now++) {
 			char conf[2048];
 			snprintf(conf, sizeof conf, "issuer = \"" OURS "\";\n"
-				"providers = ( { id = \"at\"; plugin = \"oidc\"; issuer = \"https://at.example\"; jwks = \"%%JWKS%%\"; %s %s } );\n"
+				"providers = ( { id = \"at\"; plugin = \"oidc\"; issuer = \"https://at.example\"; jwks = \"%s\"; %s %s } );\n"
 				"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%%FOLDER%%/audit.jsonl\"; } );\n"
 				"services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"at\"]; %s\n"
 				"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"at\"; scopes = [\"read\"]; } ); } );\n",
-				now ? rows[i].provider : "", now && strstr(rows[i].provider, "accepts") ? "" : "accepts = [\"access_token\", \"id_jag\"];",
+				now && rows[i].code == EMA_UNKNOWN_KEY ? other : "%JWKS%", now ? rows[i].provider : "", now && strstr(rows[i].provider, "accepts") ? "" : "accepts = [\"access_token\", \"id_jag\"];",
 				now ? rows[i].audience : before);
 			assert_int_equal(world_load(&desk.world, conf), EMA_OK);
 			if (now) {
 				assert_int_equal(ema_decision_still(ask.decision), rows[i].code);
+				if (rows[i].code == EMA_PROOF_MISSING) {
+					ema_request *request = ema_request_new();
+					assert_int_equal(ema_request_credential(request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)), EMA_OK);
+					assert_int_equal(ema_decide(desk.world.context, "svc", request, NULL), EMA_PROOF_MISSING);
+					ema_request_free(request);
+				}
 				break;
 			}
 			token = world_sign(&desk.world, desk.world.key, "at+jwt",

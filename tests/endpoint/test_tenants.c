@@ -292,7 +292,7 @@ static void opens_nothing(struct desk *desk, const char *token, const char *tena
 	for (size_t i = 0; i < COUNT(others); i++) {
 		const struct hostile_target *t = &others[i];
 		const int mine = tenant && !strcmp(tenant, "t1") && strstr(t->target, "t1") != NULL;
-		int code = desk_check(desk, "open", token, t->method, t->target, t->arguments, NULL);
+		int code = desk_check(desk, "open", token, t->method, t->target, t->arguments ? t->arguments : "{}", NULL);
 		if ((code == EMA_OK) != mine)
 			fail_msg("%s: %s %s %s: %s", told, t->method, t->target, t->arguments ? t->arguments : "", code_name(code));
 	}

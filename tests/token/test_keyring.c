@@ -657,6 +657,30 @@ static void unread_keys_grow_old(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* The same of the file in state_dir, beside the one who signs. */
+static void unread_keys_of_a_state_dir_grow_old(void **state)
+{
+	NEED_USERS;
+	struct fixture *f = *state;
+	struct keyring *keyring = open_mode(f, KEYRING_SERVE), *reader = open_mode(f, KEYRING_PUBLIC);
+	char *stolen = sign(keyring), away[128];
+	snprintf(away, sizeof away, "%s.away", f->public);
+	keyring_on_loss(reader, 0, MINUTE);
+	assert_int_equal(rename(f->public, away), 0);
+	atomic_fetch_add(&now_ms, MINUTE);
+	keyring_tick(reader);
+	assert_int_equal(verify(reader, stolen), EMA_OK);
+	atomic_fetch_add(&now_ms, 1);
+	keyring_tick(reader);
+	assert_int_equal(verify(reader, stolen), EMA_KEYS_UNAVAILABLE);
+	assert_int_equal(rename(away, f->public), 0);
+	keyring_tick(reader);
+	assert_int_equal(verify(reader, stolen), EMA_OK);
+	free(stolen);
+	keyring_close(reader);
+	keyring_close(keyring);
+}
+
 /* The file is whole, for all to read, and no other one than the keyring's. */
 static void is_shown(struct fixture *f, struct keyring *keyring, const char *file)
 {
@@ -1021,6 +1045,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(public_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(published_for_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(unread_keys_grow_old, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(unread_keys_of_a_state_dir_grow_old, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_published_stays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rotated_for_the_owner, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_replicas, set_up, tear_down),
