@@ -125,13 +125,16 @@ int credential_certificate(const struct conf *conf, const struct ema_request *re
 	return certificate_read(text, strlen(text), out, failure);
 }
 
-static int check_proof(struct pipeline *p, struct dpop_proof *proof)
+static int check_proof(struct pipeline *p, const char *bound, struct dpop_proof *proof)
 {
 	const char *proofs[PROOFS_MOST], *method = p->request->items[EMA_REQUEST_METHOD];
+	char quota[SUBJECT_PART_MOST + 8];
 	size_t count = 0;
 	int64_t forgets_before = 0, left = p->deadline - clock_monotonic(&p->context->clock);
 	if (!p->context->store || store_forgets_before(p->context->store, &forgets_before))
 		return failure_set(&p->failure, EMA_STORE_UNAVAILABLE, "the store was not reached yet");
+	/* One provider's people do not fill the room of another's. */
+	snprintf(quota, sizeof quota, "dpop/%s", p->winner->subject.provider);
 	while (count < PROOFS_MOST && (proofs[count] = request_header(p->request, "DPoP", count)))
 		count++;
 	struct dpop_request request = {
@@ -141,6 +144,8 @@ static int check_proof(struct pipeline *p, struct dpop_proof *proof)
 		.url = p->service->conf->resource,
 		.token = p->credential, .token_length = p->credential_length,
 		.store = p->context->store,
+		.quota = quota,
+		.bound = bound,
 		.now = p->now, .skew = PIPELINE_SKEW,
 		.forgets_before = forgets_before,
 		.store_ms = left <= 0 ? 0 : left < STORE_MS ? left : STORE_MS,
@@ -170,7 +175,7 @@ int credential_binding(struct pipeline *p)
 	if (!code)
 		code = pipeline_bound(p, p->check->bound);
 	if (!code && *bound.jkt && p->check->scheme_dpop) {
-		code = check_proof(p, &proof);
+		code = check_proof(p, bound.jkt, &proof);
 		proven = !code;
 	}
 	if (!code && *bound.x5t)

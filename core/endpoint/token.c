@@ -81,7 +81,7 @@ static int check_proof(struct exchange *x, struct sender *sender, struct dpop_pr
 	}
 	struct dpop_request request = { .proofs = proofs, .proof_count = count, .method = "POST", .url = url, .nonces = x->context->nonces,
 		                        .store = x->context->store, .now = x->now, .skew = SKEW, .forgets_before = x->forgets_before,
-		                        .store_ms = STORE_MS, .stranger = sender->client.public };
+		                        .store_ms = STORE_MS, .quota = sender->client.public ? DPOP_QUOTA_STRANGERS : NULL };
 	int code = dpop_check(&request, proof, &failure);
 	free(url);
 	if (code) {

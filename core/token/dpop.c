@@ -18,7 +18,6 @@
 #define DPOP_DIGEST 32
 #define DPOP_PREFIX "dpop/"
 #define DPOP_QUOTA "dpop"
-#define DPOP_QUOTA_STRANGERS "dpop-strangers"
 #define DPOP_NONCE_BYTES 16
 #define DPOP_NONCE_KEY "dpop-nonces"
 #define DPOP_NONCE_KEY_LIFE (INT64_C(30) * 86400)
@@ -315,7 +314,7 @@ static int proof_fresh(struct dpop_checking *c)
 	memcpy(key, DPOP_PREFIX, sizeof DPOP_PREFIX - 1);
 	/* A second more than it could be taken. */
 	int64_t expires = (c->issued + DPOP_WINDOW + request->skew + 1) * 1000;
-	switch (store_put_if_absent(request->store, request->stranger ? DPOP_QUOTA_STRANGERS : DPOP_QUOTA, key, sizeof key, "1", 1, expires, 1, request->store_ms)) {
+	switch (store_put_if_absent(request->store, request->quota ? request->quota : DPOP_QUOTA, key, sizeof key, "1", 1, expires, 1, request->store_ms)) {
 	case EMA_OK:
 		if (request->forgets_before && store_forgets_before(request->store, &forgets_before))
 			return failure_set(c->failure, EMA_STORE_UNAVAILABLE, "the store does not know since when it remembers DPoP proofs");
@@ -352,7 +351,7 @@ int dpop_check(const struct dpop_request *request, struct dpop_proof *out, struc
 		code = proof_times(&c);
 	if (!code)
 		code = proof_nonce(&c);
-	if (!code)
+	if (!code && (!request->bound || !strcmp(request->bound, jwk_thumbprint(c.key))))
 		code = proof_fresh(&c);
 	if (!code)
 		memcpy(out->thumbprint, jwk_thumbprint(c.key), sizeof out->thumbprint);

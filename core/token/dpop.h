@@ -42,15 +42,18 @@ struct dpop_request {
 	int64_t now, skew;           /* seconds */
 	int64_t forgets_before;      /* of the store, as it is now; 0: it never forgets */
 	int64_t store_ms;
-	int stranger;                /* whoever sends it has proven nothing else: it takes from the part of the store that is for such */
+	const char *quota;           /* whose part of the store it takes; NULL: that of clients that have authenticated */
+	const char *bound;           /* the thumbprint that the token is bound to: nothing is stored for another key; NULL: not known */
 };
+
+#define DPOP_QUOTA_STRANGERS "dpop-strangers" /* of whoever has proven nothing else */
 
 struct dpop_proof {
 	char thumbprint[DPOP_THUMBPRINT]; /* of the key whose possession is proven */
 };
 
 /*
- * All of RFC 9449 4.3 but the comparison with what a token is bound to; the store is written last. EMA_OK, EMA_BAD_PROOF,
+ * All of RFC 9449 4.3 but the comparison with what a token is bound to, which dpop_hold() makes; the store is written last. EMA_OK, EMA_BAD_PROOF,
  * EMA_PROOF_NONCE, EMA_PROOF_MISSING (no header at all), EMA_STORE_UNAVAILABLE, EMA_STORE_FULL, EMA_OUT_OF_MEMORY.
  */
 int dpop_check(const struct dpop_request *request, struct dpop_proof *out, struct failure *failure);

@@ -318,13 +318,16 @@ static void without_a_store(void **state)
 	struct store *small = NULL;
 	struct dpop_proof proof;
 	char payload[1024];
-	int codes[4];
+	static const char *const quotas[] = { DPOP_QUOTA_STRANGERS, DPOP_QUOTA_STRANGERS, NULL, NULL, "dpop/idp", "dpop/idp", "dpop/idp" };
+	int codes[7];
 	assert_int_equal(store_memory(&settings, &small, NULL), EMA_OK);
-	for (int i = 0; i < 4; i++) {
-		payload_of(payload, (const char *const[]){ "x", "y", "z", "w" }[i], "POST", ENDPOINT, NOW, "");
+	for (int i = 0; i < 7; i++) {
+		payload_of(payload, (const char *const[]){ "x", "y", "z", "w", "a", "b", "c" }[i], "POST", ENDPOINT, NOW, "");
 		char *text = proof_of(rig->key, JOSE_ES256, NULL, NULL, payload);
 		struct dpop_request request = { .proofs = (const char *const *)&text, .proof_count = 1, .method = "POST", .url = ENDPOINT, .store = small,
-		                                .now = NOW, .skew = 30, .store_ms = 1000, .stranger = i < 2 };
+		                                .now = NOW, .skew = 30, .store_ms = 1000, .quota = quotas[i],
+		                                /* A token that is bound to another key, which dpop_hold() refuses, takes no room. */
+		                                .bound = i == 4 || i == 6 ? "another key" : NULL };
 		codes[i] = dpop_check(&request, &proof, NULL);
 		free(text);
 	}
@@ -332,6 +335,8 @@ static void without_a_store(void **state)
 	assert_int_equal(codes[1], EMA_STORE_FULL);
 	assert_int_equal(codes[2], EMA_OK);
 	assert_int_equal(codes[3], EMA_STORE_FULL);
+	for (int i = 4; i < 7; i++)
+		assert_int_equal(codes[i], EMA_OK);
 	store_free(small);
 }
 
