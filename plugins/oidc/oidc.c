@@ -311,8 +311,8 @@ static int oidc_judge_workload(const ema_instance *self, ema_call *call, const e
 	if (preset->workload_claim && host->claim_string(claims, preset->workload_claim, &value) == EMA_OK)
 		is |= strncmp(value, preset->workload_begins, strlen(preset->workload_begins)) == 0;
 	else if (preset->workload_claim_always && kind == EMA_ACCESS_TOKEN && !self->workloads)
-		return host->fail(call, EMA_MISSING_CLAIM, "the claim that tells people from service accounts is not there (preferred_username, of the scope \"profile\"); "
-		                  "nor is it asked for with workloads = true");
+		return host->fail(call, EMA_MISSING_CLAIM, "the claim that tells people from service accounts (preferred_username) is not there: give the client the "
+		                  "scope \"profile\" at the provider, or write workloads = true to let both in");
 	const size_t length = strlen(subject), end = preset->workload_ends ? strlen(preset->workload_ends) : 0;
 	is |= end && length >= end && strcmp(subject + length - end, preset->workload_ends) == 0;
 	/* Client credentials: the client is its own subject. */
