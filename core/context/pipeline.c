@@ -355,7 +355,8 @@ static void finish(struct pipeline *p, int code)
 
 static void end(struct pipeline *p)
 {
-	audit_release(p->context->audit, p->reserved);
+	if (p->reserved)
+		audit_release(p->context->audit, p->reserved);
 	if (p->check)
 		check_end(p);
 	for (struct candidate *candidate = p->candidates; candidate; candidate = candidate->next)
