@@ -23,8 +23,11 @@ void call_free(struct ema_call *call)
 	if (!call)
 		return;
 	struct instance *instance = call->instance;
-	for (size_t i = 0; i < call->response_count; i++)
+	for (size_t i = 0; i < call->response_count; i++) {
 		free(call->responses[i].body);
+		/* A plugin may have kept this, too: it is of no call now. */
+		call->responses[i] = (struct ema_response){ NULL, 0, NULL, 0 };
+	}
 	json_free(&call->result.claims);
 	jws_free(&call->jws);
 	room_free(&call->room);

@@ -155,6 +155,19 @@ static void *serve_once(void *data)
 	return NULL;
 }
 
+/* The port of one that answers once; fd and thread are the caller's. */
+static int server_start(int *fd, pthread_t *thread)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof address;
+	*fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(*fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(*fd, 1), 0);
+	assert_int_equal(getsockname(*fd, (struct sockaddr *)&address, &size), 0);
+	assert_int_equal(pthread_create(thread, NULL, serve_once, fd), 0);
+	return ntohs(address.sin_port);
+}
+
 /* A plugin fetches by the host's rules alone. */
 static void a_fetch_keeps_the_rules(void **state)
 {
@@ -170,15 +183,9 @@ static void a_fetch_keeps_the_rules(void **state)
 		{ PLUGIN_DIRECTORY, "file:///etc/passwd?%d", 1, 0, EMA_CONFIG, "https" },
 		{ PLUGIN_IDENTITY, "http://127.0.0.1:%d/", 1, 1, EMA_OK, "" },
 	};
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t size = sizeof address;
 	pthread_t server;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd, port = server_start(&fd, &server);
 	(void)state;
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-	assert_int_equal(listen(fd, 1), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-	assert_int_equal(pthread_create(&server, NULL, serve_once, &fd), 0);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		static const char *const internal[] = { "127.0.0.1" };
 		struct conf_provider provider = { .insecure_http = cases[i].insecure, .internal_hosts = { internal, 1 }, .skew = 30, .longest = 300 };
@@ -191,7 +198,7 @@ static void a_fetch_keeps_the_rules(void **state)
 		rig.trust = trust;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		snprintf(url, sizeof url, cases[i].url, ntohs(address.sin_port));
+		snprintf(url, sizeof url, cases[i].url, port);
 #pragma GCC diagnostic pop
 		snprintf(text, sizeof text, "fetch = \"%s\";%s", url, cases[i].kind == PLUGIN_IDENTITY ? " audience = [\"" RIG_AUDIENCE "\"];" : "");
 		assert_int_equal(rig_open(&rig, "fault", cases[i].kind, text), EMA_OK);
@@ -206,6 +213,35 @@ static void a_fetch_keeps_the_rules(void **state)
 		rig_close(&rig);
 		trust_free(trust);
 	}
+	pthread_join(server, NULL);
+	close(fd);
+}
+
+/* What was fetched is gone with its call: a plugin that kept it reads nothing, also while a later call has the same ticket. */
+static void a_response_ends_with_its_call(void **state)
+{
+	static const char *const internal[] = { "127.0.0.1" };
+	struct conf_provider provider = { .insecure_http = 1, .internal_hosts = { internal, 1 }, .skew = 30, .longest = 300 };
+	struct trust_settings settings = { .clock = &clock_system, .passive = 1 };
+	struct failure failure = FAILURE_INIT;
+	struct trust *trust = trust_new(&settings, &failure);
+	struct rig rig = { .provider = &provider, .trust = trust };
+	pthread_t server;
+	int fd, port = server_start(&fd, &server);
+	char text[64];
+	(void)state;
+	assert_non_null(trust);
+	snprintf(text, sizeof text, "url = \"http://127.0.0.1:%d/\";", port);
+	assert_int_equal(rig_open(&rig, "keeps_response", PLUGIN_IDENTITY, text), EMA_OK);
+	for (int again = 0; again < 3; again++) {
+		struct call_settings of_call;
+		struct ema_call *call = NULL;
+		rig_call(&rig, &of_call);
+		assert_int_equal(call_run(&of_call, &call, &failure), EMA_OK);
+		call_free(call);
+	}
+	rig_close(&rig);
+	trust_free(trust);
 	pthread_join(server, NULL);
 	close(fd);
 }
@@ -337,6 +373,7 @@ int main(void)
 		cmocka_unit_test(wrong_settings_are_findings),
 		cmocka_unit_test(a_secret_is_never_written_inline),
 		cmocka_unit_test(a_fetch_keeps_the_rules),
+		cmocka_unit_test(a_response_ends_with_its_call),
 		cmocka_unit_test(a_plugin_of_another_kind_is_refused),
 		cmocka_unit_test(many_threads_call_one_instance),
 		cmocka_unit_test(each_plugin_is_listed),

@@ -49,6 +49,11 @@ tests_plugin_bad_keeps_call_la_SOURCES = tests/plugin/bad/keeps_call.c
 tests_plugin_bad_keeps_call_la_CFLAGS = $(MODULE_CFLAGS)
 tests_plugin_bad_keeps_call_la_LDFLAGS = $(BAD_LDFLAGS)
 
+check_LTLIBRARIES += tests/plugin/bad/keeps_response.la
+tests_plugin_bad_keeps_response_la_SOURCES = tests/plugin/bad/keeps_response.c
+tests_plugin_bad_keeps_response_la_CFLAGS = $(MODULE_CFLAGS)
+tests_plugin_bad_keeps_response_la_LDFLAGS = $(BAD_LDFLAGS)
+
 check_LTLIBRARIES += tests/plugin/bad/leaks_thread.la
 tests_plugin_bad_leaks_thread_la_SOURCES = tests/plugin/bad/leaks_thread.c
 tests_plugin_bad_leaks_thread_la_CFLAGS = $(MODULE_CFLAGS)
