@@ -4,6 +4,7 @@
 
 #include "jwk.h"
 #include "schema.h"
+#include "url.h"
 
 /* What form-encoding leaves as it is: libraries do not agree on the rest in client_secret_basic (RFC 6749 2.3.1). */
 static int is_plain(const char *text)
@@ -164,6 +165,54 @@ void clients_read(struct reader *reader)
 			conf_unique(reader, conf->callers[i].id, conf->callers[i].node, conf->callers[j].id, conf->callers[j].node);
 	}
 	documents_read(reader);
+}
+
+/* May it be the URL of a document that client_documents takes? */
+static int has_document(struct reader *reader, const char *id)
+{
+	const struct conf_documents *documents = &reader->conf->documents;
+	const struct fetch_rules rules = { .insecure_http = documents->insecure_http,
+		                           .internal_hosts = documents->internal_hosts.list, .internal_host_count = documents->internal_hosts.count };
+	struct failure why = FAILURE_INIT;
+	struct url url;
+	if (conf_has_string(&documents->urls, id))
+		return 1;
+	int code = documents->hosts.count ? url_read(id, &rules, "client", &url, &why) : EMA_CONFIG;
+	reader->findings->out_of_memory |= code == EMA_OUT_OF_MEMORY;
+	/* As the token endpoint has it: another port may be another's. */
+	return !code && (url.http || url.port == 443) && url_host_listed(url.host, documents->hosts.list, documents->hosts.count);
+}
+
+/* Does the service take access tokens that a provider gave this client? */
+static int comes_with_tokens(const struct conf_service *service, const char *id)
+{
+	for (size_t i = 0; i < service->audience_count; i++)
+		if (conf_has_string(&service->audiences[i].clients, id))
+			return 1;
+	return 0;
+}
+
+void clients_check(struct reader *reader, const char *id, const struct conf_service *service, const struct conf_node *node,
+                   const struct conf_strings *clients)
+{
+	const struct conf *conf = reader->conf;
+	/* Without a list of clients they are known elsewhere. */
+	const char **names = clients->count && conf->client_count ? arena_get(reader->arena, conf->client_count + 1, sizeof *names) : NULL;
+	char hint[256], shown[96];
+	for (size_t i = 0, used = 0; names && i < conf->client_count; i++)
+		if (conf->clients[i].id)
+			names[used++] = conf->clients[i].id;
+	for (size_t i = 0; names && i < clients->count; i++) {
+		const char *name = clients->list[i];
+		size_t j = 0;
+		while (names[j] && strcmp(names[j], name))
+			j++;
+		int there = names[j] || has_document(reader, name) || (service && comes_with_tokens(service, name));
+		for (size_t k = 0; !service && !there && k < conf->service_count; k++)
+			there = comes_with_tokens(&conf->services[k], name);
+		if (!there)
+			finding_node(reader->findings, id, node, "there is no client \"%s\"%s", value_show(name, shown), value_offer(name, names, "clients", hint));
+	}
 }
 
 static void services_lint(struct reader *reader, const struct conf_client *client)

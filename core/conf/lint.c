@@ -110,12 +110,52 @@ static int must_pass(const struct conf_rule *rule)
 	return action[EMA_OK] == ACTION_OK && action[EMA_NOT_MINE] != ACTION_IGNORE && action[EMA_DENIED] != ACTION_IGNORE;
 }
 
-static void lint_rules(struct reader *reader, const struct conf_rules *rules, int guards)
+/* Can a rule, or a guard of the service, be about subjects of the provider? service is NULL for a stack's. */
+static int concerns(const struct conf *conf, const struct conf_service *service, const struct conf_rule *rule, int guards, const char *provider)
+{
+	const struct conf_stack *stack = lint_stack(conf, rule);
+	int left = LINT_RULES_MOST;
+	if (guards)
+		return conf_has_provider(conf, service, provider);
+	return stack ? has_provider(conf, &stack->rules, provider, 1, &left) : !rule->is_stack && !strcmp(rule->target, provider);
+}
+
+/*
+ * A "when" for nobody. An identity rule then lets nobody in; but a guard that is asked about nobody refuses nobody. Addresses of a domain
+ * count from its authority alone.
+ */
+static void lint_when(struct reader *reader, const struct conf_service *service, const struct conf_rule *rule, int guards)
+{
+	const struct conf *conf = reader->conf;
+	const struct conf_when *when = rule->when;
+	const char *lost = NULL;
+	size_t has = 0;
+	if (!when)
+		return;
+	clients_check(reader, guards ? "E-UNKNOWN" : "W-UNUSED", service, conf_child(when->node, "client"), &when->clients);
+	for (size_t i = 0; i < when->email_domains.count; i++) {
+		size_t k = 0;
+		while (k < conf->provider_count && !(conf->providers[k].instance.id && conf_has_string(&conf->providers[k].authority, when->email_domains.list[i]) &&
+		                                     concerns(conf, service, rule, guards, conf->providers[k].instance.id)))
+			k++;
+		has += k < conf->provider_count;
+		if (k == conf->provider_count && !lost)
+			lost = when->email_domains.list[i];
+	}
+	if (lost)
+		finding_node(reader->findings, guards && !has && rule->control.action[EMA_DENIED] != ACTION_IGNORE ? "E-NO-SOURCE" : "W-NO-SOURCE",
+			     conf_child(when->node, "email_domain"), "no provider that this is for has the authority for \"%s\", so that no address there counts%s: "
+			     "name the domain in authority = [ ... ] of the provider whose subjects are meant", lost,
+			     has ? "" : guards ? ", and the guard is never asked" : ", and the rule is for nobody");
+}
+
+static void lint_rules(struct reader *reader, const struct conf_service *service, const struct conf_rules *rules, int guards)
 {
 	int may_end = 0, ends = 0;
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct conf_rule *rule = &rules->list[i];
 		const unsigned char *action = rule->control.action;
+		lint_when(reader, service, rule, guards);
 		if (ends) {
 			finding_node(reader->findings, "W-UNREACHED", rule->node, "never asked: whatever the rule of line %d answers, the list ends there", ends);
 			break;
@@ -412,7 +452,7 @@ void lint_run(struct reader *reader)
 		}
 	}
 	for (size_t i = 0; i < conf->stack_count; i++) {
-		lint_rules(reader, &conf->stacks[i].rules, 0);
+		lint_rules(reader, NULL, &conf->stacks[i].rules, 0);
 		int left = LINT_RULES_MOST;
 		if (!loops && !can_grant(conf, &conf->stacks[i].rules, 0, &left))
 			finding_node(reader->findings, "E-NO-GRANTER", conf->stacks[i].node, "no rule of the stack can ever vouch: make one required, requisite or sufficient");
@@ -421,8 +461,8 @@ void lint_run(struct reader *reader)
 		const struct conf_service *service = &conf->services[i];
 		if (marks && !loops)
 			loops = stack_depth(reader, &service->identity, marks) < 0;
-		lint_rules(reader, &service->identity, 0);
-		lint_rules(reader, &service->guards, 1);
+		lint_rules(reader, service, &service->identity, 0);
+		lint_rules(reader, service, &service->guards, 1);
 		int left = LINT_RULES_MOST;
 		if (!loops && !can_grant(conf, &service->identity, 0, &left))
 			finding_node(reader->findings, "E-NO-GRANTER", service->identity.node, "no rule can ever vouch: make one required, requisite or sufficient");

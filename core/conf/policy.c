@@ -182,27 +182,6 @@ static void from_check(struct reader *reader, const struct conf_service *service
 		finding_node(reader->findings, "E-MISSING", grant->node, "%zu directories speak for these subjects: write from = \"...\" to say whose group or role is meant", speak);
 }
 
-static void clients_check(struct reader *reader, const struct conf_node *node, const struct conf_strings *clients)
-{
-	const struct conf *conf = reader->conf;
-	const char **names = arena_get(reader->arena, conf->client_count + 1, sizeof *names);
-	char hint[256], shown[96];
-	/* Without a list of clients they are known elsewhere. */
-	if (!names || !conf->client_count)
-		return;
-	for (size_t i = 0, used = 0; i < conf->client_count; i++)
-		if (conf->clients[i].id)
-			names[used++] = conf->clients[i].id;
-	for (size_t i = 0; i < clients->count; i++) {
-		size_t j = 0;
-		while (names[j] && strcmp(names[j], clients->list[i]))
-			j++;
-		if (!names[j])
-			finding_node(reader->findings, "E-UNKNOWN", node, "there is no client \"%s\"%s", value_show(clients->list[i], shown),
-				     value_offer(clients->list[i], names, "clients", hint));
-	}
-}
-
 static struct conf_grant *grants_read(struct reader *reader, const struct conf_node *node, const struct conf_service *service, int deny, size_t *out)
 {
 	size_t count = value_groups(reader, node);
@@ -218,7 +197,7 @@ static struct conf_grant *grants_read(struct reader *reader, const struct conf_n
 		if (grant->provider && strcmp(grant->provider, "*"))
 			provider_check(reader, service, child_or(grant->node, "provider"), grant->provider);
 		scopes_check(reader, service, child_or(grant->node, "scopes"), &grant->scopes);
-		clients_check(reader, child_or(grant->node, "client"), &grant->clients);
+		clients_check(reader, "E-UNKNOWN", service, child_or(grant->node, "client"), &grant->clients);
 		from_check(reader, service, grant);
 		if (!deny && grant->provider && !strcmp(grant->provider, "*") && (grant->groups.count || grant->roles.count))
 			finding_node(reader->findings, "W-ANY-PROVIDER", grant->node,

@@ -1,6 +1,7 @@
 /* Identity rules, guards and stacks: lists of who is asked, with what its answer does. */
 #include <string.h>
 
+#include "clock.h"
 #include "codes.h"
 #include "schema.h"
 
@@ -175,7 +176,7 @@ static void control_read(struct reader *reader, const struct conf_node *node, in
 	*out = *keyword;
 }
 
-static struct conf_when *when_read(struct reader *reader, const struct conf_node *node)
+static struct conf_when *when_read(struct reader *reader, const struct conf_node *node, int guards)
 {
 	struct conf_when *when = node->kind == CONF_GROUP ? arena_get(reader->arena, 1, sizeof *when) : NULL;
 	if (!when)
@@ -187,6 +188,9 @@ static struct conf_when *when_read(struct reader *reader, const struct conf_node
 		finding_node(reader->findings, "E-VALUE", node, "when is empty: say when, or take it away");
 	if (when->not_before && when->not_after && when->not_before >= when->not_after)
 		finding_node(reader->findings, "E-VALUE", node, "not_before is not before not_after: the rule would never be asked");
+	else if (when->not_after && when->not_after <= clock_wall(&clock_system) / 1000)
+		finding_node(reader->findings, "W-EXPIRED", conf_child(node, "not_after"), "not_after has passed, and %s: take the rule or the date away",
+			     guards ? "the guard is not asked any more" : "the rule is for nobody any more");
 	return when;
 }
 
@@ -252,7 +256,7 @@ static void rule_group(struct reader *reader, const struct conf_node *node, int 
 	if (control)
 		control_read(reader, control, guards, &out->control);
 	if (when)
-		out->when = when_read(reader, when);
+		out->when = when_read(reader, when, guards);
 	out->is_stack = target && target == stack;
 	if (target && target->kind == CONF_STRING)
 		out->target = target_check(reader, target, target->string, guards ? 1 : out->is_stack ? 2 : 0);

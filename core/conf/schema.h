@@ -114,6 +114,9 @@ void conf_unique(struct reader *reader, const char *id, const struct conf_node *
 /* clients.c: clients, callers, client_documents; and, when the services are read, what they name. */
 void clients_read(struct reader *reader);
 void clients_lint(struct reader *reader);
+/* A finding with the id for each client that a rule names, and nobody can be; service: whose rule it is, NULL: a stack's. */
+void clients_check(struct reader *reader, const char *id, const struct conf_service *service, const struct conf_node *node,
+                   const struct conf_strings *clients);
 /* rules.c */
 void rules_read(struct reader *reader, const struct conf_node *node, int guards, const char *what, struct conf_rules *out);
 /* service.c: one service; what it names must have been read. */

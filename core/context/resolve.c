@@ -243,6 +243,50 @@ static void lint_tenants(const struct tenant_lint *lint, size_t number, const st
 				             provider->conf->instance.id, rules[i].tenants.list[t]);
 }
 
+static void mark_provider(void *data, size_t provider)
+{
+	unsigned char *marks = data;
+	marks[provider] = 1;
+}
+
+/* Has one of the providers this tenant, or can it? */
+static int some_tenant(const struct snapshot *s, const unsigned char *marks, const char *tenant)
+{
+	for (size_t p = 0; p < s->conf->provider_count; p++)
+		if (marks[p] && (!s->providers[p].instance || snapshot_tenant(s, p, tenant)))
+			return 1;
+	return 0;
+}
+
+/* As lint_tenants(), of rules that are for any provider which the service asks. */
+static void lint_open_tenants(const struct snapshot *s, const unsigned char *marks, const struct conf_grant *rules, size_t count, struct findings *findings)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t t = 0; (!rules[i].provider || !strcmp(rules[i].provider, "*")) && t < rules[i].tenants.count; t++)
+			if (!some_tenant(s, marks, rules[i].tenants.list[t]))
+				finding_node(findings, "W-UNUSED", rules[i].node, "no provider that the service asks has a tenant \"%.64s\": this has no effect",
+				             rules[i].tenants.list[t]);
+}
+
+/* The same of a "when", of guards with the marks of whom the service asks; identity rules have their own, and the marks are for them to use. */
+static void lint_whens(const struct snapshot *s, const struct stack_list *list, int guards, unsigned char *marks, struct findings *findings)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct stack_rule *rule = &list->rules[i];
+		const struct conf_when *when = rule->conf->when;
+		if (!when || !when->tenants.count)
+			continue;
+		if (!guards) {
+			memset(marks, 0, s->conf->provider_count);
+			each_provider(&(struct stack_list){ rule, 1 }, 0, mark_provider, marks);
+		}
+		for (size_t t = 0; t < when->tenants.count; t++)
+			if (!some_tenant(s, marks, when->tenants.list[t]))
+				finding_node(findings, "W-UNUSED", when->node, "no provider that \"%s\" can be asked for has a tenant \"%.64s\": %s", rule->conf->target,
+				             when->tenants.list[t], guards ? "for that one the guard is never asked" : "this has no effect");
+	}
+}
+
 static void lint_service_tenants(void *data, size_t number)
 {
 	struct tenant_lint *lint = data;
@@ -302,12 +346,24 @@ int resolve(struct snapshot *s, struct findings *findings)
 		if (resolve_service(s, &conf->services[i], &s->services[i], findings))
 			return -1;
 	lint_issuers(s, findings);
-	for (size_t i = 0; i < conf->stack_count; i++)
+	unsigned char *marks = calloc(conf->provider_count + 1, 1);
+	if (!marks)
+		return -1;
+	for (size_t i = 0; i < conf->stack_count; i++) {
 		lint_required(s, &s->stacks[i], findings);
+		lint_whens(s, &s->stacks[i], 0, marks, findings);
+	}
 	for (size_t i = 0; i < conf->service_count; i++) {
 		struct tenant_lint lint = { s, &s->services[i], findings, 0 };
 		lint_required(s, &s->services[i].identity, findings);
 		each_provider(&s->services[i].identity, 0, lint_service_tenants, &lint);
+		lint_whens(s, &s->services[i].identity, 0, marks, findings);
+		memset(marks, 0, conf->provider_count);
+		each_provider(&s->services[i].identity, 0, mark_provider, marks);
+		lint_whens(s, &s->services[i].guards, 1, marks, findings);
+		lint_open_tenants(s, marks, conf->services[i].grants, conf->services[i].grant_count, findings);
+		lint_open_tenants(s, marks, conf->services[i].denies, conf->services[i].deny_count, findings);
 	}
+	free(marks);
 	return 0;
 }

@@ -141,19 +141,30 @@ static void lint_writing(const struct policy *policy, struct findings *findings)
 	tell(&unopened, findings, "N-TOOL-UNOPENED", node, "no scope opens these tools of the server");
 }
 
-/* Names in full that the server does not have. */
+/* Names in full that the server does not have. What a deny refuses may be the server's one day: it is one of its tools, misspelt, if one has nearly the name. */
+static void names_absent(const struct policy *policy, const struct conf_strings *tools, int deny, const struct conf_node *node, struct findings *findings)
+{
+	const struct conf_tools *known = &policy->conf->tools;
+	struct naming absent = { .text = BUFFER_INIT(2048) };
+	int misspelt = !deny;
+	for (size_t i = 0; i < tools->count; i++) {
+		struct conf_nearest nearest = { .wrong = tools->list[i] };
+		if (strpbrk(nearest.wrong, "*{\\") || tools_find(known, nearest.wrong, strlen(nearest.wrong)))
+			continue;
+		name(&absent, nearest.wrong);
+		for (size_t t = 0; !misspelt && t < known->count; t++)
+			conf_nearest_offer(&nearest, known->list[t].name);
+		misspelt |= nearest.name != NULL;
+	}
+	tell(&absent, findings, misspelt ? "W-TOOL-ABSENT" : "N-TOOL-ABSENT", node, "the server has no such tool, by the tools_file");
+}
+
 static void lint_absent(const struct policy *policy, struct findings *findings)
 {
-	const struct conf_service *service = policy->conf;
-	struct naming absent = { .text = BUFFER_INIT(2048) };
-	for (size_t i = 0; i < service->scope_count; i++) {
-		for (size_t k = 0; k < service->scopes[i].tools.count; k++) {
-			const char *tool = service->scopes[i].tools.list[k];
-			if (!strpbrk(tool, "*{\\") && !tools_find(&service->tools, tool, strlen(tool)))
-				name(&absent, tool);
-		}
-		tell(&absent, findings, "W-TOOL-ABSENT", service->scopes[i].node, "the server has no such tool, by the tools_file");
-	}
+	for (size_t i = 0; i < policy->conf->scope_count; i++)
+		names_absent(policy, &policy->conf->scopes[i].tools, 0, policy->conf->scopes[i].node, findings);
+	for (size_t i = 0; i < policy->rule_count; i++)
+		names_absent(policy, &policy->rules[i].conf->tools, policy->rules[i].deny, policy->rules[i].conf->node, findings);
 }
 
 /* The first step of a JSON pointer, unescaped: the name of an argument. */

@@ -304,6 +304,8 @@ static void rules(void **state)
 		{ IDENTITY("( { control = \"required\"; provider = \"okta\"; when = { time = ( { from = \"08:00\"; until = \"08:00\"; } ); }; } )"), "E-VALUE", 5, "window is empty" },
 		{ IDENTITY("( { control = \"required\"; provider = \"okta\"; when = { time = ( { zone = \"Europe/Berlin\"; } ); }; } )"), "E-VALUE", 5, "+01:00" },
 		{ IDENTITY("( { control = \"required\"; provider = \"okta\"; when = { not_before = \"2026-02-30\"; }; } )"), "E-VALUE", 5, "no date" },
+		{ IDENTITY("( { control = \"required\"; provider = \"okta\"; when = {\nnot_after = \"2020-01-01\"; }; } )"), "W-EXPIRED", 6, "the rule is for nobody" },
+		{ OKTA_ONLY("guards = ( { control = \"required\"; guard = \"g\"; when = {\nnot_after = \"2020-01-01\"; }; } );"), "W-EXPIRED", 7, "the guard is not asked" },
 		{ "stacks = ( { id = \"a\"; rules = [\"@b\"]; },\n{ id = \"b\"; rules = [\"@a\"]; } );", "E-LOOP", 0, "comes back" },
 		{ "stacks = ( { id = \"a\"; rules = [\"@a\"]; } );", "E-LOOP", 1, "comes back" },
 		{ "stacks = ( { id = \"a\"; } );", "E-EMPTY", 1, "no rules" },
@@ -504,6 +506,89 @@ static void tenants_from_nowhere(void **state)
 	}
 }
 
+/* A "when" that fits nobody: an identity rule then lets nobody in, but a guard refuses nobody. */
+static void whens_for_nobody(void **state)
+{
+	(void)state;
+	static const char form[] = "issuer = \"https://a.example\"; audit = ( { plugin = \"file\"; } ); guards = ( { id = \"g\"; plugin = \"hours\"; } );\n"
+		"clients = ( { id = \"app\"; auth = \"client_secret_basic\"; secret = { fd = 3; }; } ); stacks = ( { id = \"both\"; rules = [\"p\", \"q\"]; } );\n"
+		"providers = ( { id = \"p\"; plugin = \"x\"; authority = [\"p.example\"]; }, { id = \"q\"; plugin = \"x\"; authority = [\"q.example\"]; } );\n"
+		"services = ( { id = \"s\"; resource = \"https://m.example/s\";\nidentity = %s;\nguards = %s; } );\n";
+	static const char p[] = "[\"p\"]", both[] = "[\"@both\"]", none[] = "[\"g\"]";
+#define GUARD(control, when) "( { control = \"" control "\"; guard = \"g\"; when = { " when " }; } )"
+#define RULE(target, when) "( { control = \"required\"; " target "; when = { " when " }; } )"
+	static const struct {
+		const char *identity, *guards, *id; int line; const char *says;
+	} rows[] = {
+		{ p, GUARD("required", "email_domain = \"p.example\";"), NULL, 0, "" },
+		{ p, GUARD("required", "email_domain = \"P.Example\"; client = \"app\";"), NULL, 0, "" },
+		{ both, GUARD("required", "email_domain = [\"q.example\", \"p.example\"];"), NULL, 0, "" },
+		{ p, GUARD("required", "email_domain = \"q.example\";"), "E-NO-SOURCE", 6, "the authority for \"q.example\", so that no address there counts, and the guard is never asked" },
+		{ both, GUARD("requisite", "email_domain = [\"c.example\", \"d.example\"];"), "E-NO-SOURCE", 6, "\"c.example\"" },
+		{ both, GUARD("required", "email_domain = [\"q.example\", \"c.example\"];"), "W-NO-SOURCE", 6, "\"c.example\", so that no address there counts: name" },
+		{ p, GUARD("optional", "email_domain = \"c.example\";"), "W-NO-SOURCE", 6, "never asked" },
+		{ p, GUARD("required", "client = \"appp\";"), "E-UNKNOWN", 6, "there is no client \"appp\"" },
+		{ RULE("provider = \"p\"", "email_domain = \"p.example\"; client = \"app\";"), none, NULL, 0, "" },
+		{ RULE("stack = \"both\"", "email_domain = \"q.example\";"), none, NULL, 0, "" },
+		{ RULE("provider = \"p\"", "email_domain = \"q.example\";"), none, "W-NO-SOURCE", 5, "and the rule is for nobody" },
+		{ RULE("stack = \"both\"", "email_domain = [\"q.example\", \"c.example\"];"), none, "W-NO-SOURCE", 5, "\"c.example\"" },
+		{ RULE("provider = \"p\"", "client = \"appp\";"), none, "W-UNUSED", 5, "there is no client \"appp\"" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[2048];
+		size_t found = 0;
+		struct findings findings = { NULL, 0, 0, 0 };
+		snprintf(text, sizeof text, form, rows[i].identity, rows[i].guards);
+		struct conf *conf = conf_read_text(text, strlen(text), "/nowhere/ema.conf", &findings);
+		for (size_t f = 0; f < findings.count; f++)
+			found += strcmp(findings.list[f].id, "W-SOFT-FAIL") != 0;
+		if (found != !!rows[i].id || (rows[i].id && !show_find(&findings, rows[i].id, rows[i].line, rows[i].says)) ||
+		    !conf != (rows[i].id && *rows[i].id == 'E')) {
+			show_all(&findings);
+			fail_msg("row %zu: %zu found for:\n%s", i, found, text);
+		}
+		conf_free(conf);
+		findings_free(&findings);
+	}
+}
+
+/* Clients that rules name are those of the list, those with a document that is taken, and whom a provider gave tokens that are taken. */
+static void clients_of_rules(void **state)
+{
+	(void)state;
+	static const char form[] = "issuer = \"https://a.example\"; audit = ( { plugin = \"file\"; } ); %s\n"
+		"clients = ( { id = \"app\"; auth = \"client_secret_basic\"; secret = { fd = 3; }; } );\n"
+		"providers = ( { id = \"p\"; plugin = \"x\"; } ); stacks = ( { id = \"one\"; rules = ( { control = \"required\"; provider = \"p\"; when = { client = \"0b9c\"; }; } ); } );\n"
+		"services = ( { id = \"s\"; resource = \"https://m.example/s\"; identity = [\"p\"];\n" SCOPES
+		"audience = ( { provider = \"p\"; is = \"x\"; clients = \"0b9c\"; scope_map = \"any\"; } );\n"
+		"grants = ( { provider = \"p\"; scopes = \"r\"; }, { provider = \"p\"; scopes = \"r\"; client = \"%s\"; } );\n"
+		"denies = ( { client = \"%s\"; } ); },\n"
+		"{ id = \"t\"; resource = \"https://m.example/t\"; issuer = \"https://a.example/t\"; identity = [\"p\"]; denies = ( { client = \"app\"; } ); } );\n";
+	static const char urls[] = "client_documents = { urls = [\"https://app.example/client.json\"]; };", hosts[] = "client_documents = { hosts = [\"app.example\"]; };";
+	static const struct {
+		const char *documents, *client; int known;
+	} rows[] = {
+		{ "", "app", 1 }, { "", "apq", 0 }, { "", "0b9c", 1 }, { "", "0b9d", 0 }, { "", "https://app.example/client.json", 0 },
+		{ urls, "https://app.example/client.json", 1 }, { urls, "https://app.example/other.json", 0 }, { urls, "apq", 0 },
+		{ hosts, "https://app.example/other.json", 1 }, { hosts, "https://APP.example/c", 1 }, { hosts, "https://app.example:8443/c", 0 },
+		{ hosts, "https://apq.example/other.json", 0 }, { hosts, "app.example", 0 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[2048];
+		struct findings findings = { NULL, 0, 0, 0 };
+		snprintf(text, sizeof text, form, rows[i].documents, rows[i].client, rows[i].client);
+		struct conf *conf = conf_read_text(text, strlen(text), "/nowhere/ema.conf", &findings);
+		const size_t wrong = (size_t)show_find(&findings, "E-UNKNOWN", 7, "there is no client") + (size_t)show_find(&findings, "E-UNKNOWN", 8, "there is no client");
+		/* A stack is for services that may take tokens of other clients. */
+		if (show_find(&findings, "W-UNUSED", 3, "") || !conf != !rows[i].known || wrong != (rows[i].known ? 0 : 2)) {
+			show_all(&findings);
+			fail_msg("row %zu: %s", i, rows[i].client);
+		}
+		conf_free(conf);
+		findings_free(&findings);
+	}
+}
+
 /* JAG-109, JAG-120, REV-78: tokens of ours, and whether a provider's quota lasts for them. */
 static void tokens(void **state)
 {
@@ -661,6 +746,8 @@ int main(void)
 		cmocka_unit_test(policy_and_lint),
 		cmocka_unit_test(groups_from_nowhere),
 		cmocka_unit_test(tenants_from_nowhere),
+		cmocka_unit_test(whens_for_nobody),
+		cmocka_unit_test(clients_of_rules),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(clear_text_is_for_this_host_or_named_proxies),
 		cmocka_unit_test(decisions),

@@ -181,6 +181,49 @@ static void tenants_are_there(void **state)
 	world_close(&world);
 }
 
+/* Rules for any provider, and a "when", with a tenant that nobody of whom the service asks has. */
+static void tenants_are_somebodys(void **state)
+{
+	struct world world;
+	char path[128];
+	ema_findings *findings = NULL;
+	static const struct { int line; const char *says; } rows[] = {
+		{ 3, "no provider that \"other\" can be asked for has a tenant \"t4\": this has no effect" },
+		{ 5, "no provider that \"people\" can be asked for has a tenant \"t5\": this has no effect" },
+		{ 6, "no provider that \"g\" can be asked for has a tenant \"T1\": for that one the guard is never asked" },
+		{ 8, "no provider that the service asks has a tenant \"t6\": this has no effect" },
+		{ 9, "no provider that the service asks has a tenant \"t3\": this has no effect" },
+		{ 10, "no provider that the service asks has a tenant \"t9\": this has no effect" },
+	};
+	size_t told = 0;
+	(void)state;
+	world_open(&world);
+	snprintf(path, sizeof path, "%s/ema.conf", world.folder);
+	world_file(&world, "ema.conf", HEAD "providers = ( " IDP ", " OTHER("tenant_claim = \"t\"; tenants = [\"t1\", \"t2\"]; ") ", { id = \"third\"; plugin = \"oidc\";"
+	           " issuer = \"https://third.example\"; jwks = \"%JWKS%\"; tenant_claim = \"t\"; tenants = [\"t9\"]; } ); guards = ( { id = \"g\"; plugin = \"fault\"; } );\n"
+	           "stacks = ( { id = \"people\"; rules = ( \"idp\", { control = \"sufficient\"; provider = \"other\"; when = { tenant = [\"t1\", \"t4\"]; }; } ); } );\n"
+	           "services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; tenants = [\"t1\", \"t2\"];\n"
+	           "  identity = ( { control = \"sufficient\"; stack = \"people\"; when = { tenant = [\"t2\", \"t5\"]; }; } );\n"
+	           "  guards = ( { control = \"required\"; guard = \"g\"; when = { tenant = [\"T1\", \"t1\"]; }; } );\n"
+	           "  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"*\"]; } );\n"
+	           "  grants = ( { provider = \"*\"; tenant = [\"t1\", \"t6\"]; scopes = [\"read\"]; } );\n"
+	           "  denies = ( { tenant = \"t3\"; tools = \"*\"; }, { tenant = \"t2\"; tools = \"get_x\"; },\n"
+	           "    { provider = \"*\"; tenant = \"t9\"; tools = \"*\"; } ); } );\n");
+	assert_int_equal(ema_lint(world.context, path, &findings), EMA_OK);
+	for (size_t k = 0; ema_finding_id(findings, k); k++)
+		if (!strcmp(ema_finding_id(findings, k), "W-UNUSED")) {
+			size_t r = 0;
+			while (r < sizeof rows / sizeof *rows && (ema_finding_line(findings, k) != rows[r].line || !strstr(ema_finding_text(findings, k), rows[r].says)))
+				r++;
+			if (r == sizeof rows / sizeof *rows)
+				fail_msg("%d: %s", ema_finding_line(findings, k), ema_finding_text(findings, k));
+			told |= (size_t)1 << r;
+		}
+	assert_int_equal(told, 0x3f);
+	ema_findings_free(findings);
+	world_close(&world);
+}
+
 /* Tenants of their own let two providers share an issuer, and required rules may meet in one. */
 static void what_is_right_passes(void **state)
 {
@@ -356,6 +399,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(findings_have_a_place),
 		cmocka_unit_test(tenants_are_there),
+		cmocka_unit_test(tenants_are_somebodys),
 		cmocka_unit_test(what_is_right_passes),
 		cmocka_unit_test(rates_are_told), cmocka_unit_test(a_restart_is_needed),
 		cmocka_unit_test(a_failed_start_leaves_nothing),

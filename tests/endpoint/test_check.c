@@ -2327,8 +2327,11 @@ static void addresses_count_as_of_today(void **state)
 	assert_int_equal(desk.status, 200);
 	char *token = strdup(desk_text(&desk, "/access_token"));
 	assert_int_equal(call_code(&desk, "mail", token), EMA_OK);
-	assert_int_equal(desk_load(&desk, other, GUARDED), EMA_OK);
+	assert_int_equal(desk_load(&desk, other, NULL), EMA_OK);
 	assert_int_equal(call_code(&desk, "mail", token), EMA_NOT_GRANTED);
+	/* The guard would not be asked about anybody any more. */
+	assert_int_equal(desk_load(&desk, other, GUARDED), EMA_CONFIG);
+	assert_non_null(strstr(ema_error(desk.world.context), "E-NO-SOURCE"));
 	free(token);
 	desk_close(&desk);
 }

@@ -9,7 +9,8 @@ audit = ( { plugin = "file"; path = "$work/audit.jsonl"; } );
 services = ( { id = "repo"; resource = "https://mcp.example/repo"; identity = ["idp"];
   tools_file = "repo.tools";
   scopes = ( { name = "read"; access = "read"; tools = ["get_*", "list_all"]; }, { name = "write"; access = "write"; tools = ["put_*"]; } );
-  grants = ( { provider = "idp"; scopes = ["read", "write"]; } ); denies = ( { tools = ["get_hidden"]; } ); } );
+  grants = ( { provider = "idp"; scopes = ["read", "write"]; }, { provider = "idp"; scopes = "read"; tools = ["get_list"]; } );
+  denies = ( { tools = ["get_hidden"]; }, { tools = "purge"; }, { tools = ["get_file", "get_rid_off"]; mode = "shadow"; } ); } );
 CONF
 chmod 640 "$work/ema.conf"
 check() { emactl -c "$work/ema.conf" check; }
@@ -38,6 +39,9 @@ ok "its file is not for others" test "$(stat -c %a "$work/repo.tools")" = 640
 fails 1 "check looks at it" check
 says ': W-TOOL-WRITES: scope "read" is for reading and opens the tool "get_rid_of", of which the server says that it destroys'
 says ': W-TOOL-ABSENT: the server has no such tool, by the tools_file: "list_all"'
+says 'ema.conf:7: W-TOOL-ABSENT: the server has no such tool, by the tools_file: "get_list"'
+says 'ema.conf:8: N-TOOL-ABSENT: the server has no such tool, by the tools_file: "purge"'
+says 'ema.conf:8: W-TOOL-ABSENT: the server has no such tool, by the tools_file: "get_rid_off"'
 says ': N-TOOL-UNOPENED: no scope opens these tools of the server: "other"'
 ok "an accepted tool" may get_file true
 fails 2 "no table can expect something of a tool that the server does not have" may list_all false
