@@ -178,6 +178,9 @@ static void from_check(struct reader *reader, const struct conf_service *service
 			finding_node(reader->findings, "E-UNKNOWN", child_or(grant->node, "from"), "from: \"%s\" is neither \"claims\" nor a directory of the service%s",
 				     value_show(grant->from.list[i], shown), value_hint(grant->from.list[i], names, hint));
 	}
+	if (grant->from.count && !grant->groups.count && !grant->roles.count)
+		finding_node(reader->findings, "E-VALUE", child_or(grant->node, "from"), "from says whose group or role is meant, and this names none: "
+			     "write group = \"...\" or role = \"...\", or take from away");
 	if (speak > 1 && !grant->from.count && (grant->groups.count || grant->roles.count))
 		finding_node(reader->findings, "E-MISSING", grant->node, "%zu directories speak for these subjects: write from = \"...\" to say whose group or role is meant", speak);
 }
@@ -235,6 +238,12 @@ static void audiences_read(struct reader *reader, const struct conf_node *node, 
 		audience->node = &node->children[i];
 		section_read(reader, &section_audience, audience->node, audience, 1);
 		service->audience_count = i + 1;
+		for (size_t j = 0; j < i && audience->provider; j++)
+			if (service->audiences[j].provider && !strcmp(service->audiences[j].provider, audience->provider)) {
+				finding_node(reader->findings, "E-DUPLICATE", audience->node, "the access tokens of provider \"%.64s\" have an entry at line %d already, "
+					     "and this one would have no effect: write all audiences and clients there", audience->provider, service->audiences[j].node->line);
+				break;
+			}
 		if (audience->provider)
 			provider_check(reader, service, child_or(audience->node, "provider"), audience->provider);
 		const struct conf_node *map = audience->scope_map;

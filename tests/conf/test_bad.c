@@ -338,6 +338,8 @@ static void policy_and_lint(void **state)
 		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = { args = ( { at = \"/a\"; in = []; } ); }; } );"), "E-TYPE", 7, "in = [" },
 		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\"; when = { acrs = \"x\"; }; } );"), "E-UNKNOWN", 7, "\"acr\"" },
 		{ OKTA_ONLY("denies = ( { } );"), "E-MISSING", 6, "refuse all" },
+		{ OKTA_ONLY("denies = ( {\nfrom = \"claims\"; } );"), "E-VALUE", 7, "or take from away" },
+		{ OKTA_ONLY(SCOPES "grants = ( { provider = \"okta\"; scopes = \"r\";\nfrom = \"claims\"; } );"), "E-VALUE", 8, "whose group or role is meant" },
 		{ OKTA_ONLY("denies = ( { mode = \"shadow\"; } );"), "E-MISSING", 6, "refuse all" },
 		{ OKTA_ONLY("scopes = ( { name = \"r\"; access = \"read\"; } );"), "E-MISSING", 6, "opens nothing" },
 		{ OKTA_ONLY("scopes = ( { name = \"r\"; access = \"reed\"; tools = \"x\"; } );"), "E-UNKNOWN", 6, "\"read\"" },
@@ -354,6 +356,8 @@ static void policy_and_lint(void **state)
 		{ OKTA_ONLY("directory = ( { id = \"staff\"; } );"), "E-MISSING", 6, "\"for\"" },
 		{ OKTA_ONLY("audience = ( { provider = \"okta\"; is = \"x\"; clients = \"c\"; scope_map = \"all\"; } );"), "E-VALUE", 6, "\"any\"" },
 		{ OKTA_ONLY("audience = ( { provider = \"okta\"; is = \"x\"; clients = \"c\"; scope_map = ( { from = \"a\"; to = \"b\"; } ); } );"), "E-UNKNOWN", 6, "no scope \"b\"" },
+		{ OKTA_ONLY("audience = ( { provider = \"okta\"; is = \"x\"; clients = \"c\"; scope_map = \"any\"; },\n{ provider = \"azure\"; is = \"x\"; clients = \"c\"; scope_map = \"any\"; },\n"
+		            "{ provider = \"okta\"; is = \"y\"; clients = \"d\"; scope_map = \"any\"; } );"), "E-DUPLICATE", 8, "at line 6 already" },
 		{ OKTA_ONLY("deadline = \"5min30\";"), "E-VALUE", 6, "no duration" },
 		{ OKTA_ONLY("former_issuers = ( { issuer = \"https://b.example\"; } );"), "E-MISSING", 6, "until" },
 		{ "providers = ( { id = \"a\"; plugin = \"x\"; authority = [\"Acme.example\"]; },\n{ id = \"b\"; plugin = \"x\"; authority = [\"acme.EXAMPLE\"]; } );", "E-AUTHORITY", 2, "provider \"a\"" },
