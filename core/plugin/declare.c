@@ -84,8 +84,8 @@ void lent_fetch_rules(const struct instance *instance, struct fetch_rules *out)
 		out->connect_ms = provider->fetch.connect_ms;
 	if (provider->fetch.total_ms)
 		out->total_ms = provider->fetch.total_ms;
-	if (provider->fetch.redirects)
-		out->redirects = provider->fetch.redirects;
+	/* None is a number, too; what the provider leaves out came from the global one when it was read. */
+	out->redirects = provider->fetch.redirects;
 	out->insecure_http = provider->insecure_http;
 	out->internal_hosts = provider->internal_hosts.list;
 	out->internal_host_count = provider->internal_hosts.count;

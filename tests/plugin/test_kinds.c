@@ -4,7 +4,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "lent.h"
 #include "rig.h"
+#include "store.h"
 
 static int run(struct rig *rig, struct ema_call **call, struct failure *failure)
 {
@@ -246,6 +248,60 @@ static void a_response_ends_with_its_call(void **state)
 	close(fd);
 }
 
+/* What a provider says of fetches holds, and so does that it follows none where the global settings follow some. */
+static void a_fetch_of_a_provider_has_its_settings(void **state)
+{
+	struct conf_provider provider = { .fetch = { .connect_ms = 7, .total_ms = 9 } };
+	struct rig rig = { .provider = &provider };
+	struct fetch_rules rules;
+	(void)state;
+	assert_int_equal(rig_open(&rig, "good", PLUGIN_IDENTITY, ""), EMA_OK);
+	rig.conf->fetch = (struct conf_fetch){ .connect_ms = 70, .total_ms = 90, .redirects = 2 };
+	lent_fetch_rules(rig.instance, &rules);
+	assert_int_equal(rules.connect_ms, 7);
+	assert_int_equal(rules.total_ms, 9);
+	assert_int_equal(rules.redirects, 0);
+	rig_close(&rig);
+}
+
+/* A store's entries that are none. */
+static const struct { size_t key, value; int no_key, no_value; } odd_entries[] = { { 3, 5, 1, 0 }, { 256, 5, 0, 0 }, { 3, 4097, 0, 0 }, { 3, 5, 0, 1 } };
+static size_t odd_entry;
+
+static int put_nothing(ema_instance *self, const char *quota, const char *key, size_t key_length, const char *value, size_t value_length, int64_t expires,
+                       int64_t limit, int64_t ms)
+{
+	(void)self, (void)quota, (void)key, (void)key_length, (void)value, (void)value_length, (void)expires, (void)limit, (void)ms;
+	return EMA_OK;
+}
+
+static int list_oddly(ema_instance *self, const char *prefix, size_t prefix_length, ema_feed *feed, int64_t ms)
+{
+	static const char bytes[4097] = "m";
+	(void)self, (void)prefix, (void)prefix_length, (void)ms;
+	plugin_host()->feed(feed, odd_entries[odd_entry].no_key ? NULL : bytes, odd_entries[odd_entry].key, odd_entries[odd_entry].no_value ? NULL : bytes,
+	                    odd_entries[odd_entry].value, 5000);
+	return EMA_OK;
+}
+
+static int take_any(void *data, const void *key, size_t key_length, const void *value, size_t value_length, int64_t expires)
+{
+	(void)data, (void)key, (void)key_length, (void)value, (void)value_length, (void)expires;
+	return EMA_OK;
+}
+
+/* An entry may be a revocation: what is wrong with one is no secret of the plugin's, which goes on as if nothing were. */
+static void no_entry_is_lost_in_silence(void **state)
+{
+	static const struct ema_store_ops ops = { .size = sizeof ops, .put_if_absent = put_nothing, .list = list_oddly };
+	struct store *store = NULL;
+	(void)state;
+	assert_int_equal(store_plugin(&ops, NULL, &store, NULL), EMA_OK);
+	for (odd_entry = 0; odd_entry < sizeof odd_entries / sizeof *odd_entries; odd_entry++)
+		assert_int_equal(store_list(store, "m", 1, take_any, NULL, 1000), EMA_INTERNAL);
+	store_free(store);
+}
+
 static void a_plugin_of_another_kind_is_refused(void **state)
 {
 	struct rig rig = { .conf = NULL };
@@ -374,6 +430,8 @@ int main(void)
 		cmocka_unit_test(a_secret_is_never_written_inline),
 		cmocka_unit_test(a_fetch_keeps_the_rules),
 		cmocka_unit_test(a_response_ends_with_its_call),
+		cmocka_unit_test(a_fetch_of_a_provider_has_its_settings),
+		cmocka_unit_test(no_entry_is_lost_in_silence),
 		cmocka_unit_test(a_plugin_of_another_kind_is_refused),
 		cmocka_unit_test(many_threads_call_one_instance),
 		cmocka_unit_test(each_plugin_is_listed),
