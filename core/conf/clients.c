@@ -36,6 +36,8 @@ static void credentials_read(struct reader *reader, struct conf_client *client, 
 {
 	const struct conf_node *list = conf_child(client->node, name);
 	size_t more = value_groups(reader, list), single = client->only.secret || client->only.jwks_file || client->only.jwks_url || client->only.jwks;
+	if (list && !list->count && (list->kind == CONF_LIST || list->kind == CONF_ARRAY))
+		finding_node(reader->findings, "E-VALUE", list, "%s is empty: write an entry, or take the key away", name);
 	if (list && list->count && single)
 		finding_node(reader->findings, "E-VALUE", list, "%s: write what stands beside it as an entry of the list too", name);
 	struct conf_credential *credentials = single + more ? arena_get(reader->arena, single + more, sizeof *credentials) : NULL;

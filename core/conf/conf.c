@@ -486,10 +486,15 @@ static void values_read(struct loader *loader)
 {
 	struct reader *reader = &loader->reader;
 	struct conf *conf = reader->conf;
-	const struct conf_node *insecure = conf_child(conf->root, "insecure_http");
+	const struct conf_node *insecure = conf_child(conf->root, "insecure_http"), *owner = conf_child(conf->root, "owner");
 	/* The forms of other keys depend on it. */
 	conf->insecure_http = insecure && insecure->kind == CONF_BOOL && insecure->integer;
 	section_read(reader, &section_top, conf->root, conf, 1);
+	/* Files are read before, by load_owner(); for plugins it holds no more. */
+	if (owner && strcmp(owner->file, conf->path)) {
+		finding_node(reader->findings, "W-UNUSED", owner, "owner counts in the main file, %s, alone: this has no effect, write it there", conf->path);
+		conf->owner = NULL;
+	}
 	token_read(reader);
 	published_read_keys(reader);
 	instances_read(reader);

@@ -246,7 +246,8 @@ static const char *value_string(struct reader *reader, const struct conf_key *ke
 	char *copy = NULL, *absolute = NULL;
 	char shown[96];
 	int http = reader->conf->insecure_http;
-	const struct conf_node *group = node->parent && node->parent->kind == CONF_ARRAY ? node->parent->parent : node->parent;
+	/* What has no name is of an array, or of a list. */
+	const struct conf_node *group = node->parent && !node->name ? node->parent->parent : node->parent;
 	switch (key->form) {
 	case FORM_ID:
 		wrong = id_wrong(text);

@@ -106,6 +106,21 @@ static void includes_keep_file_and_line(void **state)
 	text("sub/one.conf", "issuer = \"https://a.example\";\n");
 	text("ema.conf", "\nissuer = \"https://b.example\";\n@include \"sub/one.conf\"\n");
 	read_bad("ema.conf", "E-DUPLICATE", "sub/one.conf", 1, "ema.conf:2 already");
+	/* Whose files are good is read before any other file is: it would not count there, and is not half taken. */
+	struct findings findings = { NULL, 0, 0, 0 };
+	text("ema.conf", "\n@include \"sub/one.conf\"\n");
+	text("sub/one.conf", "\nowner = \"nobody\";\n");
+	conf = conf_read(at("ema.conf"), &findings);
+	assert_non_null(conf);
+	assert_null(conf->owner);
+	if (!show_find(&findings, "W-UNUSED", 2, "owner counts in the main file"))
+		fail_msg("no finding");
+	conf_free(conf);
+	findings_free(&findings);
+	text("ema.conf", "owner = \"nobody\";\n");
+	conf = read_ok("ema.conf");
+	assert_string_equal(conf->owner, "nobody");
+	conf_free(conf);
 	text("ema.conf", "\n@include \"sub/none.conf\"\n");
 	read_bad("ema.conf", "E-FILE", "ema.conf", 2, "no such file");
 	text("ema.conf", "\n@include \"sub\"\n");
