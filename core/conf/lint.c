@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "ema/plugin.h"
 #include "resource.h"
 #include "schema.h"
@@ -319,7 +320,39 @@ static const struct conf_provider *lint_common(const struct conf *conf, const st
 	return NULL;
 }
 
-static void lint_pair(struct reader *reader, const struct lint_service *all, size_t i, size_t j)
+/* A former issuer of a's, not ended, that b has, too, or had; NULL: none. */
+static const char *former_has(const struct conf_service *a, const struct conf_service *b, int64_t now)
+{
+	for (size_t i = 0; i < a->former_issuers.count; i++) {
+		if (a->former_until[i] <= now)
+			continue;
+		if (b->issuer && !strcmp(a->former_issuers.list[i], b->issuer))
+			return b->issuer;
+		for (size_t k = 0; k < b->former_issuers.count; k++)
+			if (b->former_until[k] > now && !strcmp(a->former_issuers.list[i], b->former_issuers.list[k]))
+				return b->former_issuers.list[k];
+	}
+	return NULL;
+}
+
+/* Who had an issuer is asked under it until that ends. */
+static void lint_formers(struct reader *reader, const struct lint_service *all, size_t i, size_t j, int64_t now)
+{
+	const struct conf *conf = reader->conf;
+	const struct conf_service *a = &conf->services[i], *b = &conf->services[j];
+	if (!a->former_issuers.count && !b->former_issuers.count)
+		return;
+	const char *issuer = former_has(a, b, now);
+	if (!issuer)
+		issuer = former_has(b, a, now);
+	const struct conf_provider *provider = issuer ? lint_common(conf, &all[i], &all[j]) : NULL;
+	if (provider)
+		finding_node(reader->findings, "W-SHARED-ISSUER-NO-RESOURCE", b->node,
+			     "it shares the issuer %.512s, which one of the two keeps by former_issuers, with the service of line %d: if ID-JAGs of \"%s\" name no "
+			     "resource (Okta's do not), the client chooses among the two. Let it end as soon as clients have moved", issuer, a->node->line, provider->instance.id);
+}
+
+static void lint_pair(struct reader *reader, const struct lint_service *all, size_t i, size_t j, int64_t now)
 {
 	const struct conf *conf = reader->conf;
 	const struct conf_service *a = &conf->services[i], *b = &conf->services[j];
@@ -327,8 +360,10 @@ static void lint_pair(struct reader *reader, const struct lint_service *all, siz
 	if (one->resource && other->resource && !strcmp(one->resource, other->resource))
 		finding_node(reader->findings, "E-DUPLICATE", b->node, "the service of line %d has the same resource", a->node->line);
 	lint_audiences(reader, a, b);
-	if (!one->issuer || !other->issuer || strcmp(one->issuer, other->issuer))
+	if (!one->issuer || !other->issuer || strcmp(one->issuer, other->issuer)) {
+		lint_formers(reader, all, i, j, now);
 		return;
+	}
 	if (strcmp(a->issuer, b->issuer)) {
 		finding_node(reader->findings, "E-ISSUER", conf_child(b->node, "issuer") ? conf_child(b->node, "issuer") : b->node,
 			     "its issuer is that of the service of line %d, %.512s, in another spelling: they have one page for metadata, and it can name "
@@ -442,6 +477,7 @@ void lint_run(struct reader *reader)
 	int *marks = arena_get(reader->arena, conf->stack_count + 1, sizeof *marks), loops = 0;
 	const struct conf_provider **asked = arena_get(reader->arena, conf->provider_count + 1, sizeof *asked);
 	struct lint_service *all = arena_get(reader->arena, conf->service_count + 1, sizeof *all);
+	const int64_t now = clock_wall(&clock_system) / 1000;
 	uint64_t *vouchers = arena_get(reader->arena, conf->service_count + 1, (conf->provider_count / 64 + 1) * sizeof *vouchers);
 	for (size_t i = 0; marks && i < conf->stack_count && !loops; i++) {
 		if (!marks[i]) {
@@ -474,7 +510,7 @@ void lint_run(struct reader *reader)
 		lint_asked(conf, service, asked, &all[i]);
 		supply_lint(reader, service, asked);
 		for (size_t j = 0; j < i; j++)
-			lint_pair(reader, all, j, i);
+			lint_pair(reader, all, j, i, now);
 	}
 	lint_providers(reader);
 	lint_token(reader);

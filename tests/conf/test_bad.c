@@ -320,6 +320,12 @@ static void rules(void **state)
 	TABLE(rows);
 }
 
+/* A second service, of line 4, beside one that had the issuer https://b.example/. */
+#define FORMER(issuer, until) "former_issuers = ( { issuer = \"" issuer "\"; until = \"" until "\"; } );"
+#define FORMERS(until, issuer, identity, rest) OKTA \
+	"services = ( { id = \"a\"; resource = \"https://m.example/a\"; issuer = \"https://a.example/\"; identity = [\"okta\"];\n" FORMER("https://b.example/", until) \
+	" },\n{ id = \"b\"; resource = \"https://m.example/b\"; issuer = \"" issuer "\"; identity = " identity "; " rest " } );"
+
 /* JAG-54 JAG-43: what is outside of the profile is said. */
 static void policy_and_lint(void **state)
 {
@@ -375,6 +381,9 @@ static void policy_and_lint(void **state)
 		  "{ id = \"b\"; resource = \"https://m.example/\"; issuer = \"https://a.example\"; identity = [\"okta\"]; } );", "E-DUPLICATE", 3, "same resource" },
 		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; issuer = \"https://a.example\"; identity = [\"okta\"]; },\n"
 		  "{ id = \"b\"; resource = \"https://m.example/b\"; issuer = \"https://a.example\"; identity = [\"okta\"]; } );", "W-SHARED-ISSUER-NO-RESOURCE", 3, "line 2" },
+		{ FORMERS("2999-01-01", "https://b.example/", "[\"okta\"]", ""), "W-SHARED-ISSUER-NO-RESOURCE", 4, "the issuer https://b.example/, which one of the two keeps by former_issuers, with the service of line 2" },
+		{ FORMERS("2999-01-01", "https://o.example/", "[\"okta\"]", FORMER("https://a.example/", "2999-01-01")), "W-SHARED-ISSUER-NO-RESOURCE", 4, "the issuer https://a.example/, which" },
+		{ FORMERS("2999-01-01", "https://o.example/", "[\"azure\", \"okta\"]", FORMER("https://b.example/", "2999-01-01")), "W-SHARED-ISSUER-NO-RESOURCE", 4, "b.example" },
 		{ OKTA "services = ( { id = \"a\"; resource = \"https://m.example/a\"; issuer = \"https://a.example/t\"; identity = [\"okta\"]; },\n"
 		  "{ id = \"b\"; resource = \"https://m.example/b\"; identity = [\"azure\"];\nissuer = \"https://A.example:443/t/\"; } );", "E-ISSUER", 4, "of line 2" },
 		{ OKTA "services = ( { id = \"a\"; resource = \"https://M.example:443/a\"; issuer = \"https://a.example/1\"; identity = [\"okta\"]; },\n"
@@ -596,6 +605,29 @@ static void clients_of_rules(void **state)
 	}
 }
 
+/* What is no finding: a service that had the issuer until a time which is over, or for whom another provider vouches; http in a list of either kind. */
+static void nothing_is_wrong(void **state)
+{
+	(void)state;
+	static const struct bad rows[] = {
+		{ FORMERS("2020-01-01", "https://b.example/", "[\"okta\"]", ""), "W-SHARED-ISSUER-NO-RESOURCE", 0, "" },
+		{ FORMERS("2999-01-01", "https://o.example/", "[\"okta\"]", FORMER("https://b.example/", "2020-01-01")), "W-SHARED-ISSUER-NO-RESOURCE", 0, "" },
+		{ FORMERS("2999-01-01", "https://b.example/", "[\"azure\"]", ""), "W-SHARED-ISSUER-NO-RESOURCE", 0, "" },
+		{ "client_documents = { urls = [\"http://127.0.0.1/x\"]; insecure_http = true; };", "E-VALUE", 0, "" },
+		{ "client_documents = { urls = (\"http://127.0.0.1/x\"); insecure_http = true; };", "E-VALUE", 0, "" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct findings findings = { NULL, 0, 0, 0 };
+		struct conf *conf = conf_read_text(rows[i].text, strlen(rows[i].text), "/nowhere/ema.conf", &findings);
+		if (!conf || show_find(&findings, rows[i].id, rows[i].line, rows[i].fragment)) {
+			show_all(&findings);
+			fail_msg("row %zu", i);
+		}
+		conf_free(conf);
+		findings_free(&findings);
+	}
+}
+
 /* JAG-109, JAG-120, REV-78: tokens of ours, and whether a provider's quota lasts for them. */
 static void tokens(void **state)
 {
@@ -755,6 +787,7 @@ int main(void)
 		cmocka_unit_test(tenants_from_nowhere),
 		cmocka_unit_test(whens_for_nobody),
 		cmocka_unit_test(clients_of_rules),
+		cmocka_unit_test(nothing_is_wrong),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(clear_text_is_for_this_host_or_named_proxies),
 		cmocka_unit_test(decisions),
