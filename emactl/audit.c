@@ -32,7 +32,23 @@ static int verify(const struct options *options, const char *const *paths)
 static const char *text_of(struct json_object *record, const char *name)
 {
 	struct json_object *value;
-	return json_object_object_get_ex(record, name, &value) ? json_object_get_string(value) : "";
+	const char *text = json_object_object_get_ex(record, name, &value) ? json_object_get_string(value) : NULL;
+	return text ? text : "";
+}
+
+/* The record of a line, which one of OCSF has within it; NULL: it is none. */
+static struct json_object *record_of(const char *line)
+{
+	struct json_object *record = json_tokener_parse(line), *raw = NULL;
+	if (json_object_object_get_ex(record, "raw_data", &raw)) {
+		struct json_object *inner = json_object_is_type(raw, json_type_string) ? json_tokener_parse(json_object_get_string(raw)) : NULL;
+		json_object_put(record);
+		record = inner;
+	}
+	if (json_object_is_type(record, json_type_object))
+		return record;
+	json_object_put(record);
+	return NULL;
 }
 
 /* What a check asked, as it could be decided again; NULL: it is no check, or cannot be. */
@@ -209,18 +225,11 @@ static int show(const struct options *options, const char *path)
 		show_titles(narrow);
 	while (fgets(line, LINE_MOST, file)) {
 		number++;
-		struct json_object *record = json_tokener_parse(line);
-		if (!json_object_is_type(record, json_type_object)) {
+		struct json_object *record = record_of(line);
+		if (!record) {
 			complain("%s:%zu: this line is no record; `emactl audit verify` says what is wrong", path, number);
 			status = STATUS_DENY;
-			json_object_put(record);
 			continue;
-		}
-		struct json_object *raw = NULL;
-		if (json_object_object_get_ex(record, "raw_data", &raw)) { /* of OCSF: the record is in it */
-			struct json_object *inner = json_tokener_parse(json_object_get_string(raw));
-			json_object_put(record);
-			record = inner;
 		}
 		if (options->tenant && !is_of(record, options->tenant)) {
 			json_object_put(record);

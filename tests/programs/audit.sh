@@ -83,6 +83,15 @@ ok "a folder without salts" emactl audit subject ann "$work/trail" --state "$wor
 says "no salt can be read"
 ok "an event of OCSF is shown as its record" emactl audit show "$work/trail"
 says "inner"
+# A damaged line hides no other one, and is no row.
+printf '%s\n' '{"time":null,"provider":null,"tenant":null,"verdict":null,"what":null}' '{"raw_data":null}' '{"raw_data":"xx"}' '{"raw_data":"null"}' '{"raw_data":{}}' null \
+	'{"kind":"start","reason":"the last"}' >"$work/damaged"
+fails 1 "damaged lines" emactl audit show "$work/damaged"
+says "the last"
+ok "each is told" test "$(grep -c 'damaged:[2-6]: this line is no record' "$work/.out")" = 5
+fails 1 "with a tenant" emactl audit show "$work/damaged" --tenant okta/-
+fails 1 "and as JSON" emactl audit show "$work/damaged" --json
+ok "has what is a record alone" test "$(emactl audit show "$work/damaged" --json 2>/dev/null | jq -c '[.records[] | .reason]')" = '[null,"the last"]'
 fails 1 "what was not written by EMA does not hold" emactl audit verify "$work/trail"
 says "the chain does not hold"
 # AUD-34: a trail by itself, and with what the state_dir of its writer knows.
