@@ -1,10 +1,12 @@
 /* emactl(1): the operator's tool. */
 #include "emactl.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
 	const char *name;
@@ -125,7 +127,7 @@ static int add_name(const char **names, const char *name)
 	return 0;
 }
 
-int main(int count, char **words)
+static int run(int count, char **words)
 {
 	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, REMOTE, GROUP, ROLE, NOW, JSON, LIVE, ACCEPT, STATE, ADMIN, VERSION, SUBJECT, PERSON,
 	       PROVIDER, TENANT, EMAIL, EVERYTHING, BLOCK, REASON, SINK };
@@ -204,4 +206,17 @@ int main(int count, char **words)
 	complain("there is no command \"%s\"", words[optind]);
 	fputs("Try `emactl --help`.\n", stderr);
 	return STATUS_USAGE;
+}
+
+int main(int count, char **words)
+{
+	/* One that is closed would be the number of the next file, and what is printed would go there. */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return STATUS_USAGE;
+	int status = run(count, words);
+	/* What did not fit was perhaps the one thing that was found; and what failed before leaves nothing to flush. */
+	if (fflush(stdout) || ferror(stdout))
+		return complain("not all of the answer could be written to standard output");
+	return status;
 }

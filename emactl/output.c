@@ -81,7 +81,7 @@ int print_json(struct json_object *object)
 {
 	puts(json_object_to_json_string_ext(must(object), JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(object);
-	return fflush(stdout) ? STATUS_USAGE : STATUS_FINE;
+	return fflush(stdout) || ferror(stdout) ? STATUS_USAGE : STATUS_FINE;
 }
 
 void json_add(struct json_object *object, const char *name, const char *text)

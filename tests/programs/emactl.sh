@@ -97,6 +97,21 @@ fails 2 "no such file" emactl -c "$work/none.conf" explain --service github --as
 ok "version" emactl --version
 ok "help" emactl --help
 says "Exit status"
+# An answer that nobody got is none: here of more than a buffer, of less, and where standard output is closed.
+long_trail() { for ((i = 0; i < 2000; i++)); do echo '{"kind":"start","time":"2026-11-23T09:30:00.123Z"}'; done; }
+long_trail >"$work/trail"
+full() { "$@" >/dev/full; }
+closed() { "$@" >&-; }
+for way in full closed; do
+	for json in '' --json; do
+		fails 2 "standard output is $way: little${json:+ JSON}" "$way" emactl plugins $json
+		says "not all of the answer could be written to standard output"
+		fails 2 "and much" "$way" emactl audit show "$work/trail" $json
+	done
+	fails 2 "and a report" "$way" emactl audit verify "$work/trail"
+	fails 2 "and keys" "$way" keys list
+	fails 2 "and help" "$way" emactl --help
+done
 
 token alice >"$work/alice"
 ok "a good assertion is granted" explain "$work/alice"
