@@ -12,9 +12,21 @@
 #define ANSWER_MOST (8 * 1024 * 1024)
 #define FILE_MOST (1024 * 1024)
 
-/* A new file in the place of the old one, with its mode and owner, or 0640. */
-static int replace(const char *path, const char *text)
+/* Who could read the old file, emad's group before all, must be able to read the new one. There may be no old one. */
+static int take_over(int file, const struct stat *was)
 {
+	struct stat is;
+	/* A change of owner or group may take from the mode, and the mode must not be for another group. */
+	if (was && (fstat(file, &is) || ((is.st_uid != was->st_uid || is.st_gid != was->st_gid) && fchown(file, was->st_uid, was->st_gid))))
+		return -1;
+	return fchmod(file, was ? was->st_mode & 07777 : 0640);
+}
+
+/* A new file in the place of the old one, with its mode, owner and group, or 0640. A link to it stays one. */
+static int replace(const char *named, const char *text)
+{
+	char *behind = realpath(named, NULL);
+	const char *path = behind ? behind : named;
 	const size_t room = strlen(path) + sizeof ".XXXXXX";
 	char *aside = must(malloc(room));
 	struct stat was;
@@ -28,29 +40,30 @@ static int replace(const char *path, const char *text)
 			close(file);
 			unlink(aside);
 		}
+		free(behind);
 		free(aside);
 		return STATUS_USAGE;
 	}
-	int bad = fputs(text, out) == EOF || fflush(out) == EOF || fchmod(file, there ? was.st_mode & 07777 : 0640) || fsync(file);
-	/* Only root can give it back to another owner; whoever else is one already. */
-	if (there && was.st_uid != geteuid())
-		bad |= fchown(file, was.st_uid, was.st_gid) != 0;
+	int bad = fputs(text, out) == EOF || fflush(out) == EOF || take_over(file, there ? &was : NULL) || fsync(file);
 	bad |= fclose(out) == EOF;
 	bad = bad || rename(aside, path);
 	if (bad) {
-		complain("%s: %s", path, strerror(errno));
+		complain("%s: %s%s", path, strerror(errno), errno == EPERM ? ": its owner and group must stay, and root alone can give it to another" : "");
 		unlink(aside);
 	}
+	free(behind);
 	free(aside);
 	return bad ? STATUS_USAGE : STATUS_FINE;
 }
 
 static int work(const struct options *options, const char *path, const char *answer, const char *const *accept)
 {
-	char *old = NULL, *file = NULL, *report = NULL;
+	char *old = NULL, *file = NULL, *report = NULL, nothing;
 	int status = STATUS_USAGE;
 	if (access(path, F_OK) == 0 && !(old = read_word(path, FILE_MOST)))
 		return STATUS_USAGE;
+	if (!old && readlink(path, &nothing, 1) >= 0)
+		return complain("%s: a link to a file that is not there", path);
 	if (!old && !answer)
 		return complain("%s: %s", path, strerror(errno));
 	int code = ema_tools_import(answer, answer ? strlen(answer) : 0, old, old ? strlen(old) : 0, accept, &file, &report);

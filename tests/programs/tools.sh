@@ -96,6 +96,27 @@ ok "a deny holds for what is accepted" emactl tools accept "$work/repo.tools" '*
 ok "as before" may get_hidden false
 says "a deny refuses this"
 
+# Who could read the file reads the new one, too, and a link to it stays one.
+chmod 604 "$work/repo.tools"
+ln -s repo.tools "$work/linked.tools"
+if [ "$(id -u)" = 0 ] && chown 12:13 "$work/repo.tools"; then
+	ok "another's file" import --accept
+	ok "keeps mode, owner and group" test "$(stat -c %a:%u:%g "$work/repo.tools")" = 604:12:13
+	chown 0:13 "$work/repo.tools"
+fi
+whose=$(stat -c %a:%u:%g "$work/repo.tools")
+ok "through a link" emactl tools accept "$work/linked.tools" '*'
+ok "the file keeps mode, owner and group" test "$(stat -c %a:%u:%g "$work/repo.tools")" = "$whose"
+ok "and the link leads to it" test "$(readlink "$work/linked.tools")" = repo.tools
+rm "$work/linked.tools"
+ln -s nothing "$work/linked.tools"
+fails 2 "a link to nothing" emactl tools import "$work/linked.tools" "$work/answer"
+says "linked.tools: a link to a file that is not there"
+ok "stays" test -h "$work/linked.tools"
+rm -f "$work/repo.tools" "$work/linked.tools"
+ok "a first one" import --accept
+ok "is for its owner and group" test "$(stat -c %a "$work/repo.tools")" = 640
+
 # MCP-47: which arguments headers copy, wherever the schema has them behind properties alone.
 answer '{"tools":[{"name":"get_file","inputSchema":{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"},"n":{"type":"integer"},
    "a/b":{"type":"object","properties":{"~deep":{"type":"boolean","x-mcp-header":"Deep"}}},"list":{"type":"array","items":{"properties":{"x":{"type":"string","x-mcp-header":"No"}}}}}}},
