@@ -186,8 +186,10 @@ static int take_line(void *data, const char *line, size_t length)
 static int subject(const struct options *options, const char *who, const char *path)
 {
 	char *report = NULL;
+	if (options->states[0] && options->states[1])
+		return complain("audit subject takes one --state: the state_dir of the writer");
 	struct json_object *all = options->json ? must(json_object_new_array()) : NULL;
-	int code = ema_audit_subject(path, options->state, who, take_line, all, &report);
+	int code = ema_audit_subject(path, options->states[0], who, take_line, all, &report);
 	must(report);
 	if (all) {
 		struct json_object *object = must(json_object_new_object());

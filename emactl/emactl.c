@@ -3,46 +3,84 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+enum { CONFIG, VERBOSE, SERVICE, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, REMOTE, NOW, JSON, LIVE, ACCEPT, ADMIN, SUBJECT, PERSON, PROVIDER,
+       TENANT, EMAIL, EVERYTHING, BLOCK, REASON, SINK, GROUP, ROLE, STATE, OPTIONS };
+enum takes { NOTHING, ONE, MANY };
+#define OPTION(name, takes) { #name, takes, offsetof(struct options, name) }
+
 static const struct {
 	const char *name;
+	enum takes takes;
+	size_t at; /* in struct options */
+} known[OPTIONS] = {
+	[CONFIG] = OPTION(config, ONE),           [VERBOSE] = OPTION(verbose, NOTHING), [SERVICE] = OPTION(service, ONE),
+	[ASSERTION] = OPTION(assertion, ONE),     [TOKEN] = OPTION(token, ONE),         [CLIENT] = OPTION(client, ONE),
+	[RESOURCE] = OPTION(resource, ONE),       [SCOPE] = OPTION(scope, ONE),         [MESSAGE] = OPTION(message, ONE),
+	[REMOTE] = OPTION(remote, ONE),           [NOW] = OPTION(now, ONE),             [JSON] = OPTION(json, NOTHING),
+	[LIVE] = OPTION(live, NOTHING),           [ACCEPT] = OPTION(accept, NOTHING),   [ADMIN] = OPTION(admin, ONE),
+	[SUBJECT] = OPTION(subject, ONE),         [PERSON] = OPTION(person, ONE),       [PROVIDER] = OPTION(provider, ONE),
+	[TENANT] = OPTION(tenant, ONE),           [EMAIL] = OPTION(email, ONE),         [EVERYTHING] = OPTION(everything, NOTHING),
+	[BLOCK] = OPTION(block, NOTHING),         [REASON] = OPTION(reason, ONE),       [SINK] = OPTION(sink, ONE),
+	[GROUP] = { "group", MANY, offsetof(struct options, groups) },
+	[ROLE] = { "role", MANY, offsetof(struct options, roles) },
+	[STATE] = { "state", MANY, offsetof(struct options, states) },
+};
+
+#define BIT(option) (UINT32_C(1) << (option))
+#define ALWAYS (BIT(CONFIG) | BIT(VERBOSE))
+#define WHOM (BIT(SUBJECT) | BIT(PERSON) | BIT(CLIENT) | BIT(PROVIDER) | BIT(TENANT) | BIT(SERVICE) | BIT(TOKEN) | BIT(EVERYTHING))
+
+/* A command, or what one does by its first word, and the options that it takes: each other one is refused, since it would be overlooked. */
+static const struct form {
+	const char *name, *word;
 	int (*run)(const struct options *options, int count, char **words);
+	uint32_t takes;
 	const char *usage, *summary;
-} commands[] = {
-	{ "check", command_check, "[--live] [--json]", "check the configuration; --live also fetches discovery documents and keys" },
-	{ "explain", command_explain,
+} forms[] = {
+	{ "check", NULL, command_check, BIT(LIVE) | BIT(JSON), "[--live] [--json]",
+	  "check the configuration; --live also fetches discovery documents and keys" },
+	{ "explain", NULL, command_explain,
+	  BIT(SERVICE) | BIT(ASSERTION) | BIT(TOKEN) | BIT(MESSAGE) | BIT(CLIENT) | BIT(RESOURCE) | BIT(SCOPE) | BIT(REMOTE) | BIT(NOW) | BIT(JSON),
 	  "--service S (--assertion FILE|- | --token FILE|-) [--client ID]\n"
 	  "                 [--resource R] [--scope S] [--remote ADDRESS] [--now TIME]\n"
 	  "                 [--json] |\n"
 	  "                 --service S --token FILE|- --message FILE|-\n"
 	  "                 [--remote ADDRESS] [--now TIME] [--json]",
 	  "decide a credential, or a message with its token, without using anything up, and say why" },
-	{ "who-can", command_who_can, "[tool|prompt|uri] NAME --service S [--now TIME] [--json]", "the rules that open it, and the people of the directories who may" },
-	{ "what-can", command_what_can, "SUBJECT [--email A] [--group G]... [--role R]... [--now TIME]\n                 [--json]", "what a subject, or a person of a directory, may do" },
-	{ "test", command_test, "FILE [--json]", "hold a table of who may do what against the configuration; -v shows what holds, too" },
-	{ "tools", command_tools, "import FILE ANSWER|- [--accept] [--json] |\n                 accept FILE NAME... [--json]",
-	  "make a service's tools_file from its server's answer to tools/list; accept what is new" },
-	{ "plugins", command_plugins, "[--json]", "list what is installed" },
-	{ "onboard", command_onboard, "PROVIDER|CLIENT --service S [--json]", "what to type into an IdP or a client, byte for byte" },
-	{ "keys", command_keys, "list [--json] | rotate [--now] [--json]", "the keys that sign access tokens: list them, publish a next one, or drop all" },
-	{ "audit", command_audit, "verify FILE... [--state DIR]... [--sink ID] [--json] |\n                 show FILE [--tenant P/T] [--json] |\n                 subject SUBJECT FILE [--state DIR] [--json]",
-	  "check the chains of audit files, show it or one tenant's part, or what it has of a person" },
-	{ "reload", command_reload, "[--admin SOCKET] [--json]", "let emad check its configuration and put it in place" },
-	{ "status", command_status, "[--admin SOCKET] [--json]", "what emad serves, and how its providers, store, sinks and marks are" },
-	{ "revoke", command_revoke,
+	{ "who-can", NULL, command_who_can, BIT(SERVICE) | BIT(NOW) | BIT(JSON), "[tool|prompt|uri] NAME --service S [--now TIME] [--json]",
+	  "the rules that open it, and the people of the directories who may" },
+	{ "what-can", NULL, command_what_can, BIT(EMAIL) | BIT(GROUP) | BIT(ROLE) | BIT(NOW) | BIT(JSON),
+	  "SUBJECT [--email A] [--group G]... [--role R]... [--now TIME]\n                 [--json]", "what a subject, or a person of a directory, may do" },
+	{ "test", NULL, command_test, BIT(JSON), "FILE [--json]", "hold a table of who may do what against the configuration; -v shows what holds, too" },
+	{ "tools", "import", command_tools, BIT(ACCEPT) | BIT(JSON), "FILE ANSWER|- [--accept] [--json]",
+	  "make a service's tools_file from its server's answer to tools/list" },
+	{ "tools", "accept", command_tools, BIT(JSON), "FILE NAME... [--json]", "accept tools in it that are new or have changed" },
+	{ "plugins", NULL, command_plugins, BIT(JSON), "[--json]", "list what is installed" },
+	{ "onboard", NULL, command_onboard, BIT(SERVICE) | BIT(JSON), "PROVIDER|CLIENT --service S [--json]",
+	  "what to type into an IdP or a client, byte for byte" },
+	{ "keys", "list", command_keys, BIT(JSON), "[--json]", "the keys that sign access tokens" },
+	{ "keys", "rotate", command_keys, BIT(NOW) | BIT(JSON), "[--now] [--json]", "publish a next key; --now drops all others and signs by a new one" },
+	{ "audit", "verify", command_audit, BIT(STATE) | BIT(SINK) | BIT(JSON), "FILE... [--state DIR]... [--sink ID] [--json]", "check the chains of audit files" },
+	{ "audit", "show", command_audit, BIT(TENANT) | BIT(JSON), "FILE [--tenant P/T] [--json]", "show an audit file, or one tenant's part of it" },
+	{ "audit", "subject", command_audit, BIT(STATE) | BIT(JSON), "SUBJECT FILE [--state DIR] [--json]", "what audit files have of a person" },
+	{ "reload", NULL, command_reload, BIT(ADMIN) | BIT(JSON), "[--admin SOCKET] [--json]", "let emad check its configuration and put it in place" },
+	{ "status", NULL, command_status, BIT(ADMIN) | BIT(JSON), "[--admin SOCKET] [--json]", "what emad serves, and how its providers, store, sinks and marks are" },
+	{ "revoke", NULL, command_revoke, WHOM | BIT(BLOCK) | BIT(REASON) | BIT(ADMIN) | BIT(JSON),
 	  "(--subject S | --person P | --client C | --provider P |\n"
 	  "                 --tenant P/T | --service S | --token ID | --everything)\n"
 	  "                 [--block] [--reason TEXT] [--admin SOCKET] [--json]",
 	  "refuse what was issued before now; with --block what is new, too" },
-	{ "unblock", command_unblock, "(as revoke) [--reason TEXT] [--admin SOCKET] [--json]", "lift a block" },
-	{ "revoked", command_revoked, "[as revoke] [--admin SOCKET] [--json]", "what is revoked or blocked" },
-	{ "__complete", command_complete, NULL, NULL },
+	{ "unblock", NULL, command_unblock, WHOM | BIT(REASON) | BIT(ADMIN) | BIT(JSON), "(whom as revoke) [--reason TEXT] [--admin SOCKET] [--json]", "lift a block" },
+	{ "revoked", NULL, command_revoked, WHOM | BIT(ADMIN) | BIT(JSON), "[whom as revoke] [--admin SOCKET] [--json]", "what is revoked or blocked" },
+	{ "__complete", NULL, command_complete, 0, NULL, NULL },
 };
-#define COMMANDS (sizeof commands / sizeof *commands)
+#define FORMS (sizeof forms / sizeof *forms)
 
 /* Into 80 columns. */
 static void put_wrapped(FILE *to, const char *text, size_t indent)
@@ -63,10 +101,10 @@ static void put_wrapped(FILE *to, const char *text, size_t indent)
 static void usage(FILE *to)
 {
 	fputs("usage: emactl [-c FILE] [-v] COMMAND ...\n\n", to);
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (commands[i].usage) {
-			fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].usage);
-			put_wrapped(to, commands[i].summary, 11);
+	for (const struct form *form = forms; form < forms + FORMS; form++)
+		if (form->usage) {
+			fprintf(to, "  %-8s %s%s%s\n", form->name, form->word ? form->word : "", form->word ? " " : "", form->usage);
+			put_wrapped(to, form->summary, 11);
 		}
 	fprintf(to,
 	        "\n  -c, --config FILE   the configuration (%s)\n"
@@ -127,85 +165,106 @@ static int add_name(const char **names, const char *name)
 	return 0;
 }
 
+/* Of an option that may come once, a second one would silently be the one that counts. */
+static int take(struct options *options, uint32_t *given, int option, const char *text)
+{
+	void *place = (char *)options + known[option].at;
+	const int again = (*given & BIT(option)) != 0;
+	*given |= BIT(option);
+	if (known[option].takes == NOTHING)
+		*(int *)place = 1;
+	else if (known[option].takes == MANY && add_name(place, text))
+		return complain("more than %d of --%s", NAMES_MOST, known[option].name);
+	else if (known[option].takes == ONE && again)
+		return complain("--%s is given twice: which one is meant?", known[option].name);
+	else if (known[option].takes == ONE)
+		*(const char **)place = text ? text : "";
+	return STATUS_FINE;
+}
+
+static void put_options(FILE *to, uint32_t some)
+{
+	const char *before = "";
+	for (int i = 0; i < OPTIONS; i++)
+		if (some & BIT(i)) {
+			fprintf(to, "%s --%s", before, known[i].name);
+			before = ",";
+		}
+}
+
+/* By its name and, where it has one, its first word. */
+static int run_form(const struct options *options, uint32_t given, int count, char **words)
+{
+	const struct form *other = NULL;
+	for (const struct form *form = forms; form < forms + FORMS; form++) {
+		const uint32_t stray = given & ~ALWAYS & ~form->takes;
+		if (strcmp(words[0], form->name))
+			continue;
+		if (form->word && (count == 1 || strcmp(words[1], form->word))) {
+			other = form;
+			continue;
+		}
+		if (!stray)
+			return form->run(options, count - 1, words + 1);
+		fprintf(stderr, "emactl: `emactl %s%s%s` does not take", form->name, form->word ? " " : "", form->word ? form->word : "");
+		put_options(stderr, stray);
+		fputs("; it takes", stderr);
+		put_options(stderr, form->takes);
+		fputc('\n', stderr);
+		return STATUS_USAGE;
+	}
+	if (other)
+		return other->run(options, count - 1, words + 1); /* which words there are, it says itself */
+	complain("there is no command \"%s\"", words[0]);
+	fputs("Try `emactl --help`.\n", stderr);
+	return STATUS_USAGE;
+}
+
+#define SHORTS "c:vh"
+enum { LONG = 256, VERSION = LONG + OPTIONS };
+
+/* Is this `keys`, whose --now takes no time? That is known once options and words are told apart, which moves them in the list. */
+static int is_keys(int count, char **words, struct option *longs)
+{
+	char **copy = must(calloc((size_t)count + 1, sizeof *copy));
+	memcpy(copy, words, (size_t)count * sizeof *copy);
+	longs[NOW].has_arg = optional_argument;
+	opterr = 0;
+	while (getopt_long(count, copy, SHORTS, longs, NULL) != -1)
+		;
+	int keys = optind < count && !strcmp(copy[optind], "keys");
+	opterr = 1;
+	optind = 0; /* from the beginning */
+	free(copy);
+	return keys;
+}
+
 static int run(int count, char **words)
 {
-	enum { SERVICE = 256, ASSERTION, TOKEN, CLIENT, RESOURCE, SCOPE, MESSAGE, REMOTE, GROUP, ROLE, NOW, JSON, LIVE, ACCEPT, STATE, ADMIN, VERSION, SUBJECT, PERSON,
-	       PROVIDER, TENANT, EMAIL, EVERYTHING, BLOCK, REASON, SINK };
-	struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },     { "verbose", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },             { "version", no_argument, NULL, VERSION },
-		{ "service", required_argument, NULL, SERVICE }, { "assertion", required_argument, NULL, ASSERTION },
-		{ "token", required_argument, NULL, TOKEN },    { "client", required_argument, NULL, CLIENT },
-		{ "resource", required_argument, NULL, RESOURCE }, { "scope", required_argument, NULL, SCOPE },
-		{ "group", required_argument, NULL, GROUP },    { "role", required_argument, NULL, ROLE },
-		{ "message", required_argument, NULL, MESSAGE }, { "remote", required_argument, NULL, REMOTE },
-		{ "now", required_argument, NULL, NOW },        { "json", no_argument, NULL, JSON },
-		{ "live", no_argument, NULL, LIVE },            { "accept", no_argument, NULL, ACCEPT },
-		{ "admin", required_argument, NULL, ADMIN },
-		{ "state", required_argument, NULL, STATE },    { "subject", required_argument, NULL, SUBJECT },
-		{ "person", required_argument, NULL, PERSON },  { "provider", required_argument, NULL, PROVIDER },
-		{ "tenant", required_argument, NULL, TENANT },  { "email", required_argument, NULL, EMAIL },
-		{ "everything", no_argument, NULL, EVERYTHING },
-		{ "sink", required_argument, NULL, SINK },
-		{ "block", no_argument, NULL, BLOCK },          { "reason", required_argument, NULL, REASON },
-		{ NULL, 0, NULL, 0 },
-	};
+	struct option longs[OPTIONS + 3] = { [OPTIONS] = { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, VERSION } };
 	struct options options = { .config = EMA_CONFIG_FILE };
-	/* `keys rotate --now` takes no time. */
-	for (int i = 1; i + 1 < count; i++)
-		for (size_t j = 0; !strcmp(words[i], "keys") && !strcmp(words[i + 1], "rotate") && longs[j].name; j++)
-			if (longs[j].val == NOW)
-				longs[j].has_arg = no_argument;
-	for (int option; (option = getopt_long(count, words, "c:vh", longs, NULL)) != -1;) {
+	uint32_t given = 0;
+	int status = STATUS_FINE;
+	for (int i = 0; i < OPTIONS; i++)
+		longs[i] = (struct option){ known[i].name, known[i].takes == NOTHING ? no_argument : required_argument, NULL, LONG + i };
+	longs[NOW].has_arg = is_keys(count, words, longs) ? no_argument : required_argument;
+	for (int option; !status && (option = getopt_long(count, words, SHORTS, longs, NULL)) != -1;) {
 		switch (option) {
-		case 'c': options.config = optarg; break;
-		case 'v': options.verbose = 1; break;
-		case SERVICE: options.service = optarg; break;
-		case ASSERTION: options.assertion = optarg; break;
-		case TOKEN: options.token = optarg; break;
-		case CLIENT: options.client = optarg; break;
-		case RESOURCE: options.resource = optarg; break;
-		case SCOPE: options.scope = optarg; break;
-		case GROUP:
-		case ROLE:
-			if (add_name(option == GROUP ? options.groups : options.roles, optarg))
-				return complain("more than %d of --group or --role", NAMES_MOST);
-			break;
-		case MESSAGE: options.message = optarg; break;
-		case REMOTE: options.remote = optarg; break;
-		case NOW: options.now = optarg ? optarg : ""; break;
-		case JSON: options.json = 1; break;
-		case ACCEPT: options.accept = 1; break;
-		case LIVE: options.live = 1; break;
-		case STATE:
-			if (add_name(options.states, options.state = optarg))
-				return complain("more than %d of --state", NAMES_MOST);
-			break;
-		case ADMIN: options.admin = optarg; break;
-		case SUBJECT: options.subject = optarg; break;
-		case PERSON: options.person = optarg; break;
-		case PROVIDER: options.provider = optarg; break;
-		case TENANT: options.tenant = optarg; break;
-		case EMAIL: options.email = optarg; break;
-		case EVERYTHING: options.everything = 1; break;
-		case BLOCK: options.block = 1; break;
-		case REASON: options.reason = optarg; break;
-		case SINK: options.sink = optarg; break;
+		case 'c': status = take(&options, &given, CONFIG, optarg); break;
+		case 'v': status = take(&options, &given, VERBOSE, NULL); break;
 		case 'h': usage(stdout); return STATUS_FINE;
 		case VERSION: printf("emactl %s\n", ema_version()); return STATUS_FINE;
-		default: fputs("Try `emactl --help`.\n", stderr); return STATUS_USAGE;
+		case '?': fputs("Try `emactl --help`.\n", stderr); return STATUS_USAGE;
+		default: status = take(&options, &given, option - LONG, optarg); break;
 		}
 	}
+	if (status)
+		return status;
 	if (optind == count) {
 		usage(stderr);
 		return STATUS_USAGE;
 	}
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (!strcmp(words[optind], commands[i].name))
-			return commands[i].run(&options, count - optind - 1, words + optind + 1);
-	complain("there is no command \"%s\"", words[optind]);
-	fputs("Try `emactl --help`.\n", stderr);
-	return STATUS_USAGE;
+	return run_form(&options, given, count - optind, words + optind);
 }
 
 int main(int count, char **words)

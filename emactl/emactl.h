@@ -9,11 +9,11 @@
 /* Exit statuses. */
 enum { STATUS_FINE = 0, STATUS_DENY = 1, STATUS_USAGE = 2 };
 
-#define NAMES_MOST 32 /* of --group, --role and --state */
+#define NAMES_MOST 32 /* of an option that may come more than once */
 
 struct options {
 	const char *config;
-	const char *service, *assertion, *token, *client, *resource, *scope, *message, *remote, *now, *state, *admin;
+	const char *service, *assertion, *token, *client, *resource, *scope, *message, *remote, *now, *admin;
 	const char *groups[NAMES_MOST + 1], *roles[NAMES_MOST + 1], *states[NAMES_MOST + 1]; /* end with NULL */
 	const char *subject, *person, *provider, *tenant, *email, *reason, *sink;
 	int json, live, verbose, accept, block, everything;

@@ -178,8 +178,6 @@ static int change(const struct options *options, int count, int lift)
 	int absent = 0;
 	if (count || meant.count != 1)
 		return complain("%s takes one of --subject, --person, --client, --provider, --tenant, --service, --token and --everything", name);
-	if (lift && options->block)
-		return complain("unblock takes no --block");
 	struct json_object *request = request_of(&meant);
 	json_object_object_add(request, "block", must(json_object_new_int(options->block)));
 	if (options->reason)

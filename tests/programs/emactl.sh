@@ -87,12 +87,32 @@ ok "keys rotate --now: a way out" keys rotate --now --json
 says '"state": "current"'
 fails 2 "keys: another word" keys retire
 says 'rotate [--now]'
+# Wherever its option stands: it takes no time, as others do.
+for way in '-c CONF keys rotate --now' 'keys -c CONF rotate --now' 'keys --json rotate --now -c CONF' '--now -c CONF keys rotate'; do
+	before=$(cat "$work/ema-state/jwks.json")
+	# shellcheck disable=SC2086
+	ok "emactl $way" emactl ${way/CONF/$work/keys.conf}
+	ok "makes a new key" test "$before" != "$(cat "$work/ema-state/jwks.json")"
+done
+fails 2 "but explain takes one" emactl explain --now
+says "requires an argument"
 
 fails 2 "no command" emactl
 says "usage: emactl"
 fails 2 "unknown command" emactl frobnicate
 says 'there is no command "frobnicate"'
 fails 2 "unknown option" emactl check --frobnicate
+# Of two the last one would count, and the other be revoked for nobody.
+fails 2 "an option twice" emactl -c "$work/none.conf" revoke --subject okta/-/aaa --subject okta/-/bbb
+says "--subject is given twice: which one is meant?"
+fails 2 "two configurations" emactl -c "$work/ema.conf" -c "$work/none.conf" check
+says "--config is given twice"
+fails 2 "two folders of one writer" emactl audit subject ann "$work/trail" --state "$work/a" --state "$work/b"
+says "audit subject takes one --state"
+fails 2 "an option of another command" emactl -c "$work/ema.conf" test "$work/table" --now 2020-01-01T00:00:00Z --tenant x
+says "emactl: \`emactl test\` does not take --now, --tenant; it takes --json"
+fails 2 "and of another part of it" emactl audit subject ann "$work/trail" --tenant okta/-
+says "\`emactl audit subject\` does not take --tenant; it takes --json, --state"
 fails 2 "no such file" emactl -c "$work/none.conf" explain --service github --assertion /dev/null
 ok "version" emactl --version
 ok "help" emactl --help
@@ -317,20 +337,33 @@ says "github"
 completed() {
 	bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _emactl; printf "%s\n" "${COMPREPLY[@]}"' "$srcdir/emactl/emactl.bash" emactl "$@"
 }
-completes_all() {
-	local command option missing=0
-	emactl --help | awk '/^  [a-z]/ { command = $1 } /^  [a-z]/ || /^                 / {
-		while (match($0, /--[a-z]+/)) { print command, substr($0, RSTART, RLENGTH); $0 = substr($0, RSTART + RLENGTH) } }
-		/^  [a-z]/ { print command, "" }' >"$work/options"
-	[ "$(wc -l <"$work/options")" -gt 40 ] || { echo "--help could not be read"; return 1; }
-	while read -r command option; do
-		if [ -z "$option" ]; then completed "${command:0:3}" | grep -qx -- "$command" || { echo "no command $command"; missing=1; }
-		else completed "$command" x "$option" | grep -qx -- "$option" || { echo "no $command $option"; missing=1; }; fi
-	done <"$work/options"
-	for command in verify show subject; do completed audit "${command:0:2}" | grep -qx "$command" || { echo "no audit $command"; missing=1; }; done
-	return $missing
+# One table says what a command takes: --help, what it says to an option that it does not take, and completion agree with it.
+agree() {
+	local command word options wrong bad=0 forms=0
+	emactl --help | awk '/^$/ { if (command) print command options; command = "" } /^  [a-z]/ { if (command) print command options; command = $1 " -"; options = ""
+			if ($2 ~ /^[a-z]+$/) command = $1 " " $2 }
+		command && (/^  [a-z]/ || /^                 /) { if (/whom as revoke/) options = options whom
+			line = $0; while (match(line, /--[a-z]+/)) { options = options " " substr(line, RSTART, RLENGTH); line = substr(line, RSTART + RLENGTH) } }
+		/--everything/ { whom = options }' >"$work/forms"
+	while read -r command word options; do
+		forms=$((forms + 1))
+		tr ' ' '\n' <<<"$options" | sort -u >"$work/told"
+		[ "$word" = - ] && word=
+		for wrong in --live --accept; do grep -qx -- "$wrong" "$work/told" || break; done
+		# shellcheck disable=SC2086
+		emactl -c "$work/none.conf" "$command" $word "$wrong" 2>"$work/said" && bad=1
+		grep -qF "\`emactl $command${word:+ $word}\` does not take $wrong; it takes --" "$work/said" || { echo "$command $word took $wrong"; bad=1; }
+		sed 's/.*it takes //' "$work/said" | tr -d , | tr ' ' '\n' | sort >"$work/takes"
+		# shellcheck disable=SC2086
+		completed "$command" $word x -- | grep '^--' | sort >"$work/completes"
+		cmp "$work/told" "$work/takes" && cmp "$work/told" "$work/completes" || { echo "$command $word"; diff "$work/told" "$work/takes"; diff "$work/told" "$work/completes"; bad=1; }
+		completed "${command:0:3}" | grep -qx -- "$command" || { echo "no command $command"; bad=1; }
+		[ -z "$word" ] || completed "$command" "${word:0:2}" | grep -qx -- "$word" || { echo "no $command $word"; bad=1; }
+	done <"$work/forms"
+	[ "$forms" -eq 19 ] || { echo "$forms forms"; bad=1; }
+	return $bad
 }
-ok "bash completes each command and option" completes_all
+ok "--help, what a command takes, and completion agree" agree
 
 sed 's/repo:write"\]; } );/repo:write"]; gruop = "x"; } );/' "$work/ema.conf" >"$work/typo.conf"
 chmod 0640 "$work/typo.conf"
