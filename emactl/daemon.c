@@ -262,17 +262,38 @@ static struct json_object *member(struct json_object *object, const char *name)
 	return value;
 }
 
-/* How many of them are not as they should be. */
-static int print_providers(struct json_object *answer)
+/* ---- Is it as it should be? ---- */
+
+static int has_keys(struct json_object *provider)
+{
+	const char *keys = text_of(provider, "keys");
+	return !strcmp(keys, "fresh") || !strcmp(keys, "fixed") || !strcmp(keys, "none");
+}
+
+static int publishes(struct json_object *publish)
+{
+	return !member(publish, "folder") || is_true(publish, "works");
+}
+
+static int is_well(struct json_object *answer)
+{
+	struct json_object *list = NULL, *store = member(answer, "store"), *publish = member(answer, "publish");
+	int well = !is_true(answer, "last_reload_refused") && (!store || is_true(store, "reached")) && (!publish || publishes(publish));
+	for (size_t i = 0, n = list_of(answer, "providers", &list); i < n; i++)
+		well &= has_keys(json_object_array_get_idx(list, i));
+	for (size_t i = 0, n = list_of(answer, "sinks", &list); i < n; i++)
+		well &= is_true(json_object_array_get_idx(list, i), "works");
+	return well;
+}
+
+static void print_providers(struct json_object *answer)
 {
 	struct json_object *list = NULL;
-	int bad = 0;
 	for (size_t i = 0, n = list_of(answer, "providers", &list); i < n; i++) {
 		struct json_object *one = json_object_array_get_idx(list, i);
 		const char *keys = text_of(one, "keys");
 		char fetched[32], since[32];
-		int good = !strcmp(keys, "fresh") || !strcmp(keys, "fixed") || !strcmp(keys, "none");
-		bad += !good;
+		int good = has_keys(one);
 		printf("%-11s %s (%s): %s%s%s, %lld keys", "provider", text_of(one, "id"), text_of(one, "plugin"), colour(good ? COLOUR_GOOD : COLOUR_BAD), keys,
 		       colour_off(), (long long)number_of(one, "count"));
 		if (number_of(one, "fetched"))
@@ -285,22 +306,19 @@ static int print_providers(struct json_object *answer)
 		}
 		putchar('\n');
 	}
-	return bad;
 }
 
-static int print_state(struct json_object *answer)
+static void print_state(struct json_object *answer)
 {
 	struct json_object *list = NULL, *store = member(answer, "store"), *audit = member(answer, "audit"), *rates = member(answer, "rates"),
 	                   *publish = member(answer, "publish");
 	char text[32];
-	int bad = 0;
 	for (size_t i = 0, n = list_of(answer, "signing_keys", &list); i < n; i++) {
 		struct json_object *one = json_object_array_get_idx(list, i);
 		printf("%-11s %s, %s, published %s ago\n", "signing key", text_of(one, "kid"), text_of(one, "state"), age_text(number_of(one, "published"), text));
 	}
 	if (store) {
 		int reached = is_true(store, "reached");
-		bad += !reached;
 		printf("%-11s %s: %s%s%s", "store", text_of(store, "plugin"), colour(reached ? COLOUR_GOOD : COLOUR_BAD), reached ? "reached" : text_of(store, "trouble"),
 		       colour_off());
 		if (number_of(store, "remembers_since"))
@@ -308,8 +326,7 @@ static int print_state(struct json_object *answer)
 		putchar('\n');
 	}
 	if (publish && member(publish, "folder")) {
-		int works = is_true(publish, "works");
-		bad += !works;
+		int works = publishes(publish);
 		printf("%-11s %s: %s%s%s", "publish", text_of(publish, "folder"), colour(works ? COLOUR_GOOD : COLOUR_BAD), works ? "works" : text_of(publish, "trouble"),
 		       colour_off());
 		if (!works)
@@ -319,7 +336,6 @@ static int print_state(struct json_object *answer)
 	for (size_t i = 0, n = list_of(answer, "sinks", &list); i < n; i++) {
 		struct json_object *one = json_object_array_get_idx(list, i);
 		int works = is_true(one, "works");
-		bad += !works;
 		printf("%-11s %s: %s%s%s%s\n", "sink", text_of(one, "id"), colour(works ? COLOUR_GOOD : COLOUR_BAD), works ? "works" : "fails", colour_off(),
 		       is_true(one, "must") ? ", must" : "");
 	}
@@ -330,7 +346,6 @@ static int print_state(struct json_object *answer)
 	if (rates)
 		printf("%-11s %lld granted, %lld refused, %lld failed in the last %lld s\n", "rates", (long long)number_of(rates, "granted"),
 		       (long long)number_of(rates, "refused"), (long long)number_of(rates, "failed"), (long long)number_of(rates, "seconds"));
-	return bad;
 }
 
 static void print_revoked(struct json_object *answer)
@@ -376,8 +391,11 @@ int command_status(const struct options *options, int count, char **words)
 	struct json_object *answer = ask(options, "status");
 	if (!answer)
 		return STATUS_USAGE;
-	if (options->json)
-		return print_json(answer);
+	int status = is_well(answer) ? STATUS_FINE : STATUS_DENY;
+	if (options->json) {
+		int printed = print_json(answer);
+		return printed ? printed : status;
+	}
 	printf("emad %s, process %lld, up %lld s\n", text_of(answer, "version"), (long long)number_of(answer, "pid"), (long long)number_of(answer, "uptime"));
 	printf("%-11s %s\n", "started", time_text(number_of(answer, "started"), text));
 	printf("%-11s %s\n", "loaded", time_text(number_of(answer, "loaded"), text));
@@ -390,13 +408,12 @@ int command_status(const struct options *options, int count, char **words)
 			printf(" %s", json_object_get_string(json_object_array_get_idx(serve, j)));
 		putchar('\n');
 	}
-	int bad = print_providers(answer);
-	bad += print_state(answer);
+	print_providers(answer);
+	print_state(answer);
 	print_revoked(answer);
 	print_shadow(answer);
-	int refused = number_of(answer, "last_reload_refused") != 0;
-	if (refused)
+	if (is_true(answer, "last_reload_refused"))
 		printf("%sthe last reload was refused: `emactl check` says why%s\n", colour(COLOUR_BAD), colour_off());
 	json_object_put(answer);
-	return refused || bad ? STATUS_DENY : STATUS_FINE;
+	return status;
 }

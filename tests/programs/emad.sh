@@ -215,6 +215,7 @@ write_conf "$plain" "$short"
 ok "and without a service again" emactl -c "$conf" reload
 
 # ---- Reload ----
+ok "status for a program" emactl -c "$conf" status --json
 ok "status" emactl -c "$conf" status
 says "listens on  $web: token metadata"
 says "store       memory: reached, remembers since"
@@ -265,6 +266,9 @@ ok "SIGHUP with a mistake" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" 
 ok "has its record" refused 3 "E-"
 ok "still served" clients ask "$web"
 fails 1 "status tells of it" emactl --admin "$state/emad.sock" status
+says "the last reload was refused"
+fails 1 "and a program" emactl --admin "$state/emad.sock" status --json
+says '"last_reload_refused": true'
 rm "$conf"
 kill -HUP "$pid"
 ok "SIGHUP without a file" wait_for sh -c '[ "$(grep -c "was not loaded" "$1")" -ge 4 ]' sh "$work/log"

@@ -213,6 +213,7 @@ ok "a folder is in the way" wait_for block
 told() { emactl -c "$work/emad.conf" status | grep -q "alive cannot be written"; }
 ok "status says so" wait_for told
 fails 1 "and fails" emactl -c "$work/emad.conf" status
+fails 1 "for a program, too" emactl -c "$work/emad.conf" status --json
 rmdir "$public/alive.new"
 ok "all take our token again" wait_for all_say erin ok
 ok "it is in the audit trail, too" grep -q publish-failed "$work/var/emad/audit.jsonl"
