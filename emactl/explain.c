@@ -31,7 +31,8 @@ static const char *const *not_looked_at(const struct options *options)
 		"what is revoked or blocked", "the proof of possession", "rates", NULL };
 	static const char *const token[] = {
 		"scopes, grants and denies: give --message", "what is revoked or blocked", "the proof of possession", NULL };
-	static const char *const message[] = { "headers", "what is revoked or blocked", "the proof of possession", NULL };
+	static const char *const message[] = {
+		"headers", "whether emad takes so long a message (body_size of limits)", "what is revoked or blocked", "the proof of possession", NULL };
 	return options->assertion ? redemption : options->message ? message : token;
 }
 

@@ -105,6 +105,11 @@ char *read_word(const char *path, size_t most)
 		complain("%s: over %zu bytes, which is too long", standard ? "standard input" : path, most);
 		goto fail;
 	}
+	/* What is behind it would not be looked at. */
+	if (memchr(text, 0, length)) {
+		complain("%s: a NUL is in it, which no text has", standard ? "standard input" : path);
+		goto fail;
+	}
 	while (length && strchr(" \t\r\n", text[length - 1]))
 		length--;
 	text[length] = 0;

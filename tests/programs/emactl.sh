@@ -231,6 +231,10 @@ says 'did you mean "github"?'
 fails 2 "both kinds" explain "$work/alice" --token "$work/alice"
 head -c 70000 /dev/zero | tr '\0' a >"$work/huge"
 fails 2 "a file that is no token" explain "$work/huge"
+# emad refuses what has more behind a NUL.
+printf '%s\0x' "$(cat "$work/alice")" >"$work/cut"
+fails 2 "a token with a NUL" emactl -c "$work/ema.conf" explain --service github --client app --assertion "$work/cut"
+says "$work/cut: a NUL is in it"
 fails 1 "JSON of a refusal" explain <(token alice --bad expired) --json
 says '"code": "expired"'
 says '"subject": null'
@@ -243,6 +247,11 @@ echo '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_issue"
 fails 1 "and of a message" emactl -c "$work/ema.conf" explain --service github --token "$work/token" --message "$work/message" --json
 says '"code": "forbidden"'
 says "\"subject\": \"azure/$tenant/"
+for end in '' '{}'; do
+	{ cat "$work/message"; printf '\0%s' "$end"; } >"$work/cut"
+	fails 2 "a message with a NUL" emactl -c "$work/ema.conf" explain --service github --token "$work/token" --message "$work/cut"
+	says "$work/cut: a NUL is in it"
+done
 fails 1 "as text" explain "$work/alice" --scope repo:write
 says "subject    okta/-/"
 ok "JSON of a grant" explain "$work/alice" --json

@@ -207,6 +207,7 @@ message() { printf '%s' "$1" >"$work/message"; emactl -c "$conf" explain --servi
 ok "AZN-57: what it lets in is explained by it" message '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"put_file","arguments":{}}}'
 says "because    $conf:11: let in by shadow mode alone, until $until: without it not_granted, no grant gives this to the subject"
 says "for a permit without shadow mode"
+says "whether emad takes so long a message (body_size of limits)"
 says "no grant opens this for anybody: a scope must have it"
 fails 1 "a message that is no JSON" message '{"jsonrpc":'
 says "user sees  the body is not strict JSON"
