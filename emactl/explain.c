@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "emactl.h"
 
@@ -188,6 +189,15 @@ static int set_item(ema_request *request, int item, const char *name, const char
 	return value && ema_request_set(request, item, value) ? complain("--%s is too long", name) : STATUS_FINE;
 }
 
+/* A token that stands there itself must not go into a log of errors, so the name of a file that is not there is not said. */
+static char *read_token(const char *option, const char *path)
+{
+	if (!strcmp(path, "-") || !access(path, R_OK))
+		return read_word(path, TOKEN_MOST);
+	complain("--%s takes a file that has the token, or \"-\" for standard input: this one cannot be read: %s", option, strerror(errno));
+	return NULL;
+}
+
 int command_explain(const struct options *options, int count, char **words)
 {
 	const char *path = options->assertion ? options->assertion : options->token;
@@ -214,7 +224,7 @@ int command_explain(const struct options *options, int count, char **words)
 		return complain("--remote takes the address that the request comes from: 192.0.2.1, 2001:db8::1 or unix");
 	if (now < 0)
 		return complain("--now takes seconds since 1970, or a time like 2026-11-23T11:40:00Z");
-	token = read_word(path, TOKEN_MOST);
+	token = read_token(options->assertion ? "assertion" : "token", path);
 	message = token && options->message ? read_word(options->message, MESSAGE_MOST) : NULL;
 	if (options->message && token && (!message || !*message)) {
 		if (message)

@@ -231,6 +231,14 @@ says 'did you mean "github"?'
 fails 2 "both kinds" explain "$work/alice" --token "$work/alice"
 head -c 70000 /dev/zero | tr '\0' a >"$work/huge"
 fails 2 "a file that is no token" explain "$work/huge"
+# A token in the place of its file's name is said nowhere.
+for option in --assertion --token; do
+	for token in "$(cat "$work/alice")" opaque-and-short; do
+		fails 2 "$option with the token itself" emactl -c "$work/ema.conf" explain --service github "$option" "$token"
+		says "$option takes a file that has the token, or \"-\" for standard input"
+		ok "is not repeated" sh -c '! grep -qF -- "$1" "$2"' sh "${token:0:12}" "$work/.out"
+	done
+done
 # emad refuses what has more behind a NUL.
 printf '%s\0x' "$(cat "$work/alice")" >"$work/cut"
 fails 2 "a token with a NUL" emactl -c "$work/ema.conf" explain --service github --client app --assertion "$work/cut"
