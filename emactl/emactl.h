@@ -64,7 +64,7 @@ int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void print_plain(const char *text);
 /* The same with the lines that the text has. */
 void print_report(const char *text);
-/* Prints a JSON object on one line or pretty, and frees it. STATUS_USAGE if standard output is full. */
+/* Prints a JSON object, with what print_plain() would make a '?' as escapes, and frees it. STATUS_USAGE if standard output is full. */
 int print_json(struct json_object *object);
 /* Adds a string, or null if it is NULL. */
 void json_add(struct json_object *object, const char *name, const char *text);

@@ -35,35 +35,41 @@ int complain(const char *format, ...)
 	return STATUS_USAGE;
 }
 
-/* Bytes of the character at c that does no more to a terminal than stand there; 0: there is none, but a control (C0, C1), one that turns
-   the direction of writing, a separator of lines, or no UTF-8 (RFC 3629). */
-static size_t harmless(const unsigned char *c)
+/* Bytes of the character at c, and which one it is; 0: no UTF-8 (RFC 3629). */
+static size_t character(const unsigned char *c, unsigned *point)
 {
-	static const unsigned least[5] = { 0, 0x20, 0xa0, 0x800, 0x10000 };
+	static const unsigned least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t n = *c < 0x80 ? 1 : (*c & 0xe0) == 0xc0 ? 2 : (*c & 0xf0) == 0xe0 ? 3 : (*c & 0xf8) == 0xf0 ? 4 : 0;
-	unsigned point = n < 2 ? *c : *c & (0x7fu >> n);
+	*point = n < 2 ? *c : *c & (0x7fu >> n);
 	for (size_t i = 1; i < n; i++) {
 		if ((c[i] & 0xc0) != 0x80)
 			return 0;
-		point = point << 6 | (c[i] & 0x3fu);
+		*point = *point << 6 | (c[i] & 0x3fu);
 	}
-	/* What turns a line, and what nobody sees: two names must not look like one. */
-	if (point < least[n] || point == 0x7f || point == 0xad || point == 0x61c || (point >= 0x200b && point <= 0x200f) ||
-	    (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x2069) || (point >= 0xd800 && point < 0xe000) || point == 0xfeff ||
-	    (point >= 0xe0000 && point <= 0xe007f) || point > 0x10ffff)
-		return 0;
-	return n;
+	return *point < least[n] || (*point >= 0xd800 && *point < 0xe000) || *point > 0x10ffff ? 0 : n;
+}
+
+/* Does it no more to a terminal than stand there? Not a control (C0, C1), what turns a line or ends it, and what nobody sees: two names must
+   not look like one. */
+static int is_harmless(unsigned point)
+{
+	return !(point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0xad || point == 0x61c || (point >= 0x200b && point <= 0x200f) ||
+		 (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x2069) || point == 0xfeff ||
+		 (point >= 0xe0000 && point <= 0xe007f));
 }
 
 static void print_harmless(const char *text, const char *also)
 {
+	unsigned point;
 	for (const unsigned char *c = (const unsigned char *)text; *c;) {
-		size_t n = strchr(also, *c) ? 1 : harmless(c);
-		if (n)
+		size_t n = character(c, &point);
+		if (n && (is_harmless(point) || strchr(also, *c))) {
 			fwrite(c, 1, n, stdout);
-		else
+			c += n;
+		} else {
 			putchar('?');
-		c += n ? n : 1;
+			c++;
+		}
 	}
 }
 
@@ -79,7 +85,24 @@ void print_report(const char *text)
 
 int print_json(struct json_object *object)
 {
-	puts(json_object_to_json_string_ext(must(object), JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+	const char *text = json_object_to_json_string_ext(must(object), JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+	unsigned point;
+	if (!text)
+		must(NULL);
+	/* JSON for the same: outside of strings there is no such character, but for the ends of lines. */
+	for (const unsigned char *c = (const unsigned char *)text; *c;) {
+		size_t n = character(c, &point);
+		if (!n)
+			fputs("\\ufffd", stdout);
+		else if (*c == '\n' || is_harmless(point))
+			fwrite(c, 1, n, stdout);
+		else if (point < 0x10000)
+			printf("\\u%04x", point);
+		else
+			printf("\\u%04x\\u%04x", 0xd7c0 + (point >> 10), 0xdc00 | (point & 0x3ff));
+		c += n ? n : 1;
+	}
+	putchar('\n');
 	json_object_put(object);
 	return fflush(stdout) || ferror(stdout) ? STATUS_USAGE : STATUS_FINE;
 }

@@ -155,6 +155,15 @@ says 'tools/call ???elif??2J????????'
 says '?2026-10-12T12:00:00.000Z permit?über名😀 {"repo"'
 ok "and is one row" sh -c 'test "$(grep -c permit "$1")" = 1 && test "$(wc -l <"$1")" = "$2"' sh "$work/hostile" "$rows"
 if LC_ALL=C grep -q "$(printf '\302\233')\|$(printf '\342\200')\|$(printf '\033')" "$work/.out"; then ok "no control" false; else ok "no control" true; fi
+# JSON says the same by other letters.
+sed -i 's/put_file\|elif/&\\u007f/; s/no grant/no \\ud83d\\ude00 gränt/' "$work/hostile.jsonl"
+ok "the same as JSON" emactl audit show "$work/hostile.jsonl" --json
+says '\u202eelif\u007f\u009b2J\u001b\u2028\ufeff\u061c\u200b\u00ad\u2063\udb40\udc41\n'
+says 'no 😀 gränt'
+ok "is the same to who reads it" test "$(jq -S '.records[0]' "$work/.out")" = "$(jq -S . "$work/hostile.jsonl")"
+printf '{"kind":"start","reason":"a\377b"}\n' >"$work/broken.jsonl"
+ok "and what is no UTF-8" emactl audit show "$work/broken.jsonl" --json
+says '"a\ufffdb"'
 # AUD-68
 printf '%s\n' '{"kind":"decision","provider":"azure","tenant":"t1","subject":"ann","reason":"one"}' '{"kind":"decision","provider":"azure","tenant":"t2","subject":"bob","reason":"two"}' \
 	'{"kind":"decision","provider":"azur","tenant":"e/t1","reason":"three"}' '{"kind":"decision","provider":"azure","reason":"four"}' '{"kind":"keys-stale","reason":"five"}' \
