@@ -67,15 +67,26 @@ void *answer_begin(void *data, const char *uri, struct MHD_Connection *mhd)
 	return visit;
 }
 
+/* Anybody's bytes, before they come to a terminal: a path has others than these percent-encoded (RFC 3986 2). */
+static void make_plain(char *text)
+{
+	for (; *text; text++)
+		if (*text < 0x21 || *text > 0x7e)
+			*text = '?';
+}
+
 /* Method and path alone: a query may hold what no log may. */
 static void tell(const struct visit *visit, const char *method, int status, const char *id, int code)
 {
-	char path[200];
+	char path[200], verb[17];
 	size_t length = visit->url ? strcspn(visit->url, "?#") : 0;
 	if (!says_debug())
 		return;
 	snprintf(path, sizeof path, "%.*s", (int)(length < sizeof path ? length : sizeof path - 1), visit->url ? visit->url : "");
-	say(SAY_DEBUG, "%.16s %s %d %s %s", method, path, status, id, code ? ema_code_name(code) : "");
+	snprintf(verb, sizeof verb, "%.16s", method);
+	make_plain(verb);
+	make_plain(path);
+	say(SAY_DEBUG, "%s %s %d %s %s", verb, path, status, id, code ? ema_code_name(code) : "");
 }
 
 /* An answer of emad itself; it ends the connection. */

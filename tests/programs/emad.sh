@@ -139,7 +139,13 @@ curl -s -o /dev/null "http://$web/token?assertion=CANARY1" -H "Authorization: Be
 ok "JAG-06: a line for each request" logged "POST /token 404"
 ok "JAG-06, AUD-09: without query, header or body" sh -c '! grep -q CANARY "$1"' sh "$work/log"
 curl -s -o /dev/null --path-as-is "http://$web/a%0aemad:%20b/$(printf '\033')[31m"
+exec 3<>"/dev/tcp/${web/://}"
+printf 'M\302\233 /c\302\23331m\342\200\256d\377 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' >&3
+cat <&3 >/dev/null
+exec 3>&-
+ok "nor of C1 or what turns a line, in its method or path" logged "M?? /c??31m???d? 4"
 ok "no control character in it" sh -c '! LC_ALL=C grep -q "[[:cntrl:]]" "$1"' sh "$work/log"
+ok "and nothing else than ASCII" sh -c '! LC_ALL=C grep -q "[^ -~]" "$1"' sh "$work/log"
 
 # ---- The manual ----
 # A line that begins with "$ " is run, those that follow are what it prints; 8080 stands for the port of the test.
