@@ -170,6 +170,27 @@ static void listener_read(struct reader *reader, const struct conf_node *node, s
 			     "the proxies that end TLS before it in \"proxies\"", listener->address);
 }
 
+/* Where emad is told what to do: it would not start without. Who has no listeners, or takes what an emad publishes, is none. */
+static void admin_read(struct reader *reader)
+{
+	const struct conf *conf = reader->conf;
+	const char *folder = conf->admin_socket ? conf->admin_socket : conf->state_dir, *name = conf->admin_socket ? "" : "/emad.sock";
+	const struct conf_node *node = conf_child(conf->root, conf->admin_socket ? "admin_socket" : "state_dir");
+	char path[sizeof((struct sockaddr_un *)0)->sun_path];
+	if (!folder || !conf->listener_count || conf->published.path)
+		return;
+	int length = snprintf(path, sizeof path, "%s%s", folder, name);
+	if (length < 0 || (size_t)length >= sizeof path) {
+		finding_node(reader->findings, "E-VALUE", node, "emad's admin socket would be %.200s%s, a path too long for a socket, which has %zu bytes at most: %s",
+			     folder, name, sizeof path - 1, conf->admin_socket ? "name a shorter one" : "name a shorter one with admin_socket");
+		return;
+	}
+	for (size_t i = 0; i < conf->listener_count; i++)
+		if (conf->listeners[i].kind == LISTEN_UNIX && !strcmp(conf->listeners[i].address + 5, path))
+			finding_node(reader->findings, "E-DUPLICATE", conf->listeners[i].node, "\"unix:%s\" is emad's admin socket, by %s in line %d: name another one", path,
+				     conf->admin_socket ? "admin_socket" : "state_dir", node->line);
+}
+
 void listen_read(struct reader *reader)
 {
 	struct conf *conf = reader->conf;
@@ -190,4 +211,5 @@ void listen_read(struct reader *reader)
 				finding_node(reader->findings, "E-DUPLICATE", conf->listeners[i].node, "\"%.64s\" is listened on by line %d already",
 					     conf->listeners[i].address, conf->listeners[j].node->line);
 	}
+	admin_read(reader);
 }

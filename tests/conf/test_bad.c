@@ -16,6 +16,9 @@
 #define PROVIDER(rest) "issuer = \"https://a.example\"; providers = ( { id = \"p\"; plugin = \"x\";\n" rest "\n} );\n"
 #define SCOPES "scopes = ( { name = \"r\"; access = \"read\"; tools = \"get_*\"; } );\n"
 
+#define THIRTY_TWO "0123456789abcdef0123456789abcdef"
+#define NINETY_SIX THIRTY_TWO THIRTY_TWO THIRTY_TWO
+
 struct bad {
 	const char *text, *id;
 	int line; /* 0: any */
@@ -739,6 +742,10 @@ static void listeners(void **state)
 		{ "listen = ( { address = \"unix:/x\"; serve = []; } );", "E-VALUE", 1, "empty" },
 		{ "listen = ( { address = \"unix:/x\"; serve = true; } );", "E-TYPE", 1, "serve" },
 		{ "listen = ( { address = \"unix:/x\"; },\n{ address = \"unix:/x\"; } );", "E-DUPLICATE", 2, "line 1" },
+		{ "state_dir = \"/x\";\nlisten = ( { address = \"127.0.0.1:80\"; },\n{ address = \"unix:/x/emad.sock\"; } );", "E-DUPLICATE", 3, "emad's admin socket, by state_dir in line 1" },
+		{ "state_dir = \"/y\";\nadmin_socket = \"/x\";\nlisten = ( { address = \"unix:/x\"; } );", "E-DUPLICATE", 3, "by admin_socket in line 2" },
+		{ "\nadmin_socket = \"/" NINETY_SIX "0123456789a\"; listen = ( { address = \"127.0.0.1:80\"; } );", "E-VALUE", 2, "107 bytes at most: name a shorter one" },
+		{ "\nstate_dir = \"/" NINETY_SIX "7\"; listen = ( { address = \"127.0.0.1:80\"; } );", "E-VALUE", 2, "/emad.sock, a path too long for a socket, which has 107 bytes at most: name a shorter one with admin_socket" },
 		{ "listen = ( { address = \"127.0.0.1:80\"; tls = { certificate = \"a\"; }; } );", "E-MISSING", 1, "key" },
 		{ "listen = ( { address = \"127.0.0.1:80\"; tls = true; } );", "E-TYPE", 1, "group" },
 		{ "limits = { connections = 3; };", "E-VALUE", 1, "outside" },
@@ -747,7 +754,22 @@ static void listeners(void **state)
 		{ "proxies = [\"10.1.0.0/33\"];", "E-VALUE", 1, "no address" },
 		{ "proxies = [\"10.1.0.1/8\"];", "E-VALUE", 1, "bits behind" },
 	};
+	static const char *const good[] = {
+		"state_dir = \"/" NINETY_SIX "\"; listen = ( { address = \"unix:/x/emad.sock\"; } );",
+		"state_dir = \"/x\"; admin_socket = \"/" NINETY_SIX "0123456789\"; listen = ( { address = \"unix:/x/emad.sock\"; } );",
+		/* No emad's. */
+		"state_dir = \"/" NINETY_SIX "7\";",
+	};
 	TABLE(rows);
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		struct findings findings = { NULL, 0, 0, 0 };
+		struct conf *conf = conf_read_text(good[i], strlen(good[i]), "/nowhere/ema.conf", &findings);
+		if (!conf)
+			show_all(&findings);
+		assert_non_null(conf);
+		conf_free(conf);
+		findings_free(&findings);
+	}
 }
 
 static void proxies_are_those_that_are_named(void **state)
