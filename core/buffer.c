@@ -34,7 +34,7 @@ static int reserve(struct buffer *buffer, size_t more)
 	if (buffer->failed)
 		return -1;
 	if (more > buffer->most || buffer->length > buffer->most - more) {
-		buffer->failed = 1;
+		buffer->failed = BUFFER_FULL;
 		return -1;
 	}
 	size_t need = buffer->length + more + 1;
@@ -114,7 +114,8 @@ int buffer_vprintf(struct buffer *buffer, const char *format, va_list arguments)
 	if (bad) {
 		if (room)
 			buffer->data[buffer->length] = 0;
-		buffer->failed = 1;
+		if (!buffer->failed)
+			buffer->failed = 1;
 		return -1;
 	}
 	buffer->length += (size_t)length;

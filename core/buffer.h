@@ -10,9 +10,12 @@ struct buffer {
 	size_t length; /* without the NUL */
 	size_t room;
 	size_t most;   /* never longer than this */
-	int failed;    /* no memory, or over the maximum; sticky, and what was there stays */
+	int failed;    /* no memory, or BUFFER_FULL; sticky, and what was there stays */
 	int lent;      /* data is its maker's */
 };
+
+/* failed: over the maximum, for who has to say so. */
+#define BUFFER_FULL 2
 
 #define BUFFER_INIT(maximum) { NULL, 0, 0, (maximum), 0, 0 }
 

@@ -64,6 +64,11 @@ int ema_tools_import(const char *answer, size_t length, const char *old, size_t 
 		return EMA_BAD_REQUEST;
 	*file = *report = NULL;
 	int code = toolset_import(answer, length, old, old_length, accept, &text, &said, &failure);
+	if (text.failed == BUFFER_FULL) {
+		failure_clear(&failure);
+		code = failure_set(&failure, EMA_TOO_LARGE, "the tools_file would have more than %d bytes, with which none loads: the server has too many tools for "
+		                   "one service, or too many names of arguments", TEXT_MOST);
+	}
 	if (code == EMA_OK || code == EMA_DENIED) {
 		*file = buffer_take(&text);
 		*report = buffer_take(&said);

@@ -9,7 +9,10 @@ static void grows_to_its_maximum(void **state)
 	assert_int_equal(buffer_text(&b, "hello"), 0);
 	assert_int_equal(buffer_char(&b, '!'), -1);
 	assert_string_equal(b.data, "hello");
-	assert_true(b.failed);
+	assert_int_equal(b.failed, BUFFER_FULL);
+	buffer_free(&b);
+	assert_int_equal(buffer_printf(&b, "%s", "hello!"), -1);
+	assert_int_equal(b.failed, BUFFER_FULL);
 	buffer_free(&b);
 }
 

@@ -192,6 +192,10 @@ for bad in '' '{' '{"tools":1}' '{"tools":[{"name":""}]}' '{"tools":[{"name":"a"
 	answer "$bad"
 	fails 2 "an answer that is none: $bad" import
 done
+python3 -c 'import json
+print(json.dumps({"tools": [{"name": f"get_{i}", "inputSchema": {"type": "object", "properties": {f"{j:0100}": {} for j in range(100)}}} for i in range(110)]}))' >"$work/answer"
+fails 2 "what would be too much for a tools_file" import
+says "the tools_file would have more than 1048576 bytes"
 fails 2 "accepting what is not there" emactl tools accept "$work/repo.tools" nothing
 ok "the file stays as it was" same
 ok "and nothing is left beside it" test "$(find "$work" -name 'repo.tools*' | wc -l)" -eq 1
