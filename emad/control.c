@@ -11,6 +11,7 @@
 #include "emad.h"
 
 #define LINE_BYTES_MOST 32768 /* a subject has up to 9,218 bytes, and JSON may write a byte as six */
+#define LINE_TOO_LONG "the command is too long: no name has so many bytes"
 #define CALLER_MS 2000 /* for a caller to write its line, and to take the answer */
 
 int control_open(struct server *server)
@@ -117,22 +118,28 @@ static int ready(int fd, short events, int64_t until)
 	return left > 0 && poll(&wait, 1, (int)left) == 1;
 }
 
-static int read_line(int fd, char line[LINE_BYTES_MOST])
+/* NULL, or why there is no line. One that is too long is read to its end, so that its sender comes to read the answer. */
+static const char *read_line(int fd, char line[LINE_BYTES_MOST])
 {
 	int64_t until = now_ms() + CALLER_MS;
 	size_t used = 0;
-	while (used < LINE_BYTES_MOST - 1 && ready(fd, POLLIN, until)) {
+	int over = 0;
+	while (ready(fd, POLLIN, until)) {
 		ssize_t got = recv(fd, line + used, LINE_BYTES_MOST - 1 - used, MSG_DONTWAIT);
 		if (got <= 0)
-			return -1;
+			break;
 		used += (size_t)got;
 		char *end = memchr(line, '\n', used);
 		if (end) {
 			*end = 0;
-			return 0;
+			return over ? LINE_TOO_LONG : NULL;
+		}
+		if (used == LINE_BYTES_MOST - 1) {
+			over = 1;
+			used = 0;
 		}
 	}
-	return -1;
+	return over ? LINE_TOO_LONG : "no command came";
 }
 
 static void send_all(int fd, const char *text, size_t length)
@@ -160,10 +167,9 @@ void control_serve(struct server *server)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &caller, &size) || (caller.uid != 0 && caller.uid != geteuid())) {
 		say(SAY_WARNING, "user %lu is not allowed on the admin socket", (unsigned long)caller.uid);
 		result = trouble("only root and emad's own user may");
-	} else if (read_line(fd, line)) {
-		result = trouble("no command came");
 	} else {
-		result = obey(server, line, caller.uid);
+		const char *wrong = read_line(fd, line);
+		result = wrong ? trouble(wrong) : obey(server, line, caller.uid);
 	}
 	const char *text = result ? json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : NULL;
 	if (text) {

@@ -320,6 +320,10 @@ fi
 fails 2 "a command that is none" emactl -c "$conf" reload now
 clients admin "$state/emad.sock" frobnicate >"$work/.out"
 says "does not know this command"
+for bytes in 40000 120000; do
+	fails 2 "a name of $bytes bytes" emactl -c "$conf" revoke --subject "$(head -c "$bytes" /dev/zero | tr '\0' a)"
+	says "the command is too long"
+done
 
 # ---- Another emad, other users ----
 fails 1 "a second emad" emad -c "$conf"
