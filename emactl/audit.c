@@ -188,6 +188,8 @@ static int subject(const struct options *options, const char *who, const char *p
 	char *report = NULL;
 	if (options->states[0] && options->states[1])
 		return complain("audit subject takes one --state: the state_dir of the writer");
+	if (!*who)
+		return complain("audit subject takes provider/tenant/sub, or a name: this one is empty");
 	struct json_object *all = options->json ? must(json_object_new_array()) : NULL;
 	int code = ema_audit_subject(path, options->states[0], who, take_line, all, &report);
 	must(report);
