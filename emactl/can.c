@@ -120,7 +120,7 @@ int command_who_can(const struct options *options, int count, char **words)
 	} kinds[] = { { "tool", "tools/call" }, { "prompt", "prompts/get" }, { "uri", "resources/read" } };
 	ema_survey *survey = NULL;
 	const char *method = kinds[0].method, *target = count ? words[count - 1] : NULL;
-	int64_t now = options->now ? parse_time(options->now) : 0;
+	int64_t now = 0;
 	int known = count == 1, grants = 0;
 	for (size_t i = 0; count == 2 && i < sizeof kinds / sizeof *kinds; i++)
 		if (!strcmp(words[0], kinds[i].kind)) {
@@ -131,8 +131,8 @@ int command_who_can(const struct options *options, int count, char **words)
 		return complain("who-can takes the name of a tool, or \"tool\", \"prompt\" or \"uri\" and a name");
 	if (!options->service)
 		return complain("--service is missing: of which service?");
-	if (now < 0)
-		return complain("--now takes seconds since 1970, or a time like 2026-11-23T11:40:00Z");
+	if ((now = parse_now(options)) < 0)
+		return STATUS_USAGE;
 	ema_context *context = context_loaded(options);
 	if (!context)
 		return STATUS_USAGE;
@@ -172,14 +172,14 @@ int command_who_can(const struct options *options, int count, char **words)
 int command_what_can(const struct options *options, int count, char **words)
 {
 	ema_survey *survey = NULL;
-	int64_t now = options->now ? parse_time(options->now) : 0;
+	int64_t now = 0;
 	/* An address alone is a subject by itself. */
 	const char *subject = count ? words[0] : options->email, *email = count ? options->email : NULL;
 	int grants = 0, status = STATUS_USAGE, hint = 0;
 	if (count > 1 || !subject)
 		return complain("what-can takes one word: provider/tenant/sub, or a person of a directory by id or e-mail address");
-	if (now < 0)
-		return complain("--now takes seconds since 1970, or a time like 2026-11-23T11:40:00Z");
+	if ((now = parse_now(options)) < 0)
+		return STATUS_USAGE;
 	ema_context *context = context_loaded(options);
 	if (!context)
 		return STATUS_USAGE;

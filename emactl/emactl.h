@@ -72,8 +72,8 @@ void json_add(struct json_object *object, const char *name, const char *text);
 struct json_object *findings_json(const ema_findings *findings);
 /* The whole of a file or, for "-", of standard input, without white space at its ends; NULL: it said why. Free it. */
 char *read_word(const char *path, size_t most);
-/* Seconds since 1970, or "2026-11-23T11:40:00Z". -1: neither. */
-int64_t parse_time(const char *text);
+/* What --now says in seconds since 1970, 0 without it. -1: it said why. */
+int64_t parse_now(const struct options *options);
 /* Ends the program with a message where memory is gone. */
 void *must(void *pointer);
 

@@ -11,17 +11,30 @@
 
 #define TOKEN_MOST 65536
 #define MESSAGE_MOST (1024 * 1024)
+#define YEAR_9999 INT64_C(253402300799) /* its last second */
 
-int64_t parse_time(const char *text)
+int64_t parse_now(const struct options *options)
 {
-	char *end;
+	const char *text = options->now;
+	struct tm tm = { 0 };
+	char *end = NULL;
+	if (!text)
+		return 0;
 	errno = 0;
 	long long seconds = strtoll(text, &end, 10);
-	if (!errno && end != text && !*end && seconds > 0)
+	if (errno || end == text || *end) {
+		end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+		const int day = tm.tm_mday;
+		/* It would take 31 February for 3 March. */
+		seconds = end && !*end ? timegm(&tm) : 0;
+		if (tm.tm_mday != day)
+			seconds = 0;
+	}
+	/* 0 would be now. */
+	if (seconds > 0 && seconds <= YEAR_9999)
 		return seconds;
-	struct tm tm = { 0 };
-	end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return end && !*end ? (int64_t)timegm(&tm) : -1;
+	complain("--now takes seconds since 1970, or a time like 2026-11-23T11:40:00Z of a day that there is, up to the year 9999");
+	return -1;
 }
 
 /* What emad looks at beyond it, NULL at the end: of a permit here it may still refuse. */
@@ -201,7 +214,7 @@ static char *read_token(const char *option, const char *path)
 int command_explain(const struct options *options, int count, char **words)
 {
 	const char *path = options->assertion ? options->assertion : options->token;
-	int64_t now = options->now ? parse_time(options->now) : 0;
+	int64_t now = 0;
 	int status = STATUS_USAGE;
 	ema_context *context = NULL;
 	ema_request *request = NULL;
@@ -222,8 +235,8 @@ int command_explain(const struct options *options, int count, char **words)
 		return complain("--token and --message cannot both be standard input");
 	if (options->remote && !is_address(options->remote))
 		return complain("--remote takes the address that the request comes from: 192.0.2.1, 2001:db8::1 or unix");
-	if (now < 0)
-		return complain("--now takes seconds since 1970, or a time like 2026-11-23T11:40:00Z");
+	if ((now = parse_now(options)) < 0)
+		return STATUS_USAGE;
 	token = read_token(options->assertion ? "assertion" : "token", path);
 	message = token && options->message ? read_word(options->message, MESSAGE_MOST) : NULL;
 	if (options->message && token && (!message || !*message)) {

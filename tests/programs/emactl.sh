@@ -222,7 +222,13 @@ ok "and the address" from --remote 192.0.2.7
 fails 1 "and another" from --remote 2001:db8::1
 fails 2 "and what is none" from --remote office
 says "--remote takes the address that the request comes from"
-fails 2 "a time that is none" explain "$work/alice" --now yesterday
+for time in yesterday 0 -1 1970-01-01T00:00:00Z 2026-02-31T00:00:00Z 2027-02-29T00:00:00Z 2026-11-23T11:40:00 253402300800 9223372036854775807 99999999999999999999; do
+	fails 2 "a time that is none: $time" explain "$work/alice" --now "$time"
+	says "--now takes seconds since 1970, or a time like"
+done
+fails 1 "29 February" explain "$work/alice" --now 2028-02-29T23:59:59Z
+fails 1 "the last second" explain "$work/alice" --now 253402300799
+says "expired"
 fails 2 "no service" emactl -c "$work/ema.conf" explain --assertion "$work/alice"
 fails 2 "unknown service" emactl -c "$work/ema.conf" explain --service gitlab --assertion "$work/alice"
 says "it has: github"
