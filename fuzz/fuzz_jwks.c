@@ -1,4 +1,4 @@
-/* Any bytes as a key set; what is taken has a name, a thumbprint and a text that is read again as the same key. */
+/* Any bytes as a key set; what is taken has a thumbprint and a text that is read again as the same key, and its private half is not there. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct json json = { 0 };
 		struct jwk *again = NULL;
 		char *text = jwk_print(set->keys[i], 0);
+		for (size_t e = 0; e < set->exposed_count; e++)
+			if (!strcmp(set->exposed[e], jwk_thumbprint(set->keys[i])))
+				abort();
 		if (!text || json_parse(text, strlen(text), &json_limits_document, &json, NULL))
 			abort();
 		/* jwk_print() puts U+FFFD where a kid would mislead a reader, which can make it longer than a kid may be. */
@@ -24,6 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		json_free(&json);
 		free(text);
 	}
+	if (set->exposed_count && !set->had_private)
+		abort();
 	jwks_free(set);
 	return 0;
 }

@@ -28,7 +28,7 @@ struct jwk {
 	OSSL_PARAM *numbers;    /* all of a private RSA key, in OpenSSL's secure heap if there is one; NULL: it is none */
 	char *kid;
 	char *issuer;
-	char thumbprint[44];
+	char thumbprint[JWK_THUMBPRINT];
 	size_t modulus;         /* bytes, RSA */
 	unsigned char order[ALGORITHM_FIELD_MOST];
 	/* Set up once and copied at each use: setting up fetches, which takes locks and far longer than the copy. */
@@ -42,6 +42,8 @@ int key_make(EVP_PKEY *pkey, enum jose_algorithm own, int private, struct jwk **
 EVP_PKEY *key_from(const char *type, OSSL_PARAM *numbers, int selection);
 /* For one signature, and then to be freed. NULL: OpenSSL did not make it. */
 EVP_MD_CTX *key_signer(const struct jwk *key, enum jose_algorithm algorithm);
+/* Of a text that RFC 7638 3 makes of a key. EMA_OK or EMA_INTERNAL. */
+int key_thumbprint(const char *text, size_t length, char out[JWK_THUMBPRINT]);
 /* 1 if the node has members that only a private or symmetric key has. */
 int key_has_private(const struct json *json, const struct json_node *node);
 

@@ -11,6 +11,7 @@
 
 #include "algorithm.h"
 #include "base64url.h"
+#include "buffer.h"
 #include "jws.h"
 #include "secret.h"
 
@@ -18,6 +19,7 @@
 #define JWK_ISSUER_MOST 1024
 #define JWK_CERTIFICATE_MOST 65536
 #define JWK_OPERATIONS_MOST 8
+#define JWK_PUBLIC_MOST 8192
 
 static int jwk_bad(struct failure *failure, const char *why)
 {
@@ -311,6 +313,61 @@ static void jwks_skip(struct jwks *set, size_t number, const char *why)
 		snprintf(set->skipped_why, sizeof set->skipped_why, "key %zu: %s", number, why);
 }
 
+/*
+ * The thumbprint of a key whose private half is in the node, without giving that to OpenSSL: one that jwk_read() takes is written in one way,
+ * so its text will do. "" if it is none of ours.
+ */
+static int jwks_thumbprint(const struct json *json, const struct json_node *node, char out[JWK_THUMBPRINT])
+{
+	/* RFC 7638 3.2, in its order */
+	static const char *const members[][5] = { { "RSA", "e", "kty", "n" }, { "EC", "crv", "kty", "x", "y" }, { "OKP", "crv", "kty", "x" } };
+	const char *type = json_string(json_member(json, node, "kty"));
+	struct buffer text = BUFFER_INIT(JWK_PUBLIC_MOST);
+	int code = EMA_OK, ours = 0;
+	out[0] = 0;
+	for (size_t i = 0; type && i < sizeof members / sizeof *members; i++) {
+		if (strcmp(type, members[i][0]))
+			continue;
+		ours = 1;
+		for (size_t m = 1; m < sizeof members[i] / sizeof *members[i] && members[i][m]; m++) {
+			const struct json_node *member = json_member(json, node, members[i][m]);
+			if ((ours &= json_string(member) && member->length <= BASE64URL_ROOM(JWK_NUMBER_MOST))) {
+				buffer_printf(&text, "%s\"%s\":", m > 1 ? "," : "{", members[i][m]);
+				buffer_json(&text, member->text, member->length);
+			}
+		}
+	}
+	if (ours)
+		code = buffer_char(&text, '}') ? EMA_OUT_OF_MEMORY : key_thumbprint(text.data, text.length, out);
+	buffer_free(&text);
+	return code;
+}
+
+/* Whoever could read the set can sign as such a key, however often it stands there without its private half. */
+static int jwks_expose(struct jwks *set, const struct json *json, const struct json_node *node)
+{
+	if (!key_has_private(json, node))
+		return EMA_OK;
+	set->had_private = 1;
+	if (!set->exposed && !(set->exposed = calloc(JWKS_KEYS_MOST, sizeof *set->exposed)))
+		return EMA_OUT_OF_MEMORY;
+	int code = jwks_thumbprint(json, node, set->exposed[set->exposed_count]);
+	set->exposed_count += !code && set->exposed[set->exposed_count][0];
+	return code;
+}
+
+size_t jwks_drop(struct jwks *set, const char *thumbprint)
+{
+	size_t kept = 0, before = set->count;
+	for (size_t i = 0; i < before; i++)
+		if (!strcmp(set->keys[i]->thumbprint, thumbprint))
+			jwk_free(set->keys[i]);
+		else
+			set->keys[kept++] = set->keys[i];
+	set->count = kept;
+	return before - kept;
+}
+
 int jwks_parse(const char *text, size_t length, struct jwks **out, struct failure *failure)
 {
 	struct json json = { 0 };
@@ -332,7 +389,10 @@ int jwks_parse(const char *text, size_t length, struct jwks **out, struct failur
 	for (const struct json_node *k = json_first(&json, keys); k; k = json_next(&json, k)) {
 		struct failure why = FAILURE_INIT;
 		number++;
-		set->had_private |= key_has_private(&json, k);
+		if ((code = jwks_expose(set, &json, k))) {
+			failure_set(failure, code, "no thumbprint could be made of a private key in a key set");
+			goto done;
+		}
 		int bad = jwk_parse(&json, k, &set->keys[set->count], &why);
 		if (bad == EMA_OUT_OF_MEMORY) {
 			code = failure_set(failure, bad, "%s", why.text);
@@ -356,6 +416,8 @@ int jwks_parse(const char *text, size_t length, struct jwks **out, struct failur
 		}
 	}
 	set->count = kept;
+	for (size_t i = 0; i < set->exposed_count; i++)
+		set->skipped += jwks_drop(set, set->exposed[i]);
 	*out = set;
 	set = NULL;
 done:
@@ -371,5 +433,6 @@ void jwks_free(struct jwks *set)
 	for (size_t i = 0; set->keys && i < set->count; i++)
 		jwk_free(set->keys[i]);
 	free(set->keys);
+	free(set->exposed);
 	free(set);
 }

@@ -29,15 +29,19 @@ enum jwk_type { JWK_RSA = 1, JWK_EC, JWK_OKP };
 
 struct jwk; /* immutable once made; may be used by any number of threads */
 
+#define JWKS_KEYS_MOST 64
+#define JWK_THUMBPRINT 44 /* with the NUL */
+
 struct jwks {
 	struct jwk **keys;
 	size_t count;
 	size_t skipped;       /* keys that were there and cannot be used */
 	char skipped_why[256]; /* of the first of them */
 	int had_private;      /* a key with private members stood in a remote set: skipped, and an alarm */
+	/* The thumbprints of those, but for symmetric ones: whoever read the set can sign as these keys, which are not in it. NULL: none. */
+	char (*exposed)[JWK_THUMBPRINT];
+	size_t exposed_count;
 };
-
-#define JWKS_KEYS_MOST 64
 
 /*
  * A public key. EMA_OK or EMA_BAD_CLAIM (malformed, weak, odd, not for signatures, private members).
@@ -63,10 +67,12 @@ char *jwk_print(const struct jwk *key, int with_private);
 
 /*
  * A key set: {"keys":[...]}. Bad keys are skipped and counted; two keys that cannot be told apart (same kid, type and alg)
- * are both skipped. EMA_OK also for a set without a usable key: the caller looks at count. EMA_BAD_JSON and the like if it
- * is no set at all, EMA_TOO_LARGE for over 64 keys.
+ * are both skipped, and so is one whose private half stands there, too. EMA_OK also for a set without a usable key: the caller
+ * looks at count. EMA_BAD_JSON and the like if it is no set at all, EMA_TOO_LARGE for over 64 keys.
  */
 int jwks_parse(const char *text, size_t length, struct jwks **out, struct failure *failure);
+/* Takes the keys with this thumbprint out; how many. Not of a set that others read. */
+size_t jwks_drop(struct jwks *set, const char *thumbprint);
 void jwks_free(struct jwks *set);
 
 #endif

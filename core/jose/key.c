@@ -251,12 +251,20 @@ static const char *key_weakness(struct jwk *key, const EVP_PKEY *pkey, size_t fi
 	return why;
 }
 
+int key_thumbprint(const char *text, size_t length, char out[JWK_THUMBPRINT])
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned hash_length = 0;
+	if (EVP_Digest(text, length, hash, &hash_length, EVP_sha256(), NULL) != 1)
+		return EMA_INTERNAL;
+	base64url_encode(hash, hash_length, out);
+	return EMA_OK;
+}
+
 int key_make(EVP_PKEY *pkey, enum jose_algorithm own, int private, struct jwk **out, struct failure *failure)
 {
 	int code = EMA_OK;
 	struct buffer text = BUFFER_INIT(KEY_TEXT_MOST);
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	unsigned hash_length = 0;
 	struct jwk *key = calloc(1, sizeof *key);
 	if (!key) {
 		EVP_PKEY_free(pkey);
@@ -301,11 +309,10 @@ int key_make(EVP_PKEY *pkey, enum jose_algorithm own, int private, struct jwk **
 		goto done;
 	}
 	if (buffer_char(&text, '{') || key_public(&text, key->key, key->type, curve, field) || buffer_char(&text, '}') ||
-	    EVP_Digest(text.data, text.length, hash, &hash_length, EVP_sha256(), NULL) != 1) {
+	    key_thumbprint(text.data, text.length, key->thumbprint)) {
 		code = failure_set(failure, EMA_INTERNAL, "no thumbprint could be made of a key");
 		goto done;
 	}
-	base64url_encode(hash, hash_length, key->thumbprint);
 	*out = key;
 done:
 	ERR_pop_to_mark();

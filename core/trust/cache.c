@@ -128,8 +128,9 @@ static int parse_head(const char *line, size_t length, const char *source, struc
 	const char *uri = json_string(json_member(&json, root, "jwks_uri"));
 	const char *etag = json_string(json_member(&json, root, "etag"));
 	const char *modified = json_string(json_member(&json, root, "last_modified"));
+	const struct json_node *exposed = json_member(&json, root, "exposed");
 	int fine = from && uri && etag && modified && !strcmp(from, source) && strlen(etag) < CACHE_ETAG_MOST &&
-	           strlen(modified) < CACHE_ETAG_MOST && json_integer(json_member(&json, root, "fetched"), &entry->fetched) &&
+	           strlen(modified) < CACHE_ETAG_MOST && (!exposed || (json_string(exposed) && !exposed_read(&entry->exposed, json_string(exposed)))) && json_integer(json_member(&json, root, "fetched"), &entry->fetched) &&
 	           json_integer(json_member(&json, root, "fresh_until"), &entry->fresh_until) && (entry->jwks_uri = strdup(uri));
 	if (fine) {
 		snprintf(entry->etag, sizeof entry->etag, "%s", etag);
@@ -231,7 +232,7 @@ static int newer_is_there(const struct cache *cache, int folder, const char *nam
 int cache_store(const struct cache *cache, const char *source, const struct cache_entry *entry, int64_t now, struct failure *failure)
 {
 	struct buffer rest = BUFFER_INIT(FILE_MOST), head = BUFFER_INIT(128);
-	char name[NAME_MOST], temporary[NAME_MOST + 32], hex[DIGEST + 1];
+	char name[NAME_MOST], temporary[NAME_MOST + 32], hex[DIGEST + 1], exposed[EXPOSED_TEXT];
 	int fd = -1, code = EMA_OK;
 	int at = open_folder(cache, 1);
 	if (at < 0)
@@ -244,7 +245,8 @@ int cache_store(const struct cache *cache, const char *source, const struct cach
 	buffer_json(&rest, entry->etag, strlen(entry->etag));
 	buffer_text(&rest, ",\"last_modified\":");
 	buffer_json(&rest, entry->last_modified, strlen(entry->last_modified));
-	buffer_printf(&rest, ",\"fetched\":%lld,\"fresh_until\":%lld}\n", (long long)entry->fetched, (long long)entry->fresh_until);
+	exposed_print(&entry->exposed, exposed);
+	buffer_printf(&rest, ",\"exposed\":\"%s\",\"fetched\":%lld,\"fresh_until\":%lld}\n", exposed, (long long)entry->fetched, (long long)entry->fresh_until);
 	buffer_append(&rest, entry->keys, entry->length);
 	if (rest.failed || file_name(source, name) || digest(rest.data, rest.length, hex) || buffer_printf(&head, MAGIC "%s\n", hex)) {
 		code = failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "exposed.h"
 #include "failure.h"
 #include "log.h"
 #include "published.h"
@@ -18,6 +19,7 @@ struct cache_entry {
 	char etag[CACHE_ETAG_MOST], last_modified[CACHE_ETAG_MOST];
 	char *keys;                   /* the JWKS as it came */
 	size_t length;
+	struct exposed exposed;       /* keys that do not count, though they may stand there */
 };
 
 struct cache {

@@ -5,6 +5,7 @@ core_trust_libtrust_a_SOURCES = \
 	core/trust/address.c core/trust/address.h \
 	core/trust/cache.c core/trust/cache.h \
 	core/trust/discovery.c core/trust/discovery.h \
+	core/trust/exposed.c core/trust/exposed.h \
 	core/trust/fetch.c core/trust/fetch.h \
 	core/trust/freshness.c core/trust/freshness.h \
 	core/trust/keyset.c core/trust/keyset.h \

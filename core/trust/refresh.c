@@ -128,6 +128,73 @@ static int is_rollback(const struct keyset *keyset, const struct landing *landin
 	       !same_keys(keyset->keys->set, landing->set) && refresh_standing(keyset, &since) != KEYSET_UNAVAILABLE;
 }
 
+static void store(struct keyset *keyset, const struct cache_entry *entry)
+{
+	struct failure failure = FAILURE_INIT;
+	const struct cache *const caches[] = { &keyset->trust->cache, &keyset->trust->kept };
+	for (int i = 0; i < 2 && !keyset->settings.passing; i++)
+		if (caches[i]->folder && cache_store(caches[i], keyset->source, entry, clock_wall(keyset->trust->clock), &failure) != EMA_OK)
+			log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "%s %s: keys not kept on disk: %s", trust_whose(&keyset->settings), keyset->settings.id, failure.text);
+}
+
+/* What is held, for the disk. It has pointers into the key set. */
+static struct cache_entry entry_of(const struct keyset *keyset)
+{
+	struct cache_entry entry = { .fetched = keyset->fetched, .fresh_until = keyset->fresh_until, .jwks_uri = keyset->jwks_uri,
+	                             .keys = keyset->body, .length = keyset->length, .exposed = keyset->exposed };
+	memcpy(entry.etag, keyset->etag, sizeof entry.etag);
+	memcpy(entry.last_modified, keyset->last_modified, sizeof entry.last_modified);
+	return entry;
+}
+
+/* What is held ceases to verify by keys that are exposed; if it cannot be read again without them, by any. */
+static void withdraw(struct keyset *keyset)
+{
+	struct jwks *set = NULL;
+	struct keys *rest = NULL, *old = keyset->keys;
+	if (!old || !exposed_has(&keyset->exposed, old->set))
+		return;
+	if (keyset->body && jwks_parse(keyset->body, keyset->length, &set, NULL) == EMA_OK) {
+		exposed_drop(&keyset->exposed, set);
+		if (set->count && (rest = keys_new(set))) {
+			rest->generation = atomic_fetch_add(&keyset->trust->generation, 1) + 1;
+			set = NULL;
+		}
+	}
+	jwks_free(set);
+	pthread_mutex_lock(&keyset->lock);
+	keyset->keys = rest;
+	pthread_mutex_unlock(&keyset->lock);
+	keys_release(old);
+}
+
+/* Keys whose private half came: they verify nothing any more, also if the set that they came in is not taken, and after a restart. */
+static void expose(struct keyset *keyset, struct landing *landing, const char *url)
+{
+	struct jwks *set = landing->set;
+	struct buffer thumbprints = BUFFER_INIT(EXPOSED_TEXT);
+	size_t news = exposed_note(&keyset->exposed, set->exposed, set->exposed_count);
+	for (size_t i = 0; i < set->exposed_count; i++)
+		buffer_printf(&thumbprints, "%s%s", i ? " " : "", set->exposed[i]);
+	/* As in note_failure(). */
+	if (set->had_private && (news || !(keyset->failing & (keyset->failing - 1))))
+		notice_tell(&keyset->trust->notice, "keys-private-member", NOTICE_ALERT, trust_whose(&keyset->settings), keyset->settings.id, "issuer",
+		            keyset->settings.issuer, "url", url, "thumbprints", thumbprints.data, "reason",
+		            "a private key was published: the key is not used any more, with or without its private half; its owner must replace it", NULL);
+	buffer_free(&thumbprints);
+	exposed_drop(&keyset->exposed, set);
+	if (!news)
+		return;
+	withdraw(keyset);
+	struct cache_entry entry = entry_of(keyset);
+	if (!keyset->body) {
+		entry.keys = landing->reply.body;
+		entry.length = landing->reply.length;
+		entry.fetched = entry.fresh_until = clock_wall(keyset->trust->clock);
+	}
+	store(keyset, &entry);
+}
+
 /* Only who set in_flight reads jwks_uri, etag and discovered without the lock: nobody else writes them. */
 static int fly(struct keyset *keyset, int64_t until, struct landing *landing, struct failure *failure)
 {
@@ -158,9 +225,7 @@ static int fly(struct keyset *keyset, int64_t until, struct landing *landing, st
 	code = jwks_parse(landing->reply.body, landing->reply.length, &landing->set, &why);
 	if (code != EMA_OK)
 		return failure_set(failure, code, "%.200s: %.280s", url, why.text);
-	if (landing->set->had_private)
-		notice_tell(&keyset->trust->notice, "keys-private-member", NOTICE_ALERT, trust_whose(settings), settings->id, "issuer", settings->issuer,
-		            "url", url, "reason", "the issuer published a private key; it is not used", NULL);
+	expose(keyset, landing, url);
 	if (!landing->set->count)
 		return failure_set(failure, EMA_BAD_CLAIM, "%.200s: the key set has no usable key%s%.200s", url,
 		                   landing->set->skipped ? ": " : "", landing->set->skipped ? landing->set->skipped_why : "");
@@ -189,15 +254,6 @@ static void tell_fetched(struct keyset *keyset, const struct keys *keys, const c
 	           keys->set->skipped ? "; one or more skipped: " : "", keys->set->skipped ? keys->set->skipped_why : "");
 	buffer_free(&kids);
 	buffer_free(&thumbprints);
-}
-
-static void store(struct keyset *keyset, const struct cache_entry *entry)
-{
-	struct failure failure = FAILURE_INIT;
-	const struct cache *const caches[] = { &keyset->trust->cache, &keyset->trust->kept };
-	for (int i = 0; i < 2 && !keyset->settings.passing; i++)
-		if (caches[i]->folder && cache_store(caches[i], keyset->source, entry, clock_wall(keyset->trust->clock), &failure) != EMA_OK)
-			log_printf(&keyset->trust->log, LOG_LEVEL_WARNING, "%s %s: keys not kept on disk: %s", trust_whose(&keyset->settings), keyset->settings.id, failure.text);
 }
 
 /* What is on the disk; what is published again from what was kept. */
@@ -291,10 +347,7 @@ static int adopt(struct keyset *keyset, struct landing *landing, struct failure 
 		tell_fetched(keyset, keyset->keys, url);
 	if (back)
 		notice_tell(&trust->notice, "keys-back", NOTICE_INFO, trust_whose(&keyset->settings), keyset->settings.id, "issuer", keyset->settings.issuer, NULL);
-	struct cache_entry entry = { .fetched = keyset->fetched, .fresh_until = keyset->fresh_until, .jwks_uri = keyset->jwks_uri,
-	                             .keys = keyset->body, .length = keyset->length };
-	memcpy(entry.etag, keyset->etag, sizeof entry.etag);
-	memcpy(entry.last_modified, keyset->last_modified, sizeof entry.last_modified);
+	struct cache_entry entry = entry_of(keyset);
 	store(keyset, &entry);
 	keys_release(old);
 	free(old_uri);
@@ -380,7 +433,7 @@ static int64_t entry_life(struct cache_entry *entry, int64_t now)
 }
 
 /* JWT-40: no older one replaces a newer one, unless that was fetched by a clock that was wrong. */
-static int entry_keys(const struct keyset *keyset, const struct cache_entry *entry, int64_t now, struct keys **out, struct failure *failure)
+static int entry_keys(struct keyset *keyset, struct cache_entry *entry, int64_t now, struct keys **out, struct failure *failure)
 {
 	const char *folder = keyset->trust->cache.folder;
 	struct jwks *set = NULL;
@@ -390,11 +443,15 @@ static int entry_keys(const struct keyset *keyset, const struct cache_entry *ent
 	int code = jwks_parse(entry->keys, entry->length, &set, &why);
 	if (code != EMA_OK)
 		return failure_set(failure, code, "%.200s: %.280s", folder, why.text);
+	exposed_note(&keyset->exposed, entry->exposed.thumbprints, entry->exposed.count);
+	exposed_note(&keyset->exposed, set->exposed, set->exposed_count);
+	exposed_drop(&keyset->exposed, set);
 	if (set->count)
 		*out = keys_new(set);
 	if (*out)
 		return EMA_OK;
-	code = set->count ? failure_set(failure, EMA_OUT_OF_MEMORY, "no memory") : failure_set(failure, EMA_BAD_CLAIM, "%.300s: the key set has no usable key", folder);
+	code = set->count ? failure_set(failure, EMA_OUT_OF_MEMORY, "no memory") : failure_set(failure, EMA_BAD_CLAIM, "%.200s: the key set has no usable key%s%.200s", folder,
+	                                                                                                 set->skipped ? ": " : "", set->skipped ? set->skipped_why : "");
 	jwks_free(set);
 	return code;
 }
@@ -405,8 +462,10 @@ static int take_entry(struct keyset *keyset, struct cache_entry *entry, const st
 	struct keys *fresh = NULL, *old = NULL;
 	int64_t now = clock_wall(trust->clock), tick = clock_monotonic(trust->clock), said = entry->fetched;
 	int changed, code = entry_keys(keyset, entry, now, &fresh, failure);
-	if (code != EMA_OK)
+	if (code != EMA_OK) {
+		withdraw(keyset);
 		return code;
+	}
 	pthread_mutex_lock(&keyset->lock);
 	changed = !keyset->keys || !same_keys(keyset->keys->set, fresh->set);
 	old = changed ? keyset->keys : fresh;
@@ -498,9 +557,14 @@ void refresh_load(struct keyset *keyset)
 	if (!trust->cache.folder || trust->published || keyset->settings.passing || !load(keyset, &entry))
 		return;
 	int64_t now = clock_wall(trust->clock), tick = clock_monotonic(trust->clock), life = entry_life(&entry, now);
+	keyset->exposed = entry.exposed;
 	if (now - entry.fetched > life + keyset->settings.stale_ms)
 		goto end;
-	if (jwks_parse(entry.keys, entry.length, &set, NULL) != EMA_OK || !set->count)
+	if (jwks_parse(entry.keys, entry.length, &set, NULL) != EMA_OK)
+		goto end;
+	exposed_note(&keyset->exposed, set->exposed, set->exposed_count);
+	exposed_drop(&keyset->exposed, set);
+	if (!set->count)
 		goto end;
 	keyset->keys = keys_new(set);
 	if (!keyset->keys)

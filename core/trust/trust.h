@@ -64,6 +64,7 @@ struct keyset {
 	size_t length;
 	char *jwks_uri;          /* that discovery found */
 	int64_t discovered;      /* monotonic; when it did */
+	struct exposed exposed;  /* of all sets that came; as jwks_uri, of who set in_flight alone */
 	char etag[FETCH_HEADER_MOST], last_modified[FETCH_HEADER_MOST];
 	int64_t fetched, fresh_until, life; /* wall */
 	int64_t fetched_tick;    /* fetched on the monotonic clock, so that a clock set back makes no key older than it is young */

@@ -133,6 +133,24 @@ static int read_set(const struct subject *s)
 	return code;
 }
 
+/* The key with its private half, and without: whatever fails, neither is there. */
+static int read_exposed(const struct subject *s)
+{
+	struct jwks *set = NULL;
+	size_t room = strlen(s->public) + strlen(s->secret) + 16;
+	char *text = malloc(room);
+	snprintf(text, room, "{\"keys\":[%s,%s]}", s->public, s->secret);
+	int code = jwks_parse(text, strlen(text), &set, NULL);
+	if (!code) {
+		assert_int_equal(set->count, 0);
+		assert_int_equal(set->exposed_count, 1);
+		assert_string_equal(set->exposed[0], jwk_thumbprint(s->key));
+	}
+	jwks_free(set);
+	free(text);
+	return faults.name && !code ? EMA_BAD_CLAIM : code; /* one that could not be read is left out: that is refused, too */
+}
+
 static int make_key(const struct subject *s)
 {
 	struct jwk *key = NULL;
@@ -208,6 +226,7 @@ static const struct {
 	{ "jwk_parse_private", read_secret, EMA_OK, 4 },
 	{ "jwk_parse_pem", read_pem, EMA_OK, 4 },
 	{ "jwks_parse", read_set, EMA_OK, 6 },
+	{ "jwks_parse of a key that is exposed", read_exposed, EMA_OK, 4 },
 	{ "jwk_generate", make_key, EMA_OK, 1 },
 	{ "jwk_print", print_public, EMA_OK, 1 },
 	{ "jwk_print with the secret", print_secret, EMA_OK, 2 },

@@ -242,6 +242,10 @@ static void sets(void **state)
 		{ "{\"keys\":[" RSA(",\"kid\":\"a\"") "," EC(",\"kid\":\"b\"") ",1,null,{\"kty\":\"new\"}," OKP("") "]}", EMA_OK, 3, 3, 0 },
 		{ "{\"keys\":[" RSA(",\"kid\":\"a\",\"d\":\"AQAB\"") "," EC("") "]}", EMA_OK, 1, 1, 1 },
 		{ "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", EMA_OK, 0, 1, 1 },
+		/* What was published goes for all copies of the key, before it and behind it, whatever they are called. */
+		{ "{\"keys\":[" RSA(",\"kid\":\"b\"") "," RSA(",\"kid\":\"a\",\"d\":\"AQAB\"") "," RSA("") "," EC("") "]}", EMA_OK, 1, 3, 1 },
+		{ "{\"keys\":[" EC(",\"use\":\"enc\",\"d\":\"AQAB\"") "," EC("") "," OKP("") "]}", EMA_OK, 1, 2, 1 },
+		{ "{\"keys\":[" OKP("") "," OKP(",\"d\":1") "," RSA("") "]}", EMA_OK, 1, 2, 1 },
 		{ "{\"keys\":[" RSA(",\"kid\":\"a\"") "," EC(",\"kid\":\"a\"") "]}", EMA_OK, 2, 0, 0 },
 		{ "{\"keys\":[" RSA(",\"kid\":\"a\",\"alg\":\"RS256\"") "," RSA(",\"kid\":\"a\",\"alg\":\"PS256\"") "]}", EMA_OK, 2, 0, 0 },
 		{ "{\"keys\":[" RSA(",\"kid\":\"a\",\"alg\":\"RS256\"") "," RSA(",\"kid\":\"a\"") "," OKP("") "]}", EMA_OK, 1, 2, 0 },

@@ -91,6 +91,35 @@ static void older_never_replaces_newer(void **state)
 	now = 4000;
 }
 
+/* JWT-50: which keys do not count is kept with them, as many as there may be; what is no such list damages the file. */
+static void exposed_keys_are_kept(void **state)
+{
+	struct cache cache = { .folder = folder };
+	struct cache_entry entry = { .fetched = 5000, .keys = (char[]){ "k" }, .length = 1 }, back;
+	char text[EXPOSED_TEXT];
+	(void)state;
+	for (size_t i = 0; i < EXPOSED_MOST + 1; i++) {
+		char one[1][JWK_THUMBPRINT];
+		snprintf(one[0], sizeof one[0], "%043zu", i);
+		assert_int_equal(exposed_note(&entry.exposed, one, 1), 1);
+		assert_int_equal(exposed_note(&entry.exposed, one, 1), 0);
+	}
+	assert_int_equal(entry.exposed.count, EXPOSED_MOST);
+	assert_string_equal(entry.exposed.thumbprints[0], "0000000000000000000000000000000000000000001");
+	assert_int_equal(cache_store(&cache, "exposed", &entry, 6000, NULL), EMA_OK);
+	assert_int_equal(cache_load(&cache, "exposed", &back), 1);
+	assert_int_equal(back.exposed.count, EXPOSED_MOST);
+	assert_memory_equal(back.exposed.thumbprints, entry.exposed.thumbprints, sizeof entry.exposed.thumbprints);
+	cache_entry_free(&back);
+	exposed_print(&entry.exposed, text);
+	assert_int_equal(exposed_read(&entry.exposed, text), 0);
+	text[0] = ' ';
+	assert_int_equal(exposed_read(&entry.exposed, text), -1);
+	assert_int_equal(exposed_read(&entry.exposed, "short"), -1);
+	assert_int_equal(exposed_read(&entry.exposed, ""), 0);
+	assert_int_equal(entry.exposed.count, 0);
+}
+
 /* JWT-50: the keys of one issuer are not those of another, though somebody renames the files. */
 static void a_file_knows_whose_it_is(void **state)
 {
@@ -190,6 +219,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(older_never_replaces_newer),
+		TEST(exposed_keys_are_kept),
 		TEST(a_file_knows_whose_it_is),
 		TEST(the_folder_is_made),
 		TEST(the_owner_matters),

@@ -687,6 +687,121 @@ static void bad_key_sets_replace_nothing(void **state)
 	keyset_close(keyset);
 }
 
+static char *only_file(const char *folder, const char *suffix)
+{
+	static char path[512];
+	DIR *open = opendir(folder);
+	path[0] = 0;
+	for (struct dirent *entry; open && (entry = readdir(open));) {
+		size_t length = strlen(entry->d_name), n = strlen(suffix);
+		if (length > n && !strcmp(entry->d_name + length - n, suffix))
+			snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+	}
+	if (open)
+		closedir(open);
+	return path;
+}
+
+/* "{"keys":[...]}": the first key with its private half, and count public ones. */
+static void publish_private(struct fixture *f, size_t from, size_t count)
+{
+	char *private = jwk_print(f->keys[0], 1), *rest = key_set(f, from, count);
+	struct buffer b = BUFFER_INIT(16384);
+	buffer_printf(&b, "{\"keys\":[%s%s%s", private, count ? "," : "", rest + strlen("{\"keys\":["));
+	server_json(f->server, KEYS, b.data);
+	buffer_free(&b);
+	free(private);
+	free(rest);
+}
+
+/* Whether keys[0] is refused, after a fetch. */
+static int refused_anew(struct fixture *f, struct keyset *keyset)
+{
+	atomic_fetch_add(&moved, 2 * MINUTE);
+	(void)verify_kid(keyset, f, "another");
+	int code = verify(keyset, f->keys[0], NULL);
+	return code == EMA_KEYS_UNAVAILABLE || code == EMA_UNKNOWN_KEY;
+}
+
+/* JWT-31 JWT-40 JWT-48: with a key's private half published, its public half ceases to count, too: in the set that is held, when nothing else
+   is left, when it is published without it again, and after a restart. */
+static void a_published_private_key_verifies_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct keyset_settings settings = settings_of(f);
+	struct keyset_verdict verdict;
+	for (size_t others = 0; others < 3; others++) {
+		struct trust *trust = make_trust(f, 1);
+		publish(f, 0, 2);
+		struct keyset *keyset = open_set(trust, &settings);
+		char *token = sign(f->keys[0]);
+		assert_int_equal(verify_token(keyset, token, NULL, NULL, &verdict, NULL), EMA_OK);
+		assert_int_equal(verify(keyset, f->keys[1], NULL), EMA_OK);
+		int alarms = heard(f, " keys-private-member "), told = heard(f, "was published before");
+		/* Alone; beside another; twice, and beside another. */
+		publish_private(f, others == 1, others);
+		assert_true(refused_anew(f, keyset));
+		assert_true(heard(f, " keys-private-member ") > alarms);
+		assert_int_not_equal(verify_token(keyset, token, NULL, NULL, &verdict, NULL), EMA_OK);
+		/* What else was held goes on. */
+		assert_int_equal(verify(keyset, f->keys[1], NULL), EMA_OK);
+		publish(f, 0, 1);
+		assert_true(refused_anew(f, keyset));
+		EVENTUALLY(heard(f, "was published before") > told);
+		for (int restart = 0; restart < 2; restart++) {
+			keyset_close(keyset);
+			trust_free(trust);
+			trust = make_trust(f, 1);
+			keyset = open_set(trust, &settings);
+			assert_true(refused_anew(f, keyset));
+			publish(f, 0, 2);
+		}
+		assert_true(refused_anew(f, keyset));
+		EVENTUALLY(verify(keyset, f->keys[1], NULL) == EMA_OK);
+		keyset_close(keyset);
+		trust_free(trust);
+		assert_int_equal(unlink(only_file(f->folder, ".keys")), 0);
+		free(token);
+	}
+}
+
+/* JWT-31: nor is there a key where it is the only one, at first or later; the failure says why, and with another key all is well. */
+static void an_only_key_that_is_published(void **state)
+{
+	struct fixture *f = *state;
+	struct keyset_settings settings = settings_of(f);
+	for (int cold = 0; cold < 2; cold++) {
+		struct trust *trust = make_trust(f, 1);
+		struct failure failure = FAILURE_INIT;
+		struct keyset_verdict verdict;
+		char *token = sign(f->keys[0]);
+		publish(f, 0, 1);
+		struct keyset *keyset = cold ? NULL : open_set(trust, &settings);
+		if (!cold)
+			assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
+		publish_private(f, 0, 0);
+		if (cold)
+			keyset = open_set(trust, &settings);
+		assert_true(refused_anew(f, keyset));
+		assert_int_equal(verify_token(keyset, token, NULL, NULL, &verdict, &failure), EMA_KEYS_UNAVAILABLE);
+		assert_non_null(strstr(failure.text, "private members"));
+		EVENTUALLY(heard(f, " keys-unavailable ") >= 1);
+		keyset_close(keyset);
+		trust_free(trust);
+		publish(f, 0, 1);
+		trust = make_trust(f, 1);
+		keyset = open_set(trust, &settings);
+		assert_true(refused_anew(f, keyset));
+		publish(f, 1, 1);
+		atomic_fetch_add(&moved, 2 * MINUTE);
+		EVENTUALLY(verify(keyset, f->keys[1], NULL) == EMA_OK);
+		keyset_close(keyset);
+		trust_free(trust);
+		assert_int_equal(unlink(only_file(f->folder, ".keys")), 0);
+		free(token);
+	}
+}
+
 /* JWT-36 JWT-61: the keys of one issuer verify nothing of another one; nor do those of another tenant in a shared set. */
 static void keys_belong_to_their_issuer(void **state)
 {
@@ -812,21 +927,6 @@ static void one_key_twice_withdraws_the_other(void **state)
 	free(kept);
 	free(gone);
 	keyset_close(keyset);
-}
-
-static char *only_file(const char *folder, const char *suffix)
-{
-	static char path[512];
-	DIR *open = opendir(folder);
-	path[0] = 0;
-	for (struct dirent *entry; open && (entry = readdir(open));) {
-		size_t length = strlen(entry->d_name), n = strlen(suffix);
-		if (length > n && !strcmp(entry->d_name + length - n, suffix))
-			snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-	}
-	if (open)
-		closedir(open);
-	return path;
 }
 
 /* JWT-50: a restart needs no network; a file that is damaged, or that others could write, is set aside. */
@@ -1243,6 +1343,29 @@ static void what_is_published_is_read(void **state)
 	umask(mask);
 }
 
+/* JWT-31: who reads what is published has no key either whose private half came to who fetches. */
+static void what_is_exposed_is_published(void **state)
+{
+	NEED_USERS;
+	struct fixture *f = *state;
+	struct keyset_settings settings = settings_of(f);
+	assert_int_equal(chmod(f->folder, 0755), 0);
+	struct trust *trust = make_publishing(f, 1), *reads = make_publishing(f, 0);
+	struct keyset *keyset = open_set(trust, &settings), *reader = open_set(reads, &settings);
+	EVENTUALLY(verify(reader, f->keys[0], NULL) == EMA_OK);
+	publish_private(f, 0, 0);
+	assert_true(refused_anew(f, keyset));
+	EVENTUALLY(verify(reader, f->keys[0], NULL) == EMA_KEYS_UNAVAILABLE);
+	publish(f, 0, 2);
+	atomic_fetch_add(&moved, 2 * MINUTE);
+	EVENTUALLY(verify(reader, f->keys[1], NULL) == EMA_OK);
+	assert_int_not_equal(verify(reader, f->keys[0], NULL), EMA_OK);
+	keyset_close(reader);
+	keyset_close(keyset);
+	trust_free(reads);
+	trust_free(trust);
+}
+
 /* JWT-47: keys that are published in a place which does not last are kept in one that does, and published from there. */
 static void what_is_published_is_kept(void **state)
 {
@@ -1348,12 +1471,15 @@ int main(void)
 		TEST(discovery_goes_on_to_the_next_place),
 		TEST(a_wrong_document_disables_the_provider),
 		TEST(bad_key_sets_replace_nothing),
+		TEST(a_published_private_key_verifies_nothing),
+		TEST(an_only_key_that_is_published),
 		TEST(keys_belong_to_their_issuer),
 		TEST(a_token_without_kid),
 		TEST(one_key_twice_withdraws_the_other),
 		TEST(a_restart_needs_no_network),
 		TEST(the_folder_is_checked),
 		TEST(what_is_published_is_read),
+		TEST(what_is_exposed_is_published),
 		TEST(what_is_published_is_kept),
 		TEST(a_publisher_whose_clock_was_ahead),
 		TEST(threads_verify_while_keys_rotate),
