@@ -1,4 +1,4 @@
-/* Any bytes as a key set; what is taken has a thumbprint and a text that is read again as the same key, and its private half is not there. */
+/* Any bytes as a key set; what is taken has a thumbprint and a text that is read again as the same key, and stands there once, without its private half. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct json json = { 0 };
 		struct jwk *again = NULL;
 		char *text = jwk_print(set->keys[i], 0);
+		for (size_t j = 0; j < i; j++)
+			if (jwk_same(set->keys[j], set->keys[i]))
+				abort();
 		for (size_t e = 0; e < set->exposed_count; e++)
 			if (!strcmp(set->exposed[e], jwk_thumbprint(set->keys[i])))
 				abort();

@@ -301,10 +301,29 @@ int jwk_parse_private(const struct json *json, const struct json_node *node, str
 	return jwk_read(json, node, 1, out, failure);
 }
 
-/* RFC 7517 4.5: 1 if a token with this kid could mean either. */
+static int jwk_same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+int jwk_same(const struct jwk *a, const struct jwk *b)
+{
+	return !strcmp(a->thumbprint, b->thumbprint) && a->own == b->own && jwk_same_text(a->kid, b->kid) && jwk_same_text(a->issuer, b->issuer);
+}
+
+/* RFC 7517 4.5: 1 if a token with this kid could mean either of two keys. Of one issuer: in a set that is shared each counts its own. */
 static int jwks_ambiguous(const struct jwk *a, const struct jwk *b)
 {
-	return a->kid && b->kid && !strcmp(a->kid, b->kid) && (a->fits & b->fits);
+	return a->kid && jwk_same_text(a->kid, b->kid) && jwk_same_text(a->issuer, b->issuer) && (a->fits & b->fits) && strcmp(a->thumbprint, b->thumbprint);
+}
+
+/* 1 if the last of the set stands there already. */
+static int jwks_repeats(const struct jwks *set)
+{
+	for (size_t i = 0; i + 1 < set->count; i++)
+		if (jwk_same(set->keys[i], set->keys[set->count - 1]))
+			return 1;
+	return 0;
 }
 
 static void jwks_skip(struct jwks *set, size_t number, const char *why)
@@ -402,6 +421,8 @@ int jwks_parse(const char *text, size_t length, struct jwks **out, struct failur
 			jwks_skip(set, number, why.text);
 		else
 			numbers[set->count++] = number;
+		if (!bad && jwks_repeats(set))
+			jwk_free(set->keys[--set->count]);
 	}
 	for (size_t i = 0; i < set->count; i++)
 		for (size_t j = 0; j < set->count; j++)

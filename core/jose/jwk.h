@@ -62,13 +62,16 @@ enum jwk_type jwk_type(const struct jwk *key);
 enum jose_algorithm jwk_algorithm(const struct jwk *key); /* JOSE_NONE: the key does not say */
 /* 1 if type, curve and the key's own alg fit. */
 int jwk_fits(const struct jwk *key, enum jose_algorithm algorithm);
+/* 1 if it is the same key, under the same kid, alg and issuer. */
+int jwk_same(const struct jwk *a, const struct jwk *b);
 /* The public half as a JSON object, or the private key with its private members, into a new string (free after wiping). */
 char *jwk_print(const struct jwk *key, int with_private);
 
 /*
- * A key set: {"keys":[...]}. Bad keys are skipped and counted; two keys that cannot be told apart (same kid, type and alg)
- * are both skipped, and so is one whose private half stands there, too. EMA_OK also for a set without a usable key: the caller
- * looks at count. EMA_BAD_JSON and the like if it is no set at all, EMA_TOO_LARGE for over 64 keys.
+ * A key set: {"keys":[...]}. Bad keys are skipped and counted; two keys that cannot be told apart (same kid, issuer, type and
+ * alg) are both skipped, and so is one whose private half stands there, too. One that is repeated counts once. EMA_OK also for a
+ * set without a usable key: the caller looks at count. EMA_BAD_JSON and the like if it is no set at all, EMA_TOO_LARGE for over
+ * 64 keys.
  */
 int jwks_parse(const char *text, size_t length, struct jwks **out, struct failure *failure);
 /* Takes the keys with this thumbprint out; how many. Not of a set that others read. */

@@ -97,12 +97,9 @@ static int discover(struct keyset *keyset, int64_t until, char **jwks_uri, struc
 
 static int has_same_key(const struct jwks *set, const struct jwk *key)
 {
-	for (size_t i = 0; i < set->count; i++) {
-		const char *a = jwk_kid(set->keys[i]), *b = jwk_kid(key), *c = jwk_issuer(set->keys[i]), *d = jwk_issuer(key);
-		if (!strcmp(jwk_thumbprint(set->keys[i]), jwk_thumbprint(key)) && (a && b ? !strcmp(a, b) : a == b) &&
-		    (c && d ? !strcmp(c, d) : c == d) && jwk_algorithm(set->keys[i]) == jwk_algorithm(key))
+	for (size_t i = 0; i < set->count; i++)
+		if (jwk_same(set->keys[i], key))
 			return 1;
-	}
 	return 0;
 }
 

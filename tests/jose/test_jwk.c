@@ -248,8 +248,9 @@ static void sets(void **state)
 		{ "{\"keys\":[" OKP("") "," OKP(",\"d\":1") "," RSA("") "]}", EMA_OK, 1, 2, 1 },
 		{ "{\"keys\":[" RSA(",\"kid\":\"a\"") "," EC(",\"kid\":\"a\"") "]}", EMA_OK, 2, 0, 0 },
 		{ "{\"keys\":[" RSA(",\"kid\":\"a\",\"alg\":\"RS256\"") "," RSA(",\"kid\":\"a\",\"alg\":\"PS256\"") "]}", EMA_OK, 2, 0, 0 },
-		{ "{\"keys\":[" RSA(",\"kid\":\"a\",\"alg\":\"RS256\"") "," RSA(",\"kid\":\"a\"") "," OKP("") "]}", EMA_OK, 1, 2, 0 },
-		{ "{\"keys\":[" RSA(",\"kid\":\"a\"") "," RSA(",\"kid\":\"A\"") "," RSA("") "," RSA("") "]}", EMA_OK, 4, 0, 0 },
+		{ "{\"keys\":[" RSA(",\"kid\":\"a\",\"alg\":\"RS256\"") "," RSA(",\"kid\":\"a\"") "," OKP("") "]}", EMA_OK, 3, 0, 0 },
+		{ "{\"keys\":[" RSA(",\"kid\":\"a\"") "," RSA(",\"kid\":\"A\"") "," RSA("") "," RSA("") "]}", EMA_OK, 3, 0, 0 },
+		{ "{\"keys\":[" RSA(",\"kid\":\"a\"") "," RSA(",\"kid\":\"a\"") "," RSA(",\"kid\":\"a\",\"use\":\"sig\"") "," EC("") "]}", EMA_OK, 2, 0, 0 },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct jwks *set = NULL;
@@ -279,13 +280,59 @@ static void sets(void **state)
 	}
 }
 
+/* JWT-39: which two are ambiguous: other keys with one kid, of one issuer. One that is repeated is one key. */
+static void repeated_and_ambiguous(void **state)
+{
+	(void)state;
+	static const struct {
+		int other;
+		const char *first, *second;
+		size_t count, skipped;
+	} cases[] = {
+		{ 0, "", "", 1, 0 },
+		{ 1, "", "", 0, 2 },
+		{ 0, ",\"issuer\":\"https://a\"", ",\"issuer\":\"https://a\"", 1, 0 },
+		{ 0, ",\"issuer\":\"https://a\"", ",\"issuer\":\"https://b\"", 2, 0 },
+		{ 1, ",\"issuer\":\"https://a\"", ",\"issuer\":\"https://b\"", 2, 0 },
+		{ 1, ",\"issuer\":\"https://a\"", ",\"issuer\":\"https://a\"", 0, 2 },
+		{ 1, ",\"issuer\":\"https://a\"", "", 2, 0 },
+		{ 0, ",\"alg\":\"ES256\"", "", 2, 0 },
+		{ 1, ",\"alg\":\"ES256\"", "", 0, 2 },
+	};
+	struct jwk *keys[2] = { NULL };
+	char *texts[2];
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(jwk_generate(JOSE_ES256, &keys[i], NULL), EMA_OK);
+		texts[i] = jwk_print(keys[i], 0);
+		char *kid = strstr(texts[i], jwk_kid(keys[i])), *alg = strstr(texts[i], "\"alg\"");
+		assert_non_null(kid);
+		memset(kid, 'k', strlen(jwk_kid(keys[i])));
+		if (alg)
+			memcpy(alg, "\"xlg\"", 5);
+	}
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[2048];
+		struct jwks *set = NULL;
+		snprintf(text, sizeof text, "{\"keys\":[%.*s%s},%.*s%s}]}", (int)strlen(texts[0]) - 1, texts[0], cases[i].first,
+		         (int)strlen(texts[cases[i].other]) - 1, texts[cases[i].other], cases[i].second);
+		assert_int_equal(jwks_parse(text, strlen(text), &set, NULL), EMA_OK);
+		if (set->count != cases[i].count || set->skipped != cases[i].skipped)
+			fail_msg("case %zu: %zu keys, %zu skipped", i, set->count, set->skipped);
+		jwks_free(set);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		jwk_free(keys[i]);
+		free(texts[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(thumbprints),        cmocka_unit_test(keys),
 		cmocka_unit_test(weak_rsa),           cmocka_unit_test(small_order),
 		cmocka_unit_test(certificates_agree), cmocka_unit_test(private_halves_belong),
-		cmocka_unit_test(sets),
+		cmocka_unit_test(sets),               cmocka_unit_test(repeated_and_ambiguous),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
