@@ -89,6 +89,17 @@ static void check_unseen(const struct mcp_message *seen, const struct mcp_header
 	mcp_clear(&message);
 }
 
+/* Answers to the server are of older revisions, and have no method, but a result or an error. */
+static int is_response(const struct mcp_message *message, size_t number)
+{
+	const struct json *json = &message->json;
+	const struct json_node *node = json_root(json);
+	for (node = message->batch ? json_first(json, node) : node; number--;)
+		node = json_next(json, node);
+	return message->revision != MCP_2026_07_28 && !json_member(json, node, "method") && json_member(json, node, "id") &&
+	       !json_member(json, node, "result") != !json_member(json, node, "error");
+}
+
 static void fuzz_parse(const char *text, size_t size, unsigned revisions, const struct mcp_header *headers, size_t count)
 {
 	const struct mcp_settings settings = { .revisions = revisions, .http = headers != NULL, .tools = known_tools() };
@@ -104,7 +115,10 @@ static void fuzz_parse(const char *text, size_t size, unsigned revisions, const 
 	}
 	for (size_t i = 0; i < message.count; i++) {
 		const struct mcp_call *call = &message.calls[i];
-		if (!call->target_count || !call->method || (!call->id && strncmp(call->method, "notifications/", 14)))
+		const int response = call->method && !strcmp(call->method, MCP_RESPONSE);
+		if (!call->target_count || !call->method || (!call->id && !response && strncmp(call->method, "notifications/", 14)))
+			abort();
+		if (response && (call->id || call->target_count != 1 || call->targets->kind != POLICY_SERVER || !is_response(&message, i)))
 			abort();
 		for (size_t t = 0; t < call->target_count; t++)
 			if (call->targets[t].name && strlen(call->targets[t].name) != call->targets[t].length)

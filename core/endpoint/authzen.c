@@ -102,6 +102,7 @@ static int fits(const struct mcp_method *method, enum policy_kind *kind)
 		break;
 	case FORM_SERVER:
 	case FORM_LIST:
+	case FORM_RESPONSE:
 		break;
 	}
 	if (*kind != POLICY_SERVER)

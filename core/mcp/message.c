@@ -231,22 +231,28 @@ static int targets_find(struct parser *p, const struct mcp_method *method, struc
 		return add_subscriptions(p, call, params);
 	case FORM_SERVER:
 	case FORM_LIST:
+	case FORM_RESPONSE:
 		break;
 	}
 	return add_target(p, call, (struct policy_target){ .kind = method->kind });
 }
 
-/* ---- One request or notification ---- */
+/* ---- One request, notification or response ---- */
+
+static int is_id(const struct json_node *id)
+{
+	int64_t number = 0;
+	return (json_is(id, JSON_STRING) && id->length <= ID_MOST) || json_integer(id, &number);
+}
 
 static int id_find(struct parser *p, const struct json_node *node, const char *method, struct mcp_call *call)
 {
-	int64_t number = 0;
 	const struct json_node *id = json_member(&p->message->json, node, "id");
 	if (mcp_is_notification(method))
 		return id ? bad(p, RPC_REQUEST, "a notification has an id") : EMA_OK;
 	if (!id)
 		return bad(p, RPC_REQUEST, "a request has no id");
-	if (!(id->type == JSON_STRING && id->length <= ID_MOST) && !json_integer(id, &number))
+	if (!is_id(id))
 		return bad(p, RPC_REQUEST, "the id is neither a string nor a whole number");
 	call->id = id_text(id);
 	if (call->id && !p->message->batch)
@@ -289,6 +295,27 @@ static int case_check(struct parser *p, const struct json_node *node, const stru
 	return EMA_OK;
 }
 
+/* What the client answers a request of the server's, which came to it in the stream of a call that was permitted. Its id is of the server's
+   numbers, so no answer of ours has it: the client may have one of its own that is called the same. */
+static int response_parse(struct parser *p, const struct json_node *node, struct mcp_call *call)
+{
+	const struct json *json = &p->message->json;
+	const struct json_node *result = json_member(json, node, "result"), *error = json_member(json, node, "error");
+	int code = case_check(p, node, NULL);
+	if (code || (!p->message->revision && (code = revision_find(p, node))))
+		return code;
+	if (p->message->revision == MCP_2026_07_28)
+		return bad(p, RPC_REQUEST, "a response: this revision takes only requests and notifications");
+	if (json_member(json, node, "method") || json_member(json, node, "params") || !json_is(result ? result : error, JSON_OBJECT) || (result && error))
+		return bad(p, RPC_REQUEST, "a response has a result or an error, which is an object, and neither method nor params");
+	if (!is_id(json_member(json, node, "id")))
+		return bad(p, RPC_REQUEST, "a response has no id, or one that is neither a string nor a whole number");
+	if (p->settings->http && (p->headers.method || p->headers.name))
+		return bad(p, MCP_RPC_MISMATCH, "Mcp-Method or Mcp-Name copies a request, and the body is a response");
+	call->method = MCP_RESPONSE;
+	return targets_find(p, mcp_method(MCP_RESPONSE, p->message->revision), call, NULL);
+}
+
 static int call_parse(struct parser *p, const struct json_node *node, struct mcp_call *call)
 {
 	const struct json *json = &p->message->json;
@@ -300,7 +327,7 @@ static int call_parse(struct parser *p, const struct json_node *node, struct mcp
 	if (!version || strcmp(version, "2.0"))
 		return bad(p, RPC_REQUEST, "jsonrpc is not \"2.0\"");
 	if (json_member(json, node, "result") || json_member(json, node, "error"))
-		return bad(p, RPC_REQUEST, "a response: only requests and notifications are taken");
+		return response_parse(p, node, call);
 	if (!call->method)
 		return bad(p, RPC_REQUEST, "the method is missing or no string");
 	int code = id_find(p, node, call->method, call);
@@ -318,7 +345,7 @@ static int call_parse(struct parser *p, const struct json_node *node, struct mcp
 	/* The header first: an intermediary has judged by it. */
 	if (p->settings->http && (text = mcp_headers_method(&p->headers, p->message->revision, call->method)))
 		return bad(p, MCP_RPC_MISMATCH, text);
-	if (!method)
+	if (!method || method->form == FORM_RESPONSE)
 		return fail(p, EMA_BAD_MESSAGE, 404, RPC_METHOD, "there is no such method in this revision");
 	if ((code = targets_find(p, method, call, params)))
 		return code;

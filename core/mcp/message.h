@@ -17,6 +17,7 @@ enum mcp_revision { MCP_2026_07_28 = 1, MCP_2025_11_25 = 2, MCP_2025_06_18 = 4, 
 
 #define MCP_TARGETS_MOST 256  /* of one request */
 #define MCP_BATCH_MOST 64     /* requests of a batch (2025-03-26 alone) */
+#define MCP_RESPONSE "response" /* what the method is called of an answer to a request of the server's (before 2026-07-28 alone) */
 
 struct mcp_header {
 	const char *name, *value; /* as HTTP had them, without the blanks around the value */
@@ -30,8 +31,8 @@ struct mcp_settings {
 };
 
 struct mcp_call {
-	char *id;                 /* JSON text, for an answer; NULL: a notification */
-	const char *method;
+	char *id;                 /* JSON text, for an answer; NULL: a notification or a response */
+	const char *method;       /* or MCP_RESPONSE */
 	struct policy_target *targets; /* at least one; permitted is what has all of them permitted */
 	size_t target_count;
 };

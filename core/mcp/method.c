@@ -33,6 +33,7 @@ static const struct mcp_method methods[] = {
 	{ "notifications/initialized", OLD, FORM_SERVER, POLICY_SERVER, NULL, 0 },
 	{ "notifications/roots/list_changed", OLD, FORM_SERVER, POLICY_SERVER, NULL, 0 },
 	{ "notifications/tasks/status", MCP_2025_11_25, FORM_SERVER, POLICY_SERVER, NULL, 0 },
+	{ MCP_RESPONSE, OLD, FORM_RESPONSE, POLICY_SERVER, NULL, 0 },
 };
 
 const struct mcp_method *mcp_method(const char *name, unsigned revision)

@@ -5,7 +5,7 @@
 #include "message.h"
 
 /* From where in params the targets come. */
-enum mcp_form { FORM_SERVER, FORM_LIST, FORM_NAME, FORM_URI, FORM_REF, FORM_LISTEN, FORM_TASK };
+enum mcp_form { FORM_SERVER, FORM_LIST, FORM_NAME, FORM_URI, FORM_REF, FORM_LISTEN, FORM_TASK, FORM_RESPONSE };
 
 struct mcp_method {
 	const char *name;

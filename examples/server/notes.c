@@ -302,8 +302,8 @@ char *notes_answer(const ema_decision *decision, const char *message, size_t len
 	const char *version = member(json_object_object_get(params, "_meta"), "io.modelcontextprotocol/protocolVersion");
 	struct call call = { decision, tenant ? tenant : "-", params, version && !strcmp(version, "2026-07-28"), 200, 0, NULL };
 	char *filtered = NULL, *answer = NULL;
-	if (method && !json_object_object_get_ex(root, "id", &id)) {
-		call.status = 202; /* a notification */
+	if (root && (!method || !json_object_object_get_ex(root, "id", &id))) {
+		call.status = 202; /* a notification, or an answer, though nothing is asked here */
 		body = "";
 	} else if (method && (response = response_to(&call, method, id))) {
 		body = json_object_to_json_string_ext(response, JSON_FORM);

@@ -636,6 +636,8 @@ static void messages(void **state)
 		{ "POST", VERSION, "tools/call", "get_issue", "", EMA_BAD_JSON, 400, -32700, NULL },
 		{ "POST", VERSION, "tools/call", "get_issue", "[" CALL("get_issue") "]", EMA_BAD_MESSAGE, 400, -32600, NULL },
 		{ "POST", VERSION, "tools/call", "get_issue", "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}", EMA_BAD_MESSAGE, 400, -32600, NULL },
+		{ "POST", "2025-11-25", NULL, NULL, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}", EMA_OK, 200, 0, NULL },
+		{ "POST", "2025-11-25", NULL, NULL, "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"response\"}", EMA_BAD_MESSAGE, 404, -32601, "7" },
 		{ "POST", VERSION, "tools/none", NULL, "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/none\",\"params\":{" META "}}", EMA_BAD_MESSAGE, 404, -32601, "7" },
 	};
 	(void)state;

@@ -136,8 +136,23 @@ static void what_is_refused(void **state)
 		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"notifications/initialized\"}", 400, -32600, EMA_BAD_MESSAGE },
 		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}", 400, -32600, EMA_BAD_MESSAGE },
 		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":[]}", 400, -32600, EMA_BAD_MESSAGE },
-		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", 400, -32600, EMA_BAD_MESSAGE },
 		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"error\":{}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, OLD("response", ""), 404, -32601, EMA_BAD_MESSAGE },
+		/* No responses, of this revision or as they may not be. */
+		{ V, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V "Mcp-Method: response", NEW("response", ""), 404, -32601, EMA_BAD_MESSAGE },
+		{ "", "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", 400, -32602, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"error\":{}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":7}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":null}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"method\":null}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"params\":{}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"Method\":\"tools/call\"}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"result\":{}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11, "{\"jsonrpc\":\"1.0\",\"id\":1,\"result\":{}}", 400, -32600, EMA_BAD_MESSAGE },
+		{ V11 "\nMcp-Method: response", "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", 400, -32020, EMA_BAD_MESSAGE },
+		{ V11 "\nMcp-Name: x", "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", 400, -32020, EMA_BAD_MESSAGE },
 		/* Servers that do not tell case apart would do something else. */
 		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"METHOD\":\"tools/call\"}", 400, -32600, EMA_BAD_MESSAGE },
 		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"Params\":{\"name\":\"x\"}}", 400, -32600, EMA_BAD_MESSAGE },
@@ -266,6 +281,38 @@ static void arguments_in_headers(void **state)
 			fail_msg("%s %s: %s", rows[i].headers, rows[i].arguments, error.text);
 		mcp_clear(&message);
 		mcp_error_clear(&error);
+	}
+}
+
+/* MCP-43: in the older revisions clients answer what the server asks them in the midst of a call; a valid token is all that needs. */
+static void responses_are_taken(void **state)
+{
+	(void)state;
+	static const struct { const char *headers, *body; unsigned revisions; enum mcp_revision revision; size_t count; } rows[] = {
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", 0, MCP_2025_11_25, 1 },
+		{ V11, "{\"id\":\"a\",\"error\":{\"code\":-1,\"message\":\"no\"},\"jsonrpc\":\"2.0\"}", 0, MCP_2025_11_25, 1 },
+		{ V11, "{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{\"method\":\"tools/call\",\"params\":{\"name\":\"x\"}}}", 0, MCP_2025_11_25, 1 },
+		{ "MCP-Protocol-Version: 2025-06-18", "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", MCP_2025_06_18, MCP_2025_06_18, 1 },
+		{ "", "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", MCP_2025_03_26, MCP_2025_03_26, 1 },
+		{ "", "[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}},{\"jsonrpc\":\"2.0\",\"id\":2,\"error\":{}}]", MCP_2025_03_26, MCP_2025_03_26, 2 },
+		{ NULL, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", 0, MCP_2025_11_25, 1 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct mcp_message message;
+		struct mcp_error error;
+		char targets[64];
+		const struct mcp_settings settings = { .revisions = rows[i].revisions, .http = rows[i].headers != NULL };
+		if (parse(rows[i].body, rows[i].headers ? rows[i].headers : "", &settings, &message, &error))
+			fail_msg("%s: %s", rows[i].body, error.text);
+		assert_int_equal(message.revision, rows[i].revision);
+		assert_int_equal(message.count, rows[i].count);
+		for (size_t c = 0; c < message.count; c++) {
+			show(&message.calls[c], targets, sizeof targets);
+			assert_string_equal(targets, "server");
+			assert_string_equal(message.calls[c].method, MCP_RESPONSE);
+			assert_null(message.calls[c].id);
+		}
+		mcp_clear(&message);
 	}
 }
 
@@ -398,6 +445,7 @@ int main(void)
 		cmocka_unit_test(every_method_has_its_targets),
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(arguments_in_headers),
+		cmocka_unit_test(responses_are_taken),
 		cmocka_unit_test(revisions_are_settings),
 		cmocka_unit_test(sizes_are_bounded),
 		cmocka_unit_test(lists_are_filtered),

@@ -195,6 +195,8 @@ ok "ping" as "$north" ping
 says '"result":{}'
 ok "a notification" asked "$north" '{"jsonrpc":"2.0","method":"notifications/initialized"}'
 says "HTTP/1.1 202 "
+ok "MCP-43: an answer to a request of a server's" asked "$north" '{"jsonrpc":"2.0","id":1,"result":{}}'
+says "HTTP/1.1 202 "
 ok "server/discover" modern server/discover '' ''
 says '"supportedVersions":["2026-07-28","2025-11-25"]'
 says '"resultType":"complete"'
