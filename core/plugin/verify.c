@@ -164,14 +164,19 @@ static int read_date(struct check *check, const char *pointer, int need, unsigne
 	return EMA_OK;
 }
 
-/* A string, or a list of strings that is not empty. */
-static int read_list(struct check *check, const char *pointer, int only_list, unsigned value, int (*add)(struct check *check, const char *text))
+enum { LIST_ALONE = 1, LIST_EMPTY = 2 };
+
+/* A string, or a list of strings; neither is empty, but with LIST_EMPTY, where that is as if it were absent. */
+static int read_list(struct check *check, const char *pointer, int how, unsigned value, int (*add)(struct check *check, const char *text))
 {
 	const struct json_node *node = json_at(&check->claims, pointer);
 	int code = EMA_OK;
 	if (!node)
 		return EMA_OK;
-	if (json_string(node) && !only_list)
+	const int text = json_string(node) && !(how & LIST_ALONE);
+	if (how & LIST_EMPTY && (text ? !node->length : json_is(node, JSON_ARRAY) && !node->count))
+		return EMA_OK;
+	if (text)
 		code = add(check, json_string(node));
 	else if (!json_is(node, JSON_ARRAY) || !node->count)
 		code = EMA_BAD_CLAIM;
@@ -266,6 +271,8 @@ static int read_claims(struct check *check)
 	int code;
 	if (!json_at(&check->claims, audience))
 		return bad(check, EMA_MISSING_CLAIM, audience, "must be there");
+	/* Keycloak writes a scope or an amr that is empty where others write none. An ID-JAG without a scope may ask for the usual ones, so one
+	   whose scope is empty is not taken for it. */
 	if ((code = refuse_unsupported(check)) ||
 	    (code = read_string(check, "/iss", 1, LENT_TEXT_MOST, EMA_VALUE_ISSUER, &result->issuer)) ||
 	    (code = read_string(check, check->rules.subject_claim ? check->rules.subject_claim : "/sub", 1, LENT_TEXT_MOST, 0, &subject)) ||
@@ -275,10 +282,10 @@ static int read_claims(struct check *check)
 	    (code = read_date(check, "/exp", 1, EMA_VALUE_EXPIRES, &result->expires)) ||
 	    (code = read_date(check, "/iat", jag, EMA_VALUE_ISSUED, &result->issued)) ||
 	    (code = read_date(check, "/nbf", 0, 0, &not_before)) ||
-	    (code = read_list(check, check->rules.scope_claim ? check->rules.scope_claim : "/scope", 0, EMA_VALUE_SCOPE, add_scopes)) ||
+	    (code = read_list(check, check->rules.scope_claim ? check->rules.scope_claim : "/scope", jag ? 0 : LIST_EMPTY, EMA_VALUE_SCOPE, add_scopes)) ||
 	    (code = read_list(check, "/resource", 0, EMA_VALUE_RESOURCE, add_resource)) ||
 	    (code = read_string(check, "/acr", 0, LENT_TEXT_MOST, EMA_VALUE_ACR, &result->acr)) ||
-	    (code = read_list(check, "/amr", 1, EMA_VALUE_AMR, add_amr)) ||
+	    (code = read_list(check, "/amr", LIST_ALONE | LIST_EMPTY, EMA_VALUE_AMR, add_amr)) ||
 	    (code = read_date(check, "/auth_time", 0, EMA_VALUE_AUTH_TIME, &result->auth_time)) ||
 	    (code = read_actors(check)))
 		return code;

@@ -207,6 +207,20 @@ static void a_bent_claim_is_refused(void **state)
 		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "acr", "7" }, EMA_BAD_CLAIM },
 		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "amr", "\"mfa\"" }, EMA_BAD_CLAIM },
 		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "amr", "[\"mfa\",\"pwd\"]" }, EMA_OK },
+		/* What is empty is as if it were absent, where that gives nothing. */
+		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "amr", "[]" }, EMA_OK },
+		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "amr", "\"\"" }, EMA_BAD_CLAIM },
+		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "amr", "[\"\"]" }, EMA_BAD_CLAIM },
+		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "amr", "{}" }, EMA_BAD_CLAIM },
+		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "scope", "[]" }, EMA_BAD_CLAIM },
+		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "resource", "[]" }, EMA_BAD_CLAIM },
+		{ EMA_ACCESS_TOKEN, "at+jwt", { "amr", "[]" }, EMA_OK },
+		{ EMA_ACCESS_TOKEN, "at+jwt", { "scope", "\"\"" }, EMA_OK },
+		{ EMA_ACCESS_TOKEN, "at+jwt", { "scope", "[]" }, EMA_OK },
+		{ EMA_ACCESS_TOKEN, "at+jwt", { "scope", "[\"\"]" }, EMA_BAD_SCOPE },
+		{ EMA_ACCESS_TOKEN, "at+jwt", { "scope", "\" \"" }, EMA_BAD_SCOPE },
+		{ EMA_ACCESS_TOKEN, "at+jwt", { "scope", "{}" }, EMA_BAD_CLAIM },
+		{ EMA_ACCESS_TOKEN, "at+jwt", { "aud", "[]" }, EMA_BAD_CLAIM },
 		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "auth_time", "\"x\"" }, EMA_BAD_CLAIM },
 	};
 	struct bench bench;
