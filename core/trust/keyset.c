@@ -12,9 +12,10 @@
 #define COOLDOWN_MS 60000
 #define COOLDOWNS_REFUSED 2 /* a kid that was not there is not asked for again for so many cool-downs */
 /* Threads of requests that fetches hold at a time, of one key set and of all; the others are answered at once. Whoever brings tokens of
-   an issuer that does not answer must not hold all threads of a server. */
+   an issuer that does not answer must not hold all threads of a server; and whoever names himself has others' threads left for providers. */
 #define WAITING_MOST 4
 #define HELD_MOST 8
+#define HELD_PASSING_MOST (HELD_MOST / 2)
 #define WAIT_STEP_MS 100
 
 struct keys *keys_new(struct jwks *set)
@@ -225,10 +226,18 @@ static int await_landing(struct keyset *keyset, int64_t deadline)
 /* Whether the caller may be held. Under keyset->lock; then hold_end(), too. */
 static int hold_begin(struct keyset *keyset)
 {
+	struct trust *trust = keyset->trust;
+	const int passing = keyset->settings.passing;
 	if (keyset->waiting >= WAITING_MOST)
 		return 0;
-	if (atomic_fetch_add(&keyset->trust->held, 1) >= HELD_MOST) {
-		atomic_fetch_sub(&keyset->trust->held, 1);
+	if (passing && atomic_fetch_add(&trust->held_passing, 1) >= HELD_PASSING_MOST) {
+		atomic_fetch_sub(&trust->held_passing, 1);
+		return 0;
+	}
+	if (atomic_fetch_add(&trust->held, 1) >= HELD_MOST) {
+		atomic_fetch_sub(&trust->held, 1);
+		if (passing)
+			atomic_fetch_sub(&trust->held_passing, 1);
 		return 0;
 	}
 	keyset->waiting++;
@@ -239,6 +248,8 @@ static void hold_end(struct keyset *keyset)
 {
 	keyset->waiting--;
 	atomic_fetch_sub(&keyset->trust->held, 1);
+	if (keyset->settings.passing)
+		atomic_fetch_sub(&keyset->trust->held_passing, 1);
 }
 
 /* The caller fetches by itself: a slow issuer that the thread is busy with does not hold up another issuer. Takes and returns
@@ -364,7 +375,9 @@ int keyset_verify(struct keyset *keyset, const struct jws *jws, unsigned allowed
 		keys_release(keys);
 		if (code == EMA_OK)
 			return EMA_OK;
-		if (code != EMA_UNKNOWN_KEY && code != EMA_BAD_SIGNATURE)
+		/* Under that kid there may be a key of another type by now: where it is the key that does not fit, and not what is allowed. */
+		const int other_type = code == EMA_BAD_ALGORITHM && jws->algorithm != JOSE_NONE && (allowed & JOSE_BIT(jws->algorithm));
+		if (code != EMA_UNKNOWN_KEY && code != EMA_BAD_SIGNATURE && !other_type)
 			return failure_set(failure, code, "%s %.64s: %s", trust_whose(&keyset->settings), keyset->settings.id, why.text);
 		if (!asked && forced_fetch(keyset, jws->kid, found.generation, deadline, &late)) {
 			asked = 1;

@@ -24,6 +24,7 @@ struct trust {
 	int has_thread, passive, publishes, published;
 	atomic_int stopping;
 	atomic_uint held;        /* threads of requests that wait for a fetch, or fetch */
+	atomic_uint held_passing; /* and those of them that do for key sets of whoever names himself */
 	atomic_uint_fast64_t generation; /* one row of numbers for all key sets: a reopened set never repeats one */
 	struct keyset *first;
 };

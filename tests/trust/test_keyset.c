@@ -420,6 +420,42 @@ static void a_bad_signature_is_worth_one_fetch(void **state)
 	keyset_close(keyset);
 }
 
+/* JWT-46 JWT-12: so is an algorithm that is allowed and does not fit the key, which may be another one by now; one that is not is worth none. */
+static void another_type_is_worth_one_fetch(void **state)
+{
+	struct fixture *f = *state;
+	struct keyset_settings settings = settings_of(f);
+	struct keyset_verdict verdict;
+	struct jwk *before = NULL;
+	struct jws jws;
+	char set[4096], *token = sign(f->keys[0]);
+	assert_int_equal(jwk_generate(JOSE_ED25519, &before, NULL), EMA_OK);
+	char *text = jwk_print(before, 0), *kid = strstr(text, jwk_kid(before));
+	assert_non_null(kid);
+	memcpy(kid, jwk_kid(f->keys[0]), strlen(jwk_kid(f->keys[0])));
+	snprintf(set, sizeof set, "{\"keys\":[%s]}", text);
+	server_json(f->server, KEYS, set);
+	struct keyset *keyset = open_set(f->trust, &settings);
+	assert_int_equal(verify_token(keyset, token, NULL, NULL, &verdict, NULL), EMA_BAD_ALGORITHM);
+	unsigned count = server_count(f->server, KEYS);
+	assert_in_range(count, 1, 2);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(verify_token(keyset, token, NULL, NULL, &verdict, NULL), EMA_BAD_ALGORITHM);
+	assert_int_equal(server_count(f->server, KEYS), count);
+	publish(f, 0, 1);
+	atomic_fetch_add(&moved, MINUTE + 1);
+	assert_int_equal(jws_parse(token, strlen(token), &jws, NULL), EMA_OK);
+	assert_int_equal(keyset_verify(keyset, &jws, JOSE_BIT(JOSE_ED25519), NULL, NULL, later_monotonic(NULL) + 10000, &verdict, NULL), EMA_BAD_ALGORITHM);
+	assert_int_equal(server_count(f->server, KEYS), count);
+	assert_int_equal(verify_token(keyset, token, NULL, NULL, &verdict, NULL), EMA_OK);
+	assert_int_equal(server_count(f->server, KEYS), count + 1);
+	jws_free(&jws);
+	jwk_free(before);
+	free(text);
+	free(token);
+	keyset_close(keyset);
+}
+
 /* JWT-47 JWT-48 AUD-05: keys are served while the issuer is away, for a time, and it is said; then it is our outage. */
 static void serves_stale_for_a_while(void **state)
 {
@@ -1218,6 +1254,40 @@ static void a_slow_issuer_holds_few_threads(void **state)
 	free(set);
 }
 
+/* JWT-46: key sets that anybody may name hold no more than half of these: those of providers come all the same. */
+static void passing_sets_leave_threads_to_providers(void **state)
+{
+	struct fixture *f = *state;
+	struct keyset_settings settings = settings_of(f), provider = settings_of(f);
+	char *set = key_set(f, 0, 1), url[3][128];
+	struct held held[3];
+	atomic_int refused = 0;
+	pthread_t threads[24];
+	settings.passing = 1;
+	for (int i = 0; i < 3; i++) {
+		snprintf(url[i], sizeof url[i], "%s/slow%d", server_origin(f->server), i);
+		server_answer(f->server, strrchr(url[i], '/'), &(struct server_answer){ .body = set, .drip = 300 });
+		settings.jwks_url = url[i];
+		held[i] = (struct held){ f, open_set(f->trust, &settings), &refused };
+	}
+	EVENTUALLY(server_count(f->server, NULL) > 0); /* the thread that fetches is in one */
+	for (int i = 0; i < 24; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, wait_for_keys, &held[i % 3]), 0);
+	EVENTUALLY(atomic_load(&refused) >= 20);
+	assert_in_range(atomic_load(&f->trust->held_passing), 1, 4);
+	struct keyset *keyset = open_set(f->trust, &provider);
+	assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
+	assert_in_range(atomic_load(&f->trust->held_passing), 1, 4); /* they still are */
+	for (int i = 0; i < 24; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&f->trust->held_passing), 0);
+	assert_int_equal(atomic_load(&f->trust->held), 0);
+	keyset_close(keyset);
+	for (int i = 0; i < 3; i++)
+		keyset_close(held[i].keyset);
+	free(set);
+}
+
 static void probe_tells_what_it_saw(void **state)
 {
 	struct fixture *f = *state;
@@ -1460,6 +1530,7 @@ int main(void)
 		TEST(a_flood_of_kids_costs_one_fetch),
 		TEST(a_refused_kid_is_remembered),
 		TEST(a_bad_signature_is_worth_one_fetch),
+		TEST(another_type_is_worth_one_fetch),
 		TEST(serves_stale_for_a_while),
 		TEST(no_stale_window),
 		TEST(a_cold_set_of_an_absent_issuer_is_unavailable),
@@ -1487,6 +1558,7 @@ int main(void)
 		TEST(the_end_does_not_wait),
 		TEST(a_passing_set_is_not_kept),
 		TEST(a_slow_issuer_holds_few_threads),
+		TEST(passing_sets_leave_threads_to_providers),
 		TEST(probe_tells_what_it_saw),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
