@@ -12,8 +12,9 @@
 #include "freshness.h"
 #include "url.h"
 
-#define CIMD_LIMITS 128
+#define CIMD_LIMITS (128 + CIMD_DOCUMENTS_MOST)
 #define CIMD_BLOCKED_MOST 8 /* threads that fetch or wait at a time, of all hosts: emad has more, which go on for others */
+#define CIMD_BLOCKED_KNOWN 2 /* and so many more for documents that are known: a stranger whose URLs are slow does not keep them from being renewed */
 #define CIMD_WAIT_STEP_MS 100
 #define CIMD_STALE_KEYS_MS (INT64_C(24) * 3600 * 1000)
 
@@ -26,8 +27,8 @@ struct cimd_entry {
 	int64_t fresh_until, used;     /* monotonic */
 };
 
-/* How often a host, or a URL that ema.conf lists by itself, was asked: so that URLs that a stranger makes up on a listed host
-   cannot spend what the listed ones have. */
+/* How often a host, or a URL that ema.conf lists by itself or whose document is known, was asked: so that URLs that a stranger makes up on a
+   listed host cannot spend what these have. */
 struct cimd_limit {
 	char *name;       /* NULL: free */
 	int64_t since;    /* monotonic */
@@ -257,6 +258,12 @@ static int open_keys(struct cimd *cimd, const struct conf *conf, const struct ur
 	return code ? failure_set(failure, code == EMA_OUT_OF_MEMORY ? code : EMA_CLIENT_REFUSED, "%.200s: %.280s", entry->url, why.text) : EMA_OK;
 }
 
+/* The host says that it is not there, and not that it is to be asked later: whoever made the URL up is not told to try again. */
+static int is_absent(int status)
+{
+	return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
+}
+
 /* Without the lock. */
 static int entry_fetch(struct cimd *cimd, const struct conf *conf, const char *text, const struct url *url, int64_t deadline, struct cimd_entry **out,
                        struct failure *failure)
@@ -273,6 +280,10 @@ static int entry_fetch(struct cimd *cimd, const struct conf *conf, const char *t
 	}
 	atomic_init(&entry->holders, 1);
 	code = fetch(&rules, &request, (struct fetch_stop){ NULL, NULL }, &reply, &why);
+	if (!code && is_absent(reply.status)) {
+		code = failure_set(failure, EMA_CLIENT_REFUSED, "client document: %.300s: HTTP status %d: there is none", text, reply.status);
+		goto end;
+	}
 	if (!code)
 		code = fetch_is_json(&reply, text, &why);
 	if (code) {
@@ -383,12 +394,12 @@ int cimd_get(struct cimd *cimd, const struct conf *conf, const char *text, int64
 			atomic_fetch_add(&entry->holders, 1);
 			break;
 		}
-		struct cimd_limit *limit = limit_of(cimd, counted, now);
+		struct cimd_limit *limit = limit_of(cimd, known ? (*known)->url : counted, now);
 		if (!limit)
 			code = failure_set(failure, EMA_CLIENT_UNAVAILABLE, "client document: too many hosts were asked in a minute");
 		else if (now >= deadline)
 			code = failure_set(failure, EMA_CLIENT_UNAVAILABLE, "client document: there is no time to fetch it");
-		else if (cimd->blocked >= CIMD_BLOCKED_MOST)
+		else if (cimd->blocked >= CIMD_BLOCKED_MOST + (known ? CIMD_BLOCKED_KNOWN : 0))
 			code = failure_set(failure, EMA_CLIENT_UNAVAILABLE, "client document: %d others wait for documents already", CIMD_BLOCKED_MOST);
 		else if (!limit->in_flight)
 			code = fetch_counted(cimd, conf, text, &url, limit, deadline, &entry, failure);

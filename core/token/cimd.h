@@ -13,7 +13,7 @@
 
 #define CIMD_BYTES_MOST 5120
 #define CIMD_DOCUMENTS_MOST 256
-#define CIMD_FETCHES_MOST 10 /* of one host, or of one URL that ema.conf lists, in CIMD_FETCHES_MS */
+#define CIMD_FETCHES_MOST 10 /* of one host, or of one URL that ema.conf lists or whose document is known, in CIMD_FETCHES_MS */
 #define CIMD_FETCHES_MS 60000
 
 /* The documents that are known, and how often their hosts were asked. One a context; thread-safe. */
@@ -39,7 +39,7 @@ int cimd_lists(const struct conf *conf, const char *id);
 /*
  * EMA_OK and the document, from what is known or by a fetch until deadline (monotonic ms). EMA_UNKNOWN_CLIENT: no URL that
  * may be a client id, or one that ema.conf does not list: nothing is fetched. EMA_CLIENT_UNAVAILABLE: no answer, or too many
- * fetches. EMA_CLIENT_REFUSED: no document that can be taken. EMA_OUT_OF_MEMORY.
+ * fetches. EMA_CLIENT_REFUSED: the host has none there, or no document that can be taken. EMA_OUT_OF_MEMORY.
  */
 int cimd_get(struct cimd *cimd, const struct conf *conf, const char *url, int64_t deadline, const struct cimd_document **out,
              struct failure *failure);

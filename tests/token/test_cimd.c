@@ -264,10 +264,14 @@ static void answers(void **state)
 	struct rig *rig = *state;
 	static char large[CIMD_BYTES_MOST + 2];
 	memset(large, ' ', sizeof large - 1);
+	/* Those of 400 and more that are the stranger's fault come first. */
+	const size_t absent = 4;
 	const struct server_answer bad[] = {
+		{ .status = 404 }, { .status = 400 }, { .status = 403, .body = "{}" }, { .status = 410 },
+		{ .status = 408 }, { .status = 425 }, { .status = 429 }, { .status = 503 },
 		{ .status = 301, .headers = { { "Location", "/other" } } },
 		{ .status = 302, .headers = { { "Location", "https://elsewhere.example/" } } },
-		{ .status = 404 }, { .status = 500 }, { .status = 204 },
+		{ .status = 500 }, { .status = 204 },
 		{ .body = large },
 		{ .body = "{}", .type = "text/html" }, { .body = "{}", .type = "" },
 		{ .body = "{\"client_id\":\"x\"}", .drip = 2000 },
@@ -276,8 +280,9 @@ static void answers(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		const struct cimd_document *document = NULL;
 		server_answer(rig->server, "/client", &bad[i]);
+		atomic_fetch_add(&moved, MINUTE);
 		int code = cimd_get(rig->cimd, rig->conf, rig->url, clock_monotonic(&test_clock) + 1000, &document, NULL);
-		if (code != EMA_CLIENT_UNAVAILABLE)
+		if (code != (i < absent ? EMA_CLIENT_REFUSED : EMA_CLIENT_UNAVAILABLE))
 			fail_msg("answer %zu: %d", i, code);
 	}
 	assert_int_equal(server_count(rig->server, "/other"), 0);
@@ -312,21 +317,27 @@ static void caching(void **state)
 		snprintf(other, sizeof other, "%s%d", rig->url, i);
 		failure = (struct failure)FAILURE_INIT;
 		code = get(rig, other, &failure);
-		assert_int_equal(code, EMA_CLIENT_UNAVAILABLE);
+		assert_int_equal(code, i < CIMD_FETCHES_MOST ? EMA_CLIENT_REFUSED : EMA_CLIENT_UNAVAILABLE);
 	}
 	assert_non_null(strstr(failure.text, "in a minute"));
-	assert_int_equal(server_count(rig->server, NULL), 3 + CIMD_FETCHES_MOST - 1);
+	assert_int_equal(server_count(rig->server, NULL), 3 + CIMD_FETCHES_MOST);
 	assert_int_equal(rig->limited, 1);
-	/* What is known goes on; after the minute the others may. */
+	/* What is known goes on, and is renewed; after the minute the others may. */
 	assert_int_equal(get(rig, rig->url, NULL), EMA_OK);
+	atomic_fetch_add(&moved, 16LL * MINUTE);
+	for (int i = 0; i < CIMD_FETCHES_MOST; i++)
+		assert_int_equal(get(rig, other, NULL), EMA_CLIENT_REFUSED);
+	assert_int_equal(get(rig, other, NULL), EMA_CLIENT_UNAVAILABLE);
+	assert_int_equal(get(rig, rig->url, NULL), EMA_OK);
+	assert_int_equal(server_count(rig->server, "/client"), 4);
 	atomic_fetch_add(&moved, MINUTE);
 	unsigned before = server_count(rig->server, NULL);
-	assert_int_equal(get(rig, other, NULL), EMA_CLIENT_UNAVAILABLE);
+	assert_int_equal(get(rig, other, NULL), EMA_CLIENT_REFUSED);
 	assert_int_equal(server_count(rig->server, NULL), before + 1);
 	/* A URL that is listed by itself has fetches of its own. */
 	configure(rig, "hosts = \"127.0.0.1\"; urls = \"%s/client\"; insecure_http = true;");
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(get(rig, other, NULL), EMA_CLIENT_UNAVAILABLE);
+		assert_int_not_equal(get(rig, other, NULL), EMA_OK);
 	atomic_fetch_add(&moved, 15LL * MINUTE);
 	for (int i = 0; i < 20; i++)
 		get(rig, other, NULL);
@@ -456,6 +467,30 @@ static void a_slow_host(void **state)
 	assert_true(atomic_load(&race.crowded) >= 1);
 }
 
+/* JAG-32: nor do URLs whose host is slow keep a document that is known from being renewed. */
+static void a_slow_host_and_a_known_document(void **state)
+{
+	struct race race = { *state, 5000, 0, 0 };
+	struct rig *rig = race.rig;
+	pthread_t threads[12];
+	char known[128];
+	publish(rig, rig->key, KEYS);
+	assert_int_equal(get(rig, rig->url, NULL), EMA_OK);
+	snprintf(known, sizeof known, "%s", rig->url);
+	atomic_fetch_add(&moved, 16LL * MINUTE);
+	snprintf(rig->url, sizeof rig->url, "%s/slow", server_origin(rig->server));
+	server_answer(rig->server, "/slow", &(struct server_answer){ .body = "{}", .drip = 2000 });
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, get_there, &race), 0);
+	for (int left = 1000; atomic_load(&race.crowded) < 4 && left; left--)
+		usleep(10000);
+	assert_int_equal(atomic_load(&race.crowded), 4);
+	assert_int_equal(get(rig, known, NULL), EMA_OK);
+	for (int i = 0; i < 12; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&race.good), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -467,6 +502,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(clients_by_document, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(together, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(a_slow_host, rig_begin, rig_end),
+		cmocka_unit_test_setup_teardown(a_slow_host_and_a_known_document, rig_begin, rig_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
