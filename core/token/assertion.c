@@ -51,16 +51,41 @@ static int assertion_claim(struct attempt *attempt, const struct jws *jws, const
 	return EMA_OK;
 }
 
-static int document_verify(struct attempt *attempt, const struct jws *jws, struct keyset_verdict *verdict, struct failure *why)
+static int document_try(struct attempt *attempt, const struct jws *jws, struct keyset_verdict *verdict, struct failure *why)
 {
 	const struct cimd_document *document = attempt->document;
 	unsigned allowed = attempt->clients->settings.conf->documents.client.algorithms;
 	const struct jwk *key = NULL;
+	if (document->auth != AUTH_PRIVATE_KEY_JWT)
+		return failure_set(why, EMA_CLIENT_METHOD, "the client's document has no keys any more");
 	if (document->keyset)
 		return keyset_verify(document->keyset, jws, allowed, NULL, NULL, attempt->request->deadline, verdict, why);
 	int code = selection_verify(document->keys, jws, allowed, NULL, NULL, 1, &key, why);
 	if (!code)
 		memcpy(verdict->thumbprint, jwk_thumbprint(key), sizeof verdict->thumbprint);
+	return code;
+}
+
+/* Keys that stand in the document itself are looked for anew there, as a key set does it by itself. */
+static int document_verify(struct attempt *attempt, const struct jws *jws, struct keyset_verdict *verdict, struct failure *why)
+{
+	const struct clients_settings *settings = &attempt->clients->settings;
+	const struct cimd_document *before = attempt->document, *now = NULL;
+	struct failure renewal = FAILURE_INIT;
+	int code = document_try(attempt, jws, verdict, why);
+	if (before->keyset || (code != EMA_UNKNOWN_KEY && code != EMA_BAD_SIGNATURE))
+		return code;
+	int renewed = cimd_renew(settings->documents, settings->conf, before, attempt->request->deadline, &now, &renewal);
+	if (renewed) {
+		failure_clear(why);
+		return failure_set(why, renewed == EMA_CLIENT_UNAVAILABLE ? EMA_KEYS_UNAVAILABLE : renewed, "%s", renewal.text);
+	}
+	attempt->document = now;
+	if (now != before) {
+		failure_clear(why);
+		code = document_try(attempt, jws, verdict, why);
+	}
+	cimd_release(before);
 	return code;
 }
 

@@ -25,6 +25,8 @@ struct cimd_entry {
 	struct document read;
 	char *url;
 	int64_t fresh_until, used;     /* monotonic */
+	int64_t asked;                 /* monotonic: when it was fetched, or last was to be */
+	int renewing;
 };
 
 /* How often a host, or a URL that ema.conf lists by itself or whose document is known, was asked: so that URLs that a stranger makes up on a
@@ -266,7 +268,7 @@ static int is_absent(int status)
 
 /* Without the lock. */
 static int entry_fetch(struct cimd *cimd, const struct conf *conf, const char *text, const struct url *url, int64_t deadline, struct cimd_entry **out,
-                       struct failure *failure)
+                       int *came, struct failure *failure)
 {
 	struct fetch_rules rules = rules_of(conf);
 	struct fetch_request request = { .url = text, .max_bytes = CIMD_BYTES_MOST, .deadline_ms = deadline - clock_monotonic(cimd->clock) };
@@ -290,6 +292,7 @@ static int entry_fetch(struct cimd *cimd, const struct conf *conf, const char *t
 		code = failure_set(failure, code == EMA_OUT_OF_MEMORY ? code : EMA_CLIENT_UNAVAILABLE, "client document: %.440s", why.text);
 		goto end;
 	}
+	*came = 1;
 	code = document_read(reply.body, reply.length, text, &entry->read, failure);
 	if (!code && entry->read.jwks_uri)
 		code = open_keys(cimd, conf, url, entry, failure);
@@ -299,7 +302,7 @@ static int entry_fetch(struct cimd *cimd, const struct conf *conf, const char *t
 	entry->document.keys = entry->read.keys;
 	entry->document.grants = entry->read.grants;
 	entry->document.inconsistent = entry->read.inconsistent;
-	entry->used = clock_monotonic(cimd->clock);
+	entry->used = entry->asked = clock_monotonic(cimd->clock);
 	entry->fresh_until = entry->used + freshness(&reply, clock_wall(cimd->clock));
 	*out = entry;
 	entry = NULL;
@@ -334,7 +337,8 @@ static void entry_keep(struct cimd *cimd, struct cimd_entry *entry)
 static int fetch_counted(struct cimd *cimd, const struct conf *conf, const char *text, const struct url *url, struct cimd_limit *limit, int64_t deadline,
                          struct cimd_entry **out, struct failure *failure)
 {
-	struct cimd_entry *entry = NULL;
+	struct cimd_entry *entry = NULL, **known;
+	int came = 0;
 	if (limit->fetches >= CIMD_FETCHES_MOST) {
 		int tell = !limit->told;
 		limit->told = 1;
@@ -344,15 +348,25 @@ static int fetch_counted(struct cimd *cimd, const struct conf *conf, const char 
 		pthread_mutex_lock(&cimd->lock);
 		return failure_set(failure, EMA_CLIENT_UNAVAILABLE, "client document: %s was asked %d times in a minute; no more", url->host, CIMD_FETCHES_MOST);
 	}
+	if ((known = entry_find(cimd, text))) {
+		(*known)->asked = clock_monotonic(cimd->clock);
+		(*known)->renewing = 1;
+	}
 	limit->fetches++;
 	limit->in_flight = 1;
 	cimd->blocked++;
 	pthread_mutex_unlock(&cimd->lock);
-	int code = entry_fetch(cimd, conf, text, url, deadline, &entry, failure);
+	int code = entry_fetch(cimd, conf, text, url, deadline, &entry, &came, failure);
 	pthread_mutex_lock(&cimd->lock);
 	limit->in_flight = 0;
 	cimd->blocked--;
 	pthread_cond_broadcast(&cimd->landed);
+	if ((known = entry_find(cimd, text))) {
+		(*known)->renewing = 0;
+		/* What stands there now is no document: what stood there before counts no more, though it may be fresh. */
+		if (code == EMA_CLIENT_REFUSED && came)
+			(*known)->fresh_until = clock_monotonic(cimd->clock);
+	}
 	if (code)
 		return code;
 	atomic_fetch_add(&entry->holders, 1);
@@ -375,8 +389,9 @@ static int usable(const struct conf *conf, const struct url *url, const struct c
 	return EMA_OK;
 }
 
-int cimd_get(struct cimd *cimd, const struct conf *conf, const char *text, int64_t deadline, const struct cimd_document **out,
-             struct failure *failure)
+/* before: NULL, or the document that is to be another one. */
+static int get(struct cimd *cimd, const struct conf *conf, const char *text, const struct cimd_document *before, int64_t deadline,
+               const struct cimd_document **out, struct failure *failure)
 {
 	struct cimd_entry *entry = NULL;
 	const char *counted = NULL;
@@ -388,7 +403,9 @@ int cimd_get(struct cimd *cimd, const struct conf *conf, const char *text, int64
 	while (!entry && !code) {
 		int64_t now = clock_monotonic(cimd->clock);
 		struct cimd_entry **known = entry_find(cimd, text);
-		if (known && now < (*known)->fresh_until) {
+		/* At most so often, whatever comes of it: strangers can ask for it. Who comes meanwhile waits. */
+		const int renews = known && before == &(*known)->document && ((*known)->renewing || now - (*known)->asked >= CIMD_FETCHES_MS);
+		if (known && now < (*known)->fresh_until && !renews) {
 			entry = *known;
 			entry->used = now;
 			atomic_fetch_add(&entry->holders, 1);
@@ -414,4 +431,17 @@ int cimd_get(struct cimd *cimd, const struct conf *conf, const char *text, int64
 	else
 		*out = &entry->document;
 	return code;
+}
+
+int cimd_get(struct cimd *cimd, const struct conf *conf, const char *url, int64_t deadline, const struct cimd_document **out,
+             struct failure *failure)
+{
+	return get(cimd, conf, url, NULL, deadline, out, failure);
+}
+
+int cimd_renew(struct cimd *cimd, const struct conf *conf, const struct cimd_document *document, int64_t deadline, const struct cimd_document **out,
+               struct failure *failure)
+{
+	const struct cimd_entry *entry = (const struct cimd_entry *)document;
+	return get(cimd, conf, entry->url, document, deadline, out, failure);
 }

@@ -43,6 +43,12 @@ int cimd_lists(const struct conf *conf, const char *id);
  */
 int cimd_get(struct cimd *cimd, const struct conf *conf, const char *url, int64_t deadline, const struct cimd_document **out,
              struct failure *failure);
+/*
+ * The same for one that was got, whose keys may be others by now: as it is known, or by a fetch if it was asked for longer ago than
+ * CIMD_FETCHES_MS. It may be the same one again, counted once more.
+ */
+int cimd_renew(struct cimd *cimd, const struct conf *conf, const struct cimd_document *document, int64_t deadline, const struct cimd_document **out,
+               struct failure *failure);
 void cimd_release(const struct cimd_document *document);
 
 #endif

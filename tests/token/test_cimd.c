@@ -421,6 +421,68 @@ static void clients_by_document(void **state)
 	free(public);
 }
 
+/* JAG-26, JAG-32: keys that stand in the document may change before it has run out; looking for them costs one fetch a minute. */
+static void keys_in_it_change(void **state)
+{
+	struct rig *rig = *state;
+	struct client_found found;
+	struct failure failure = FAILURE_INIT;
+	char keys[ROOM], members[256], *public = jwk_print(rig->next, 0), jti[16];
+	publish(rig, rig->key, KEYS);
+	assert_int_equal(authenticate(rig, rig->key, "1", "", &found, NULL), EMA_OK);
+	publish(rig, rig->next, KEYS);
+	assert_int_equal(authenticate(rig, rig->next, "2", "", &found, NULL), EMA_CLIENT_REFUSED); /* it was asked for just now */
+	atomic_fetch_add(&moved, MINUTE);
+	assert_int_equal(authenticate(rig, rig->next, "3", "", &found, NULL), EMA_OK);
+	assert_string_equal(found.key, jwk_thumbprint(rig->next));
+	assert_int_equal(server_count(rig->server, "/client"), 2);
+	assert_int_equal(rig->changed, 1);
+	atomic_fetch_add(&moved, MINUTE);
+	for (int i = 0; i < 30; i++) {
+		snprintf(jti, sizeof jti, "old%d", i);
+		assert_int_equal(authenticate(rig, rig->key, jti, "", &found, NULL), EMA_CLIENT_REFUSED);
+		assert_int_equal(authenticate(rig, rig->next, jti, "", &found, NULL), EMA_OK);
+	}
+	assert_int_equal(server_count(rig->server, "/client"), 3);
+	/* Nor more if the host does not answer, which is our outage, or has it no more: the client's keys go on until it has run out. */
+	for (int i = 0; i < 2; i++) {
+		server_answer(rig->server, "/client", &(struct server_answer){ .status = i ? 404 : 500 });
+		atomic_fetch_add(&moved, MINUTE);
+		snprintf(jti, sizeof jti, "away%d", i);
+		assert_int_equal(authenticate(rig, rig->key, jti, "", &found, NULL), i ? EMA_CLIENT_REFUSED : EMA_CLIENT_UNAVAILABLE);
+		assert_int_equal(authenticate(rig, rig->key, jti, "", &found, NULL), EMA_CLIENT_REFUSED);
+		assert_int_equal(authenticate(rig, rig->next, jti, "", &found, NULL), EMA_OK);
+		assert_int_equal(server_count(rig->server, "/client"), 4 + (unsigned)i);
+	}
+	/* From keys in it to keys elsewhere, and back to none. */
+	snprintf(keys, sizeof keys, "{\"keys\":[%s]}", public);
+	server_json(rig->server, "/keys", keys);
+	snprintf(members, sizeof members, ",\"jwks_uri\":\"%s/keys\"", server_origin(rig->server));
+	atomic_fetch_add(&moved, 25LL * 60 * MINUTE);
+	publish(rig, rig->key, KEYS);
+	assert_int_equal(authenticate(rig, rig->key, "4", "", &found, NULL), EMA_OK);
+	publish(rig, rig->key, members);
+	atomic_fetch_add(&moved, MINUTE);
+	assert_int_equal(authenticate(rig, rig->next, "5", "", &found, NULL), EMA_OK);
+	configure(rig, "hosts = \"127.0.0.1\"; insecure_http = true; public = true;");
+	atomic_fetch_add(&moved, 25LL * 60 * MINUTE);
+	publish(rig, rig->key, KEYS);
+	assert_int_equal(authenticate(rig, rig->key, "6", "", &found, NULL), EMA_OK);
+	publish(rig, rig->key, "");
+	atomic_fetch_add(&moved, MINUTE);
+	assert_int_equal(authenticate(rig, rig->next, "7", "", &found, &failure), EMA_CLIENT_REFUSED);
+	assert_non_null(strstr(failure.text, "no keys any more"));
+	/* What stands there now is no document: its keys are over at once, and not when they would have run out. */
+	atomic_fetch_add(&moved, 25LL * 60 * MINUTE);
+	publish(rig, rig->key, KEYS);
+	assert_int_equal(authenticate(rig, rig->key, "8", "", &found, NULL), EMA_OK);
+	publish(rig, rig->key, ",\"jwks\":{\"keys\":[@,{\"kty\":\"EC\",\"crv\":\"P-256\",\"d\":\"AAAA\"}]}");
+	atomic_fetch_add(&moved, MINUTE);
+	assert_int_equal(authenticate(rig, rig->next, "9", "", &found, NULL), EMA_CLIENT_REFUSED);
+	assert_int_equal(authenticate(rig, rig->key, "10", "", &found, NULL), EMA_CLIENT_REFUSED);
+	free(public);
+}
+
 struct race {
 	struct rig *rig;
 	int64_t ms;
@@ -450,6 +512,35 @@ static void together(void **state)
 		pthread_join(threads[i], NULL);
 	assert_int_equal(atomic_load(&race.good), 8);
 	assert_int_equal(server_count(race.rig->server, NULL), 1);
+}
+
+static void *come_with_new_key(void *data)
+{
+	struct race *race = data;
+	struct client_found found;
+	char jti[40];
+	snprintf(jti, sizeof jti, "together%d", atomic_fetch_add(&race->crowded, 1));
+	if (authenticate(race->rig, race->rig->next, jti, "", &found, NULL) == EMA_OK)
+		atomic_fetch_add(&race->good, 1);
+	return NULL;
+}
+
+/* JAG-26, JAG-32: and those who come together with a key that is new in the document. */
+static void together_with_new_keys(void **state)
+{
+	struct race race = { *state, 5000, 0, 0 };
+	struct client_found found;
+	pthread_t threads[8];
+	publish(race.rig, race.rig->key, KEYS);
+	assert_int_equal(authenticate(race.rig, race.rig->key, "1", "", &found, NULL), EMA_OK);
+	publish(race.rig, race.rig->next, KEYS);
+	atomic_fetch_add(&moved, MINUTE);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, come_with_new_key, &race), 0);
+	for (int i = 0; i < 8; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&race.good), 8);
+	assert_int_equal(server_count(race.rig->server, NULL), 2);
 }
 
 /* JAG-32: a host that does not answer holds a few threads, and not all that there are. */
@@ -500,7 +591,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(caching, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(changes, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(clients_by_document, rig_begin, rig_end),
+		cmocka_unit_test_setup_teardown(keys_in_it_change, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(together, rig_begin, rig_end),
+		cmocka_unit_test_setup_teardown(together_with_new_keys, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(a_slow_host, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(a_slow_host_and_a_known_document, rig_begin, rig_end),
 	};
