@@ -738,10 +738,10 @@ static char *only_file(const char *folder, const char *suffix)
 	return path;
 }
 
-/* "{"keys":[...]}": the first key with its private half, and count public ones. */
-static void publish_private(struct fixture *f, size_t from, size_t count)
+/* "{"keys":[...]}": one key with its private half, and count public ones. */
+static void publish_private(struct fixture *f, size_t which, size_t from, size_t count)
 {
-	char *private = jwk_print(f->keys[0], 1), *rest = key_set(f, from, count);
+	char *private = jwk_print(f->keys[which], 1), *rest = key_set(f, from, count);
 	struct buffer b = BUFFER_INIT(16384);
 	buffer_printf(&b, "{\"keys\":[%s%s%s", private, count ? "," : "", rest + strlen("{\"keys\":["));
 	server_json(f->server, KEYS, b.data);
@@ -775,7 +775,7 @@ static void a_published_private_key_verifies_nothing(void **state)
 		assert_int_equal(verify(keyset, f->keys[1], NULL), EMA_OK);
 		int alarms = heard(f, " keys-private-member "), told = heard(f, "was published before");
 		/* Alone; beside another; twice, and beside another. */
-		publish_private(f, others == 1, others);
+		publish_private(f, 0, others == 1, others);
 		assert_true(refused_anew(f, keyset));
 		assert_true(heard(f, " keys-private-member ") > alarms);
 		assert_int_not_equal(verify_token(keyset, token, NULL, NULL, &verdict, NULL), EMA_OK);
@@ -815,7 +815,7 @@ static void an_only_key_that_is_published(void **state)
 		struct keyset *keyset = cold ? NULL : open_set(trust, &settings);
 		if (!cold)
 			assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
-		publish_private(f, 0, 0);
+		publish_private(f, 0, 0, 0);
 		if (cold)
 			keyset = open_set(trust, &settings);
 		assert_true(refused_anew(f, keyset));
@@ -1079,7 +1079,7 @@ static void *work(void *data)
 	return NULL;
 }
 
-/* Eight threads verify while keys rotate and key sets are opened and closed. */
+/* Eight threads verify while keys rotate, one's private half is published, and key sets are opened and closed. */
 static void threads_verify_while_keys_rotate(void **state)
 {
 	struct fixture *f = *state;
@@ -1096,8 +1096,13 @@ static void threads_verify_while_keys_rotate(void **state)
 	struct keyset_state before, after;
 	keyset_state(keyset, &before);
 	for (int i = 0; i < 30; i++) {
-		publish(f, 0, 1 + (size_t)i % 3);
+		if (i == 20)
+			publish_private(f, 2, 0, 3);
+		else
+			publish(f, 0, 1 + (size_t)i % 3);
 		atomic_fetch_add(&moved, 13 * MINUTE);
+		if (i == 20)
+			EVENTUALLY(heard(f, " keys-private-member ") > 0);
 		struct keyset *again = open_set(f->trust, &settings);
 		nap(20);
 		keyset_close(again);
@@ -1109,6 +1114,7 @@ static void threads_verify_while_keys_rotate(void **state)
 	}
 	keyset_state(keyset, &after);
 	assert_true(after.generation > before.generation);
+	assert_int_not_equal(verify(keyset, f->keys[2], NULL), EMA_OK);
 	keyset_close(keyset);
 }
 
@@ -1423,7 +1429,7 @@ static void what_is_exposed_is_published(void **state)
 	struct trust *trust = make_publishing(f, 1), *reads = make_publishing(f, 0);
 	struct keyset *keyset = open_set(trust, &settings), *reader = open_set(reads, &settings);
 	EVENTUALLY(verify(reader, f->keys[0], NULL) == EMA_OK);
-	publish_private(f, 0, 0);
+	publish_private(f, 0, 0, 0);
 	assert_true(refused_anew(f, keyset));
 	EVENTUALLY(verify(reader, f->keys[0], NULL) == EMA_KEYS_UNAVAILABLE);
 	publish(f, 0, 2);
