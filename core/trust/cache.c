@@ -129,8 +129,9 @@ static int parse_head(const char *line, size_t length, const char *source, struc
 	const char *etag = json_string(json_member(&json, root, "etag"));
 	const char *modified = json_string(json_member(&json, root, "last_modified"));
 	const struct json_node *exposed = json_member(&json, root, "exposed");
+	const int listed = !exposed || (json_string(exposed) && !exposed_read(&entry->exposed, json_string(exposed)));
 	int fine = from && uri && etag && modified && !strcmp(from, source) && strlen(etag) < CACHE_ETAG_MOST &&
-	           strlen(modified) < CACHE_ETAG_MOST && (!exposed || (json_string(exposed) && !exposed_read(&entry->exposed, json_string(exposed)))) && json_integer(json_member(&json, root, "fetched"), &entry->fetched) &&
+	           strlen(modified) < CACHE_ETAG_MOST && listed && json_integer(json_member(&json, root, "fetched"), &entry->fetched) &&
 	           json_integer(json_member(&json, root, "fresh_until"), &entry->fresh_until) && (entry->jwks_uri = strdup(uri));
 	if (fine) {
 		snprintf(entry->etag, sizeof entry->etag, "%s", etag);

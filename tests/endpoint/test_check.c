@@ -1949,6 +1949,29 @@ static void is_again(struct desk *desk, size_t row, const char *line, int code, 
 	ema_text_free(said);
 }
 
+/* MCP-43, AUD-11: an answer to the server has a name in the record, by which it can be decided again. */
+static void responses_have_a_name(void **state)
+{
+	static const char body[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"action\":\"accept\"}}";
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	desk_open(&desk, services, NULL);
+	char *token = make(&desk, &(struct made){ .scopes = { "read" } });
+	ask_begin(&ask, NULL, token);
+	header(&ask, "MCP-Protocol-Version", "2025-11-25");
+	assert_int_equal(ema_request_body(ask.request, body, strlen(body)), EMA_OK);
+	ask_check(&ask, &desk, "svc");
+	expect(&ask, 0, EMA_OK, 200);
+	ask_end(&ask);
+	char *line = last_check(&desk);
+	assert_non_null(strstr(line, "\"method\":\"response\""));
+	is_again(&desk, 0, line, EMA_OK, NULL);
+	free(line);
+	free(token);
+	desk_close(&desk);
+}
+
 /* AUD-11: where a rule looks at an argument at which none looked, it is not known whether it was there; nor is the name of a subject. */
 static void arguments_that_no_rule_sees(void **state)
 {
@@ -2370,6 +2393,7 @@ int main(void)
 		cmocka_unit_test(known_by_saml_name),
 		cmocka_unit_test(shadow_mode_says_so),
 		cmocka_unit_test(groups_that_no_rule_sees),
+		cmocka_unit_test(responses_have_a_name),
 		cmocka_unit_test(arguments_that_no_rule_sees),
 		cmocka_unit_test(audiences_that_changed),
 		cmocka_unit_test(decided_again),
