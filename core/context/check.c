@@ -417,7 +417,7 @@ int check_walk(struct pipeline *p)
 		reasons_subject(p);
 	if (!code)
 		code = pipeline_marks(p);
-	if (!code && !again && !p->check->explain)
+	if (!code && !again)
 		code = credential_binding(p);
 	if (!code && !p->check->resolved)
 		code = pipeline_directories(p);

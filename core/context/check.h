@@ -73,6 +73,7 @@ struct kept {
 	struct access_claims claims; /* whose strings are the decision's: as if a token of ours had said it */
 	const char *kid;             /* of a token of ours: the key that verified it */
 	const char *thumbprint;      /* of a provider's own: likewise; "": its plugin verified it */
+	const char *actor;           /* NULL: none */
 	int bound;                   /* to a key or a certificate */
 	int64_t skew;                /* seconds that the clocks of who issued it may be apart from ours */
 	const char *const *audiences, *const *brought; /* of a provider's own, its scopes as they came; each ends with NULL. audiences NULL: ours */

@@ -174,13 +174,15 @@ int credential_binding(struct pipeline *p)
 	p->check->bound = *bound.jkt || *bound.x5t;
 	if (!code)
 		code = pipeline_bound(p, p->check->bound);
-	if (!code && *bound.jkt && p->check->scheme_dpop) {
+	/* Who looks has the token, and no proof. */
+	const int proves = !p->check->explain;
+	if (!code && proves && *bound.jkt && p->check->scheme_dpop) {
 		code = check_proof(p, bound.jkt, &proof);
 		proven = !code;
 	}
-	if (!code && *bound.x5t)
+	if (!code && proves && *bound.x5t)
 		code = credential_certificate(p->snapshot->conf, p->request, remote && conf_is_proxy(p->snapshot->conf, remote), &certificate, &p->failure);
-	if (!code)
+	if (!code && proves)
 		code = dpop_hold(&bound, p->check->scheme_dpop, proven ? &proof : NULL, certificate ? certificate_thumbprint(certificate) : NULL, &p->failure);
 	certificate_close(certificate);
 	if (code || *bound.jkt || *bound.x5t)

@@ -57,7 +57,7 @@ static uint64_t generation(void *data, const struct conf_service_directory *entr
 int pipeline_directories(struct pipeline *p)
 {
 	struct asking asking = { p, NULL };
-	struct principal_ops ops = { lookup, done, generation, &asking };
+	struct principal_ops ops = { lookup, done, generation, &asking, p->winner->email, p->winner->name_id };
 	struct failure why = FAILURE_INIT;
 	int code = p->winner->call ? principal_claims(&p->principal, &p->winner->subject, call_result(p->winner->call)) : EMA_OK;
 	if (!code)

@@ -84,6 +84,9 @@ int kept_take(struct pipeline *p)
 		return EMA_OUT_OF_MEMORY;
 	for (size_t i = 0; i < amr_count; i++)
 		kept->amr[i] = decision_copy(d, amr[i]);
+	kept->actor = decision_copy(d, p->winner->actor);
+	kept->claims.actors = &kept->actor;
+	kept->claims.actor_count = kept->actor != NULL;
 	kept->claims.amr = kept->amr;
 	kept->claims.amr_count = amr_count;
 	kept->claims.groups = kept->groups;

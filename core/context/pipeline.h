@@ -95,7 +95,7 @@ int pipeline_scopes(struct pipeline *p);
 void scopes_instead(struct pipeline *p, const char *scope, int (*may)(const struct pipeline *p, const struct conf_scope *narrower));
 /* The scopes of the service that a provider's own access token stands for by what it brought (scope_map). */
 int pipeline_scope_map(struct pipeline *p, const char *const *brought, size_t count);
-/* The same for one that was taken before, and whether it still would be: its kind, audience and client. */
+/* The same for one that was taken before, and whether it still would be: its kind, times, audience, client and actor. */
 int pipeline_audience_still(struct pipeline *p, const struct kept *kept);
 /* Of one of ours: its issuer, its audience and its times. */
 int pipeline_own_still(struct pipeline *p);
@@ -103,11 +103,11 @@ int pipeline_own_still(struct pipeline *p);
 void pipeline_audience(struct pipeline *p);
 /* What such a token must have for a scope of the service, in the provider's words; NULL: it is no such token, or nothing gives it. */
 const char *pipeline_map_back(const struct pipeline *p, const char *scope);
-/* What is known of the winner, for the rules; the strings are the pipeline's. NULL: no memory. */
 /* The client's entry in ema.conf, or the one for clients whose id is a URL. NULL: none, as with a client that the provider alone knows. */
 const struct conf_client *pipeline_client(const struct pipeline *p);
 /* Adds a scope of a token to the decision's, or of it what the client's entry still has (NULL: all). */
 void pipeline_hold_scope(struct pipeline *p, const struct conf_client *client, const char *scope);
+/* What is known of the winner, for the rules; the strings are the pipeline's. */
 struct policy_who pipeline_who(const struct pipeline *p);
 struct policy_principal *pipeline_prepare(const struct pipeline *p);
 /* Which of the scopes so far some grant gives the subject now; some are enough. */

@@ -222,7 +222,7 @@ static void put_asked(struct fields *fields, const struct pipeline *p, const str
 	put_list(fields, "arguments", asked->argument_list, asked->argument_count);
 	/* What is looked at and absent is no value; what is not looked at is not known. */
 	if (check->decided)
-		put(fields, "arguments_view", check->decided->arguments ? policy_arguments_view(p->service->policy) : AGAIN_NO_ARGUMENTS, 0);
+		put(fields, "arguments_view", check->decided->arguments || check->decided->unseen ? policy_arguments_view(p->service->policy) : AGAIN_NO_ARGUMENTS, 0);
 	put(fields, "unrepeatable", asked->unrepeatable, 0);
 	put_list(fields, "missing_scopes", check->missing.list, check->missing.count);
 	if (!check->shadow.text)

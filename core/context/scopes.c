@@ -9,6 +9,7 @@
 #include "describe.h"
 #include "jwt.h"
 #include "resource.h"
+#include "standing.h"
 
 static int names_resource(const struct call_list *list, const char *resource)
 {
@@ -314,11 +315,14 @@ int pipeline_audience_still(struct pipeline *p, const struct kept *kept)
 	if ((provider->clients.count && !conf_has_string(&provider->clients, client)) ||
 	    (audience && audience->clients.count && !conf_has_string(&audience->clients, client)))
 		return scope_fail(p, EMA_WRONG_CLIENT, "the token's client is none of the provider's, or of the service's for it, any more");
+	if ((provider->actor_required && !p->winner->actor) || (p->winner->actor && provider->actors.count && !conf_has_string(&provider->actors, p->winner->actor)))
+		return scope_fail(p, EMA_ACTOR_REFUSED, "the token's actor is none of the provider's any more, or it has none and must");
 	while (kept->brought[brought])
 		brought++;
 	/* What they were mapped to then. */
 	p->decision->scopes.count = 0;
-	return pipeline_scope_map(p, kept->brought, brought);
+	code = pipeline_scope_map(p, kept->brought, brought);
+	return code || !p->read_only ? code : pipeline_read_only(p);
 }
 
 /* Is it the resource of a service that has this one's issuer? */

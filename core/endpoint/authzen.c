@@ -47,6 +47,11 @@ static const char *text_of(const struct json *json, const struct json_node *node
 	return text && *text ? text : NULL;
 }
 
+static int has_scheme(const char *id)
+{
+	return !strncmp(id + strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-."), "://", 3);
+}
+
 /* The service that the id begins with, followed by "#", and what stands behind; or that is the caller's only one. */
 static const struct service *service_of(const struct exam *exam, const char *id, enum policy_kind kind, const char **name)
 {
@@ -70,7 +75,7 @@ static const struct service *service_of(const struct exam *exam, const char *id,
 	}
 	/* AZN-28: with more than one, a name alone could be either's; and what begins as a resource identifier is none of a tool. */
 	*name = id;
-	return count == 1 && (kind == POLICY_URI || !strstr(id, "://")) ? only : NULL;
+	return count == 1 && (kind == POLICY_URI || !has_scheme(id)) ? only : NULL;
 }
 
 static int kind_of(const char *type, enum policy_kind *kind)

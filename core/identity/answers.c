@@ -81,12 +81,14 @@ static void key_part(struct buffer *key, const char *text)
 		buffer_text(key, text);
 }
 
-static int key_make(const char *directory, const struct subject *subject, struct buffer *key)
+static int key_make(const struct answer_about *about, struct buffer *key)
 {
-	key_part(key, directory);
-	key_part(key, subject->issuer);
-	key_part(key, subject->tenant);
-	key_part(key, subject->sub);
+	key_part(key, about->directory);
+	key_part(key, about->subject->issuer);
+	key_part(key, about->subject->tenant);
+	key_part(key, about->subject->sub);
+	key_part(key, about->email);
+	key_part(key, about->name_id);
 	return key->failed ? -1 : 0;
 }
 
@@ -170,11 +172,11 @@ uint64_t answers_ticket(struct answers *answers)
 	return ticket;
 }
 
-void answers_put(struct answers *answers, const char *directory, const struct subject *subject, uint64_t generation, uint64_t ticket,
+void answers_put(struct answers *answers, const struct answer_about *about, uint64_t generation, uint64_t ticket,
                  int64_t max_age_ms, const struct answer *answer)
 {
 	struct buffer key = BUFFER_INIT(KEY_MOST);
-	if (key_make(directory, subject, &key)) {
+	if (key_make(about, &key)) {
 		buffer_free(&key);
 		return; /* not one that could have been kept before */
 	}
@@ -213,11 +215,11 @@ void answers_put(struct answers *answers, const char *directory, const struct su
 	buffer_free(&key);
 }
 
-int answers_find(struct answers *answers, const char *directory, const struct subject *subject, uint64_t generation, struct answer *out)
+int answers_find(struct answers *answers, const struct answer_about *about, uint64_t generation, struct answer *out)
 {
 	struct buffer key = BUFFER_INIT(KEY_MOST);
 	int code = EMA_ABSENT;
-	if (key_make(directory, subject, &key)) {
+	if (key_make(about, &key)) {
 		buffer_free(&key);
 		return EMA_ABSENT;
 	}

@@ -156,6 +156,7 @@ static int directory_ask(struct principal *principal, const struct conf_director
                          const struct subject *subject, struct answers *answers, const struct principal_ops *ops, struct failure *failure)
 {
 	const struct call_result *found = NULL;
+	const struct answer_about about = { entry->id, subject, ops->email, ops->name_id };
 	struct failure said = FAILURE_INIT;
 	int keep = directory->last_known && answers != NULL;
 	/* Before it is asked: a change on the way makes the answer old. */
@@ -165,7 +166,7 @@ static int directory_ask(struct principal *principal, const struct conf_director
 	int result;
 	if (is_outage(code)) {
 		struct answer last = { 0 };
-		int kept = keep ? answers_find(answers, entry->id, subject, generation, &last) : EMA_ABSENT;
+		int kept = keep ? answers_find(answers, &about, generation, &last) : EMA_ABSENT;
 		int stale = code == EMA_DIRECTORY_STALE;
 		if (kept == EMA_OK)
 			result = answer_take(principal, entry, subject, &last, failure);
@@ -183,7 +184,7 @@ static int directory_ask(struct principal *principal, const struct conf_director
 			answer = (struct answer){ EMA_OK, found->person, found->person_active, found->groups, found->roles, found->accounts };
 		/* Refusals are kept as well: an outage must not bring back whom the directory had shut out. */
 		if (keep)
-			answers_put(answers, entry->id, subject, generation, ticket,
+			answers_put(answers, &about, generation, ticket,
 			            code == EMA_OK && found->max_age_ms >= 0 ? found->max_age_ms : directory->max_age_ms, &answer);
 		if (code != EMA_OK && said.text[0] && code != EMA_UNKNOWN_SUBJECT && code != EMA_NOT_MINE)
 			result = failure_set(failure, code, "directory \"%s\": %s", entry->id, said.text);

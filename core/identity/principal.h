@@ -39,6 +39,7 @@ struct principal_ops {
 	void (*done)(void *data, const struct conf_service_directory *entry); /* once after each lookup; may be NULL */
 	uint64_t (*generation)(void *data, const struct conf_service_directory *entry); /* raised by directory_changed */
 	void *data;
+	const char *email, *name_id; /* by which lookup asks, besides the subject */
 };
 
 /* 1 if the entry speaks for the provider. */

@@ -230,10 +230,13 @@ static int memory_add(struct memory *memory, uint64_t hash, const char *quota, c
                       const void *value, size_t value_length, int64_t expires, int is_mark)
 {
 	size_t size = entry_size(key_length, value_length);
+	/* An eighth is for what is under no quota, marks before all: whoever fills his own takes nothing of that. */
+	const size_t entries_most = memory->entries_most - (quota ? memory->entries_most / 8 : 0);
+	const size_t bytes_most = memory->bytes_most - (quota ? memory->bytes_most / 8 : 0);
 	/* What ended makes room; what lives never does (JAG-57). */
-	if (memory->count >= memory->entries_most || size > memory->bytes_most - memory->bytes)
+	if (memory->count >= entries_most || memory->bytes > bytes_most || size > bytes_most - memory->bytes)
 		memory_sweep(memory, SIZE_MAX);
-	if (memory->count >= memory->entries_most || size > memory->bytes_most - memory->bytes)
+	if (memory->count >= entries_most || memory->bytes > bytes_most || size > bytes_most - memory->bytes)
 		return EMA_STORE_FULL;
 	struct quota *taken = NULL;
 	if (heap_reserve(memory))

@@ -156,7 +156,7 @@ const char *ema_decision_challenge(const ema_decision *decision); /* value of WW
 const char *ema_decision_rpc_error(const ema_decision *decision);
 int64_t ema_decision_renew(const ema_decision *decision);         /* when a new token should be had: seconds since 1970; 0: unknown */
 /*
- * Would it be permitted still? For streams and long calls, as often as once a second: looks at times, revocation, our own keys, directories and
+ * Would it be permitted still? For streams and long calls, as often as once a second: looks at times, revocation, keys, directories and
  * the rules in place now, not at guards, and writes no record. EMA_OK, or why not; EMA_BAD_REQUEST for a decision of no check.
  */
 int ema_decision_still(const ema_decision *decision);

@@ -203,9 +203,11 @@ static int find_living(struct write *w, struct found *out)
 
 static int is_full(const struct write *w, uint64_t size)
 {
+	/* An eighth is for what is under no quota, the core's own before all: whoever fills his own takes nothing of that. */
+	const uint64_t entries = (uint64_t)w->self->entries, kept = w->quota ? entries / 8 : 0;
 	/* Deleting copies pages, too: so much of the file is left for that. */
-	return w->totals.count >= (uint64_t)w->self->entries || size > (uint64_t)w->self->size / 3 - w->totals.bytes ||
-	       w->totals.bytes > (uint64_t)w->self->size / 3;
+	const uint64_t bytes = (uint64_t)w->self->size / 3, most = bytes - (w->quota ? bytes / 8 : 0);
+	return w->totals.count >= entries - kept || w->totals.bytes > most || size > most - w->totals.bytes;
 }
 
 static int add(struct write *w, const void *value, size_t length, int is_mark)

@@ -49,6 +49,10 @@ static char *conf_of(const struct server *server)
 		"  { id = \"tree\"; resource = \"https://mcp.example/tree\"; identity = [\"idp\"]; %s"
 		"  audience = ( { provider = \"idp\"; is = [\"api://tree\"]; clients = [\"app\"]; scope_map = ( { from = \"read\"; to = [\"write\"]; } ); } );\n"
 		"  grants = ( { provider = \"idp\"; scopes = [\"write\"]; } ); },\n"
+		"  { id = \"broad\"; resource = \"https://mcp.example/broad\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"all\"; access = \"write\"; tools = [\"*\"]; }, { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } );\n"
+		"  audience = ( { provider = \"idp\"; is = [\"api://broad\"]; clients = [\"app\"]; scope_map = \"any\"; } );\n"
+		"  grants = ( { provider = \"idp\"; scopes = [\"all\", \"read\"]; } ); },\n"
 		"  { id = \"strong\"; resource = \"https://mcp.example/strong\"; identity = [\"idp\"]; %s"
 		"  audience = ( { provider = \"idp\"; is = [\"api://strong\"]; clients = [\"app\"]; scope_map = \"any\"; } );\n"
 		"  grants = ( { provider = \"idp\"; scopes = [\"read\"]; }, { provider = \"idp\"; scopes = [\"write\"]; when = { acr = [\"strong\"]; }; } ); },\n"
@@ -157,7 +161,7 @@ static void away(void **state)
 {
 	struct world world;
 	struct server *server = server_start(NULL, NULL);
-	ema_decision *reading = NULL, *writing = NULL, *through = NULL;
+	ema_decision *reading = NULL, *writing = NULL, *through = NULL, *broad = NULL;
 	(void)state;
 	if (!server)
 		skip();
@@ -184,6 +188,7 @@ static void away(void **state)
 	assert_int_not_equal(redeems(&world, "https://mcp.example/shadow"), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(checks(&world, "svc", "tools/call", "get_x", &reading), EMA_OK);
 	assert_int_equal(checks(&world, "tree", "tools/call", "get_x", &through), EMA_OK);
+	assert_int_equal(checks(&world, "broad", "tools/call", "get_x", &broad), EMA_OK);
 	assert_int_equal(checks(&world, "tree", "tools/call", "put_x", NULL), EMA_OK);
 	assert_int_equal(ema_decision_still(writing), EMA_OK);
 	atomic_fetch_add(&moved, HOUR);
@@ -191,6 +196,8 @@ static void away(void **state)
 	assert_int_equal(ema_decision_still(writing), EMA_KEYS_UNAVAILABLE);
 	assert_int_equal(ema_decision_still(reading), EMA_OK);
 	assert_int_equal(ema_decision_still(through), EMA_OK);
+	assert_int_equal(ema_decision_still(broad), EMA_OK); /* by the narrower of its two scopes */
+	ema_decision_free(broad);
 	ema_decision_free(through);
 	ema_decision_free(writing);
 	ema_decision_free(reading);

@@ -1507,6 +1507,8 @@ static void tokens_of_the_provider_still(void **state)
 		{ "", "binding = \"required\"; audience = ( { provider = \"at\"; is = [\"api://svc\"]; clients = [\"cli\"]; scope_map = \"any\"; } );", EMA_PROOF_MISSING },
 		{ "clients = [\"other\"];", before, EMA_WRONG_CLIENT },
 		{ "accepts = [\"id_jag\"];", before, EMA_NOT_MINE },
+		{ "actors = [\"other\"];", before, EMA_ACTOR_REFUSED },
+		{ "actors = [\"agent\"]; actor_required = true;", before, EMA_OK },
 		{ "", "", EMA_NOT_MINE },
 		{ "", "audience = ( { provider = \"at\"; is = [\"api://other\"]; clients = [\"cli\"]; scope_map = \"any\"; } );", EMA_WRONG_AUDIENCE },
 		{ "", "audience = ( { provider = \"at\"; is = [\"api://other\", \"api://more\"]; clients = [\"cli\"]; scope_map = \"any\"; } );", EMA_OK },
@@ -1536,12 +1538,18 @@ static void tokens_of_the_provider_still(void **state)
 					ema_request *request = ema_request_new();
 					assert_int_equal(ema_request_credential(request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)), EMA_OK);
 					assert_int_equal(ema_decide(desk.world.context, "svc", request, NULL), EMA_PROOF_MISSING);
+					/* Whoever explains has no proof either, and is told. */
+					struct ask explained = { .request = ema_request_new() };
+					ask_tool(&explained, "get_issue", NULL);
+					assert_int_equal(ema_request_credential(explained.request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)), EMA_OK);
+					assert_int_equal(ema_explain(desk.world.context, "svc", explained.request, 0, &explained.decision), EMA_PROOF_MISSING);
+					ask_end(&explained);
 					ema_request_free(request);
 				}
 				break;
 			}
 			token = world_sign(&desk.world, desk.world.key, "at+jwt",
-				"{\"iss\":\"https://at.example\",\"aud\":[\"api://svc\",\"api://more\"],\"client_id\":\"cli\",\"scope\":\"a c\"}");
+				"{\"iss\":\"https://at.example\",\"aud\":[\"api://svc\",\"api://more\"],\"client_id\":\"cli\",\"scope\":\"a c\",\"act\":{\"sub\":\"agent\"}}");
 			ask_call(&ask, &desk, "svc", token, "get_issue", NULL);
 			expect(&ask, i, EMA_OK, 200);
 			assert_int_equal(ema_decision_still(ask.decision), EMA_OK);

@@ -31,6 +31,7 @@ struct script {
 struct world {
 	struct script scripts[2];
 	int open; /* lookups without done */
+	const char *name_id;
 };
 
 static struct script *script_of(struct world *world, const struct conf_service_directory *entry)
@@ -82,7 +83,7 @@ static struct world world_new(void)
 
 static int gather(struct world *world, const struct subject *subject, struct answers *answers, struct principal *out, struct failure *failure)
 {
-	struct principal_ops ops = { world_lookup, world_done, world_generation, world };
+	struct principal_ops ops = { world_lookup, world_done, world_generation, world, NULL, world->name_id };
 	int code = principal_gather(out, &conf, &service, subject, answers, &ops, failure);
 	assert_int_equal(world->open, 0);
 	return code;
@@ -209,6 +210,20 @@ static void last_known_stands_in(void **state)
 	assert_int_equal(ask(&world, answers), EMA_OK);
 	world.scripts[0].generation++;
 	assert_int_equal(ask(&world, answers), EMA_DIRECTORY_STALE);
+	/* What it says of somebody by one name stands for no other: that nobody is known by that takes no group away. */
+	world.scripts[0].code = EMA_OK;
+	assert_int_equal(ask(&world, answers), EMA_OK);
+	world.name_id = "ann of before";
+	world.scripts[0].code = EMA_UNKNOWN_SUBJECT;
+	assert_int_equal(ask(&world, answers), EMA_OK);
+	world.scripts[0].code = EMA_UNAVAILABLE;
+	assert_int_equal(ask(&world, answers), EMA_OK); /* as nobody, as it was said */
+	world.name_id = NULL;
+	struct principal known = { 0 };
+	struct failure failure = FAILURE_INIT;
+	assert_int_equal(gather(&world, &ann, answers, &known, &failure), EMA_OK);
+	assert_int_equal(known.persons.count, 2);
+	principal_clear(&known);
 	/* Who was shut out stays out. */
 	world.scripts[0].code = EMA_OK;
 	assert_int_equal(ask(&world, answers), EMA_OK);
@@ -222,14 +237,14 @@ static void last_known_stands_in(void **state)
 static void put_answer(struct answers *answers, const char *sub, uint64_t ticket, int code)
 {
 	struct subject subject = { "p", "i", NULL, sub };
-	answers_put(answers, "d", &subject, 1, ticket, 1000, &(struct answer){ .code = code });
+	answers_put(answers, &(struct answer_about){ "d", &subject, NULL, NULL }, 1, ticket, 1000, &(struct answer){ .code = code });
 }
 
 static int find_answer(struct answers *answers, const char *sub)
 {
 	struct subject subject = { "p", "i", NULL, sub };
 	struct answer out = { 0 };
-	int code = answers_find(answers, "d", &subject, 1, &out);
+	int code = answers_find(answers, &(struct answer_about){ "d", &subject, NULL, NULL }, 1, &out);
 	int said = out.code;
 	answer_clear(&out);
 	return code == EMA_OK ? said : code;
