@@ -87,8 +87,10 @@ int print_json(struct json_object *object)
 {
 	const char *text = json_object_to_json_string_ext(must(object), JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 	unsigned point;
-	if (!text)
+	if (!text) {
 		must(NULL);
+		return STATUS_USAGE;
+	}
 	/* JSON for the same: outside of strings there is no such character, but for the ends of lines. */
 	for (const unsigned char *c = (const unsigned char *)text; *c;) {
 		size_t n = character(c, &point);

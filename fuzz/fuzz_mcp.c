@@ -96,7 +96,7 @@ static int is_response(const struct mcp_message *message, size_t number)
 	const struct json_node *node = json_root(json);
 	for (node = message->batch ? json_first(json, node) : node; number--;)
 		node = json_next(json, node);
-	return message->revision != MCP_2026_07_28 && !json_member(json, node, "method") && json_member(json, node, "id") &&
+	return message->revision != MCP_2026_07_28 && !json_member(json, node, "method") && (json_member(json, node, "id") || json_member(json, node, "error")) &&
 	       !json_member(json, node, "result") != !json_member(json, node, "error");
 }
 

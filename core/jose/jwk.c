@@ -332,32 +332,68 @@ static void jwks_skip(struct jwks *set, size_t number, const char *why)
 		snprintf(set->skipped_why, sizeof set->skipped_why, "key %zu: %s", number, why);
 }
 
-/*
- * The thumbprint of a key whose private half is in the node, without giving that to OpenSSL: one that jwk_read() takes is written in one way,
- * so its text will do. "" if it is none of ours.
- */
-static int jwks_thumbprint(const struct json *json, const struct json_node *node, char out[JWK_THUMBPRINT])
+/* RFC 7518 6: what makes a key of a type, in the order of RFC 7638 3.2, and what only its private half has. */
+static const struct jwks_form {
+	const char *type, *public[5], *private[7];
+} jwks_forms[] = {
+	{ "RSA", { "e", "kty", "n", NULL }, { "d", "p", "q", "dp", "dq", "qi", NULL } },
+	{ "EC", { "crv", "kty", "x", "y", NULL }, { "d", NULL } },
+	{ "OKP", { "crv", "kty", "x", NULL }, { "d", NULL } },
+	{ "oct", { NULL }, { "k", NULL } },
+};
+
+/* A member that is null, or a number, gives nothing away: some programs write all that a key could have. */
+static int jwks_shows(const struct json *json, const struct json_node *node, const char *const *names)
 {
-	/* RFC 7638 3.2, in its order */
-	static const char *const members[][5] = { { "RSA", "e", "kty", "n" }, { "EC", "crv", "kty", "x", "y" }, { "OKP", "crv", "kty", "x" } };
-	const char *type = json_string(json_member(json, node, "kty"));
-	struct buffer text = BUFFER_INIT(JWK_PUBLIC_MOST);
-	int code = EMA_OK, ours = 0;
-	out[0] = 0;
-	for (size_t i = 0; type && i < sizeof members / sizeof *members; i++) {
-		if (strcmp(type, members[i][0]))
-			continue;
-		ours = 1;
-		for (size_t m = 1; m < sizeof members[i] / sizeof *members[i] && members[i][m]; m++) {
-			const struct json_node *member = json_member(json, node, members[i][m]);
-			if ((ours &= json_string(member) && member->length <= BASE64URL_ROOM(JWK_NUMBER_MOST))) {
-				buffer_printf(&text, "%s\"%s\":", m > 1 ? "," : "{", members[i][m]);
-				buffer_json(&text, member->text, member->length);
-			}
-		}
+	for (; *names; names++) {
+		const struct json_node *member = json_member(json, node, *names);
+		if (json_string(member) && member->length)
+			return 1;
 	}
-	if (ours)
-		code = buffer_char(&text, '}') ? EMA_OUT_OF_MEMORY : key_thumbprint(text.data, text.length, out);
+	return 0;
+}
+
+/* A number of an RSA key, without zeros in front, which some programs write and jwk_read() refuses. 0 if it is none. */
+static int jwks_put_number(struct buffer *text, const struct json_node *member)
+{
+	unsigned char bytes[BASE64URL_ROOM(JWK_NUMBER_MOST)];
+	char plain[BASE64URL_ROOM(JWK_NUMBER_MOST) + 4];
+	long length = base64url_decode(member->text, member->length, bytes), zeros = 0;
+	while (zeros < length && !bytes[zeros])
+		zeros++;
+	if (length - zeros <= 0)
+		return 0;
+	base64url_encode(bytes + zeros, (size_t)(length - zeros), plain);
+	buffer_printf(text, "\"%s\"", plain);
+	return 1;
+}
+
+/*
+ * The thumbprint of a key whose private half is in the node, without giving that to OpenSSL: its public half, where jwk_read() takes it, is
+ * written in one way. "" if there is none.
+ */
+static int jwks_thumbprint(const struct json *json, const struct json_node *node, const struct jwks_form *form, char out[JWK_THUMBPRINT])
+{
+	struct buffer text = BUFFER_INIT(JWK_PUBLIC_MOST);
+	int code = EMA_OK, whole = form->public[0] != NULL;
+	out[0] = 0;
+	for (size_t m = 0; whole && form->public[m]; m++) {
+		const char *name = form->public[m];
+		const struct json_node *member = json_member(json, node, name);
+		if (!json_string(member) || member->length > BASE64URL_ROOM(JWK_NUMBER_MOST)) {
+			whole = 0;
+			break;
+		}
+		buffer_printf(&text, "%s\"%s\":", m ? "," : "{", name);
+		if (!strcmp(form->type, "RSA") && strcmp(name, "kty"))
+			whole = jwks_put_number(&text, member);
+		else
+			buffer_json(&text, member->text, member->length);
+	}
+	buffer_char(&text, '}');
+	/* What is too long is no key of ours. */
+	if (whole && text.failed != BUFFER_FULL)
+		code = text.failed ? EMA_OUT_OF_MEMORY : key_thumbprint(text.data, text.length, out);
 	buffer_free(&text);
 	return code;
 }
@@ -365,12 +401,17 @@ static int jwks_thumbprint(const struct json *json, const struct json_node *node
 /* Whoever could read the set can sign as such a key, however often it stands there without its private half. */
 static int jwks_expose(struct jwks *set, const struct json *json, const struct json_node *node)
 {
-	if (!key_has_private(json, node))
+	const char *type = json_string(json_member(json, node, "kty"));
+	const struct jwks_form *form = NULL;
+	for (size_t i = 0; type && i < sizeof jwks_forms / sizeof *jwks_forms; i++)
+		if (!strcmp(type, jwks_forms[i].type))
+			form = &jwks_forms[i];
+	if (!form || !jwks_shows(json, node, form->private))
 		return EMA_OK;
 	set->had_private = 1;
 	if (!set->exposed && !(set->exposed = calloc(JWKS_KEYS_MOST, sizeof *set->exposed)))
 		return EMA_OUT_OF_MEMORY;
-	int code = jwks_thumbprint(json, node, set->exposed[set->exposed_count]);
+	int code = jwks_thumbprint(json, node, form, set->exposed[set->exposed_count]);
 	set->exposed_count += !code && set->exposed[set->exposed_count][0];
 	return code;
 }

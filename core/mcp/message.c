@@ -308,7 +308,9 @@ static int response_parse(struct parser *p, const struct json_node *node, struct
 		return bad(p, RPC_REQUEST, "a response: this revision takes only requests and notifications");
 	if (json_member(json, node, "method") || json_member(json, node, "params") || !json_is(result ? result : error, JSON_OBJECT) || (result && error))
 		return bad(p, RPC_REQUEST, "a response has a result or an error, which is an object, and neither method nor params");
-	if (!is_id(json_member(json, node, "id")))
+	/* An error may be about a request whose id could not be read. */
+	const struct json_node *id = json_member(json, node, "id");
+	if (!is_id(id) && !(error && (!id || id->type == JSON_NULL)))
 		return bad(p, RPC_REQUEST, "a response has no id, or one that is neither a string nor a whole number");
 	if (p->settings->http && (p->headers.method || p->headers.name))
 		return bad(p, MCP_RPC_MISMATCH, "Mcp-Method or Mcp-Name copies a request, and the body is a response");

@@ -14,7 +14,8 @@
 
 #define CIMD_LIMITS (128 + CIMD_DOCUMENTS_MOST)
 #define CIMD_BLOCKED_MOST 8 /* threads that fetch or wait at a time, of all hosts: emad has more, which go on for others */
-#define CIMD_BLOCKED_KNOWN 2 /* and so many more for documents that are known: a stranger whose URLs are slow does not keep them from being renewed */
+#define CIMD_BLOCKED_KNOWN 2 /* and so many more for documents that are known and have run out: strangers whose URLs are slow keep none from it */
+#define CIMD_RENEWED_MOST (CIMD_BLOCKED_MOST / 2) /* that wait for one that has not, whose keys may be others by now; for more it is as it is known */
 #define CIMD_WAIT_STEP_MS 100
 #define CIMD_STALE_KEYS_MS (INT64_C(24) * 3600 * 1000)
 
@@ -45,7 +46,7 @@ struct cimd {
 	struct notice notice;
 	pthread_mutex_t lock; /* the rest */
 	pthread_cond_t landed;
-	unsigned blocked;
+	unsigned blocked, renewed; /* threads that fetch or wait; and of these, for a document that has not run out */
 	struct cimd_entry *entries[CIMD_DOCUMENTS_MOST];
 	struct cimd_limit limits[CIMD_LIMITS];
 };
@@ -403,25 +404,29 @@ static int get(struct cimd *cimd, const struct conf *conf, const char *text, con
 	while (!entry && !code) {
 		int64_t now = clock_monotonic(cimd->clock);
 		struct cimd_entry **known = entry_find(cimd, text);
-		/* At most so often, whatever comes of it: strangers can ask for it. Who comes meanwhile waits. */
-		const int renews = known && before == &(*known)->document && ((*known)->renewing || now - (*known)->asked >= CIMD_FETCHES_MS);
-		if (known && now < (*known)->fresh_until && !renews) {
+		const int fresh = known && now < (*known)->fresh_until;
+		/* At most so often, whatever comes of it: strangers can ask for it. Who comes meanwhile waits, if there are not many. */
+		const int renews = known && before == &(*known)->document &&
+		                   ((*known)->renewing ? cimd->renewed < CIMD_RENEWED_MOST : now - (*known)->asked >= CIMD_FETCHES_MS);
+		if (fresh && !renews) {
 			entry = *known;
 			entry->used = now;
 			atomic_fetch_add(&entry->holders, 1);
 			break;
 		}
 		struct cimd_limit *limit = limit_of(cimd, known ? (*known)->url : counted, now);
+		cimd->renewed += fresh;
 		if (!limit)
 			code = failure_set(failure, EMA_CLIENT_UNAVAILABLE, "client document: too many hosts were asked in a minute");
 		else if (now >= deadline)
 			code = failure_set(failure, EMA_CLIENT_UNAVAILABLE, "client document: there is no time to fetch it");
-		else if (cimd->blocked >= CIMD_BLOCKED_MOST + (known ? CIMD_BLOCKED_KNOWN : 0))
+		else if (cimd->blocked >= CIMD_BLOCKED_MOST + (known && !fresh ? CIMD_BLOCKED_KNOWN : 0))
 			code = failure_set(failure, EMA_CLIENT_UNAVAILABLE, "client document: %d others wait for documents already", CIMD_BLOCKED_MOST);
 		else if (!limit->in_flight)
 			code = fetch_counted(cimd, conf, text, &url, limit, deadline, &entry, failure);
 		else if (waited++ == CIMD_BLOCKED_MOST || await_landing(cimd, limit, deadline))
 			code = failure_set(failure, EMA_CLIENT_UNAVAILABLE, "client document: %s is being asked by others", url.host);
+		cimd->renewed -= fresh;
 	}
 	pthread_mutex_unlock(&cimd->lock);
 	if (!code)

@@ -217,27 +217,43 @@ int cache_look(const struct cache *cache, const char *source, struct published_s
 	return code;
 }
 
-/* 1 if the file there holds something that was fetched later, but not later than now: that a clock did which was ahead. */
-static int newer_is_there(const struct cache *cache, int folder, const char *name, const char *source, int64_t fetched, int64_t now)
+/* What another process has written; 0 if nothing that can be used. */
+static int is_there(const struct cache *cache, int folder, const char *name, const char *source, struct cache_entry *out)
 {
-	struct cache_entry there = { 0 };
 	const char *why = NULL;
 	size_t length = 0;
 	char *text = read_file(cache, folder, name, &length, &why);
-	int newer = text && !parse(text, length, source, &there) && there.fetched > fetched && there.fetched <= now;
-	cache_entry_free(&there);
+	int there = text && !parse(text, length, source, out);
 	free(text);
-	return newer;
+	return there;
 }
 
-int cache_store(const struct cache *cache, const char *source, const struct cache_entry *entry, int64_t now, struct failure *failure)
+int cache_store(const struct cache *cache, const char *source, const struct cache_entry *mine, int64_t now, struct failure *failure)
 {
 	struct buffer rest = BUFFER_INIT(FILE_MOST), head = BUFFER_INIT(128);
 	char name[NAME_MOST], temporary[NAME_MOST + 32], hex[DIGEST + 1], exposed[EXPOSED_TEXT];
+	struct cache_entry there = { 0 };
+	struct exposed both = mine->exposed;
+	const struct cache_entry *entry = mine;
 	int fd = -1, code = EMA_OK;
 	int at = open_folder(cache, 1);
 	if (at < 0)
 		return failure_set(failure, EMA_UNAVAILABLE, "key cache %.300s cannot be used", cache->folder);
+	if (file_name(source, name)) {
+		code = failure_set(failure, EMA_INTERNAL, "SHA-256 failed");
+		goto end;
+	}
+	/* Where one process alone writes, it has read what is there, and what is newer was fetched by a clock that was wrong. */
+	if (!cache->publishes && is_there(cache, at, name, source, &there)) {
+		both = there.exposed;
+		const size_t news = exposed_note(&both, mine->exposed.thumbprints, mine->exposed.count);
+		/* What was fetched later stays, if not later than now, which a clock did that was ahead; but with the keys that only we know not to count. */
+		if (there.fetched > mine->fetched && there.fetched <= now) {
+			if (!news)
+				goto end;
+			entry = &there;
+		}
+	}
 	buffer_text(&rest, "{\"source\":");
 	buffer_json(&rest, source, strlen(source));
 	buffer_text(&rest, ",\"jwks_uri\":");
@@ -246,17 +262,14 @@ int cache_store(const struct cache *cache, const char *source, const struct cach
 	buffer_json(&rest, entry->etag, strlen(entry->etag));
 	buffer_text(&rest, ",\"last_modified\":");
 	buffer_json(&rest, entry->last_modified, strlen(entry->last_modified));
-	exposed_print(&entry->exposed, exposed);
+	exposed_print(&both, exposed);
 	buffer_printf(&rest, ",\"exposed\":\"%s\",\"fetched\":%lld,\"fresh_until\":%lld}\n", exposed, (long long)entry->fetched, (long long)entry->fresh_until);
 	buffer_append(&rest, entry->keys, entry->length);
-	if (rest.failed || file_name(source, name) || digest(rest.data, rest.length, hex) || buffer_printf(&head, MAGIC "%s\n", hex)) {
+	if (rest.failed || digest(rest.data, rest.length, hex) || buffer_printf(&head, MAGIC "%s\n", hex)) {
 		code = failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
 		goto end;
 	}
 	if (!cache->publishes && faccessat(at, ".", W_OK, AT_EACCESS) && (errno == EACCES || errno == EROFS))
-		goto end;
-	/* Where one process alone writes, what is newer was fetched by a clock that was wrong. */
-	if (!cache->publishes && newer_is_there(cache, at, name, source, entry->fetched, now))
 		goto end;
 	snprintf(temporary, sizeof temporary, "%s.%ld.new", name, (long)getpid());
 	unlinkat(at, temporary, 0);
@@ -270,6 +283,7 @@ end:
 	if (fd >= 0)
 		close(fd);
 	close(at);
+	cache_entry_free(&there);
 	buffer_free(&rest);
 	buffer_free(&head);
 	return code;

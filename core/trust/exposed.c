@@ -11,15 +11,16 @@ static int exposed_find(const struct exposed *exposed, const char *thumbprint)
 	return 0;
 }
 
-size_t exposed_note(struct exposed *exposed, char (*thumbprints)[JWK_THUMBPRINT], size_t count)
+size_t exposed_note(struct exposed *exposed, const void *thumbprints, size_t count)
 {
 	size_t news = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (exposed_find(exposed, thumbprints[i]))
+		const char *one = (const char *)thumbprints + i * JWK_THUMBPRINT;
+		if (exposed_find(exposed, one))
 			continue;
 		if (exposed->count == EXPOSED_MOST)
 			memmove(exposed->thumbprints, exposed->thumbprints + 1, --exposed->count * sizeof *exposed->thumbprints);
-		memcpy(exposed->thumbprints[exposed->count++], thumbprints[i], JWK_THUMBPRINT);
+		memcpy(exposed->thumbprints[exposed->count++], one, JWK_THUMBPRINT);
 		news++;
 	}
 	return news;
@@ -53,13 +54,13 @@ void exposed_print(const struct exposed *exposed, char out[EXPOSED_TEXT])
 
 int exposed_read(struct exposed *exposed, const char *text)
 {
-	char one[1][JWK_THUMBPRINT] = { "" };
+	char one[JWK_THUMBPRINT] = "";
 	exposed->count = 0;
 	while (*text) {
 		size_t length = strcspn(text, " ");
 		if (length != JWK_THUMBPRINT - 1 || exposed->count == EXPOSED_MOST)
 			return -1;
-		memcpy(one[0], text, length);
+		memcpy(one, text, length);
 		exposed_note(exposed, one, 1);
 		text += length + (text[length] == ' ');
 	}

@@ -12,8 +12,8 @@ struct exposed {
 	char thumbprints[EXPOSED_MOST][JWK_THUMBPRINT]; /* the oldest first, which gives way: to more than a set can have */
 };
 
-/* Adds those that are not there yet; how many. */
-size_t exposed_note(struct exposed *exposed, char (*thumbprints)[JWK_THUMBPRINT], size_t count);
+/* Adds those that are not there yet, of JWK_THUMBPRINT bytes each; how many. */
+size_t exposed_note(struct exposed *exposed, const void *thumbprints, size_t count);
 /* 1 if one of the set's keys is there. */
 int exposed_has(const struct exposed *exposed, const struct jwks *set);
 /* Takes them out of a set that nobody reads yet. */

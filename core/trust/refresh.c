@@ -165,7 +165,7 @@ static void withdraw(struct keyset *keyset)
 	keys_release(old);
 }
 
-/* Keys whose private half came: they verify nothing any more, also if the set that they came in is not taken, and after a restart. */
+/* Keys whose private half came: they verify nothing any more, also if no key is left, and after a restart. */
 static void expose(struct keyset *keyset, struct landing *landing, const char *url)
 {
 	struct jwks *set = landing->set;
@@ -447,8 +447,11 @@ static int entry_keys(struct keyset *keyset, struct cache_entry *entry, int64_t 
 		*out = keys_new(set);
 	if (*out)
 		return EMA_OK;
-	code = set->count ? failure_set(failure, EMA_OUT_OF_MEMORY, "no memory") : failure_set(failure, EMA_BAD_CLAIM, "%.200s: the key set has no usable key%s%.200s", folder,
-	                                                                                                 set->skipped ? ": " : "", set->skipped ? set->skipped_why : "");
+	if (set->count)
+		code = failure_set(failure, EMA_OUT_OF_MEMORY, "no memory");
+	else
+		code = failure_set(failure, EMA_BAD_CLAIM, "%.200s: the key set has no usable key%s%.200s", folder, set->skipped ? ": " : "",
+		                   set->skipped ? set->skipped_why : "");
 	jwks_free(set);
 	return code;
 }

@@ -13,6 +13,9 @@
 #define RSA_N "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4" \
 	"Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0" \
 	"fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+#define RSA_N_PADDED "ANL8e2oKHmxnEErrj4iyV2abTfZ53a0Jm1xKbNmogBW1oTO_C4VseHG23wALVU_Os8LtUSu2jxRcboQ0dS-rUqHPwSRAj3m1ikV4wWQohVeJ96JJ44TLLZ-uLWf9lvuSbB" \
+	"mOB3OZ_cgVwK8Jfd5are_0TecOgn9IeEMkOb_uuWBo0EdPxQ1tkL86mN-vEEDInALWkqs7PCiWYJ2G_XO3dM4HQGR87uqjEL0S-YWo659Z_dQmzqWyEg9PKjS8q3ZLfmxU" \
+	"1oQCOLzEBYelnmbtHzOJRXdjXEcK91z5LCDR2kPhv8QZ4iKm8NC7NYxeOPnLBQrq_pBIFPGsGqScyp6gyoM" /* with a zero byte in front */
 #define EC_X "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
 #define EC_Y "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
 #define OKP_X "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
@@ -245,7 +248,11 @@ static void sets(void **state)
 		/* What was published goes for all copies of the key, before it and behind it, whatever they are called. */
 		{ "{\"keys\":[" RSA(",\"kid\":\"b\"") "," RSA(",\"kid\":\"a\",\"d\":\"AQAB\"") "," RSA("") "," EC("") "]}", EMA_OK, 1, 3, 1 },
 		{ "{\"keys\":[" EC(",\"use\":\"enc\",\"d\":\"AQAB\"") "," EC("") "," OKP("") "]}", EMA_OK, 1, 2, 1 },
-		{ "{\"keys\":[" OKP("") "," OKP(",\"d\":1") "," RSA("") "]}", EMA_OK, 1, 2, 1 },
+		{ "{\"keys\":[" OKP("") "," OKP(",\"d\":\"AQAB\"") "," RSA("") "]}", EMA_OK, 1, 2, 1 },
+		/* However its private half is written. */
+		{ "{\"keys\":[" RSA("") ",{\"kty\":\"RSA\",\"n\":\"" RSA_N_PADDED "\",\"e\":\"AAEAAQ\",\"d\":\"AQAB\"}," EC("") "]}", EMA_OK, 1, 2, 1 },
+		/* Members that give nothing away spoil that copy alone. */
+		{ "{\"keys\":[" OKP("") "," OKP(",\"d\":null") "," OKP(",\"d\":1") "," RSA(",\"oth\":[]") "," RSA(",\"k\":\"AAAA\"") "," RSA("") "]}", EMA_OK, 2, 4, 0 },
 		{ "{\"keys\":[" RSA(",\"kid\":\"a\"") "," EC(",\"kid\":\"a\"") "]}", EMA_OK, 2, 0, 0 },
 		{ "{\"keys\":[" RSA(",\"kid\":\"a\",\"alg\":\"RS256\"") "," RSA(",\"kid\":\"a\",\"alg\":\"PS256\"") "]}", EMA_OK, 2, 0, 0 },
 		{ "{\"keys\":[" RSA(",\"kid\":\"a\",\"alg\":\"RS256\"") "," RSA(",\"kid\":\"a\"") "," OKP("") "]}", EMA_OK, 3, 0, 0 },

@@ -111,6 +111,20 @@ static void exposed_keys_are_kept(void **state)
 	assert_int_equal(back.exposed.count, EXPOSED_MOST);
 	assert_memory_equal(back.exposed.thumbprints, entry.exposed.thumbprints, sizeof entry.exposed.thumbprints);
 	cache_entry_free(&back);
+	/* Of two processes one alone saw a private half; whoever writes, and has the newer keys, none of it is lost. */
+	struct cache_entry theirs = { .fetched = 7000, .keys = (char[]){ "t" }, .length = 1 };
+	entry.exposed.count = 1;
+	assert_int_equal(cache_store(&cache, "two", &entry, 6000, NULL), EMA_OK);
+	for (size_t i = 1; i < 3; i++) {
+		assert_int_equal(cache_store(&cache, "two", i == 1 ? &theirs : &entry, 8000, NULL), EMA_OK);
+		assert_int_equal(cache_load(&cache, "two", &back), 1);
+		assert_int_equal(back.fetched, 7000);
+		assert_memory_equal(back.keys, "t", 1);
+		assert_int_equal(back.exposed.count, i);
+		cache_entry_free(&back);
+		snprintf(text, sizeof text, "%043d", 9);
+		exposed_note(&entry.exposed, text, 1);
+	}
 	exposed_print(&entry.exposed, text);
 	assert_int_equal(exposed_read(&entry.exposed, text), 0);
 	text[0] = ' ';
