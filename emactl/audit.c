@@ -174,15 +174,20 @@ static void show_row(struct json_object *record, int narrow)
 static int take_line(void *data, const char *line, size_t length)
 {
 	struct json_object *all = data;
-	if (!all)
+	if (!all && !isatty(STDOUT_FILENO))
 		return fwrite(line, 1, length, stdout) != length || putchar('\n') == EOF;
 	char *text = must(strndup(line, length));
+	if (!all) {
+		print_plain(text);
+		free(text);
+		return putchar('\n') == EOF;
+	}
 	struct json_object *record = json_tokener_parse(text);
 	free(text);
 	return json_object_array_add(all, must(record));
 }
 
-/* The lines as they are, for whoever asked for what is known of them; what cannot be known goes to standard error. */
+/* The lines as they are, but for a terminal, for whoever asked for what is known of them; what cannot be known goes to standard error. */
 static int subject(const struct options *options, const char *who, const char *path)
 {
 	char *report = NULL;

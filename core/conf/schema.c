@@ -62,7 +62,7 @@ static const struct conf_key provider_keys[] = {
 	{ "max_age", KEY_SECONDS, FORM_ANY, 0, AT(conf_provider, oldest), 0, 86400, "0s", NULL, NULL, "oldest credential by its iat; 0s: any" },
 	{ "stale_keys", KEY_DURATION, FORM_ANY, 0, AT(conf_provider, stale_ms), 0, 30 * DAY, "24h", NULL, NULL, "keys are served so long while the provider is away" },
 	{ "read_only_after", KEY_DURATION, FORM_ANY, 0, AT(conf_provider, read_only_ms), 0, 30 * DAY, "0s", NULL, NULL, "after this time of stale keys, reading scopes alone; 0s: never" },
-	{ "cooldown", KEY_DURATION, FORM_ANY, 0, AT(conf_provider, cooldown_ms), 60 * SECOND, HOUR, "60s", NULL, NULL, "least time between two fetches for an unknown key id or a bad signature" },
+	{ "cooldown", KEY_DURATION, FORM_ANY, 0, AT(conf_provider, cooldown_ms), 60 * SECOND, HOUR, "60s", NULL, NULL, "least time between two fetches for a key id that is unknown or of another kind, or a bad signature" },
 	{ "kidless_keys", KEY_INT, FORM_ANY, 0, AT(conf_provider, kidless_most), 1, 8, "1", NULL, NULL, "keys to try for a token that names none" },
 	{ "jwks_url", KEY_STRING, FORM_URL, 0, AT(conf_provider, jwks_url), 0, 0, NULL, NULL, NULL, "where the keys are, instead of where the plugin or discovery says" },
 	{ "jwks_file", KEY_STRING, FORM_FILE, 0, AT(conf_provider, jwks_file), 0, 0, NULL, NULL, NULL, "keys in a file, instead of fetched ones" },

@@ -79,6 +79,11 @@ fails 2 "no file" emactl audit subject ann "$work/nothing"
 says "No such file"
 fails 2 "no subject" emactl audit subject "$work/trail"
 says "subject SUBJECT FILE"
+# Whoever could write the file does not command the reader's terminal.
+printf '{"kind":"decision","provider":"okta","reason":"\302\2332J","subject":"ann","v":1}\n' >"$work/hostile"
+ok "lines as they are" sh -c 'emactl audit subject ann "$1" | cmp - "$1"' sh "$work/hostile"
+hostile() { script -qec "emactl audit subject ann '$work/hostile'" /dev/null </dev/null | tr -d '\r' >"$work/seen" && grep -q '"reason":"??2J"' "$work/seen"; }
+if command -v script >/dev/null; then ok "and harmless on a terminal" hostile; else skip "and harmless on a terminal" "no script(1) here"; fi
 fails 2 "an empty subject" emactl audit subject '' "$work/trail"
 says "this one is empty"
 ok "a folder without salts" emactl audit subject ann "$work/trail" --state "$work"
