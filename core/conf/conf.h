@@ -38,6 +38,7 @@ struct conf_strings {
 	size_t count;
 };
 int conf_has_string(const struct conf_strings *strings, const char *text); /* NULL is none of them */
+int conf_takes(const struct conf_strings *strings, const char *text);      /* one of them; where there are none, any, and NULL */
 
 /* A rule's control as a table from code to action. */
 enum conf_action { ACTION_UNSET, ACTION_IGNORE, ACTION_OK, ACTION_DONE, ACTION_BAD, ACTION_DIE };

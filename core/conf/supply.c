@@ -38,7 +38,7 @@ int conf_claims_supply(const struct conf_provider *provider, int role)
 
 static int takes_from(const struct conf_grant *rule, const char *source)
 {
-	return !rule->from.count || conf_has_string(&rule->from, source);
+	return conf_takes(&rule->from, source);
 }
 
 static int is_supplied(const struct conf_service *service, const struct conf_grant *rule, const struct conf_provider *provider, int role)

@@ -28,6 +28,11 @@ int conf_has_string(const struct conf_strings *strings, const char *text)
 	return 0;
 }
 
+int conf_takes(const struct conf_strings *strings, const char *text)
+{
+	return !strings->count || conf_has_string(strings, text);
+}
+
 const char *value_hint(const char *wrong, const char *const *names, char out[128])
 {
 	const char *nearest = conf_nearest(wrong, names);

@@ -269,7 +269,7 @@ static int is_client(const struct conf *conf, const struct provider *provider, s
 		const struct conf_audience *audience = conf_audience_of(&conf->services[s], provider->conf->instance.id);
 		if (!audience || !(provider->accepts & EMA_ACCESS_TOKEN))
 			continue;
-		known = !audience->clients.count || conf_has_string(&audience->clients, id);
+		known = conf_takes(&audience->clients, id);
 		for (size_t i = 0; i < audience->clients.count; i++)
 			conf_nearest_offer(nearest, audience->clients.list[i]);
 	}

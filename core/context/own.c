@@ -91,12 +91,8 @@ static int is_complete(const struct pipeline *p)
 static int still_vouched(struct pipeline *p, size_t provider, const char *email)
 {
 	const struct access_claims *claims = &p->own.claims;
-	const struct conf_strings *served = &p->service->conf->tenants;
 	const struct when_facts facts = { .client = claims->client_id, .tenant = claims->tenant, .email = email, .now = p->now };
-	int listed = !served->count || !claims->tenant;
-	for (size_t i = 0; i < served->count && !listed; i++)
-		listed = !strcmp(served->list[i], claims->tenant);
-	if (!listed)
+	if (claims->tenant && !conf_takes(&p->service->conf->tenants, claims->tenant))
 		return pipeline_fail(p, EMA_WRONG_TENANT, p->service->conf->node, "the subject's tenant is not in the service's tenants = [ ... ] any more");
 	if (!rule_stands(&p->service->identity, provider, &facts, 0))
 		return pipeline_fail(p, EMA_NOT_GRANTED, p->service->conf->node, "no identity rule of the provider that vouched for the subject has a when that matches now");

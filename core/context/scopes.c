@@ -312,10 +312,9 @@ int pipeline_audience_still(struct pipeline *p, const struct kept *kept)
 		fitting += (size_t)conf_has_string(&audience->is, kept->audiences[i]);
 	if (audience && !fitting)
 		return scope_fail(p, EMA_WRONG_AUDIENCE, "the token's audience is none of the service's for this provider any more");
-	if ((provider->clients.count && !conf_has_string(&provider->clients, client)) ||
-	    (audience && audience->clients.count && !conf_has_string(&audience->clients, client)))
+	if (!conf_takes(&provider->clients, client) || (audience && !conf_takes(&audience->clients, client)))
 		return scope_fail(p, EMA_WRONG_CLIENT, "the token's client is none of the provider's, or of the service's for it, any more");
-	if ((provider->actor_required && !p->winner->actor) || (p->winner->actor && provider->actors.count && !conf_has_string(&provider->actors, p->winner->actor)))
+	if (p->winner->actor ? !conf_takes(&provider->actors, p->winner->actor) : provider->actor_required)
 		return scope_fail(p, EMA_ACTOR_REFUSED, "the token's actor is none of the provider's any more, or it has none and must");
 	while (kept->brought[brought])
 		brought++;

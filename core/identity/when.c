@@ -32,13 +32,13 @@ static int time_matches(const struct conf_when *when, int64_t now)
 
 int when_before(const struct conf_when *when, const struct when_facts *facts)
 {
-	return (!when->clients.count || conf_has_string(&when->clients, facts->client)) &&
+	return conf_takes(&when->clients, facts->client) &&
 	       (!when->tenants.count || !facts->tenant || conf_has_string(&when->tenants, facts->tenant)) && time_matches(when, facts->now);
 }
 
 int when_after(const struct conf_when *when, const struct when_facts *facts)
 {
-	if (when->tenants.count && !conf_has_string(&when->tenants, facts->tenant))
+	if (!conf_takes(&when->tenants, facts->tenant))
 		return 0;
 	if (!when->email_domains.count)
 		return 1;

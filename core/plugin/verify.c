@@ -436,7 +436,7 @@ static int demand_client(struct ema_call *call)
 	int jag = call->settings->kind == EMA_ID_JAG;
 	if (!client && (jag || demand->client_count))
 		return failure_set(&call->failure, EMA_MISSING_CLAIM, "the token does not say for which client it is");
-	if (provider && provider->clients.count && (!client || !in_list(provider->clients.list, provider->clients.count, client)))
+	if (provider && !conf_takes(&provider->clients, client))
 		return failure_set(&call->failure, EMA_WRONG_CLIENT, "the client \"%.150s\" is none of the provider's clients", client ? client : "");
 	if (!jag && demand->client_count) {
 		if (!in_list(demand->clients, demand->client_count, client))
@@ -459,7 +459,7 @@ static int demand_actor(struct ema_call *call)
 		return EMA_OK;
 	if (provider->actor_required && !actor)
 		return failure_set(&call->failure, EMA_ACTOR_REFUSED, "the token names no actor (act), and the provider must");
-	if (actor && provider->actors.count && !in_list(provider->actors.list, provider->actors.count, actor))
+	if (actor && !conf_takes(&provider->actors, actor))
 		return failure_set(&call->failure, EMA_ACTOR_REFUSED, "the actor that the token names (act) is none of the provider's actors");
 	return EMA_OK;
 }

@@ -38,9 +38,9 @@ unsigned rule_strange(const struct rule *rule, const struct policy_who *who)
 	unsigned strange = 0;
 	if (conf->provider && strcmp(conf->provider, "*") && !same(conf->provider, who->provider))
 		strange |= POLICY_OTHER_PROVIDER;
-	if (conf->tenants.count && !conf_has_string(&conf->tenants, who->tenant))
+	if (!conf_takes(&conf->tenants, who->tenant))
 		strange |= POLICY_OTHER_TENANT;
-	if (conf->subjects.count && !conf_has_string(&conf->subjects, who->sub))
+	if (!conf_takes(&conf->subjects, who->sub))
 		strange |= POLICY_OTHER_SUBJECT;
 	if (conf->clients.count && (who->client ? !conf_has_string(&conf->clients, who->client) : !rule->deny))
 		strange |= POLICY_OTHER_CLIENT;
@@ -73,7 +73,7 @@ int rule_weak(const struct rule *rule, const struct policy_who *who)
 	const struct conf_conditions *when = rule->when;
 	if (!when)
 		return 0;
-	int acr = when->acr.count && !conf_has_string(&when->acr, who->acr), amr = when->amr.count && !has_amr(&when->amr, who);
+	int acr = !conf_takes(&when->acr, who->acr), amr = when->amr.count && !has_amr(&when->amr, who);
 	return rule->deny ? (acr && who->acr) || (amr && who->amr_count) : acr || amr;
 }
 

@@ -171,19 +171,26 @@ static void a_sink_comes_back(void **state)
 	kept_free(&kept);
 }
 
+/* With 5,000 records, more than are kept for the optional sink, which hangs. */
+static struct audit *open_beside_dead(struct kept *good, struct kept *dead)
+{
+	kept_init(good);
+	kept_init(dead);
+	struct audit *audit = open_audit(NULL, 0);
+	struct audit_sink sinks[] = { sink_of("good", good, 1), sink_of("dead", dead, 0) };
+	kept_set(dead, EMA_OK, 1);
+	audit_sinks(audit, sinks, 2, NULL);
+	for (int i = 0; i < 5000; i++)
+		assert_int_equal(append_text(audit, "n", "v", 1, 10000), EMA_OK);
+	return audit;
+}
+
 /* AUD-40 AUD-42: an optional sink that hangs or fails delays nobody; what it missed is counted and told when it is back. */
 static void an_optional_sink_delays_nobody(void **state)
 {
 	(void)state;
 	struct kept good, dead;
-	kept_init(&good);
-	kept_init(&dead);
-	struct audit *audit = open_audit(NULL, 0);
-	struct audit_sink sinks[] = { sink_of("good", &good, 1), sink_of("dead", &dead, 0) };
-	kept_set(&dead, EMA_OK, 1);
-	audit_sinks(audit, sinks, 2, NULL);
-	for (int i = 0; i < 5000; i++)
-		assert_int_equal(append_text(audit, "n", "v", 1, 10000), EMA_OK);
+	struct audit *audit = open_beside_dead(&good, &dead);
 	for (int i = 0; i < 1000; i++) {
 		struct audit_state now;
 		audit_state(audit, &now);
@@ -234,14 +241,7 @@ static void what_is_lost_is_told_at_the_end(void **state)
 	struct kept good, dead;
 	struct release release = { &good, &dead, 0 };
 	pthread_t thread;
-	kept_init(&good);
-	kept_init(&dead);
-	struct audit *audit = open_audit(NULL, 0);
-	struct audit_sink sinks[] = { sink_of("good", &good, 1), sink_of("dead", &dead, 0) };
-	kept_set(&dead, EMA_OK, 1);
-	audit_sinks(audit, sinks, 2, NULL);
-	for (int i = 0; i < 5000; i++)
-		assert_int_equal(append_text(audit, "n", "v", 1, 10000), EMA_OK);
+	struct audit *audit = open_beside_dead(&good, &dead);
 	struct audit_state now;
 	do {
 		pause_ms(10);

@@ -44,6 +44,22 @@ static void table(const struct bad *rows, size_t count)
 }
 #define TABLE(rows) table(rows, sizeof rows / sizeof *rows)
 
+/* Of the findings whose id has this in it (NULL: of all but of rules that are passed over) a text has the one with the id, or none (NULL). */
+static void one_finding(const char *text, size_t row, const char *of, const char *id, int line, const char *says)
+{
+	size_t found = 0;
+	struct findings findings = { NULL, 0, 0, 0 };
+	struct conf *conf = conf_read_text(text, strlen(text), "/nowhere/ema.conf", &findings);
+	for (size_t f = 0; f < findings.count; f++)
+		found += of ? strstr(findings.list[f].id, of) != NULL : strcmp(findings.list[f].id, "W-SOFT-FAIL") != 0;
+	if (found != !!id || (id && !show_find(&findings, id, line, says)) || !conf != (id && *id == 'E')) {
+		show_all(&findings);
+		fail_msg("row %zu: %zu found for:\n%s", row, found, text);
+	}
+	conf_free(conf);
+	findings_free(&findings);
+}
+
 static void what_libconfig_takes_in_silence(void **state)
 {
 	(void)state;
@@ -459,19 +475,8 @@ static void groups_from_nowhere(void **state)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char text[2048];
-		size_t found = 0;
-		struct findings findings = { NULL, 0, 0, 0 };
 		snprintf(text, sizeof text, form, rows[i].provider, rows[i].identity, rows[i].grant, rows[i].deny);
-		struct conf *conf = conf_read_text(text, strlen(text), "/nowhere/ema.conf", &findings);
-		for (size_t f = 0; f < findings.count; f++)
-			found += strstr(findings.list[f].id, "-NO-SOURCE") != NULL;
-		if (found != !!rows[i].id || (rows[i].id && !show_find(&findings, rows[i].id, rows[i].line, rows[i].says)) ||
-		    !conf != (rows[i].id && *rows[i].id == 'E')) {
-			show_all(&findings);
-			fail_msg("row %zu: %zu found for:\n%s", i, found, text);
-		}
-		conf_free(conf);
-		findings_free(&findings);
+		one_finding(text, i, "-NO-SOURCE", rows[i].id, rows[i].line, rows[i].says);
 	}
 }
 
@@ -510,18 +515,8 @@ static void tenants_from_nowhere(void **state)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char text[2048];
-		size_t found = 0;
-		struct findings findings = { NULL, 0, 0, 0 };
 		snprintf(text, sizeof text, form, rows[i].more, rows[i].plugin, rows[i].identity, rows[i].tool, rows[i].scope, rows[i].grant, rows[i].deny);
-		struct conf *conf = conf_read_text(text, strlen(text), "/nowhere/ema.conf", &findings);
-		for (size_t f = 0; f < findings.count; f++)
-			found += strstr(findings.list[f].id, "-NO-SOURCE") != NULL;
-		if (!conf || found != !!rows[i].says || (rows[i].says && !show_find(&findings, "W-NO-SOURCE", rows[i].line, rows[i].says))) {
-			show_all(&findings);
-			fail_msg("row %zu: %zu found for:\n%s", i, found, text);
-		}
-		conf_free(conf);
-		findings_free(&findings);
+		one_finding(text, i, "-NO-SOURCE", rows[i].says ? "W-NO-SOURCE" : NULL, rows[i].line, rows[i].says);
 	}
 }
 
@@ -555,19 +550,8 @@ static void whens_for_nobody(void **state)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char text[2048];
-		size_t found = 0;
-		struct findings findings = { NULL, 0, 0, 0 };
 		snprintf(text, sizeof text, form, rows[i].identity, rows[i].guards);
-		struct conf *conf = conf_read_text(text, strlen(text), "/nowhere/ema.conf", &findings);
-		for (size_t f = 0; f < findings.count; f++)
-			found += strcmp(findings.list[f].id, "W-SOFT-FAIL") != 0;
-		if (found != !!rows[i].id || (rows[i].id && !show_find(&findings, rows[i].id, rows[i].line, rows[i].says)) ||
-		    !conf != (rows[i].id && *rows[i].id == 'E')) {
-			show_all(&findings);
-			fail_msg("row %zu: %zu found for:\n%s", i, found, text);
-		}
-		conf_free(conf);
-		findings_free(&findings);
+		one_finding(text, i, NULL, rows[i].id, rows[i].line, rows[i].says);
 	}
 }
 

@@ -152,42 +152,55 @@ static void findings_have_a_place(void **state)
 	world_close(&world);
 }
 
-/* A grant, and a deny, for a tenant that the provider does not have; one that it has is nothing to tell. */
-static void tenants_are_there(void **state)
+struct unused {
+	int line;
+	const char *says;
+};
+
+/* What a configuration has of this kind, each once, and no more. */
+static void unused_are(const char *conf, const struct unused *rows, size_t count)
 {
 	struct world world;
 	char path[128];
 	ema_findings *findings = NULL;
-	int told = 0;
-	(void)state;
+	size_t told = 0, all = 0;
 	world_open(&world);
 	snprintf(path, sizeof path, "%s/ema.conf", world.folder);
-	world_file(&world, "ema.conf", HEAD "providers = ( " IDP ", " OTHER("tenant_claim = \"t\"; tenants = [\"t1\", \"t2\"]; ") " );\n"
+	world_file(&world, "ema.conf", conf);
+	assert_int_equal(ema_lint(world.context, path, &findings), EMA_OK);
+	for (size_t k = 0; ema_finding_id(findings, k); k++)
+		if (!strcmp(ema_finding_id(findings, k), "W-UNUSED")) {
+			size_t r = 0;
+			while (r < count && (ema_finding_line(findings, k) != rows[r].line || !strstr(ema_finding_text(findings, k), rows[r].says)))
+				r++;
+			if (r == count)
+				fail_msg("%d: %s", ema_finding_line(findings, k), ema_finding_text(findings, k));
+			told |= (size_t)1 << r;
+			all++;
+		}
+	assert_int_equal(told, ((size_t)1 << count) - 1);
+	assert_int_equal(all, count);
+	ema_findings_free(findings);
+	world_close(&world);
+}
+
+/* A grant, and a deny, for a tenant that the provider does not have; one that it has is nothing to tell. */
+static void tenants_are_there(void **state)
+{
+	static const struct unused rows[] = { { 6, "\"idp\" has no tenant \"t1\"" }, { 7, "\"other\" has no tenant \"t3\"" } };
+	(void)state;
+	unused_are(HEAD "providers = ( " IDP ", " OTHER("tenant_claim = \"t\"; tenants = [\"t1\", \"t2\"]; ") " );\n"
 	           "services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; identity = [\"idp\", \"other\"]; tenants = [\"t1\"];\n"
 	           "  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"*\"]; } );\n"
 	           "  grants = ( { provider = \"other\"; tenant = \"t1\"; group = \"g\"; scopes = [\"read\"]; },\n"
 	           "    { provider = \"idp\"; tenant = \"t1\"; group = \"g\"; scopes = [\"read\"]; } );\n"
-	           "  denies = ( { provider = \"other\"; tenant = \"t3\"; tools = \"*\"; } ); } );\n");
-	assert_int_equal(ema_lint(world.context, path, &findings), EMA_OK);
-	for (size_t k = 0; ema_finding_id(findings, k); k++)
-		if (!strcmp(ema_finding_id(findings, k), "W-UNUSED")) {
-			int line = ema_finding_line(findings, k);
-			assert_non_null(strstr(ema_finding_text(findings, k),
-			                       line == 6 ? "\"idp\" has no tenant \"t1\"" : "\"other\" has no tenant \"t3\""));
-			told += line == 6 ? 1 : line == 7 ? 10 : 100;
-		}
-	assert_int_equal(told, 11);
-	ema_findings_free(findings);
-	world_close(&world);
+	           "  denies = ( { provider = \"other\"; tenant = \"t3\"; tools = \"*\"; } ); } );\n", rows, sizeof rows / sizeof *rows);
 }
 
 /* Rules for any provider, and a "when", with a tenant that nobody of whom the service asks has. */
 static void tenants_are_somebodys(void **state)
 {
-	struct world world;
-	char path[128];
-	ema_findings *findings = NULL;
-	static const struct { int line; const char *says; } rows[] = {
+	static const struct unused rows[] = {
 		{ 3, "no provider that \"other\" can be asked for has a tenant \"t4\": this has no effect" },
 		{ 5, "no provider that \"people\" can be asked for has a tenant \"t5\": this has no effect" },
 		{ 6, "no provider that \"g\" can be asked for has a tenant \"T1\": for that one the guard is never asked" },
@@ -195,11 +208,8 @@ static void tenants_are_somebodys(void **state)
 		{ 9, "no provider that the service asks has a tenant \"t3\": this has no effect" },
 		{ 10, "no provider that the service asks has a tenant \"t9\": this has no effect" },
 	};
-	size_t told = 0;
 	(void)state;
-	world_open(&world);
-	snprintf(path, sizeof path, "%s/ema.conf", world.folder);
-	world_file(&world, "ema.conf", HEAD "providers = ( " IDP ", " OTHER("tenant_claim = \"t\"; tenants = [\"t1\", \"t2\"]; ") ", { id = \"third\"; plugin = \"oidc\";"
+	unused_are(HEAD "providers = ( " IDP ", " OTHER("tenant_claim = \"t\"; tenants = [\"t1\", \"t2\"]; ") ", { id = \"third\"; plugin = \"oidc\";"
 	           " issuer = \"https://third.example\"; jwks = \"%JWKS%\"; tenant_claim = \"t\"; tenants = [\"t9\"]; } ); guards = ( { id = \"g\"; plugin = \"fault\"; } );\n"
 	           "stacks = ( { id = \"people\"; rules = ( \"idp\", { control = \"sufficient\"; provider = \"other\"; when = { tenant = [\"t1\", \"t4\"]; }; } ); } );\n"
 	           "services = ( { id = \"svc\"; resource = \"https://mcp.example/svc\"; tenants = [\"t1\", \"t2\"];\n"
@@ -208,20 +218,7 @@ static void tenants_are_somebodys(void **state)
 	           "  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"*\"]; } );\n"
 	           "  grants = ( { provider = \"*\"; tenant = [\"t1\", \"t6\"]; scopes = [\"read\"]; } );\n"
 	           "  denies = ( { tenant = \"t3\"; tools = \"*\"; }, { tenant = \"t2\"; tools = \"get_x\"; },\n"
-	           "    { provider = \"*\"; tenant = \"t9\"; tools = \"*\"; } ); } );\n");
-	assert_int_equal(ema_lint(world.context, path, &findings), EMA_OK);
-	for (size_t k = 0; ema_finding_id(findings, k); k++)
-		if (!strcmp(ema_finding_id(findings, k), "W-UNUSED")) {
-			size_t r = 0;
-			while (r < sizeof rows / sizeof *rows && (ema_finding_line(findings, k) != rows[r].line || !strstr(ema_finding_text(findings, k), rows[r].says)))
-				r++;
-			if (r == sizeof rows / sizeof *rows)
-				fail_msg("%d: %s", ema_finding_line(findings, k), ema_finding_text(findings, k));
-			told |= (size_t)1 << r;
-		}
-	assert_int_equal(told, 0x3f);
-	ema_findings_free(findings);
-	world_close(&world);
+	           "    { provider = \"*\"; tenant = \"t9\"; tools = \"*\"; } ); } );\n", rows, sizeof rows / sizeof *rows);
 }
 
 /* Tenants of their own let two providers share an issuer, and required rules may meet in one. */
