@@ -28,6 +28,9 @@ struct landing {
 	struct jwks *set;
 	char *jwks_uri;   /* newly discovered; NULL: as before */
 	int unchanged;    /* 304 */
+	/* When the keys were asked for, by both clocks. What was on its way for long, with a sleep of the machine in between, is as old as that
+	   (RFC 9111 4.2.3). */
+	int64_t asked, asked_tick;
 };
 
 static int64_t random_below(int64_t bound)
@@ -208,6 +211,8 @@ static int fly(struct keyset *keyset, int64_t until, struct landing *landing, st
 			url = landing->jwks_uri;
 	}
 	const char *etag = keyset->keys && (!landing->jwks_uri || (keyset->jwks_uri && !strcmp(url, keyset->jwks_uri))) ? keyset->etag : NULL;
+	landing->asked = clock_wall(keyset->trust->clock);
+	landing->asked_tick = clock_monotonic(keyset->trust->clock);
 	int code = get(keyset, url, KEYSET_BODY_MOST, etag, until, &landing->reply, failure);
 	if (code != EMA_OK)
 		return code;
@@ -286,7 +291,6 @@ static void plan(struct keyset *keyset, int64_t tick)
 static int adopt(struct keyset *keyset, struct landing *landing, struct failure *failure)
 {
 	struct trust *trust = keyset->trust;
-	int64_t now = clock_wall(trust->clock), tick = clock_monotonic(trust->clock);
 	struct keys *fresh = NULL, *old = NULL;
 	char *old_uri = NULL, *body = NULL;
 	int changed = 0, moved = 0, back = 0;
@@ -320,19 +324,19 @@ static int adopt(struct keyset *keyset, struct landing *landing, struct failure 
 		old_uri = keyset->jwks_uri;
 		keyset->jwks_uri = landing->jwks_uri;
 		landing->jwks_uri = NULL;
-		keyset->discovered = tick;
+		keyset->discovered = landing->asked_tick;
 	}
 	back = keyset->told > KEYSET_FRESH || keyset->failing;
-	keyset->life = freshness(&landing->reply, now);
-	keyset->fetched = now;
-	keyset->fetched_tick = tick;
-	keyset->fresh_until = now + keyset->life;
+	keyset->life = freshness(&landing->reply, landing->asked);
+	keyset->fetched = landing->asked;
+	keyset->fetched_tick = landing->asked_tick;
+	keyset->fresh_until = landing->asked + keyset->life;
 	keyset->failing = 0;
 	keyset->failing_since = 0;
 	keyset->late = -1;
 	keyset->told = KEYSET_FRESH;
 	keyset->last_failure[0] = 0;
-	plan(keyset, tick);
+	plan(keyset, landing->asked_tick);
 	pthread_mutex_unlock(&keyset->lock);
 
 	/* in_flight is still ours: keys, body and jwks_uri cannot change under us. */
