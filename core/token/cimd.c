@@ -276,6 +276,8 @@ static int entry_fetch(struct cimd *cimd, const struct conf *conf, const char *t
 	struct fetch_reply reply = { 0 };
 	struct failure why = FAILURE_INIT;
 	struct cimd_entry *entry = calloc(1, sizeof *entry);
+	/* It is as old as the request for it (RFC 9111 4.2.3). */
+	const int64_t asked = clock_monotonic(cimd->clock), asked_wall = clock_wall(cimd->clock);
 	int code;
 	if (!entry || !(entry->url = strdup(text))) {
 		free(entry);
@@ -303,8 +305,9 @@ static int entry_fetch(struct cimd *cimd, const struct conf *conf, const char *t
 	entry->document.keys = entry->read.keys;
 	entry->document.grants = entry->read.grants;
 	entry->document.inconsistent = entry->read.inconsistent;
-	entry->used = entry->asked = clock_monotonic(cimd->clock);
-	entry->fresh_until = entry->used + freshness(&reply, clock_wall(cimd->clock));
+	entry->used = clock_monotonic(cimd->clock);
+	entry->asked = asked;
+	entry->fresh_until = asked + freshness(&reply, asked_wall);
 	*out = entry;
 	entry = NULL;
 end:

@@ -43,6 +43,7 @@ struct rig {
 	char folder[64]; /* where keys are kept: never a client's */
 	char told[8192];
 	int changed, limited;
+	int drip; /* milliseconds that each byte of the document takes */
 };
 
 static void hear(void *data, const char *kind, int severity, const struct notice_field *fields, int count)
@@ -131,7 +132,7 @@ static void publish(struct rig *rig, const struct jwk *key, const char *members)
 		else
 			buffer_char(&text, *members);
 	buffer_char(&text, '}');
-	server_json(rig->server, "/client", text.data);
+	server_answer(rig->server, "/client", &(struct server_answer){ .body = text.data, .drip = rig->drip });
 	buffer_free(&text);
 	free(public);
 }
@@ -514,6 +515,24 @@ static void together(void **state)
 	assert_int_equal(server_count(race.rig->server, NULL), 1);
 }
 
+/* RFC 9111 4.2.3: a document that was under way while time went by is as old as the request for it. */
+static void a_document_is_as_old_as_its_request(void **state)
+{
+	struct race race = { *state, 5000, 0, 0 };
+	struct rig *rig = race.rig;
+	pthread_t thread;
+	rig->drip = 3;
+	publish(rig, rig->key, KEYS);
+	assert_int_equal(pthread_create(&thread, NULL, get_there, &race), 0);
+	for (int left = 1000; !server_count(rig->server, NULL) && left; left--)
+		usleep(10000);
+	atomic_fetch_add(&moved, 16LL * MINUTE);
+	pthread_join(thread, NULL);
+	assert_int_equal(atomic_load(&race.good), 1);
+	assert_int_equal(get(rig, rig->url, NULL), EMA_OK);
+	assert_int_equal(server_count(rig->server, NULL), 2);
+}
+
 static void *come_with_new_key(void *data)
 {
 	struct race *race = data;
@@ -628,6 +647,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(clients_by_document, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(keys_in_it_change, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(together, rig_begin, rig_end),
+		cmocka_unit_test_setup_teardown(a_document_is_as_old_as_its_request, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(together_with_new_keys, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(in_the_name_of_a_slow_host, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(a_slow_host, rig_begin, rig_end),
