@@ -327,7 +327,7 @@ static void a_child_is_told(void **state)
 	char *token = world_token(&world, "{}");
 	pid_t child = fork();
 	if (!child) {
-		alarm(20);
+		alarm(120);
 		ema_request *request = ema_request_new();
 		ema_request_credential(request, EMA_CREDENTIAL_ID_JAG, token, strlen(token));
 		int right = ema_decide(world.context, "svc", request, NULL) == EMA_AFTER_FORK && ema_reload(world.context) == EMA_AFTER_FORK &&

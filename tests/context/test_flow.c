@@ -218,7 +218,7 @@ static void directories(void **state)
 		"  { id = \"extra\"; plugin = \"fault\"; person = \"extra\"; groups = [\"extra\"]; accounts = [\"github=other\", \"jira=ada\"]; },\n"
 		"  { id = \"lost\"; plugin = \"fault\"; code = \"unavailable\"; }, { id = \"off\"; plugin = \"fault\"; active = false; },\n"
 		"  { id = \"none\"; plugin = \"fault\"; code = \"unknown_subject\"; }, { id = \"bent\"; plugin = \"fault\"; misbehave = \"unknown_code\"; },\n"
-		"  { id = \"late\"; plugin = \"fault\"; delay = \"300ms\"; }, { id = \"old\"; plugin = \"fault\"; code = \"directory_stale\"; } );\n"
+		"  { id = \"late\"; plugin = \"fault\"; delay = \"2200ms\"; }, { id = \"old\"; plugin = \"fault\"; code = \"directory_stale\"; } );\n"
 		"services = (\n"
 		SERVICE("soft", "identity = [\"idp\", \"two\", \"guests\"]; directory = ( { id = \"people\"; for = [\"idp\"]; } );")
 		SERVICE("hard", "identity = [\"idp\", \"two\"]; directory = ( { id = \"people\"; for = [\"idp\", \"two\"]; required = true; } );")
@@ -227,7 +227,7 @@ static void directories(void **state)
 		SERVICE("off", "identity = [\"idp\"]; directory = ( { id = \"off\"; for = [\"idp\"]; } );")
 		SERVICE("none", "identity = [\"idp\"]; directory = ( { id = \"none\"; for = [\"idp\"]; } );")
 		SERVICE("bent", "identity = [\"idp\"]; directory = ( { id = \"bent\"; for = [\"idp\"]; } );")
-		SERVICE("late", "deadline = \"100ms\"; identity = [\"idp\"]; directory = ( { id = \"late\"; for = [\"idp\"]; } );")
+		SERVICE("late", "deadline = \"2s\"; identity = [\"idp\"]; directory = ( { id = \"late\"; for = [\"idp\"]; } );")
 		LAST("old", "identity = [\"idp\"]; directory = ( { id = \"old\"; for = [\"idp\"]; } );");
 	static const struct row rows[] = {
 		{ "soft", "{}", .says = "granted", .trace = "directory people: ok", .groups = "eng,ops", .roles = "lead", .accounts = "github=ada-l", .person = "ada" },

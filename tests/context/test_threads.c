@@ -15,6 +15,14 @@
 #define COOLDOWN_MS 61000
 #define REMOTE "https://remote.example"
 
+/* What is signed at the beginning is good at the end, however slow the machine is. */
+static int64_t began;
+static int64_t standing_wall(void *data)
+{
+	(void)data;
+	return began;
+}
+
 struct crowd {
 	struct world *world;
 	char *good, *forged; /* presented with ema_explain, which uses nothing up */
@@ -115,8 +123,13 @@ static void rotate(struct crowd *crowd, struct server *server)
 		assert_true(!code || is_of_the_clock(code) || is_of_the_rotation(code));
 	}
 	assert_int_equal(code, EMA_OK);
-	for (int tries = 0; before && tries < 6000 && is_of_the_clock(code = ask(crowd, before, 1, NULL)); tries++)
+	/* A fetch that came too late for it says nothing of the key, and is made again. */
+	for (int tries = 0; before && tries < 6000; tries++) {
+		code = ask(crowd, before, 1, NULL);
+		if (!is_of_the_clock(code) && code != EMA_KEYS_UNAVAILABLE)
+			break;
 		usleep(10000);
+	}
 	assert_int_equal(code, before ? EMA_UNKNOWN_KEY : EMA_OK);
 	free(before);
 	free(public);
@@ -133,7 +146,8 @@ static void decisions_stand_while_all_changes(void **state)
 	struct server *server = server_start(NULL, NULL);
 	assert_non_null(server);
 	world_open(&world);
-	world.context->clock = world_clock;
+	began = clock_wall(&clock_system);
+	world.context->clock = (struct clock){ standing_wall, world_clock.monotonic, NULL };
 	/* world_plain with another provider, which is asked second. */
 	const char *providers = strstr(world_plain, "; } );\naudit"), *rules = strstr(world_plain, "identity = [\"idp\"]");
 	assert_true(providers && rules);

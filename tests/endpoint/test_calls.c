@@ -245,6 +245,15 @@ static void resizing(void **state)
 	desk_close(&desk);
 }
 
+/* Until all is with the sink, or that says that it cannot. */
+static int delivers(struct audit *audit)
+{
+	int down = 0;
+	for (int i = 0; i < 12000 && !down && audit_drain(audit, 5) != EMA_OK; i++)
+		down = audit_sink_is_down(audit, "trail");
+	return !down;
+}
+
 static void reloading(void **state)
 {
 	struct desk desk;
@@ -259,7 +268,7 @@ static void reloading(void **state)
 		char *before = redeems(&desk);
 		calls_fail(CALLS_DISK, n, (enum calls_mode)mode);
 		int code = desk_load(&desk, conf[n & 1], NULL);
-		audit_drain(desk.world.context->audit, 20);
+		delivers(desk.world.context->audit);
 		going = calls_good() > 0;
 		if (code && (!going || code != EMA_CONFIG || !*ema_error(desk.world.context)))
 			fail_msg("call %ld (%d): %s: %s", n, mode, ema_code_name(code), ema_error(desk.world.context));
@@ -355,13 +364,11 @@ static void audited(const char *settings, const char *sink, int deny)
 	struct audit *audit = desk.world.context->audit;
 	char *token = redeems(&desk);
 	EACH_CALL(mode, n, deny ? 8 : 4, deny ? 8 : 4, 3) {
-		int down = 0;
 		/* The sink opens its file anew with this one. */
 		audit_reopen(audit);
 		calls_fail(CALLS_DISK | CALLS_CUT, n, (enum calls_mode)mode);
 		ask(&desk, &granted, token, deny ? 0 : 1);
-		for (int i = 0; i < 2000 && !down && audit_drain(audit, 5) != EMA_OK; i++)
-			down = audit_sink_is_down(audit, "trail");
+		const int down = !delivers(audit);
 		if (down && mode == CALLS_STAY)
 			ask(&desk, &granted, token, deny ? -1 : 1);
 		going = calls_good() > 0;

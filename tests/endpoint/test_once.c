@@ -79,7 +79,7 @@ static void one_of_many(void **state)
 	pthread_t threads[THREADS];
 	const char *set = getenv("EMA_ROUNDS");
 	const int rounds = set ? atoi(set) : getenv("VALGRIND") ? 3 : ROUNDS;
-	desk_open(&race.desk, "rates = { address = 0; subject = 0; }; store = { plugin = \"memory\"; entries = 4000000; };", NULL);
+	desk_open(&race.desk, "rates = { address = 0; subject = 0; }; store = { plugin = \"memory\"; entries = 4000000; };", "deadline = \"60s\";");
 	assert_int_equal(pthread_barrier_init(&race.start, NULL, THREADS), 0);
 	assert_int_equal(pthread_barrier_init(&race.end, NULL, THREADS + 1), 0);
 	for (int i = 0; i < THREADS; i++)

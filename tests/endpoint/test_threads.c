@@ -326,7 +326,7 @@ static int is_right(int code, int back, int stands)
 {
 	if (code == EMA_TIMEOUT)
 		return back || !stands;
-	return code == (back ? EMA_UNKNOWN_KEY : EMA_OK) || (!stands && is_of_the_rotation(code));
+	return code == (back ? EMA_UNKNOWN_KEY : EMA_OK) || ((back || !stands) && is_of_the_rotation(code));
 }
 
 static void ask_of_the_remote(struct one *one)

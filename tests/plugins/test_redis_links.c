@@ -94,10 +94,13 @@ struct way {
 	const char *name, *settings, *says; /* says NULL: it is let in */
 };
 
-/* One of these ways is let in; of the others nothing is taken, and the log says why without a secret. */
+/*
+ * One of these ways is let in; of the others nothing is taken, and the log says why without a secret. The store has times of its own for a
+ * server and a sentinel, which a slow machine exceeds: each way may be gone again.
+ */
 static void go(const struct way *ways, size_t count, const int ports[4])
 {
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0, tries = 1; i < count; i++) {
 		struct store_rig rig;
 		char settings[600];
 		int64_t since;
@@ -108,8 +111,15 @@ static void go(const struct way *ways, size_t count, const int ports[4])
 		/* A server that expects something else waits for the rest of it. */
 		int silent = ways[i].says && strstr(ways[i].says, "in time") != NULL;
 		int code = store_put_if_absent(rig.store, "a", "k", 1, "v", 1, LATER, 1, silent ? 300 : MS);
-		if (code != (silent ? EMA_TIMEOUT : ways[i].says ? EMA_UNAVAILABLE : EMA_OK) || (ways[i].says && (store_since(rig.store, &since) == EMA_OK || !store_rig_says(&rig, ways[i].says))))
-			fail_msg("%s: %d, %s", ways[i].name, code, rig.log);
+		if (ways[i].says && (code == EMA_OK || store_since(rig.store, &since) == EMA_OK))
+			fail_msg("%s: let in", ways[i].name);
+		if (code != (silent ? EMA_TIMEOUT : ways[i].says ? EMA_UNAVAILABLE : EMA_OK) || (ways[i].says && !store_rig_says(&rig, ways[i].says))) {
+			if (tries++ == 20)
+				fail_msg("%s: %d, %s", ways[i].name, code, rig.log);
+			i--;
+		} else {
+			tries = 1;
+		}
 		assert_false(store_rig_says(&rig, "geheim") || store_rig_says(&rig, "falsch") || store_rig_says(&rig, "wort"));
 		store_rig_close(&rig);
 	}

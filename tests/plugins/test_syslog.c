@@ -350,7 +350,7 @@ static void tcp_counts_octets(void **state)
 {
 	(void)state;
 	int fd = listen_inet(SOCK_STREAM, 0);
-	struct setting settings[] = { { "transport", "tcp", 0 }, { "host", "127.0.0.1", 0 }, { "port", port_text, 0 }, { "timeout", NULL, 300 }, { NULL, NULL, 0 } };
+	struct setting settings[] = { { "transport", "tcp", 0 }, { "host", "127.0.0.1", 0 }, { "port", port_text, 0 }, { "timeout", NULL, 20000 }, { NULL, NULL, 0 } };
 	ema_conf conf = { .settings = settings };
 	ema_instance *self = open_sink(ops, &conf);
 	for (int i = 0; i < 2; i++) {
@@ -465,7 +465,7 @@ static void tls_verifies_the_server(void **state)
 			SSL_CTX_set_verify(server.tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 		}
 		struct setting settings[] = { { "transport", "tls", 0 }, { "host", "127.0.0.1", 0 }, { "port", port_text, 0 }, { "server_name", cases[i].name, 0 },
-			                      { "ca_file", cases[i].other_ca ? other : ca, 0 }, { "timeout", NULL, 5000 },
+			                      { "ca_file", cases[i].other_ca ? other : ca, 0 }, { "timeout", NULL, 60000 },
 			                      { cases[i].client ? "client_cert" : NULL, ca, 0 }, { "client_key", key_path, 0 }, { NULL, NULL, 0 } };
 		ema_conf conf = { .settings = settings };
 		ema_instance *self = open_sink(ops, &conf);

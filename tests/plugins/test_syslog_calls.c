@@ -260,7 +260,8 @@ static long go(struct receiver *receiver, ema_conf *conf, const struct fault *fa
 	}
 	long count = calls_good();
 	calls_error(0);
-	if (failed && (!count || !fake_logged[0] || mode == CALLS_SHORT || fault->passes))
+	/* The short time of what lasts is over by itself on a slow machine. */
+	if (failed && ((!count && !fault->lasts) || !fake_logged[0] || mode == CALLS_SHORT || fault->passes))
 		fail_msg("call %ld (%d, %d): %ld failed: %s", n, mode, fault->error, count, fake_logged);
 	/* As audit does: it comes again, and something else behind it. */
 	*number = first;
