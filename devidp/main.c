@@ -88,6 +88,13 @@ static int default_state(char *out, size_t room)
 	return 0;
 }
 
+static int failed(struct server *server, const struct failure *failure)
+{
+	fprintf(stderr, "devidp: %s\n", failure->text);
+	server_stop(server);
+	return 1;
+}
+
 static int serve(struct state *state, json_object *people, const unsigned ports[PERSONAS], const int runs[PERSONAS], const char *ready_file)
 {
 	struct server *server = NULL;
@@ -101,16 +108,15 @@ static int serve(struct state *state, json_object *people, const unsigned ports[
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	if (server_start(state, people, ports, runs, &server, &failure) || state_save_ports(state, ready_file, &failure)) {
-		fprintf(stderr, "devidp: %s\n", failure.text);
-		server_stop(server);
-		return 1;
-	}
+	if (server_start(state, people, ports, runs, &server, &failure))
+		return failed(server, &failure);
 	puts("devidp: for trying and testing; it is no IdP for production, and signs whatever it is asked for");
 	for (int i = 0; i < PERSONAS; i++)
 		if (state->ports[i])
 			printf("devidp: %s listens on http://127.0.0.1:%u\n", persona_name(i), state->ports[i]);
 	fflush(stdout);
+	if (state_save_ports(state, ready_file, &failure))
+		return failed(server, &failure);
 	while (sigwait(&signals, &which) || which == SIGHUP)
 		;
 	server_stop(server);

@@ -6,7 +6,9 @@ set -u
 PATH="$builddir/emactl/.libs:$builddir/emad/.libs:$builddir/emactl:$builddir/emad:$builddir/devidp:$PATH"
 LD_LIBRARY_PATH="$builddir/core/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 EMA_PLUGIN_PATH="$builddir/plugins/.libs"
-export PATH LD_LIBRARY_PATH EMA_PLUGIN_PATH
+LC_ALL=C.UTF-8 # messages of others are looked at
+export PATH LD_LIBRARY_PATH EMA_PLUGIN_PATH LC_ALL
+umask 022
 work=$(mktemp -d) || exit 99
 pids=()
 tests=0 failures=0
@@ -15,7 +17,8 @@ if [ -x /usr/bin/python3 ]; then mkdir "$work/path" && ln -s /usr/bin/python3 "$
 
 finish() {
 	local status=$?
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
+	# Not by the numbers that were kept: those of what ended may be somebody else's by now.
+	for pid in $(jobs -pr); do kill "$pid" 2>/dev/null; done
 	wait 2>/dev/null
 	rm -rf "$work"
 	[ "$status" -eq 0 ] || exit "$status"

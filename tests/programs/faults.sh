@@ -66,7 +66,7 @@ start() {
 	background "${by[@]}" emad -c "$work/ema.conf" >>"$work/log" 2>&1
 	wait_for is_ready || { tail -n 20 "$work/log"; return 1; }
 	pid=$(ctl status --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
-	[ -n "$pid" ] && pids+=("$pid")
+	[ -n "$pid" ]
 }
 stop() { kill "-$1" "$pid" && wait_for gone "$pid"; }
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
@@ -135,7 +135,6 @@ before() {
 		# Where a name ends so is what the media type says.
 		mkdir -p "$work/served" && cp "$work/l/issuer.jwks" "$work/served/keys.json"
 		(cd "$work/served" && exec python3 -m http.server --bind 127.0.0.1 "$served" >/dev/null 2>&1) & server=$!
-		pids+=("$server")
 		wait_for listens "$served"
 		write_conf "$lmdb" "jwks_url = \"http://127.0.0.1:$served/keys.json\"; insecure_http = true;"
 		;;

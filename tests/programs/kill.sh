@@ -17,17 +17,18 @@ start() {
 	for ((i = 0; i < 600; i++)); do
 		if curl -sf -o /dev/null "$web/readyz"; then
 			pid=$(emactl -c "$work/ema.conf" status --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
-			[ -n "$pid" ] && pids+=("$pid") && return 0
+			[ -n "$pid" ] && return 0
 		fi
 		sleep 0.1
 	done
 	cat "$work/log"
 	return 1
 }
-# killed SECONDS: it is killed so long after the load began.
+# killed SECONDS FIRST: it is killed so long after the load began, or after its first token.
 killed() {
 	start || return 1
 	"$load" until "$work" "$web" 4 >"$work/until" 2>&1 & local running=$!
+	[ "$2" = 0 ] || wait_for test -s "$work/given"
 	sleep "$1"
 	kill -9 "$pid"
 	wait "$running"
@@ -47,7 +48,7 @@ rounds() {
 	redeemer "$work/ema.conf" "$port" "$work/state" "$work/audit.jsonl" "$2" "$keys"
 	for ((i = 0; i < kills; i++)); do
 		: >"$work/asked" && : >"$work/given"
-		ok "$1: killed" killed "0.$((RANDOM % 90 + 10))"
+		ok "$1: killed" killed "0.$((RANDOM % 90 + 10))" $((i % 2))
 		ok "$1: sent once more" again
 		ok "$1: no assertion was good twice" once "$work"
 		ok "$1: no token without its record" recorded "$work" "$work/audit.jsonl"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Revoking as an operator does it: on one emad, for all that share its store.
+[ "$(id -u)" != 0 ] || . "${srcdir:-$(dirname "$0")/../..}/tests/programs/alone.sh"
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
 takes_long
 
@@ -46,7 +47,6 @@ start() {
 	background emad -c "$work/$1.conf" >"$work/$1.log" 2>&1
 	wait_for grep -q "state in" "$work/$1.log" || { echo "Bail out! emad did not start"; sed 's/^/# /' "$work/$1.log"; exit 1; }
 	pid[$1]=$(emactl -c "$work/$1.conf" status --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
-	pids+=("${pid[$1]}")
 }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 stop() { kill -TERM "${pid[$1]}" && wait_for gone "${pid[$1]}"; }
@@ -113,6 +113,8 @@ pair() {
 	echo "# after $(( ($(date +%s%N) - begin) / 1000000 )) ms"
 	ok "$1: nothing new there" refused b alice
 	ok "$1: somebody else is let in" active b "$work/bob"
+	two_by_subject() { ctl b status | grep -q "2 by subject; 2 blocked"; }
+	wait_for two_by_subject
 	ok "$1: status" ctl b status
 	says "provider    okta (okta_xaa): fresh, "
 	says "store       $1: reached"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # emad under load while its operator reloads each second and rotates keys: no valid request fails, its memory stays what it was.
 # EMA_SOAK=N: for N seconds.
+[ "$(id -u)" != 0 ] || . "${srcdir:-$(dirname "$0")/../..}/tests/programs/alone.sh"
 . "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
 takes_long
 
@@ -31,7 +32,6 @@ ready() { local i; for ((i = 0; i < 600; i++)); do curl -sf -o /dev/null "$web/r
 ok "emad is ready" ready
 [ "$failures" -eq 0 ] || { echo "Bail out! emad did not start"; exit 1; }
 pid=$(ctl status --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
-pids+=("$pid")
 # Without the pages of files: the spool is mapped.
 resident() { awk '/^RssAnon/ { print $2 }' "/proc/$pid/status"; }
 
@@ -60,7 +60,9 @@ room=16384 kept=$((seconds < 21 ? seconds : 21))
 known=$(((given < room ? given : room) - (first < room ? first : room)))
 allowed=$((4096 + (given - first) * kept / seconds * 200 / 1024 + known * 800 / 1024))
 echo "# $((after - before)) kB more, $allowed allowed"
-ok "memory is flat" test -n "${SANITIZER-}" -o $((after - before)) -le $allowed
+# Shorter, it says nothing of memory: what is made once weighs more.
+if [ "$seconds" -lt 25 ] || [ -n "${SANITIZER-}" ]; then skip "memory is flat" "too short, or with a sanitizer"
+else ok "memory is flat" test $((after - before)) -le $allowed; fi
 ok "each token has its record" sh -c 'kill -TERM "$1"; while kill -0 "$1" 2>/dev/null; do sleep 0.1; done
 	cut -d" " -f2 "$2/given" | sort >"$2/tokens"
 	grep -o "\"token_id\":\"[^\"]*\"" "$2/audit.jsonl" | cut -d\" -f4 | sort -u >"$2/recorded"
