@@ -59,7 +59,7 @@ static const struct conf_key provider_keys[] = {
 	{ "algorithms", KEY_WORDS, FORM_ANY, 0, AT(conf_provider, algorithms), JOSE_RS256, 0, "RS256 PS256 ES256 EdDSA Ed25519", algorithm_words, NULL, "signature algorithms that are taken" },
 	{ "skew", KEY_SECONDS, FORM_ANY, 0, AT(conf_provider, skew), 0, 60, "30s", NULL, NULL, "difference of clocks that is borne" },
 	{ "max_lifetime", KEY_SECONDS, FORM_ANY, 0, AT(conf_provider, longest), 1, 3600, "300s", NULL, NULL, "longest lifetime of an ID-JAG (exp - iat)" },
-	{ "max_age", KEY_SECONDS, FORM_ANY, 0, AT(conf_provider, oldest), 0, 86400, "0s", NULL, NULL, "oldest credential by its iat; 0s: any" },
+	{ "max_age", KEY_SECONDS, FORM_ANY, 0, AT(conf_provider, oldest), 0, 86400, "0s", NULL, NULL, "oldest ID-JAG by its iat; 0s: any" },
 	{ "stale_keys", KEY_DURATION, FORM_ANY, 0, AT(conf_provider, stale_ms), 0, 30 * DAY, "24h", NULL, NULL, "keys are served so long while the provider is away" },
 	{ "read_only_after", KEY_DURATION, FORM_ANY, 0, AT(conf_provider, read_only_ms), 0, 30 * DAY, "0s", NULL, NULL, "after this time of stale keys, reading scopes alone; 0s: never" },
 	{ "cooldown", KEY_DURATION, FORM_ANY, 0, AT(conf_provider, cooldown_ms), 60 * SECOND, HOUR, "60s", NULL, NULL, "least time between two fetches for a key id that is unknown or of another kind, or a bad signature" },

@@ -125,8 +125,23 @@ int credential_certificate(const struct conf *conf, const struct ema_request *re
 	return certificate_read(text, strlen(text), out, failure);
 }
 
+/* The URL of a request to what lies below the resource: its origin is ema.conf's, since Host is the client's to write. NULL: it does not. */
+static const char *url_below(const char *resource, const char *target, char out[DPOP_URL_MOST])
+{
+	const char *origin = strstr(resource, "://"), *path = origin ? strchr(origin + 3, '/') : NULL;
+	const size_t length = path ? (size_t)(path - resource) : strlen(resource);
+	size_t under = path ? strlen(path) : 0;
+	if (under && path[under - 1] == '/')
+		under--;
+	if (!target || *target != '/' || (under && (strncmp(target, path, under) || !strchr("/?", target[under]))))
+		return NULL;
+	const int printed = snprintf(out, DPOP_URL_MOST, "%.*s%.*s", (int)length, resource, (int)strcspn(target, "?"), target);
+	return printed > 0 && printed < DPOP_URL_MOST ? out : NULL;
+}
+
 static int check_proof(struct pipeline *p, const char *bound, struct dpop_proof *proof)
 {
+	char below[DPOP_URL_MOST];
 	const char *proofs[PROOFS_MOST], *method = p->request->items[EMA_REQUEST_METHOD];
 	char quota[SUBJECT_PART_MOST + 8];
 	size_t count = 0;
@@ -142,6 +157,7 @@ static int check_proof(struct pipeline *p, const char *bound, struct dpop_proof 
 		.method = method ? method : "POST",
 		/* As ema.conf says: Host is the client's to write. */
 		.url = p->service->conf->resource,
+		.also = url_below(p->service->conf->resource, p->request->items[EMA_REQUEST_URL], below),
 		.token = p->credential, .token_length = p->credential_length,
 		.store = p->context->store,
 		.quota = quota,

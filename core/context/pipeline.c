@@ -167,6 +167,12 @@ int pipeline_marks(struct pipeline *p)
 	const int providers = found || !p->own.claims.jti; /* asked again, too */
 	if (providers && query.issued != MARKS_NEVER)
 		query.issued -= winner->provider->conf->skew * 1000;
+	if (providers && p->kind != EMA_ID_JAG && p->purpose != PURPOSE_ASSUME && query.issued != MARKS_NEVER && p->now * 1000 - query.issued > MARKS_REACH_MS) {
+		failure_set(&p->failure, EMA_EXPIRED, "the token was issued %lld hours ago (iat), and revocations are remembered for 48: its provider must "
+		            "issue tokens that live shorter", (long long)((p->now * 1000 - query.issued) / 3600000));
+		step(p, "revocation", EMA_EXPIRED, p->failure.text);
+		return EMA_EXPIRED;
+	}
 	if (found) {
 		query.client = found->client_id;
 		query.assertion = p->kind == EMA_ID_JAG ? found->jti : NULL;

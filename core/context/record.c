@@ -326,7 +326,7 @@ int record_decision(struct pipeline *p, int code)
 		put(&fields, "bound_key", p->binding.jkt, 0);
 		put(&fields, "bound_certificate", p->binding.x5t, 0);
 	}
-	put(&fields, "traceparent", p->request->items[EMA_REQUEST_TRACEPARENT], 0);
+	put(&fields, "traceparent", request_traceparent(p->request), 0);
 	put_list(&fields, "scopes", d->scopes.list, code ? 0 : d->scopes.count);
 	/* Of a check no more than its rules look at, which stands above. */
 	put_list(&fields, "groups", d->groups.list, code || p->check ? 0 : d->groups.count);

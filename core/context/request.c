@@ -197,3 +197,9 @@ const char *request_header(const struct ema_request *request, const char *name, 
 			return request->headers[i].value;
 	return NULL;
 }
+
+const char *request_traceparent(const struct ema_request *request)
+{
+	const char *set = request->items[EMA_REQUEST_TRACEPARENT], *header = set ? NULL : request_header(request, "traceparent", 0);
+	return header && is_traceparent(header) && !request_header(request, "traceparent", 1) ? header : set;
+}

@@ -41,5 +41,7 @@ int request_body(struct ema_request *request, const void *body, size_t length);
 
 /* The index'th header of that name, in any case of letters; NULL: there are no more. */
 const char *request_header(const struct ema_request *request, const char *name, size_t index);
+/* The trace that was set, else that of the header, if there is one and it is right. NULL: none. */
+const char *request_traceparent(const struct ema_request *request);
 
 #endif

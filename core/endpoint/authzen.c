@@ -182,7 +182,7 @@ static int make_request(const struct exam *exam, const struct evaluation *evalua
 		code = request_set(request, EMA_REQUEST_REMOTE, exam->x->remote);
 	if (!code)
 		code = request_set(request, REQUEST_CALLER, exam->sender->client.id);
-	return code ? code : request_set(request, EMA_REQUEST_TRACEPARENT, exam->x->request->items[EMA_REQUEST_TRACEPARENT]);
+	return code ? code : request_set(request, EMA_REQUEST_TRACEPARENT, request_traceparent(exam->x->request));
 }
 
 /* What the client is to be told, and nothing of why (AZN-61). */

@@ -97,7 +97,7 @@ static int make_request(const struct exchange *x, const struct question *questio
 	if (!code)
 		code = request_set(request, EMA_REQUEST_REMOTE, x->remote);
 	if (!code)
-		code = request_set(request, EMA_REQUEST_TRACEPARENT, from->items[EMA_REQUEST_TRACEPARENT]);
+		code = request_set(request, EMA_REQUEST_TRACEPARENT, request_traceparent(from));
 	if (!code && certificate)
 		code = request_set(request, EMA_REQUEST_CERTIFICATE, request_header(from, certificate, 0));
 	for (size_t i = 0; i < from->header_count && !code; i++)

@@ -37,7 +37,7 @@ void exchange_error(struct exchange *x, int code, int status, const char *error,
 
 struct answer_facts exchange_facts(const struct exchange *x, const char *kind, const char *client)
 {
-	return (struct answer_facts){ .kind = kind, .remote = x->remote, .client = client, .traceparent = x->request->items[EMA_REQUEST_TRACEPARENT],
+	return (struct answer_facts){ .kind = kind, .remote = x->remote, .client = client, .traceparent = request_traceparent(x->request),
 		                      .place = x->place };
 }
 

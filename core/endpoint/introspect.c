@@ -137,7 +137,7 @@ static void introspect(struct exchange *x, struct sender *sender, const struct s
 	if (!code)
 		code = request_set(request, REQUEST_CALLER, sender->client.id);
 	if (!code)
-		code = request_set(request, EMA_REQUEST_TRACEPARENT, x->request->items[EMA_REQUEST_TRACEPARENT]);
+		code = request_set(request, EMA_REQUEST_TRACEPARENT, request_traceparent(x->request));
 	if (!code)
 		code = request_credential(request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token));
 	if (!code)

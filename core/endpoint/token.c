@@ -128,7 +128,7 @@ static void redeem(struct exchange *x, struct sender *sender, const struct dpop_
 	if (!code)
 		code = request_set(request, EMA_REQUEST_SCOPE, scope);
 	if (!code)
-		code = request_set(request, EMA_REQUEST_TRACEPARENT, x->request->items[EMA_REQUEST_TRACEPARENT]);
+		code = request_set(request, EMA_REQUEST_TRACEPARENT, request_traceparent(x->request));
 	if (!code)
 		code = request_credential(request, EMA_CREDENTIAL_ID_JAG, assertion, strlen(assertion));
 	if (code) {

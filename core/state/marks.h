@@ -18,6 +18,8 @@ struct marks; /* all functions but those of the follower are thread-safe */
 
 /* No mark reaches further back than the longest life of a token, ours (24 h) or a provider's (28 h are known), and skew. */
 #define MARKS_LIFE_MS (INT64_C(48) * 3600 * 1000)
+/* What was issued longer ago may have been hit by a mark that is gone: two minutes are for clocks, and for what an answer takes. */
+#define MARKS_REACH_MS (MARKS_LIFE_MS - INT64_C(120000))
 /*
  * How much after an epoch a token may have been issued and still be refused: by another process, which had not heard of it yet
  * and took what was issued before. It is the time in which a mark reaches every process.

@@ -14,7 +14,6 @@
 #include "secret.h"
 
 #define DPOP_JTI_MOST 255
-#define DPOP_URL_MOST 2048
 #define DPOP_DIGEST 32
 #define DPOP_PREFIX "dpop/"
 #define DPOP_QUOTA "dpop"
@@ -232,12 +231,13 @@ static int proof_target(struct dpop_checking *c)
 {
 	const struct json_node *root = json_root(&c->claims);
 	const char *method = json_string(json_member(&c->claims, root, "htm")), *url = json_string(json_member(&c->claims, root, "htu"));
-	char named[DPOP_URL_MOST], asked[DPOP_URL_MOST];
+	char named[DPOP_URL_MOST], asked[DPOP_URL_MOST], also[DPOP_URL_MOST];
 	if (!method || strcmp(method, c->request->method))
 		return WRONG(c, "DPoP proof: htm is not the method of the request, %.16s", c->request->method);
 	if (url_normal(c->request->url, asked))
 		return failure_set(c->failure, EMA_INTERNAL, "a DPoP proof cannot be compared with %.200s, which is no URL", c->request->url);
-	if (!url || url_normal(url, named) || strcmp(named, asked))
+	const int has_also = c->request->also && !url_normal(c->request->also, also);
+	if (!url || url_normal(url, named) || (strcmp(named, asked) && (!has_also || strcmp(named, also))))
 		return WRONG(c, "DPoP proof: htu is not the URL of the request, %.200s", asked);
 	return EMA_OK;
 }

@@ -29,11 +29,14 @@ int dpop_nonce(struct dpop_nonces *nonces, int64_t now, char out[DPOP_NONCE], st
 
 /* ---- Proofs ---- */
 
+#define DPOP_URL_MOST 2048 /* of the URLs that are compared */
+
 struct dpop_request {
 	const char *const *proofs;   /* the values of all DPoP headers */
 	size_t proof_count;
 	const char *method;          /* of this request: "POST" */
 	const char *url;             /* its external URL as configured, never from Host; a query in it does not count */
+	const char *also;            /* another URL that it may be for; NULL: none */
 	const char *token;           /* the access token that the proof must name (ath); NULL at the token endpoint */
 	size_t token_length;
 	unsigned algorithms;         /* set of JOSE_BIT(); 0: DPOP_ALGORITHMS */

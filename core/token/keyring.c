@@ -506,6 +506,17 @@ static int change_folder(struct keyring *keyring, int folder, int64_t now, int64
 	return code;
 }
 
+/* What another process did to the keys, `emactl keys rotate` for one, which has no audit trail of its own. */
+static void tell_others(const struct keyring *keyring, const struct key_set *all, const struct key_set *living)
+{
+	for (size_t i = 0; keyring->mode == KEYRING_SERVE && i < living->count; i++)
+		if (!key_set_find(keyring->set, living->keys[i]->kid))
+			tell(keyring, "found", living->keys[i]);
+	for (size_t i = 0; keyring->mode == KEYRING_SERVE && i < keyring->set->count; i++)
+		if (!key_set_find(all, keyring->set->keys[i]->kid))
+			tell(keyring, "gone", keyring->set->keys[i]);
+}
+
 /* What the folder has is served, whoever holds its lock; *due: there is something to write. */
 static int follow_folder(struct keyring *keyring, int folder, int64_t now, int *due, struct failure *failure)
 {
@@ -518,6 +529,7 @@ static int follow_folder(struct keyring *keyring, int folder, int64_t now, int *
 	if (!code && !(living = key_set_living(reading.all, now, keyring->plan.keep_after)))
 		code = no_memory(failure);
 	if (!code) {
+		tell_others(keyring, reading.all, living);
 		serve(keyring, living);
 		*due = reading.bad.count || keyring->unpublished || reading.all->count != living->count || key_set_due(living, &keyring->plan, now, &at);
 	}

@@ -124,6 +124,11 @@ static int same_keys(const struct jwks *a, const struct jwks *b)
 static int is_rollback(const struct keyset *keyset, const struct landing *landing)
 {
 	int64_t held = freshness_date(keyset->last_modified), came = freshness_date(landing->reply.last_modified), since;
+	/* Without these what tells is when each was made; the clocks of an issuer's machines may differ a little. */
+	if (held < 0 || came < 0) {
+		held = keyset->date - AHEAD_SECONDS;
+		came = freshness_date(landing->reply.date);
+	}
 	return keyset->keys && held >= 0 && came >= 0 && came < held && held <= clock_wall(keyset->trust->clock) / 1000 + AHEAD_SECONDS &&
 	       !same_keys(keyset->keys->set, landing->set) && refresh_standing(keyset, &since) != KEYSET_UNAVAILABLE;
 }
@@ -232,7 +237,7 @@ static int fly(struct keyset *keyset, int64_t until, struct landing *landing, st
 		return failure_set(failure, EMA_BAD_CLAIM, "%.200s: the key set has no usable key%s%.200s", url,
 		                   landing->set->skipped ? ": " : "", landing->set->skipped ? landing->set->skipped_why : "");
 	if (is_rollback(keyset, landing))
-		return failure_set(failure, EMA_BAD_CLAIM, "%.200s: the key set is older (Last-Modified) than the one that is held", url);
+		return failure_set(failure, EMA_BAD_CLAIM, "%.200s: the key set is older (Last-Modified, or Date) than the one that is held", url);
 	return EMA_OK;
 }
 
@@ -327,6 +332,7 @@ static int adopt(struct keyset *keyset, struct landing *landing, struct failure 
 		keyset->discovered = landing->asked_tick;
 	}
 	back = keyset->told > KEYSET_FRESH || keyset->failing;
+	keyset->date = freshness_date(landing->reply.date);
 	keyset->life = freshness(&landing->reply, landing->asked);
 	keyset->fetched = landing->asked;
 	keyset->fetched_tick = landing->asked_tick;

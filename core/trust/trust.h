@@ -68,6 +68,7 @@ struct keyset {
 	struct exposed exposed;  /* of all sets that came; as jwks_uri, of who set in_flight alone */
 	char etag[FETCH_HEADER_MOST], last_modified[FETCH_HEADER_MOST];
 	int64_t fetched, fresh_until, life; /* wall */
+	int64_t date;            /* seconds: when the issuer made the answer; 0 or less: it did not say */
 	int64_t fetched_tick;    /* fetched on the monotonic clock, so that a clock set back makes no key older than it is young */
 	int64_t due;             /* monotonic: the next fetch in the background */
 	int64_t forced_from;     /* monotonic: no forced fetch before */

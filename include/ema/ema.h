@@ -70,7 +70,7 @@ const char *ema_error(const ema_context *context);
 #define EMA_REQUEST_RESOURCE 2  /* the resource parameter */
 #define EMA_REQUEST_SCOPE 3     /* the scope parameter, separated by spaces */
 #define EMA_REQUEST_REMOTE 4    /* address of the peer */
-#define EMA_REQUEST_TRACEPARENT 5 /* W3C trace context of the caller, for audit */
+#define EMA_REQUEST_TRACEPARENT 5 /* W3C trace context of the caller, for audit; not set: its header */
 /* What an HTTP server knows of its request, for ema_http(). */
 #define EMA_REQUEST_METHOD 6      /* "POST" */
 #define EMA_REQUEST_URL 7         /* path and query as the request line has them: "/token" */

@@ -615,7 +615,7 @@ static void nothing_is_wrong(void **state)
 	}
 }
 
-/* JAG-109, JAG-120, REV-78: tokens of ours, and whether a provider's quota lasts for them. */
+/* JAG-109, JAG-120, REV-76, REV-78: tokens of ours, and whether a provider's quota lasts for them. */
 static void tokens(void **state)
 {
 	(void)state;

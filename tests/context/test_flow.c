@@ -395,6 +395,9 @@ static void access_tokens(void **state)
 		{ "svc", AT_TOKEN(",\"aud\":\"" OURS "\""), .code = EMA_WRONG_AUDIENCE, .says = "", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
 		{ "svc", AT_TOKEN(",\"client_id\":\"stranger\""), .code = EMA_WRONG_CLIENT, .says = "", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
 		{ "svc", AT_TOKEN(",\"exp\":1"), .code = EMA_EXPIRED, .says = "", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
+		/* REV-18: a mark that hit it may be gone, and is not where nobody knows when it was issued. */
+		{ "svc", AT_TOKEN(",\"iat\":1790000000,\"exp\":4000000000"), .code = EMA_EXPIRED, .says = "revocations are remembered for 48", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
+		{ "svc", AT_TOKEN(",\"iat\":null"), .code = EMA_MISSING_CLAIM, .says = "iat", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
 		{ "svc", AT_TOKEN(",\"scope\":\"anything\""), .says = "granted", .scopes = "", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
 		{ "svc", "{\"iss\":\"https://at.example\"}", .code = EMA_NOT_MINE, .says = "ID-JAG" },
 		{ "svc", "{\"iss\":\"https://jag.example\",\"aud\":\"api://svc\"}", .code = EMA_NOT_MINE, .says = "access token", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },

@@ -104,6 +104,8 @@ static void one(void **state)
 		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":\"" SVC "/#get_a\"}", TOKEN), -1, 400 },
 		{ ASK("{\"type\":\"user\",\"id\":\"idp/-/ada\"}", "{\"name\":\"prompts/get\"}", "{\"type\":\"prompt\",\"id\":\"http://mcp.example/svc#ask\"}", TOKEN), -1, 400 },
 		{ ASK(USER, CALL, "{\"type\":\"tool\",\"id\":[\"" SVC "#get_a\"]}", TOKEN), -1, 400 },
+		{ ASK(USER, "{\"name\":\"tools/list\"}", "{\"type\":\"mcp_server\",\"id\":[\"" SVC "\",\"https://else.example\"]}", TOKEN), -1, 400 },
+		{ ASK(USER, "{\"name\":\"notifications/cancelled\"}", "{\"type\":\"mcp_server\",\"id\":\"" SVC "\"}", "{\"access_token\":\"a.b.c\"}"), 0, 401 },
 		{ ASK(USER, "{\"name\":\"tools/list\"}", TOOL("get_a"), TOKEN), -1, 400 },
 		{ "{\"subject\":" USER ",\"subject\":" USER "}", -1, 400 },
 		{ "[]", -1, 400 },
@@ -124,8 +126,10 @@ static void one(void **state)
 		if (rows[i].decision >= 0)
 			assert_int_equal(status, rows[i].status);
 		assert_string_equal(desk_header(&desk, "X-Request-ID"), "mine-1");
-		if (rows[i].decision < 0)
+		if (rows[i].decision < 0) {
 			assert_string_equal(desk_audited(&desk, "/client"), "gateway");
+			assert_memory_equal(desk_header(&desk, "Content-Type"), "text/plain", 10);
+		}
 		assert_null(strstr(desk.body, "ema.conf"));
 		assert_null(strstr(desk.body, "idp"));
 	}
@@ -211,6 +215,26 @@ static void refusals_have_the_id(void **state)
 	desk_close(&desk);
 }
 
+/* AZN-60: who asks with tokens that are none is slowed down like who guesses elsewhere; a batch is one request. */
+static void rates(void **state)
+{
+	(void)state;
+	struct desk desk;
+	char extra[sizeof settings + 80];
+	snprintf(extra, sizeof extra, "rates = { address = 4; failure_cost = 2; };\n%s", settings);
+	desk_open(&desk, extra, NULL);
+	char *token = make(&desk, SVC, "ada");
+	for (int i = 0; i < 5; i++) {
+		ask(&desk, i % 2 ? EVALUATIONS : EVALUATION, i % 2 ? "{\"subject\":" USER ",\"action\":" CALL ",\"context\":" TOKEN ",\"evaluations\":[{},{},{}]}"
+		    : ASK(USER, CALL, TOOL("get_a"), TOKEN), token, BASIC);
+		assert_int_equal(desk.status, i < 4 ? 200 : 429);
+	}
+	assert_true(atoi(desk_header(&desk, "Retry-After")) > 0);
+	assert_string_equal(desk_header(&desk, "X-Request-ID"), "mine-1");
+	free(token);
+	desk_close(&desk);
+}
+
 /* AZN-28: where a caller speaks for two servers, a tool is one of one of them. */
 static void two_servers(void **state)
 {
@@ -258,6 +282,7 @@ static void several(void **state)
 	} rows[] = {
 		{ ALL(ENTRY("get_a") "," ENTRY("put_a") "," ENTRY("get_b"), ""), 200, { 1, 0, 1, -1 }, 0 },
 		{ ALL(ENTRY("get_a") "," ENTRY("put_a") "," ENTRY("get_b"), SEMANTIC("deny_on_first_deny")), 200, { 1, 0, -1 }, 0 },
+		{ ALL(ENTRY("get_a") ",7," ENTRY("get_b"), SEMANTIC("deny_on_first_deny")), 200, { 1, 0, -1 }, 2 },
 		{ ALL(ENTRY("put_a") "," ENTRY("get_a") "," ENTRY("get_b"), SEMANTIC("permit_on_first_permit")), 200, { 0, 1, -1 }, 0 },
 		{ ALL("{}," ENTRY("get_a") ",7", ""), 200, { 0, 1, 0, -1 }, 5 },
 		{ ALL("{\"resource\":" TOOL("get_a") ",\"subject\":{\"type\":\"user\",\"id\":\"idp/-/bob\"}}," ENTRY("get_a"), ""), 200, { 0, 1, -1 }, 0 },
@@ -361,6 +386,7 @@ int main(void)
 		cmocka_unit_test(one),
 		cmocka_unit_test(callers),
 		cmocka_unit_test(refusals_have_the_id),
+		cmocka_unit_test(rates),
 		cmocka_unit_test(two_servers),
 		cmocka_unit_test(several),
 		cmocka_unit_test(references),

@@ -2369,6 +2369,46 @@ static void addresses_count_as_of_today(void **state)
 	desk_close(&desk);
 }
 
+/* JWT-77: where the endpoint lies below the resource, a proof is for the one or the other; its host is never the client's to say. */
+static void a_proof_for_what_lies_below(void **state)
+{
+	static const struct {
+		const char *target, *proven;
+		int code;
+	} rows[] = {
+		{ "/svc/mcp?session=1", "https://mcp.example/svc/mcp", EMA_OK },
+		{ "/svc/mcp", "https://mcp.example/svc", EMA_OK },
+		{ "/svc", "https://mcp.example/svc", EMA_OK },
+		{ "/svc/mcp", "https://mcp.example/svc/other", EMA_BAD_PROOF },
+		{ "/svc/mcp", "https://evil.example/svc/mcp", EMA_BAD_PROOF },
+		{ "/svcs/mcp", "https://mcp.example/svcs/mcp", EMA_BAD_PROOF },
+		{ "/other", "https://mcp.example/other", EMA_BAD_PROOF },
+		{ "https://evil.example/svc", "https://evil.example/svc", EMA_BAD_PROOF },
+		{ NULL, "https://mcp.example/svc/mcp", EMA_BAD_PROOF },
+	};
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	struct jwk *key = NULL;
+	desk_open(&desk, services, NULL);
+	assert_int_equal(jwk_generate(JOSE_ES256, &key, NULL), EMA_OK);
+	char *token = make(&desk, &(struct made){ .jkt = jwk_thumbprint(key), .scopes = { "read" } });
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *proof = prove(&desk, key, "POST", rows[i].proven, token);
+		ask_begin(&ask, "DPoP", token);
+		header(&ask, "DPoP", proof);
+		assert_int_equal(ema_request_set(ask.request, EMA_REQUEST_URL, rows[i].target), EMA_OK);
+		ask_tool(&ask, "get_issue", NULL);
+		ask_check(&ask, &desk, "svc");
+		expect(&ask, i, rows[i].code, rows[i].code ? 401 : 200);
+		ask_end(&ask);
+		free(proof);
+	}
+	free(token);
+	jwk_free(key);
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -2410,6 +2450,7 @@ int main(void)
 		cmocka_unit_test(addresses_count_as_of_today),
 		cmocka_unit_test(a_token_from_ahead),
 		cmocka_unit_test(what_a_client_lost),
+		cmocka_unit_test(a_proof_for_what_lies_below),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

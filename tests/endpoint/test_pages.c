@@ -318,9 +318,27 @@ static void introspection_and_revocation(void **state)
 	assert_string_equal(desk_text(&desk, "/token_type"), "Bearer");
 	assert_string_equal(desk_text(&desk, "/act/sub"), "agent");
 	assert_true(*desk_text(&desk, "/jti"));
+	int64_t issued = 0, expires = 0;
+	assert_true(json_integer(json_at(&desk.json, "/iat"), &issued) && json_integer(json_at(&desk.json, "/exp"), &expires) && expires > issued);
 	assert_string_equal(desk_header(&desk, "Cache-Control"), "no-store");
 	assert_string_equal(desk_audited(&desk, "/kind"), "introspection");
 	assert_string_equal(desk_audited(&desk, "/caller"), "gateway");
+	/* REV-10: what it is bound to; a server that did not hear of it would take it from anybody. */
+	static const char *const scopes[] = { "read" };
+	const char *thumbprint = jwk_thumbprint(desk.world.key);
+	const struct access_claims claims = { .issuer = OURS, .audience = "https://mcp.example/svc", .client_id = "app", .jti = "bound", .issued = issued,
+		                              .expires = expires, .scopes = scopes, .scope_count = 1, .provider = "idp", .sub = "ada",
+		                              .auth_time = JWT_ABSENT };
+	for (int key = 0; key < 2; key++) {
+		struct access_claims of = claims;
+		char *bound = NULL;
+		*(key ? &of.jkt : &of.x5t) = thumbprint;
+		assert_int_equal(access_mint(desk.world.context->keyring, &of, &bound, NULL), EMA_OK);
+		desk_form(&desk, "/introspect", GATEWAY, "token", bound, NULL);
+		assert_string_equal(desk_text(&desk, key ? "/cnf/jkt" : "/cnf/x5t#S256"), thumbprint);
+		assert_string_equal(desk_text(&desk, "/token_type"), key ? "DPoP" : "Bearer");
+		free(bound);
+	}
 	/* Nobody, and a client that is no caller */
 	desk_form(&desk, "/introspect", NULL, "token", token, NULL);
 	assert_int_equal(desk.status, 401);
@@ -493,7 +511,8 @@ static void the_trail_joins(void **state)
 		ema_request *request = ema_request_new();
 		ema_decision *decision = NULL;
 		assert_int_equal(ema_request_header(request, "Authorization", bearer), EMA_OK);
-		assert_int_equal(ema_request_set(request, EMA_REQUEST_TRACEPARENT, traced), EMA_OK);
+		/* By the embedder, or as it came. */
+		assert_int_equal(i ? ema_request_header(request, "Traceparent", traced) : ema_request_set(request, EMA_REQUEST_TRACEPARENT, traced), EMA_OK);
 		int code = ema_check(desk.world.context, "svc", request, "tools/call", tools[i], &decision);
 		assert_int_equal(code == EMA_OK, i == 0);
 		assert_string_equal(desk_audited(&desk, "/kind"), "check");
@@ -507,6 +526,13 @@ static void the_trail_joins(void **state)
 	assert_string_equal(desk_audited(&desk, "/kind"), "introspection");
 	assert_string_equal(desk_audited(&desk, "/token_id"), id);
 	assert_string_equal(desk_audited(&desk, "/request"), desk_header(&desk, "X-Request-ID"));
+	static const char form[] = "Content-Type: application/x-www-form-urlencoded", header[] = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+	static const char *const headers[][3] = { { header }, { "traceparent: 00-0-0-01" }, { header, header } };
+	for (size_t i = 0; i < 3; i++) {
+		desk_request(&desk, "POST", "/introspect", "token=x", "Authorization: " GATEWAY, form, headers[i][0], headers[i][1], NULL);
+		assert_int_equal(desk.status, 200);
+		assert_string_equal(desk_audited(&desk, "/traceparent"), i ? "" : traced);
+	}
 	char *client = desk_assertion(&desk, "");
 	desk_form(&desk, "/revoke", NULL, "token", token, "client_assertion_type", CLIENT_ASSERTION, "client_assertion", client, NULL);
 	assert_string_equal(desk_audited(&desk, "/kind"), "revocation");

@@ -348,6 +348,7 @@ static void parse_list(struct table *table, char *text, int identity, struct pai
 	pair_make(list);
 }
 
+/* AZN-52: each control with each kind of answer, at each place. */
 static void the_truth_table(void **state)
 {
 	(void)state;

@@ -437,8 +437,15 @@ static void by_hand(void **state)
 	assert_non_null(strstr(f->heard, expected));
 	assert_int_equal(verify(a, token), EMA_UNKNOWN_KEY);
 	assert_int_equal(verify(a, other), EMA_UNKNOWN_KEY);
+	/* AUD-05: who serves tells what another one did. */
+	assert_null(strstr(f->heard, "gone "));
 	keyring_tick(b);
 	keyring_tick(look);
+	snprintf(expected, sizeof expected, "gone %s\n", kid);
+	assert_non_null(strstr(f->heard, expected));
+	current_kid(a, kid);
+	snprintf(expected, sizeof expected, "found %s\n", kid);
+	assert_non_null(strstr(f->heard, expected));
 	assert_int_equal(verify(b, token), EMA_UNKNOWN_KEY);
 	assert_int_equal(verify(look, other), EMA_UNKNOWN_KEY);
 	assert_int_equal(walk(f->keys, ".jwk", NULL), 1);
