@@ -184,13 +184,14 @@ static const char *rpc_error(const struct pipeline *p, int code)
 	buffer_printf(&out, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":{\"code\":%d,\"message\":", id_of(check), theirs ? check->error.rpc : row->rpc);
 	buffer_json(&out, message, strlen(message));
 	buffer_printf(&out, ",\"data\":{\"correlation_id\":\"%s\"", p->decision->id);
-	if (theirs && check->error.requested[0]) {
+	if (theirs && check->error.rpc == MCP_RPC_VERSION) {
 		size_t count = mcp_revision_names(check->error.supported, names);
 		buffer_text(&out, ",\"supported\":[");
 		for (size_t i = 0; i < count; i++)
 			buffer_printf(&out, "%s\"%s\"", i ? "," : "", names[i]);
-		buffer_text(&out, "],\"requested\":");
-		buffer_json(&out, check->error.requested, strlen(check->error.requested));
+		buffer_char(&out, ']');
+		if (check->error.requested[0])
+			buffer_printf(&out, ",\"requested\":\"%s\"", check->error.requested);
 	}
 	buffer_text(&out, "}}}");
 	if (!out.failed)

@@ -13,7 +13,6 @@
 #define RPC_METHOD (-32601)
 #define RPC_PARAMS (-32602)
 #define RPC_INTERNAL (-32603)
-#define RPC_VERSION (-32022)
 #define ID_MOST 1024
 #define META_VERSION "io.modelcontextprotocol/protocolVersion"
 #define META_CAPABILITIES "io.modelcontextprotocol/clientCapabilities"
@@ -80,14 +79,13 @@ static char *id_text(const struct json_node *id)
 
 /* ---- Revision ---- */
 
-static int unsupported(struct parser *p, const char *requested)
+void mcp_error_revision(struct mcp_error *error, const char *requested, unsigned supported)
 {
-	size_t length = strlen(requested);
-	/* Told back only if it looks like a revision. */
-	if (length < sizeof p->error->requested && strspn(requested, "0123456789-.") == length)
-		memcpy(p->error->requested, requested, length + 1);
-	p->error->supported = p->allowed;
-	return bad(p, RPC_VERSION, "the revision of MCP is not one that is taken here");
+	static const char plain[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.-";
+	const size_t length = strlen(requested);
+	if (length < sizeof error->requested && strspn(requested, plain) == length)
+		memcpy(error->requested, requested, length + 1);
+	error->supported = supported;
 }
 
 static int known(struct parser *p, const char *name)
@@ -97,7 +95,8 @@ static int known(struct parser *p, const char *name)
 			p->message->revision = revisions[i].revision;
 			return EMA_OK;
 		}
-	return unsupported(p, name);
+	mcp_error_revision(p->error, name, p->allowed);
+	return bad(p, MCP_RPC_VERSION, "the revision of MCP is not one that is taken here");
 }
 
 static const struct json_node *meta_of(const struct parser *p, const struct json_node *call)

@@ -17,6 +17,7 @@ enum mcp_revision { MCP_2026_07_28 = 1, MCP_2025_11_25 = 2, MCP_2025_06_18 = 4, 
 
 #define MCP_TARGETS_MOST 256  /* of one request */
 #define MCP_BATCH_MOST 64     /* requests of a batch (2025-03-26 alone) */
+#define MCP_RPC_VERSION (-32022) /* the revision is not taken here */
 #define MCP_RESPONSE "response" /* what the method is called of an answer to a request of the server's (before 2026-07-28 alone) */
 
 struct mcp_header {
@@ -56,8 +57,8 @@ struct mcp_error {
 	int rpc;                  /* JSON-RPC */
 	const char *text;         /* static */
 	char detail[200];         /* text and where it is, for the operator; "": there is no place */
-	char requested[32];       /* with rpc -32022, data.requested; "" else */
-	unsigned supported;       /* and data.supported */
+	unsigned supported;       /* with MCP_RPC_VERSION, data.supported */
+	char requested[32];       /* and data.requested; "": it is not to be told back */
 	char *id;                 /* JSON text if the message had a good one; mcp_error_clear() frees it */
 };
 
@@ -75,6 +76,8 @@ int mcp_parse_headers(const struct mcp_header *headers, size_t header_count, con
                       struct mcp_error *error);
 /* Gives an empty message its one call, about one target. */
 void mcp_call_only(struct mcp_message *message, const char *method, const struct policy_target *target);
+/* What an error with MCP_RPC_VERSION says. The name goes back alone if it is short and could be one of a draft ("DRAFT-2026-v1"). */
+void mcp_error_revision(struct mcp_error *error, const char *requested, unsigned supported);
 void mcp_clear(struct mcp_message *message);
 void mcp_error_clear(struct mcp_error *error);
 

@@ -7,7 +7,6 @@
 #include "method.h"
 
 #define RPC_METHOD (-32601)
-#define RPC_VERSION (-32022)
 
 static int fail(struct mcp_error *error, int code, int status, int rpc, const char *text)
 {
@@ -29,11 +28,8 @@ static int revision_check(const char *version, unsigned allowed, struct mcp_erro
 		return bad(error, "the header MCP-Protocol-Version is missing, and the body is not seen here");
 	if (!strcmp(version, mcp_revision_name(MCP_2026_07_28)) && allowed & MCP_2026_07_28)
 		return EMA_OK;
-	size_t length = strlen(version);
-	if (length < sizeof error->requested && strspn(version, "0123456789-.") == length)
-		memcpy(error->requested, version, length + 1);
-	error->supported = allowed & MCP_2026_07_28;
-	return fail(error, EMA_BAD_MESSAGE, 400, RPC_VERSION, "the body is not seen here, and servers of this revision do not hold the headers against it");
+	mcp_error_revision(error, version, allowed & MCP_2026_07_28);
+	return fail(error, EMA_BAD_MESSAGE, 400, MCP_RPC_VERSION, "the body is not seen here, and servers of this revision do not hold the headers against it");
 }
 
 int mcp_parse_headers(const struct mcp_header *headers, size_t header_count, const struct mcp_settings *settings, struct mcp_message *out,

@@ -55,7 +55,7 @@ static void show(const struct mcp_call *call, char *out, size_t room)
 	}
 }
 
-/* MCP-43, MCP-44, MCP-48, MCP-51, MCP-69, MCP-73, AZN-36, AZN-37, AZN-38 */
+/* MCP-43, MCP-44, MCP-48, MCP-51, MCP-69, AZN-36, AZN-37, AZN-38 */
 static void every_method_has_its_targets(void **state)
 {
 	(void)state;
@@ -192,6 +192,10 @@ static void what_is_refused(void **state)
 		{ V "Mcp-Method: tools/list", OLD("tools/list", ""), 400, -32602, EMA_BAD_MESSAGE },
 		{ V "Mcp-Method: tools/list", OLD("tools/list", "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\"}"), 400, -32602, EMA_BAD_MESSAGE },
 		{ V "Mcp-Method: tools/list", OLD("tools/list", "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":20260728}"), 400, -32602, EMA_BAD_MESSAGE },
+		{ V "Mcp-Method: tools/list", OLD("tools/list", "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\"io.modelcontextprotocol/clientCapabilities\":[]}"), 400, -32602, EMA_BAD_MESSAGE },
+		{ V "Mcp-Method: tools/list", OLD("tools/list", "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\"io.modelcontextprotocol/clientCapabilities\":true}"), 400, -32602, EMA_BAD_MESSAGE },
+		{ V "Mcp-Method: tools/list", OLD("tools/list", "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\"io.modelcontextprotocol/clientCapabilities\":null}"), 400, -32602, EMA_BAD_MESSAGE },
+		{ V "Mcp-Method: tools/list", OLD("tools/list", "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\"io.modelcontextprotocol/clientCapabilities\":\"{}\"}"), 400, -32602, EMA_BAD_MESSAGE },
 		/* Headers. */
 		{ "Mcp-Method: tools/list", NEW("tools/list", ""), 400, -32020, EMA_BAD_MESSAGE },
 		{ V11, NEW("tools/list", ""), 400, -32020, EMA_BAD_MESSAGE },
@@ -231,12 +235,23 @@ static void what_is_refused(void **state)
 	parse(OLD("made/up", ""), V11, &http, &message, &error);
 	assert_string_equal(error.id, "1");
 	mcp_error_clear(&error);
-	parse(OLD("tools/list", ""), "MCP-Protocol-Version: 2025-06-18", &http, &message, &error);
-	assert_string_equal(error.requested, "2025-06-18");
-	mcp_error_clear(&error);
-	parse(OLD("tools/list", ""), "MCP-Protocol-Version: <b>", &http, &message, &error);
-	assert_string_equal(error.requested, "");
-	mcp_error_clear(&error);
+	static const struct { const char *version, *requested; } versions[] = {
+		{ "2025-06-18", "2025-06-18" }, { "DRAFT-2026-v1", "DRAFT-2026-v1" }, { "2026-07-28.1", "2026-07-28.1" }, { "<b>", "" }, { "2025-06-18\"", "" },
+		{ "2025 06", "" }, { "0123456789012345678901234567890", "0123456789012345678901234567890" }, { "01234567890123456789012345678901", "" },
+	};
+	for (size_t i = 0; i < sizeof versions / sizeof *versions; i++)
+		for (int unseen = 0; unseen < 2; unseen++) {
+			const struct mcp_header header = { "MCP-Protocol-Version", versions[i].version };
+			const char *body = OLD("tools/list", "");
+			if (unseen)
+				mcp_parse_headers(&header, 1, &http, &message, &error);
+			else
+				mcp_parse(body, strlen(body), &header, 1, &http, &message, &error);
+			assert_int_equal(error.rpc, MCP_RPC_VERSION);
+			assert_string_equal(error.requested, versions[i].requested);
+			assert_int_equal(error.supported, unseen ? MCP_2026_07_28 : MCP_REVISIONS_DEFAULT);
+			mcp_error_clear(&error);
+		}
 }
 
 /* MCP-47 */
@@ -248,6 +263,8 @@ static void arguments_in_headers(void **state)
 		{ "\nMcp-Param-Region: eu", "{\"region\":\"eu\"}", 1 },
 		{ "\nmcp-param-region: =?base64?ZXU=?=", "{\"region\":\"eu\"}", 1 },
 		{ "\nMcp-Param-Region: us", "{\"region\":\"eu\"}", 0 },
+		{ "\nMcp-Param-Region: =?base64?w6k=?=", "{\"region\":\"\xc3\xa9\"}", 1 },
+		{ "\nMcp-Param-Region: \xc3\xa9", "{\"region\":\"\xc3\xa9\"}", 0 }, /* a header is ASCII, or base64 */
 		{ "\nMcp-Param-Region: eu", "{}", 0 },
 		{ "", "{\"region\":\"eu\"}", 0 },
 		{ "", "{\"region\":null}", 1 },
