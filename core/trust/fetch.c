@@ -62,27 +62,58 @@ static size_t take_body(char *data, size_t size, size_t count, void *user)
 	return length;
 }
 
+/* What a line says, if it is a header of that name; else NULL. */
+static const char *header_value(const char *line, size_t *length, const char *name)
+{
+	size_t n = strlen(name), left = *length;
+	if (left <= n || strncasecmp(line, name, n) || line[n] != ':')
+		return NULL;
+	line += n + 1;
+	left -= n + 1;
+	while (left && (*line == ' ' || *line == '\t')) {
+		line++;
+		left--;
+	}
+	while (left && (line[left - 1] == '\r' || line[left - 1] == '\n' || line[left - 1] == ' ' || line[left - 1] == '\t'))
+		left--;
+	*length = left;
+	return line;
+}
+
+static int is_plain(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] < ' ' || (unsigned char)text[i] >= 0x7f)
+			return 0;
+	return 1;
+}
+
 static void keep_header(const char *line, size_t length, const char *name, char out[FETCH_HEADER_MOST])
 {
-	size_t n = strlen(name);
-	if (length <= n || strncasecmp(line, name, n) || line[n] != ':')
-		return;
-	line += n + 1;
-	length -= n + 1;
-	while (length && (*line == ' ' || *line == '\t')) {
-		line++;
-		length--;
-	}
-	while (length && (line[length - 1] == '\r' || line[length - 1] == '\n' || line[length - 1] == ' '))
-		length--;
-	if (length >= FETCH_HEADER_MOST)
-		return;
+	const char *value = header_value(line, &length, name);
 	/* An ETag goes back as it came, and header_is_fine() would refuse the next fetch for what it does not take. */
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)line[i] < ' ' || (unsigned char)line[i] >= 0x7f)
-			return;
-	memcpy(out, line, length);
+	if (!value || length >= FETCH_HEADER_MOST || !is_plain(value, length))
+		return;
+	memcpy(out, value, length);
 	out[length] = 0;
+}
+
+/* Several lines are one list (RFC 9110 5.3). What has no room, or cannot be read, may have said that it is not to be kept. */
+static void add_cache_control(const char *line, size_t length, char out[FETCH_HEADER_MOST])
+{
+	static const char least[] = "no-store";
+	const char *value = header_value(line, &length, "Cache-Control");
+	size_t used = strlen(out);
+	if (!value)
+		return;
+	if (used + length + 1 >= FETCH_HEADER_MOST || !is_plain(value, length)) {
+		memcpy(out, least, sizeof least);
+		return;
+	}
+	if (used)
+		out[used++] = ',';
+	memcpy(out + used, value, length);
+	out[used + length] = 0;
 }
 
 static size_t take_header(char *line, size_t size, size_t count, void *user)
@@ -97,7 +128,7 @@ static size_t take_header(char *line, size_t size, size_t count, void *user)
 		return 0;
 	}
 	keep_header(line, length, "ETag", reply->etag);
-	keep_header(line, length, "Cache-Control", reply->cache_control);
+	add_cache_control(line, length, reply->cache_control);
 	keep_header(line, length, "Expires", reply->expires);
 	keep_header(line, length, "Date", reply->date);
 	keep_header(line, length, "Age", reply->age);

@@ -6,7 +6,7 @@
 
 #include "keyset.h"
 
-#define FETCH_HEADER_MOST 256 /* a header that is longer is as if it were absent */
+#define FETCH_HEADER_MOST 256 /* a header that is longer is as if it were absent; Cache-Control, as if it were "no-store" */
 
 struct fetch_reply {
 	int status;

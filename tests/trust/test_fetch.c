@@ -9,8 +9,13 @@
 #include <unistd.h>
 
 #include "certificate.h"
+#include "fetch.h"
+#include "freshness.h"
 #include "keyset.h"
 #include "server.h"
+
+/* 128 bytes */
+#define LONG "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 struct fixture {
 	struct server *server;
@@ -180,6 +185,47 @@ static void three_bounds(void **state)
 		assert_true(clock_monotonic(&clock_system) - before < 50000);
 	}
 	close(mute);
+}
+
+/* JWT-45: several lines are one list; what has no room in ours may have said the shortest of times. */
+static void cache_control_in_lines(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *lines[3];
+		int64_t seconds;
+	} rows[] = {
+		{ { "max-age=3600" }, 3600 },
+		{ { "no-store", "max-age=86400" }, 300 },
+		{ { "max-age=86400", "no-store" }, 300 },
+		{ { "max-age=3600", "public" }, 3600 },
+		{ { "public", "max-age=3600", "max-age=7200" }, 3600 },
+		{ { "max-age=60", "public" }, 300 },
+		{ { "public" }, 900 },
+		{ { "max-age=3600, a=\"" LONG "\"" }, 3600 },
+		{ { "max-age=3600, a=\"" LONG "\"", "b=\"" LONG "\"" }, 300 },
+		{ { "max-age=3600, a=\"" LONG LONG "\"" }, 300 },
+		{ { "max-age=3600", "a=\"\xe9\"" }, 300 },
+	};
+	const struct fetch_rules rules = { .insecure_http = 1 };
+	char url[128];
+	snprintf(url, sizeof url, "%s/x", server_origin(f->server));
+	const struct fetch_request request = { .url = url, .max_bytes = 100, .deadline_ms = 60000 };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct server_answer answer = { .body = "{}" };
+		struct fetch_reply reply = { 0 };
+		struct failure failure = FAILURE_INIT;
+		for (size_t k = 0; k < 3 && rows[i].lines[k]; k++) {
+			answer.headers[k][0] = "Cache-Control";
+			answer.headers[k][1] = rows[i].lines[k];
+		}
+		server_answer(f->server, "/x", &answer);
+		if (fetch(&rules, &request, (struct fetch_stop){ NULL, NULL }, &reply, &failure))
+			fail_msg("%zu: %s", i, failure.text);
+		if (freshness(&reply, 0) != rows[i].seconds * 1000)
+			fail_msg("%zu: \"%s\", %lld ms", i, reply.cache_control, (long long)freshness(&reply, 0));
+		free(reply.body);
+	}
 }
 
 /* JWT-43: slow, large and compressed answers are cut off. */
@@ -458,6 +504,7 @@ int main(void)
 		TEST(refuses_rebinding),
 		TEST(redirects),
 		TEST(three_bounds),
+		TEST(cache_control_in_lines),
 		TEST(cuts_off),
 		TEST(headers_are_checked),
 		TEST(no_proxy_from_the_environment),
