@@ -22,15 +22,15 @@ int settings_check(const struct keyset_settings *settings, struct failure *failu
 		return failure_set(failure, EMA_CONFIG, "a key set needs an id and an issuer");
 	if ((settings->jwks_file != NULL) + (settings->jwks_text != NULL) + (settings->jwks_url != NULL) > 1)
 		return failure_set(failure, EMA_CONFIG, "issuer %.200s: keys come from one place: a URL, a file or inline", settings->issuer);
-	if (settings->jwks_file || settings->jwks_text)
-		return EMA_OK;
+	/* The id of a client whose keys are given is no issuer's name. */
+	if (!settings->whose || !(settings->jwks_file || settings->jwks_text || settings->jwks_url))
+		code = url_issuer(settings->issuer, rules, failure);
+	if (code != EMA_OK || settings->jwks_file || settings->jwks_text)
+		return code;
 	if (rules->ca_file && access(rules->ca_file, R_OK))
 		return failure_set(failure, EMA_CONFIG, "ca_file %.300s: %s", rules->ca_file, strerror(errno));
 	if (settings->jwks_url)
 		return url_read(settings->jwks_url, rules, "jwks_url", &url, failure);
-	code = url_issuer(settings->issuer, rules, failure);
-	if (code != EMA_OK)
-		return code;
 	return settings->discovery_url ? url_read(settings->discovery_url, rules, "discovery_url", &url, failure)
 	                               : url_read(settings->issuer, rules, "issuer", &url, failure);
 }

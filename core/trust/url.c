@@ -117,7 +117,7 @@ int url_issuer(const char *text, const struct fetch_rules *rules, struct failure
 	if (strlen(text) > URL_MOST)
 		return failure_set(failure, EMA_CONFIG, "issuer: longer than %d bytes", URL_MOST);
 	if (strncmp(text, "https://", 8) && !(rules->insecure_http && !strncmp(text, "http://", 7)))
-		return failure_set(failure, EMA_CONFIG, "issuer %.200s: must begin with https://", text);
+		return failure_set(failure, EMA_CONFIG, "issuer %.200s: must begin with https:// (insecure_http allows http)", text);
 	for (const char *c = text; *c; c++)
 		if (*c <= ' ' || *c >= 0x7f || *c == '?' || *c == '#')
 			return failure_set(failure, EMA_CONFIG, "issuer %.200s: byte %d: an issuer has no query, fragment or white space", text,

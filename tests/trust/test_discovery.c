@@ -4,6 +4,7 @@
 
 #include "discovery.h"
 #include "freshness.h"
+#include "settings.h"
 #include "url.h"
 
 /* JWT-54 JWT-55: the places, in their order, for six issuers. */
@@ -77,7 +78,7 @@ static void documents_are_judged(void **state)
 	}
 }
 
-/* JWT-53: what is an issuer. */
+/* JWT-53: what is an issuer, wherever its keys come from; the id of a client, whose keys are no issuer's, is not asked. */
 static void issuers_are_judged(void **state)
 {
 	(void)state;
@@ -91,7 +92,17 @@ static void issuers_are_judged(void **state)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct fetch_rules rules = { .insecure_http = cases[i].http };
+		struct keyset_settings from[] = { { .jwks_text = "{}" }, { .jwks_file = "/keys" }, { .jwks_url = "https://keys.example/jwks" } };
 		assert_int_equal(url_issuer(cases[i].issuer, &rules, NULL) == EMA_OK, cases[i].fine);
+		for (size_t k = 0; k < sizeof from / sizeof *from; k++) {
+			from[k].id = "id";
+			from[k].issuer = cases[i].issuer;
+			from[k].fetch = rules;
+			if ((settings_check(&from[k], NULL) == EMA_OK) != cases[i].fine)
+				fail_msg("%s, keys %zu", cases[i].issuer, k);
+			from[k].whose = "client";
+			assert_int_equal(settings_check(&from[k], NULL), EMA_OK);
+		}
 	}
 }
 
