@@ -210,6 +210,17 @@ static struct conf_grant *grants_read(struct reader *reader, const struct conf_n
 	return grants;
 }
 
+/* Words that clients and servers take for something else (MCP-06): the name is in the challenge and in the metadata, as it stands. */
+static void scope_name_check(struct reader *reader, const struct conf_scope *scope)
+{
+	const char *why = !scope->name ? NULL :
+	                  !strcmp(scope->name, "*") ? "looks like all scopes, and is one: name what it opens, such as \"repo:read\"" :
+	                  !strcmp(scope->name, "offline_access") ? "is how a client asks for refresh tokens, of which there are none (OpenID Connect Core 11), and "
+	                                                           "metadata of a resource does not list it: take another name" : NULL;
+	if (why)
+		finding_node(reader->findings, "E-VALUE", child_or(scope->node, "name"), "name: \"%s\" %s", scope->name, why);
+}
+
 static void scopes_read(struct reader *reader, const struct conf_node *node, struct conf_service *service)
 {
 	size_t count = value_groups(reader, node);
@@ -218,6 +229,7 @@ static void scopes_read(struct reader *reader, const struct conf_node *node, str
 		struct conf_scope *scope = &service->scopes[i];
 		scope->node = &node->children[i];
 		section_read(reader, &section_scope, scope->node, scope, 1);
+		scope_name_check(reader, scope);
 		service->scope_count = i + 1;
 		for (size_t j = 0; j < i && scope->name; j++)
 			if (service->scopes[j].name && !strcmp(service->scopes[j].name, scope->name))

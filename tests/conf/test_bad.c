@@ -374,6 +374,9 @@ static void policy_and_lint(void **state)
 		{ OKTA_ONLY("scopes = ( { name = \"repo:read\"; access = \"read\"; tools = \"x\"; }, { name = \"w\"; access = \"write\"; tools = \"x\";\nincludes = [\"repo:raed\"]; } );"),
 		  "E-UNKNOWN", 7, "did you mean \"repo:read\"" }, /* MCP-20 */
 		{ OKTA_ONLY("scopes = ( { name = \"r w\"; access = \"read\"; tools = \"x\"; } );"), "E-VALUE", 6, "one scope" },
+		/* MCP-06 */
+		{ OKTA_ONLY("scopes = ( { access = \"read\"; tools = \"x\";\nname = \"*\"; } );"), "E-VALUE", 7, "looks like all scopes" },
+		{ OKTA_ONLY("scopes = ( { access = \"read\"; tools = \"x\";\nname = \"offline_access\"; } );"), "E-VALUE", 7, "refresh tokens" },
 		{ OKTA_ONLY("scopes = ( { name = \"r\"; access = \"read\"; tools = \"x\"; },\n{ name = \"r\"; access = \"read\"; tools = \"x\"; } );"), "E-DUPLICATE", 7, "line 6" },
 		{ OKTA_ONLY("default_scopes = [\"q\"];"), "E-UNKNOWN", 6, "no scope \"q\"" },
 		{ OKTA_ONLY("permissions = { mode = \"shadow\"; };"), "E-MISSING", 6, "until" },

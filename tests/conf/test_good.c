@@ -141,6 +141,21 @@ static void typed_values(void **state)
 	findings_free(&findings);
 }
 
+/* JWT-43: the bounds of a fetch where nobody wrote any. */
+static void bounds_of_a_fetch(void **state)
+{
+	(void)state;
+	struct findings findings = { NULL, 0, 0, 0 };
+	struct conf *conf = read_text("issuer = \"https://auth.acme.example\";\n"
+	                              "providers = ( { id = \"okta\"; plugin = \"okta_xaa\"; org = \"https://acme.okta.com\"; } );\n", &findings);
+	assert_int_equal(conf->fetch.connect_ms, 2000);
+	assert_int_equal(conf->fetch.total_ms, 5000);
+	assert_int_equal(conf->providers[0].fetch.connect_ms, 2000);
+	assert_int_equal(conf->providers[0].fetch.total_ms, 5000);
+	conf_free(conf);
+	findings_free(&findings);
+}
+
 static void controls(void **state)
 {
 	(void)state;
@@ -365,6 +380,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(typed_values),
+		cmocka_unit_test(bounds_of_a_fetch),
 		cmocka_unit_test(controls),
 		cmocka_unit_test(units),
 		cmocka_unit_test(dates),
