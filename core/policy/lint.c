@@ -106,13 +106,13 @@ static void tell(struct naming *naming, struct findings *findings, const char *i
 	*naming = (struct naming){ .text = BUFFER_INIT(2048) };
 }
 
-/* Tools that a scope for reading opens, though their server says that they are not for reading alone. */
+/* Tools that a scope for reading opens, though their server says that they are not for reading alone, or does not say that they are. */
 static void lint_writing(const struct policy *policy, struct findings *findings)
 {
 	const struct conf_service *service = policy->conf;
 	static const struct pattern_values nothing;
 	uint32_t matches[POLICY_MATCHES_MOST];
-	struct naming waiting = { .text = BUFFER_INIT(2048) }, unopened = { .text = BUFFER_INIT(2048) };
+	struct naming waiting = { .text = BUFFER_INIT(2048) }, unopened = { .text = BUFFER_INIT(2048) }, unsaid = { .text = BUFFER_INIT(2048) };
 	for (size_t i = 0; i < service->tools.count; i++) {
 		const struct conf_tool *tool = &service->tools.list[i];
 		size_t count = policy_matches(policy, POLICY_TOOL, tool->name, strlen(tool->name), &nothing, matches), scopes = 0;
@@ -135,10 +135,15 @@ static void lint_writing(const struct policy *policy, struct findings *findings)
 		if (reading && (tool->read_only == 0 || tool->destructive == 1))
 			finding_node(findings, "W-TOOL-WRITES", reading->node, "scope \"%s\" is for reading and opens the tool \"%.128s\", of which the server says that it %s",
 			             reading->name, tool->name, tool->destructive == 1 ? "destroys" : "is not for reading alone");
+		else if (reading && tool->read_only < 0)
+			name(&unsaid, tool->name);
 	}
 	const struct conf_node *node = conf_child(service->node, "tools_file");
 	tell(&waiting, findings, "W-TOOL-WAITS", node, "new or changed tools, closed until they are accepted (emactl tools accept)");
 	tell(&unopened, findings, "N-TOOL-UNOPENED", node, "no scope opens these tools of the server");
+	/* MCP-57: what is not said is the cautious value. A note, as most servers say nothing. */
+	tell(&unsaid, findings, "N-TOOL-UNSAID", node, "a scope for reading opens these tools, of which the server does not say that they are for reading alone, "
+	     "and then they may write (readOnlyHint)");
 }
 
 /* Names in full that the server does not have. What a deny refuses may be the server's one day: it is one of its tools, misspelt, if one has nearly the name. */

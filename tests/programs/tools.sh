@@ -43,6 +43,7 @@ says 'ema.conf:7: W-TOOL-ABSENT: the server has no such tool, by the tools_file:
 says 'ema.conf:8: N-TOOL-ABSENT: the server has no such tool, by the tools_file: "purge"'
 says 'ema.conf:8: W-TOOL-ABSENT: the server has no such tool, by the tools_file: "get_rid_off"'
 says ': N-TOOL-UNOPENED: no scope opens these tools of the server: "other"'
+ok "what the server says of a tool is no note" test "$(grep -c N-TOOL-UNSAID "$work/.out")" = 0
 ok "an accepted tool" may get_file true
 fails 2 "no table can expect something of a tool that the server does not have" may list_all false
 says "table:2: E-UNKNOWN: the server of service \"repo\" has no tool \"list_all\", by the tools_file"
@@ -56,6 +57,9 @@ answer '{"tools":[{"name":"get_hiden","inputSchema":{"type":"object"}},{"name":"
   {"name":"get_rid_of","inputSchema":{"type":"object"}},{"name":"other","inputSchema":{"type":"object"}}]}'
 cp "$work/repo.tools" "$work/before"
 ok "another one with nearly that name" import --accept
+fails 1 "tools of which the server says nothing" check
+says ': N-TOOL-UNSAID: a scope for reading opens these tools, of which the server does not say that they are for reading alone, and then they may write (readOnlyHint): "get_file", "get_hiden", "get_rid_of"'
+ok "in one line" test "$(grep -c N-TOOL-UNSAID "$work/.out")" = 1
 ok "what a deny refuses, with a tool of nearly that name" may get_hidden false
 says 'W-EXPECTED: the server of service "repo" has no tool "get_hidden", by the tools_file, which a deny refuses; did you mean "get_hiden"?'
 cp "$work/before" "$work/repo.tools"
