@@ -15,7 +15,8 @@
 /* Names that hold secrets, of which none may stand in a URL: it is written into logs on the way (JAG-06, MCP-23). */
 int credential_in_query(const char *query)
 {
-	static const char *const names[] = { "assertion", "client_assertion", "client_secret", "access_token", "token", "code", "subject_token" };
+	static const char *const names[] = { "assertion", "client_assertion", "client_secret", "access_token", "token", "code", "subject_token", "actor_token",
+		                             "refresh_token", "id_token", "password" };
 	char copy[NAME_MOST * 3 + 1];
 	for (size_t length; query && *query; query += length + (query[length] == '&')) {
 		length = strcspn(query, "&");

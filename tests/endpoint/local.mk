@@ -3,6 +3,7 @@ ENDPOINT_TESTS = tests/endpoint/test_authzen tests/endpoint/test_check tests/end
 	tests/endpoint/test_torture tests/endpoint/test_calls tests/endpoint/test_threads
 check_PROGRAMS += $(ENDPOINT_TESTS)
 TESTS += $(ENDPOINT_TESTS)
+tests_endpoint_test_check_SOURCES = tests/endpoint/test_check.c tests/token/issue.c tests/token/issue.h
 tests_endpoint_test_check_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_check_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_authzen_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)

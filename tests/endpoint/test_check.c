@@ -6,8 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../token/issue.h"
+
 #include "access.h"
 #include "base64url.h"
+#include "certificate.h"
 #include "jws.h"
 #include "jwt.h"
 #include "marks.h"
@@ -57,7 +60,7 @@ static const char services[] =
 
 /* A token of ours, signed with our key, however wrong. */
 struct made {
-	const char *issuer, *audience, *client, *sub, *acr, *jkt, *scopes[4], *provider, *group;
+	const char *issuer, *audience, *client, *sub, *acr, *jkt, *x5t, *scopes[4], *provider, *group;
 	int64_t issued, expires; /* from now; expires 0: an hour */
 };
 
@@ -77,7 +80,7 @@ static char *make(struct desk *desk, const struct made *m)
 		.groups = &group, .group_count = m->group ? 1 : 0,
 		.issuer = m->issuer ? m->issuer : OURS, .audience = m->audience ? m->audience : SVC, .client_id = m->client ? m->client : "app", .jti = id,
 		.issued = desk->world.now + m->issued, .expires = desk->world.now + (m->expires ? m->expires : FOREVER), .scopes = scopes, .scope_count = count,
-		.provider = m->provider ? m->provider : "idp", .sub = m->sub ? m->sub : "ada", .jkt = m->jkt, .acr = m->acr,
+		.provider = m->provider ? m->provider : "idp", .sub = m->sub ? m->sub : "ada", .jkt = m->jkt, .x5t = m->x5t, .acr = m->acr,
 		.auth_time = m->acr ? desk->world.now + m->issued : JWT_ABSENT,
 	};
 	int code = access_mint(desk->world.context->keyring, &claims, &token, &failure);
@@ -225,7 +228,7 @@ static void expect(const struct ask *ask, size_t row, int code, int status)
 
 /* ---- Credentials ---- */
 
-/* MCP-09, MCP-10, MCP-13, MCP-15, MCP-18, MCP-19, MCP-22, MCP-23, JWT-78: what stands for a token, and what does not. */
+/* JAG-06, MCP-09, MCP-10, MCP-13, MCP-15, MCP-18, MCP-19, MCP-22, MCP-23, JWT-78: what stands for a token, and what does not. */
 static void credentials(void **state)
 {
 	static const struct {
@@ -246,6 +249,11 @@ static void credentials(void **state)
 		{ "Bearer %", "DPoP %", NULL, NULL, EMA_BAD_REQUEST, 400, NULL },
 		{ "Bearer %", NULL, "/svc?access_token=x", NULL, EMA_SECRET_IN_URL, 400, NULL },
 		{ NULL, NULL, "/svc?a=b&%61ccess_token=x", NULL, EMA_SECRET_IN_URL, 400, NULL },
+		{ "Bearer %", NULL, "/svc?refresh_token=x", NULL, EMA_SECRET_IN_URL, 400, NULL },
+		{ "Bearer %", NULL, "/svc?a&id_token=x", NULL, EMA_SECRET_IN_URL, 400, NULL },
+		{ "Bearer %", NULL, "/svc?actor_token=x", NULL, EMA_SECRET_IN_URL, 400, NULL },
+		{ "Bearer %", NULL, "/svc?user=a&PASSWORD=x", NULL, EMA_SECRET_IN_URL, 400, NULL },
+		{ "Bearer %", NULL, "/svc?passwords=x&id_token_hint=x", NULL, EMA_OK, 200, "" },
 		{ "Bearer %", NULL, NULL, "application/x-www-form-urlencoded", EMA_BAD_REQUEST, 400, NULL },
 		/* A server that obeys such a charset reads another message. */
 		{ "Bearer %", NULL, NULL, "application/json; charset=utf-7", EMA_BAD_REQUEST, 400, NULL },
@@ -297,6 +305,48 @@ static void credentials(void **state)
 	ask_end(&ask);
 	free(token);
 	desk_close(&desk);
+}
+
+static void hear(void *data, int level, const char *text)
+{
+	(void)level;
+	buffer_printf(data, "%s\n", text);
+}
+
+/* MCP-23: what stands in a query is written nowhere, the token least of all. */
+static void nothing_of_a_query_is_kept(void **state)
+{
+	(void)state;
+	struct desk desk;
+	struct buffer heard = BUFFER_INIT((size_t)65536);
+	static const char *const urls[] = { "/svc?access_token=CANARY", "/svc?CANARY=x&token=CANARY", "/svc?page=CANARY" };
+	desk_open(&desk, services, NULL);
+	ema_set_log(desk.world.context, hear, &heard);
+	char *token = make(&desk, &(struct made){ .scopes = { "read" } });
+	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+		struct ask ask;
+		ask_begin(&ask, NULL, token);
+		assert_int_equal(ema_request_set(ask.request, EMA_REQUEST_URL, urls[i]), EMA_OK);
+		ask_tool(&ask, "get_issue", NULL);
+		ask_check(&ask, &desk, "svc");
+		expect(&ask, i, i < 2 ? EMA_SECRET_IN_URL : EMA_OK, i < 2 ? 400 : 200);
+		hear(&heard, 0, ema_decision_operator_line(ask.decision));
+		for (size_t n = 0; ema_step_stage(ask.decision, n); n++)
+			hear(&heard, 0, ema_step_text(ask.decision, n));
+		if (i < 2)
+			hear(&heard, 0, ema_decision_rpc_error(ask.decision));
+		hear(&heard, 0, challenge(&ask));
+		ask_end(&ask);
+		assert_string_equal(desk_audited(&desk, "/code"), i < 2 ? "secret_in_url" : "ok");
+	}
+	char *trail = world_read(&desk.world, "audit.jsonl");
+	assert_null(strstr(trail, "CANARY"));
+	free(trail);
+	free(token);
+	desk_close(&desk);
+	assert_false(heard.failed);
+	assert_null(strstr(heard.data, "CANARY"));
+	buffer_free(&heard);
 }
 
 /* MCP-10, MCP-24, MCP-25, JWT-74, JWT-75: one fault each, of tokens that our key signed and of others. */
@@ -362,6 +412,46 @@ static void tokens(void **state)
 		ask_end(&ask);
 		free(kinds[i].token);
 	}
+	desk_close(&desk);
+}
+
+/* JWT-15, JWT-67: what our key signed is of the kind that its typ says, whatever the claims are: an access token has one typ alone. */
+static void kinds_by_their_type(void **state)
+{
+	static const struct {
+		const char *type;
+		int code;
+	} rows[] = {
+		{ "at+jwt", EMA_OK },
+		{ "AT+JWT", EMA_OK },
+		{ "application/at+jwt", EMA_OK },
+		{ "JWT", EMA_WRONG_TYPE },
+		{ "dpop+jwt", EMA_WRONG_TYPE },
+		{ "secevent+jwt", EMA_WRONG_TYPE },
+		{ "token-introspection+jwt", EMA_WRONG_TYPE },
+		{ "client-authentication+jwt", EMA_WRONG_TYPE },
+		{ "oauth-id-jag+jwt", EMA_WRONG_TYPE },
+		{ "at+jwt+jwt", EMA_WRONG_TYPE },
+	};
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, services, NULL);
+	char *made = make(&desk, &(struct made){ .scopes = { "read" } }), payload[4096];
+	const char *begin = strchr(made, '.') + 1;
+	const size_t size = strcspn(begin, ".");
+	assert_true(size < sizeof payload);
+	const long length = base64url_decode(begin, size, payload);
+	assert_true(length > 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct ask ask;
+		char *token = NULL;
+		assert_int_equal(keyring_sign(desk.world.context->keyring, rows[i].type, payload, (size_t)length, &token, NULL), EMA_OK);
+		ask_call(&ask, &desk, "svc", token, "get_issue", NULL);
+		expect(&ask, i, rows[i].code, rows[i].code ? 401 : 200);
+		ask_end(&ask);
+		free(token);
+	}
+	free(made);
 	desk_close(&desk);
 }
 
@@ -631,6 +721,8 @@ static void messages(void **state)
 		{ "POST", VERSION, "tools/list", NULL, CALL("put_issue"), EMA_BAD_MESSAGE, 400, -32020, "7" },
 		{ "POST", VERSION, NULL, NULL, CALL("get_issue"), EMA_BAD_MESSAGE, 400, -32020, "7" },
 		{ "POST", "2019-01-01", "tools/call", "get_issue", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"get_issue\"}}", EMA_BAD_MESSAGE, 400, -32022, "7" },
+		{ "POST", "DRAFT-2026-v1", "tools/call", "get_issue", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"get_issue\"}}", EMA_BAD_MESSAGE, 400, -32022, "7" },
+		{ "POST", "2019\"01", "tools/call", "get_issue", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"get_issue\"}}", EMA_BAD_MESSAGE, 400, -32022, "7" },
 		{ "POST", VERSION, "tools/call", "get_issue", "{\"jsonrpc\":\"2.0\",\"id\":7,\"id\":8,\"method\":\"tools/call\"}", EMA_DUPLICATE_MEMBER, 400, -32700, NULL },
 		{ "POST", VERSION, "tools/call", "get_issue", "{\"jsonrpc\":", EMA_BAD_JSON, 400, -32700, NULL },
 		{ "POST", VERSION, "tools/call", "get_issue", "", EMA_BAD_JSON, 400, -32700, NULL },
@@ -662,8 +754,14 @@ static void messages(void **state)
 			if (rows[row].code)
 				assert_int_equal(rpc_code(&ask, rows[row].id), rows[row].rpc);
 			assert_null(ema_decision_challenge(ask.decision));
-			if (rows[row].rpc == -32022)
-				assert_non_null(strstr(ema_decision_rpc_error(ask.decision), "\"supported\":[\"2026-07-28\",\"2025-11-25\"],\"requested\":\"2019-01-01\""));
+			if (rows[row].rpc == -32022) {
+				const int plain = !strchr(rows[row].version, '"');
+				char said[128];
+				snprintf(said, sizeof said, "\"supported\":[\"2026-07-28\",\"2025-11-25\"]%s%s%s}", plain ? ",\"requested\":\"" : "",
+				         plain ? rows[row].version : "", plain ? "\"" : "");
+				if (!strstr(ema_decision_rpc_error(ask.decision), said))
+					fail_msg("row %zu: %s", row, ema_decision_rpc_error(ask.decision));
+			}
 		}
 		ask_end(&ask);
 	}
@@ -753,6 +851,76 @@ static void possession(void **state)
 	ask_end(&ask);
 	free(token);
 	jwk_free(key);
+	desk_close(&desk);
+}
+
+/* JWT-77: a token that is bound to a certificate is good with that one alone, whoever made it. What a proxy tells counts from a proxy that is
+   named, and there nothing else does. */
+static void possession_of_a_certificate(void **state)
+{
+	enum { NONE, RIGHT, OTHER };
+	static const char more[] = "proxies = [\"192.0.2.9\"]; client_certificates = { header = \"Client-Cert\"; };\n"
+		"PROVIDER:}, { id = \"at\"; plugin = \"oidc\"; issuer = \"https://at.example\"; jwks = \"%JWKS%\"; accepts = [\"access_token\"];"
+		"SERVICES:, { id = \"theirs\"; resource = \"https://mcp.example/theirs\"; identity = [\"at\"];\n"
+		"  audience = ( { provider = \"at\"; is = [\"api://theirs\"]; clients = [\"cli\"]; scope_map = \"any\"; } );\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"at\"; scopes = [\"read\"]; } ); }";
+	static const struct {
+		const char *scheme, *remote;
+		int shown, header; /* EMA_REQUEST_CERTIFICATE, and what the header has */
+		int code;
+	} rows[] = {
+		{ "Bearer", "192.0.2.7", NONE, NONE, EMA_PROOF_MISSING },
+		{ "Bearer", "192.0.2.7", OTHER, NONE, EMA_BOUND_TOKEN },
+		{ "Bearer", "192.0.2.7", RIGHT, NONE, EMA_OK },
+		{ "DPoP", "192.0.2.7", RIGHT, NONE, EMA_BOUND_TOKEN },
+		{ "Bearer", "192.0.2.9", NONE, RIGHT, EMA_OK },
+		{ "Bearer", "192.0.2.9", NONE, OTHER, EMA_BOUND_TOKEN },
+		{ "Bearer", "192.0.2.9", OTHER, RIGHT, EMA_OK },
+		/* Its own certificate is not the client's. */
+		{ "Bearer", "192.0.2.9", RIGHT, NONE, EMA_PROOF_MISSING },
+		{ "Bearer", "192.0.2.9", RIGHT, OTHER, EMA_BOUND_TOKEN },
+		/* The header is anybody's to write. */
+		{ "Bearer", "192.0.2.7", NONE, RIGHT, EMA_PROOF_MISSING },
+		{ "Bearer", "192.0.2.7", OTHER, RIGHT, EMA_BOUND_TOKEN },
+		{ "Bearer", NULL, NONE, RIGHT, EMA_PROOF_MISSING },
+	};
+	static const char *const subject[] = { "CN", "cli", NULL };
+	const char *shown[3] = { NULL };
+	char *issued[3] = { NULL }, thumbprint[CERTIFICATE_THUMBPRINT], claims[256];
+	struct buffer encoded[3] = { BUFFER_INIT(CERTIFICATE_BYTES_MOST), BUFFER_INIT(CERTIFICATE_BYTES_MOST), BUFFER_INIT(CERTIFICATE_BYTES_MOST) };
+	struct certificate *certificate = NULL;
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, more, NULL);
+	for (int i = RIGHT; i <= OTHER; i++) {
+		issued[i] = issue(subject, NULL, desk.world.now, -1, 1);
+		buffer_percent(&encoded[i], issued[i], strlen(issued[i]));
+		shown[i] = encoded[i].data;
+	}
+	assert_int_equal(certificate_read(issued[RIGHT], strlen(issued[RIGHT]), &certificate, NULL), EMA_OK);
+	snprintf(thumbprint, sizeof thumbprint, "%s", certificate_thumbprint(certificate));
+	certificate_close(certificate);
+	snprintf(claims, sizeof claims, "{\"iss\":\"https://at.example\",\"aud\":\"api://theirs\",\"client_id\":\"cli\",\"cnf\":{\"x5t#S256\":\"%s\"}}", thumbprint);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows * 2; i++) {
+		const size_t row = i / 2;
+		struct ask ask;
+		char *token = i % 2 ? world_sign(&desk.world, desk.world.key, "at+jwt", claims) : make(&desk, &(struct made){ .x5t = thumbprint, .scopes = { "read" } });
+		ask_begin(&ask, rows[row].scheme, token);
+		assert_int_equal(ema_request_set(ask.request, EMA_REQUEST_REMOTE, rows[row].remote), EMA_OK);
+		assert_int_equal(ema_request_set(ask.request, EMA_REQUEST_CERTIFICATE, shown[rows[row].shown]), EMA_OK);
+		header(&ask, "Client-Cert", shown[rows[row].header]);
+		ask_tool(&ask, "get_issue", NULL);
+		ask_check(&ask, &desk, i % 2 ? "theirs" : "svc");
+		expect(&ask, i, rows[row].code, rows[row].code ? 401 : 200);
+		if (rows[row].code)
+			assert_non_null(strstr(challenge(&ask), "error=\"invalid_token\""));
+		ask_end(&ask);
+		free(token);
+	}
+	for (int i = RIGHT; i <= OTHER; i++) {
+		free(issued[i]);
+		buffer_free(&encoded[i]);
+	}
 	desk_close(&desk);
 }
 
@@ -873,6 +1041,38 @@ static void changes(void **state)
 	assert_int_equal(ema_decision_still(other), EMA_BAD_REQUEST);
 	assert_int_equal(ema_decision_status(other), 200);
 	ema_decision_free(other);
+	free(token);
+	desk_close(&desk);
+}
+
+/* MCP-65: a stream about several URIs lives as long as each of them is permitted. */
+static void a_stream_of_several(void **state)
+{
+	static const char form[] = "SERVICES:, { id = \"pair\"; resource = \"https://mcp.example/pair\"; identity = [\"idp\"];\n"
+		"  scopes = ( { name = \"read\"; access = \"read\"; uris = [\"note:///*\", \"log:///*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } );\n"
+		"  denies = ( { uris = [\"%s\"]; } ); }";
+	static const struct {
+		const char *deny;
+		int code;
+	} rows[] = { { "note:///c", EMA_OK }, { "log:///b", EMA_FORBIDDEN }, { "log:///c", EMA_OK }, { "note:///a", EMA_FORBIDDEN } };
+	(void)state;
+	struct desk desk;
+	struct ask ask;
+	char extra[sizeof form + 32];
+	snprintf(extra, sizeof extra, form, rows[0].deny);
+	desk_open(&desk, extra, NULL);
+	char *token = make(&desk, &(struct made){ .audience = "https://mcp.example/pair", .scopes = { "read" } });
+	ask_begin(&ask, NULL, token);
+	ask_message(&ask, "subscriptions/listen", NULL, "\"notifications\":{\"resourceSubscriptions\":[\"note:///a\",\"log:///b\"]}");
+	ask_check(&ask, &desk, "pair");
+	expect(&ask, 0, EMA_OK, 200);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(extra, sizeof extra, form, rows[i].deny);
+		assert_int_equal(desk_load(&desk, extra, NULL), EMA_OK);
+		if (ema_decision_still(ask.decision) != rows[i].code)
+			fail_msg("%s: %s", rows[i].deny, ema_code_name(ema_decision_still(ask.decision)));
+	}
+	ask_end(&ask);
 	free(token);
 	desk_close(&desk);
 }
@@ -2414,7 +2614,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_filled),
 		cmocka_unit_test(credentials),
+		cmocka_unit_test(nothing_of_a_query_is_kept),
 		cmocka_unit_test(tokens),
+		cmocka_unit_test(kinds_by_their_type),
 		cmocka_unit_test(permissions),
 		cmocka_unit_test(all_missing_scopes_at_once),
 		cmocka_unit_test(a_retry_is_a_new_request),
@@ -2422,7 +2624,9 @@ int main(void)
 		cmocka_unit_test(named_without_arguments),
 		cmocka_unit_test(messages),
 		cmocka_unit_test(possession),
+		cmocka_unit_test(possession_of_a_certificate),
 		cmocka_unit_test(changes),
+		cmocka_unit_test(a_stream_of_several),
 		cmocka_unit_test(a_token_ends),
 		cmocka_unit_test(a_scope_includes_another),
 		cmocka_unit_test(a_narrow_client_is_not_sent_away),

@@ -23,6 +23,10 @@ static const char settings[] =
 	"  scopes = ( { name = \"read\"; access = \"read\"; tools = [\"get_*\"]; } ); grants = ( { provider = \"idp\"; scopes = [\"read\"]; } ); },\n"
 	"  { id = \"open\"; resource = \"https://mcp.example/open\"; identity = [\"idp\"]; decision = { without_body = \"connect\"; }; }";
 
+/* Names that would be two elements of a list, or two headers. */
+static const struct access_name groups[] = { { "a,admin", "claims", NULL }, { "b\"\\", "claims", NULL }, { "c\r\nX-EMA-Subject: root", "claims", NULL },
+	{ "d%2Ce ;", "claims", NULL }, { "\xc3\xa9", "claims", NULL } };
+
 static char *make(struct desk *desk, const char *audience, const char *scope)
 {
 	struct failure failure = FAILURE_INIT;
@@ -32,6 +36,7 @@ static char *make(struct desk *desk, const char *audience, const char *scope)
 	const struct access_claims claims = {
 		.issuer = OURS, .audience = audience, .client_id = "app", .jti = id, .issued = desk->world.now, .expires = desk->world.now + 3600,
 		.scopes = &scope, .scope_count = *scope != 0, .provider = "idp", .sub = "ada,%\x7f", .auth_time = JWT_ABSENT,
+		.groups = groups, .group_count = sizeof groups / sizeof *groups, .roles = groups, .role_count = 1,
 	};
 	assert_int_equal(access_mint(desk->world.context->keyring, &claims, &token, &failure), EMA_OK);
 	assert_true(asprintf(&value, "Authorization: Bearer %s", token) > 0);
@@ -185,7 +190,7 @@ static void connect(void **state)
 	desk_close(&desk);
 }
 
-/* Who may ask, for which service, and what the proxy must say of the request. */
+/* JWT-68: who may ask, for which service, what the proxy must say of the request, and what it is told: no value of a token ends a header or a list. */
 static void who_asks(void **state)
 {
 	(void)state;
@@ -236,6 +241,8 @@ static void who_asks(void **state)
 		assert_string_equal(desk_header(&desk, "X-EMA-Subject"), "idp/-/ada%2C%25%7F");
 		assert_string_equal(desk_header(&desk, "X-EMA-Provider"), "idp");
 		assert_string_equal(desk_header(&desk, "X-EMA-Scopes"), "read");
+		assert_string_equal(desk_header(&desk, "X-EMA-Groups"), "a%2Cadmin,b%22%5C,c%0D%0AX-EMA-Subject:%20root,d%252Ce%20%3B,%C3%A9");
+		assert_string_equal(desk_header(&desk, "X-EMA-Roles"), "a%2Cadmin");
 		size_t ours = 0;
 		for (size_t k = 0; ema_response_header(desk.response, k, NULL); k++)
 			ours += !strncmp(ema_response_header(desk.response, k, NULL), "X-EMA-", 6);
@@ -255,6 +262,41 @@ static void who_asks(void **state)
 	assert_int_equal(desk.status, 400);
 	free(token);
 	desk_close(&desk);
+}
+
+/* MCP-70: of a batch each message is decided by itself, and one that is refused is the whole batch's end. Its answer is for no one message. */
+static void batches(void **state)
+{
+#define OLD(id, name) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"tools/call\",\"params\":{\"name\":\"" name "\",\"arguments\":{}}}"
+	static const struct {
+		const char *body, *version;
+		int status, rpc;
+	} rows[] = {
+		{ "[" OLD("1", "get_a") "," OLD("2", "get_b") "]", "MCP-Protocol-Version: 2025-03-26", 200, 0 },
+		{ "[" OLD("1", "get_a") "," OLD("2", "get_b") "]", "X-None: 1", 200, 0 },
+		{ "[" OLD("1", "get_a") "," OLD("2", "drop") "]", "MCP-Protocol-Version: 2025-03-26", 403, 4403 },
+		{ "[" OLD("1", "drop") "," OLD("2", "get_a") "]", "MCP-Protocol-Version: 2025-03-26", 403, 4403 },
+		{ "[" OLD("1", "get_a") "," OLD("2", "put_a") "]", "X-None: 1", 403, 4403 },
+		{ "[" OLD("1", "drop") "]", "X-None: 1", 403, 4403 },
+		{ "[" OLD("1", "get_a") ",{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/fly\"}]", "X-None: 1", 404, -32601 },
+		{ "[" OLD("1", "get_a") ",7]", "X-None: 1", 400, -32600 },
+		{ "[" OLD("1", "get_a") ",[" OLD("2", "get_a") "]]", "X-None: 1", 400, -32600 },
+	};
+	(void)state;
+	struct desk desk;
+	desk_open(&desk, settings, "revisions = [\"2025-03-26\"];");
+	char *token = make(&desk, SVC, "read");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int64_t rpc = 0;
+		desk_request(&desk, "POST", "/decision/svc", rows[i].body, token, "X-Original-Method: POST", "X-Original-URI: /mcp", rows[i].version, NULL);
+		json_integer(json_at(&desk.json, "/error/code"), &rpc);
+		if (desk.status != rows[i].status || rpc != rows[i].rpc || (rpc && !json_is(json_at(&desk.json, "/id"), JSON_NULL)))
+			fail_msg("row %zu: %d %s", i, desk.status, desk.body);
+		assert_int_equal(*desk_header(&desk, "X-EMA-Subject") != 0, rows[i].status == 200);
+	}
+	free(token);
+	desk_close(&desk);
+#undef OLD
 }
 
 /* MCP-40, MCP-69: what a service takes is in its settings. */
@@ -291,6 +333,7 @@ int main(void)
 		cmocka_unit_test(without_the_message),
 		cmocka_unit_test(connect),
 		cmocka_unit_test(who_asks),
+		cmocka_unit_test(batches),
 		cmocka_unit_test(origins_and_revisions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
