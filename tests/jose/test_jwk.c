@@ -292,24 +292,31 @@ static void repeated_and_ambiguous(void **state)
 {
 	(void)state;
 	static const struct {
-		int other;
+		int one, other; /* 0 and 1: of P-256, 2 and 3: of RSA */
 		const char *first, *second;
 		size_t count, skipped;
 	} cases[] = {
-		{ 0, "", "", 1, 0 },
-		{ 1, "", "", 0, 2 },
-		{ 0, ",\"issuer\":\"https://a\"", ",\"issuer\":\"https://a\"", 1, 0 },
-		{ 0, ",\"issuer\":\"https://a\"", ",\"issuer\":\"https://b\"", 2, 0 },
-		{ 1, ",\"issuer\":\"https://a\"", ",\"issuer\":\"https://b\"", 2, 0 },
-		{ 1, ",\"issuer\":\"https://a\"", ",\"issuer\":\"https://a\"", 0, 2 },
-		{ 1, ",\"issuer\":\"https://a\"", "", 2, 0 },
-		{ 0, ",\"alg\":\"ES256\"", "", 2, 0 },
-		{ 1, ",\"alg\":\"ES256\"", "", 0, 2 },
+		{ 0, 0, "", "", 1, 0 },
+		{ 0, 1, "", "", 0, 2 },
+		{ 0, 0, ",\"issuer\":\"https://a\"", ",\"issuer\":\"https://a\"", 1, 0 },
+		{ 0, 0, ",\"issuer\":\"https://a\"", ",\"issuer\":\"https://b\"", 2, 0 },
+		{ 0, 1, ",\"issuer\":\"https://a\"", ",\"issuer\":\"https://b\"", 2, 0 },
+		{ 0, 1, ",\"issuer\":\"https://a\"", ",\"issuer\":\"https://a\"", 0, 2 },
+		{ 0, 1, ",\"issuer\":\"https://a\"", "", 2, 0 },
+		{ 0, 0, ",\"alg\":\"ES256\"", "", 2, 0 },
+		{ 0, 1, ",\"alg\":\"ES256\"", "", 0, 2 },
+		{ 0, 2, "", "", 2, 0 },
+		/* The algorithm tells them apart, if both say it. */
+		{ 2, 3, ",\"alg\":\"RS256\"", ",\"alg\":\"PS256\"", 2, 0 },
+		{ 2, 3, ",\"alg\":\"RS256\"", ",\"alg\":\"RS256\"", 0, 2 },
+		{ 2, 3, ",\"alg\":\"RS256\"", "", 0, 2 },
+		{ 2, 3, "", "", 0, 2 },
 	};
-	struct jwk *keys[2] = { NULL };
-	char *texts[2];
-	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(jwk_generate(JOSE_ES256, &keys[i], NULL), EMA_OK);
+	enum { KEYS = 4 };
+	struct jwk *keys[KEYS] = { NULL };
+	char *texts[KEYS];
+	for (size_t i = 0; i < KEYS; i++) {
+		assert_int_equal(jwk_generate(i < 2 ? JOSE_ES256 : JOSE_RS256, &keys[i], NULL), EMA_OK);
 		texts[i] = jwk_print(keys[i], 0);
 		char *kid = strstr(texts[i], jwk_kid(keys[i])), *alg = strstr(texts[i], "\"alg\"");
 		assert_non_null(kid);
@@ -320,14 +327,14 @@ static void repeated_and_ambiguous(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char text[2048];
 		struct jwks *set = NULL;
-		snprintf(text, sizeof text, "{\"keys\":[%.*s%s},%.*s%s}]}", (int)strlen(texts[0]) - 1, texts[0], cases[i].first,
+		snprintf(text, sizeof text, "{\"keys\":[%.*s%s},%.*s%s}]}", (int)strlen(texts[cases[i].one]) - 1, texts[cases[i].one], cases[i].first,
 		         (int)strlen(texts[cases[i].other]) - 1, texts[cases[i].other], cases[i].second);
 		assert_int_equal(jwks_parse(text, strlen(text), &set, NULL), EMA_OK);
 		if (set->count != cases[i].count || set->skipped != cases[i].skipped)
 			fail_msg("case %zu: %zu keys, %zu skipped", i, set->count, set->skipped);
 		jwks_free(set);
 	}
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < KEYS; i++) {
 		jwk_free(keys[i]);
 		free(texts[i]);
 	}

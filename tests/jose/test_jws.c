@@ -305,6 +305,8 @@ static void sizes(void **state)
 		{ 4096, 100, 64, 1, EMA_OK }, { 4097, 100, 64, 1, EMA_TOO_LARGE }, { 100, 11800, 64, 1, EMA_OK }, { 30, 12200, 64, 1, EMA_TOO_LARGE },
 		{ 100, 100, 1024, 1, EMA_OK }, { 100, 100, 1025, 1, EMA_TOO_LARGE }, { 400, 2, 64, 256, EMA_OK }, { 400, 2, 64, 257, EMA_TOO_LARGE },
 		{ 10100, 2, 64, 10000, EMA_TOO_LARGE },
+		/* 16,384 bytes, and one more, where each part by itself is small enough */
+		{ 100, 12121, 64, 1, EMA_OK }, { 101, 12121, 64, 1, EMA_TOO_LARGE },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char *header = malloc(cases[i].header + 1), *payload = malloc(cases[i].payload), kid[10001];
@@ -315,6 +317,8 @@ static void sizes(void **state)
 		int length = snprintf(header, cases[i].header, "{\"alg\":\"ES256\",\"kid\":\"%s\"}", kid);
 		header[length] = ' ';
 		char *token = forge(header, cases[i].header, payload, cases[i].payload, cases[i].signature);
+		if (cases[i].payload == 12121)
+			assert_int_equal(strlen(token), cases[i].code ? JWS_BYTES_MOST + 1 : 16384);
 		assert_int_equal(parse(token, strlen(token)), cases[i].code);
 		free(token);
 		free(header);
