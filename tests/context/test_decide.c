@@ -142,7 +142,7 @@ static void a_stranger_causes_no_fetch(void **state)
 	close(ear);
 }
 
-/* JAG-38 JWT-15 JWT-19 JWT-67: a key that is not the issuer's, and tokens of other kinds. */
+/* JAG-38 JWT-15 JWT-18 JWT-19 JWT-67: a key that is not the issuer's, and tokens of other kinds. */
 static void other_keys_and_kinds(void **state)
 {
 	struct world world;
@@ -154,6 +154,8 @@ static void other_keys_and_kinds(void **state)
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
 		assert_int_equal(world_decide(&world, "svc", world_sign(&world, world.key, types[i], "{}"), NULL), EMA_WRONG_TYPE);
 	assert_int_equal(world_decide(&world, "svc", strdup("a.b.c.d.e"), NULL), EMA_ENCRYPTED);
+	/* {"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2c":1000000000,"p2s":"AAAAAAAAAAA","zip":"DEF"}: five parts are not looked into. */
+	assert_int_equal(world_decide(&world, "svc", strdup("eyJhbGciOiJQQkVTMi1IUzI1NitBMTI4S1ciLCJlbmMiOiJBMTI4R0NNIiwicDJjIjoxMDAwMDAwMDAwLCJwMnMiOiJBQUFBQUFBQUFBQSIsInppcCI6IkRFRiJ9.AAAA.AAAA.AAAA.AAAA"), NULL), EMA_ENCRYPTED);
 	assert_int_equal(world_decide(&world, "svc", strdup("not a token"), NULL), EMA_BAD_ENCODING);
 	assert_int_equal(world_decide(&world, "svc", strdup(""), NULL), EMA_MALFORMED);
 	assert_int_equal(world_decide(&world, "none", world_token(&world, "{}"), NULL), EMA_UNKNOWN_SERVICE);
