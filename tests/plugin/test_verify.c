@@ -176,7 +176,7 @@ static void a_bent_claim_is_refused(void **state)
 		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "exp", "1795000500" }, EMA_LIFETIME_TOO_LONG },
 		{ EMA_ACCESS_TOKEN, "at+jwt", { "exp", "1795080000" }, EMA_OK },
 		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "iat", NULL }, EMA_MISSING_CLAIM },
-		{ EMA_ACCESS_TOKEN, "at+jwt", { "iat", NULL }, EMA_OK },
+		{ EMA_ACCESS_TOKEN, "at+jwt", { "iat", NULL }, EMA_MISSING_CLAIM }, /* REV-18 */
 		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "iat", "1795000031" }, EMA_ISSUED_IN_FUTURE },
 		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "nbf", "1795000031" }, EMA_NOT_YET_VALID },
 		{ EMA_ID_JAG, "oauth-id-jag+jwt", { "nbf", "1795000030" }, EMA_OK },
