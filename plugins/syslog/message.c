@@ -117,14 +117,31 @@ static void put_parameter(struct out *out, const char *name, const char *value)
 		*out = before;
 }
 
-static const char *const ids[] = { "id", "writer", "seq", "request", "verdict", "code", "service", "provider", "client", "jti" };
+/* The first are the last to go: of a record, and then what an event of OCSF has in their place. */
+static const char *const ids[] = { "id", "writer", "seq", "time", "kind", "verdict", "code", "request", "client", "token_client", "subject", "service",
+	                           "rule", "provider", "token_id", "jti" };
+static const char *const event_ids[] = { "metadata", "class_uid", "activity_id", "type_uid", "category_uid", "severity_id", "status_id", "status_code",
+	                                 "action_id", "disposition_id", "actor" };
 
-static int is_id(const char *name)
+#define IDS (sizeof ids / sizeof *ids)
+#define EVENT_IDS (sizeof event_ids / sizeof *event_ids)
+#define NO_ID (IDS + EVENT_IDS)
+
+static int is_name(const char *name, const char *at, size_t length)
 {
-	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-		if (!strcmp(name, ids[i]))
-			return 1;
-	return 0;
+	return !strncmp(name, at, length) && !name[length];
+}
+
+/* Its place, or NO_ID. */
+static size_t rank_of(const char *at, size_t length)
+{
+	for (size_t i = 0; i < IDS; i++)
+		if (is_name(ids[i], at, length))
+			return i;
+	for (size_t i = 0; i < EVENT_IDS; i++)
+		if (is_name(event_ids[i], at, length))
+			return IDS + i;
+	return NO_ID;
 }
 
 static void put_structured(ema_instance *self, const ema_event *event, struct out *out)
@@ -143,11 +160,11 @@ static void put_structured(ema_instance *self, const ema_event *event, struct ou
 		return;
 	put_text(out, text);
 	out->most -= 1; /* for the bracket */
-	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+	for (size_t i = 0; i < IDS; i++)
 		put_parameter(out, ids[i], host->event_field(event, ids[i]));
 	const char *name;
 	for (size_t i = 0; (name = host->event_name(event, i)); i++)
-		if (!is_id(name) && strcmp(name, "v"))
+		if (rank_of(name, strlen(name)) >= IDS && strcmp(name, "v"))
 			put_parameter(out, name, host->event_field(event, name));
 	out->most += 1;
 	put_text(out, "]");
@@ -239,7 +256,8 @@ static void put_cef(ema_instance *self, const ema_event *event, struct out *out)
 	put_field(out, from, "duser", NULL, host->event_field(event, "person"));
 	put_field(out, from, "cs1", "service", host->event_field(event, "service"));
 	put_field(out, from, "cs2", "provider", host->event_field(event, "provider"));
-	put_field(out, from, "cs3", "client", host->event_field(event, "client"));
+	const char *client = host->event_field(event, "client");
+	put_field(out, from, "cs3", "client", client ? client : host->event_field(event, "token_client"));
 	put_field(out, from, "cs4", "correlation", host->event_field(event, "request"));
 	/* A pseudonym is no address. */
 	if (remote && inet_pton(AF_INET, remote, &address) == 1)
@@ -265,37 +283,138 @@ size_t message_text(ema_instance *self, const ema_event *event)
 	return out.length;
 }
 
+/* ---- JSON that does not fit ---- */
+
+#define MEMBERS_MOST 128
+#define CUT_ROOM (sizeof ",\"cut\":\"...[cut 18446744073709551615]\"")
+
+struct member {
+	const char *at;
+	size_t length, rank;
+	int gone;
+};
+
+/* Behind the string that begins here; NULL: it does not end. */
+static const char *behind_string(const char *c, const char *end)
+{
+	for (c++; c < end && *c != '"'; c++)
+		c += *c == '\\';
+	return c < end ? c + 1 : NULL;
+}
+
+/* At the ',' or '}' behind the value that begins here; NULL: there is none. */
+static const char *behind_value(const char *c, const char *end)
+{
+	for (int depth = 0; c && c < end; c = *c == '"' ? behind_string(c, end) : c + 1) {
+		if (!depth && (*c == ',' || *c == '}'))
+			return c;
+		depth += (*c == '{' || *c == '[') - (*c == '}' || *c == ']');
+	}
+	return NULL;
+}
+
+/* The members of an object that we wrote, without white space. How many; 0: none, too many, or it is not that. */
+static size_t members_of(const char *text, size_t length, struct member list[MEMBERS_MOST])
+{
+	const char *c = text, *end = text + length;
+	size_t count = 0;
+	if (!length || *c++ != '{')
+		return 0;
+	for (;;) {
+		const char *at = c;
+		if (count == MEMBERS_MOST || c >= end || *c != '"' || !(c = behind_string(c, end)))
+			return 0;
+		const size_t rank = rank_of(at + 1, (size_t)(c - at) - 2);
+		if (!(c = behind_value(c, end)))
+			return 0;
+		list[count++] = (struct member){ at, (size_t)(c - at), rank, 0 };
+		if (*c++ == '}')
+			return c == end ? count : 0;
+	}
+}
+
+/* The longest of what is no id; else the id that matters least. */
+static struct member *least(struct member *list, size_t count)
+{
+	struct member *found = NULL;
+	for (size_t i = 0; i < count; i++) {
+		struct member *m = &list[i];
+		if (!m->gone && (!found || m->rank > found->rank || (m->rank == found->rank && m->length > found->length)))
+			found = m;
+	}
+	return found;
+}
+
+/* A caller may make a value long: that one goes, not what stands behind it. Whole members alone, so it is JSON still. 0 or -1: not even so. */
+static int put_members(struct out *out, const char *text, size_t length)
+{
+	struct member list[MEMBERS_MOST];
+	const size_t count = members_of(text, length, list), room = out->most - out->length;
+	size_t size = length + CUT_ROOM, lost = 0;
+	char mark[CUT_ROOM];
+	while (size > room) {
+		struct member *gone = least(list, count);
+		if (!gone)
+			return -1;
+		gone->gone = 1;
+		lost += gone->length;
+		size -= gone->length + 1;
+	}
+	const char *before = "{";
+	for (size_t i = 0; i < count; i++)
+		if (!list[i].gone) {
+			put_text(out, before);
+			put(out, list[i].at, list[i].length);
+			before = ",";
+		}
+	put_text(out, before);
+	snprintf(mark, sizeof mark, "\"cut\":\"...[cut %zu]\"}", lost);
+	put_text(out, mark);
+	return 0;
+}
+
+/* Before what begins there, if it is not plain ASCII. */
+static void put_bom(struct out *out, size_t from)
+{
+	for (size_t i = from; i < out->length; i++)
+		if ((unsigned char)out->text[i] >= 0x80 && out->most - out->length >= strlen(BOM)) {
+			memmove(out->text + from + strlen(BOM), out->text + from, out->length - from);
+			memcpy(out->text + from, BOM, strlen(BOM));
+			out->length += strlen(BOM);
+			return;
+		}
+}
+
+static int is_ascii(const char *text, size_t length)
+{
+	size_t i = 0;
+	while (i < length && (unsigned char)text[i] < 0x80)
+		i++;
+	return i == length;
+}
+
 static void put_message(ema_instance *self, const ema_event *event, struct out *out)
 {
-	const struct ema_host *host = self->host;
-	size_t length = 0, ascii = 0;
-	const char *text = self->form ? host->event_render(event, self->form, &length) : NULL;
+	size_t length = 0;
+	const size_t from = out->length, most = out->most;
+	const char *text = self->form ? self->host->event_render(event, self->form, &length) : NULL;
 	char mark[MARK_ROOM];
+	if (self->bom && !(text && is_ascii(text, length)) && most - from > strlen(BOM))
+		out->most -= strlen(BOM);
+	const size_t room = out->most - from;
 	if (!text) {
-		size_t from = out->length;
 		put_told(self, event, out);
-		for (size_t i = from; self->bom && i < out->length; i++)
-			if ((unsigned char)out->text[i] >= 0x80 && out->most - out->length >= strlen(BOM)) {
-				memmove(out->text + from + strlen(BOM), out->text + from, out->length - from);
-				memcpy(out->text + from, BOM, strlen(BOM));
-				out->length += strlen(BOM);
-				break;
-			}
-		return;
-	}
-	while (ascii < length && (unsigned char)text[ascii] < 0x80)
-		ascii++;
-	if (self->bom && ascii < length)
-		put_text(out, BOM);
-	if (length <= out->most - out->length) {
+	} else if (length <= room) {
 		put(out, text, length);
-		return;
+	} else if (put_members(out, text, length)) {
+		size_t kept = room > MARK_ROOM ? message_cut(text, room - MARK_ROOM) : 0;
+		put(out, text, kept);
+		snprintf(mark, sizeof mark, "...[cut %zu]", length - kept);
+		put_text(out, mark);
 	}
-	size_t room = out->most - out->length;
-	size_t kept = room > MARK_ROOM ? message_cut(text, room - MARK_ROOM) : 0;
-	put(out, text, kept);
-	snprintf(mark, sizeof mark, "...[cut %zu]", length - kept);
-	put_text(out, mark);
+	out->most = most;
+	if (self->bom)
+		put_bom(out, from);
 }
 
 size_t message_make(ema_instance *self, const ema_event *event, size_t most)

@@ -184,6 +184,33 @@ static void the_header_is_rfc5424(void **state)
 	close(fd);
 }
 
+/* AUD-44 AUD-46: another facility; what is too long for its place in the header is cut there. */
+static void header_fields_have_limits(void **state)
+{
+	(void)state;
+	char host[301], app[61], expected[400];
+	memset(host, 'h', sizeof host - 1);
+	memset(app, 'a', sizeof app - 1);
+	host[sizeof host - 1] = app[sizeof app - 1] = 0;
+	struct setting settings[] = { { "path", socket_path, 0 }, { "facility", "audit", 0 }, { "hostname", host, 0 }, { "app_name", app, 0 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	struct made made;
+	int fd = listen_unix(), elements = 0;
+	ema_instance *self = open_sink(ops, &conf);
+	event_make(&made, "n", "v");
+	for (size_t n = 0; n < made.event.count; n++)
+		if (!strcmp(made.names[n], "kind"))
+			made.values[n] = "a-kind-with-a-name-of-forty-letters-or-so";
+	assert_int_equal(ops->record(self, &made.event), EMA_OK);
+	receive(fd);
+	snprintf(expected, sizeof expected, "<108>1 2026-11-23T11:40:33.123Z %.255s %.48s %ld a-kind-with-a-name-of-forty-lett [meta ", host, app, (long)getpid());
+	starts_with(received, expected);
+	assert_non_null(parse_5424(received, &elements));
+	buffer_free(&made.line);
+	ops->close(self);
+	close(fd);
+}
+
 /* AUD-45: a record without a time, or with one that is unknown, has the NIL value and is read all the same. */
 static void an_unknown_time_is_nil(void **state)
 {
@@ -219,7 +246,7 @@ static void values_cannot_break_out(void **state)
 	struct setting settings[] = { { "path", socket_path, 0 }, { "enterprise_number", NULL, 32473 }, { NULL, NULL, 0 }, { NULL, NULL, 0 } };
 	ema_conf conf = { .settings = settings };
 	int fd = listen_unix(), elements = 0;
-	for (int round = 0; round < 2; round++) {
+	for (int round = 0; round < 3; round++) { /* the record, a line for people, and without marks */
 		ema_instance *self = open_sink(ops, &conf);
 		for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 			assert_int_equal(send_event(self, i & 1 ? cases[i] : "name", cases[i]), EMA_OK);
@@ -232,11 +259,11 @@ static void values_cannot_break_out(void **state)
 			int ascii = 1;
 			for (const char *c = text; *c; c++)
 				ascii &= (unsigned char)*c < 128;
-			assert_int_equal(!ascii, !strncmp(text, "\xef\xbb\xbf", 3));
+			assert_int_equal(!ascii && round < 2, !strncmp(text, "\xef\xbb\xbf", 3));
 			assert_null(strstr(text, "\xe2\x80\xae"));
 		}
 		ops->close(self);
-		settings[2] = (struct setting){ "message", "text", 0 };
+		settings[2] = round ? (struct setting){ "bom", NULL, 0 } : (struct setting){ "message", "text", 0 };
 	}
 	close(fd);
 }
@@ -273,6 +300,99 @@ static void long_records_are_cut(void **state)
 		ops->close(self);
 	}
 	free(big);
+	close(fd);
+}
+
+static struct buffer event_of_ocsf; /* of the test below */
+
+static const char *long_ocsf(const ema_event *event, const char *form, size_t *length)
+{
+	(void)event;
+	*length = event_of_ocsf.length;
+	return strcmp(form, "ocsf") ? NULL : event_of_ocsf.data;
+}
+
+/* The text of what was received, which is JSON. */
+static void received_json(struct json *json)
+{
+	static const struct json_limits limits = { RECEIVED, 8, 1024, RECEIVED };
+	int elements = 0;
+	const char *text = parse_5424(received, &elements);
+	assert_non_null(text);
+	text += !strncmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
+	if (json_parse(text, strlen(text), &limits, json, NULL))
+		fail_msg("no JSON: %s", text);
+}
+
+/* AUD-14 AUD-50: without a number, too, what joins records comes through, however long a client makes what stands before it; what is left is JSON, and says so. */
+static void a_long_value_takes_no_id_along(void **state)
+{
+	(void)state;
+	static const int64_t caps[] = { 480, 2048, 8192 };
+	static const char *const there[][2] = {
+		{ "/id", "0199" }, { "/writer", "w" }, { "/time", "2026-11-23T11:40:33.123Z" }, { "/kind", "redemption" }, { "/verdict", "deny" }, { "/code", "wrong_audience" },
+		{ "/request", "R" }, { "/client", "app" }, { "/subject", "S" }, { "/service", "svc" }, { "/rule", "ema.conf:7" },
+	};
+	struct buffer line = BUFFER_INIT(RECEIVED);
+	struct made made;
+	struct json json;
+	char item[257];
+	memset(item, 'r', sizeof item - 1);
+	item[sizeof item - 1] = 0;
+	buffer_text(&line, "{\"asked_resources\":[");
+	for (int i = 0; i < 60; i++)
+		buffer_printf(&line, "%s\"%s\"", i ? "," : "", item);
+	buffer_text(&line, "],\"client\":\"app\",\"code\":\"wrong_audience\",\"id\":\"0199\",\"kind\":\"redemption\",\"reason\":\"\xc3\xa9 }],\\\",\\\\\","
+	                    "\"request\":\"R\",\"rule\":\"ema.conf:7\",\"seq\":7,\"service\":\"svc\",\"subject\":\"S\",\"time\":\"2026-11-23T11:40:33.123Z\",\"v\":1,"
+	                    "\"verdict\":\"deny\",\"writer\":\"w\"}");
+	event_make(&made, "n", "v");
+	made.event.line = line.data;
+	made.event.length = line.length;
+	int fd = listen_unix();
+	for (size_t i = 0; i < sizeof caps / sizeof *caps; i++) {
+		struct setting settings[] = { { "path", socket_path, 0 }, { "hostname", "h", 0 }, { "max_size", NULL, caps[i] }, { "message", "json", 0 }, { NULL, NULL, 0 } };
+		ema_conf conf = { .settings = settings };
+		ema_instance *self = open_sink(ops, &conf);
+		assert_int_equal(ops->record(self, &made.event), EMA_OK);
+		assert_true(receive(fd) <= (size_t)caps[i]);
+		received_json(&json);
+		for (size_t k = 0; k < sizeof there / sizeof *there; k++)
+			if (!json_string(json_at(&json, there[k][0])) || strcmp(json_string(json_at(&json, there[k][0])), there[k][1]))
+				fail_msg("%d: no %s in %s", (int)caps[i], there[k][0], received);
+		int64_t number = 0;
+		assert_true(json_integer(json_at(&json, "/seq"), &number));
+		assert_int_equal(number, 7);
+		assert_null(json_at(&json, "/asked_resources"));
+		assert_memory_equal(json_string(json_at(&json, "/cut")), "...[cut ", 8);
+		if (caps[i] > 480)
+			assert_string_equal(json_string(json_at(&json, "/reason")), "\xc3\xa9 }],\",\\");
+		json_free(&json);
+		ops->close(self);
+	}
+	buffer_init(&event_of_ocsf, RECEIVED);
+	buffer_printf(&event_of_ocsf, "{\"class_uid\":3002,\"metadata\":{\"uid\":\"0199\",\"sequence\":7},\"status_code\":\"wrong_audience\",\"actor\":{\"app_uid\":\"app\"},"
+	                              "\"unmapped\":{\"x\":[%s]},\"raw_data\":\"%.2000s\"}", "{},1,\"]}\"", strchr(line.data, 'r'));
+	for (char *c = strstr(event_of_ocsf.data, "\"raw_data\":\"") + 12, *last = event_of_ocsf.data + event_of_ocsf.length - 2; c < last; c++)
+		if (*c == '"')
+			*c = '_';
+	struct setting settings[] = { { "path", socket_path, 0 }, { "hostname", "h", 0 }, { "max_size", NULL, 480 }, { "message", "ocsf", 0 }, { NULL, NULL, 0 } };
+	ema_conf conf = { .settings = settings };
+	ema_instance *self = open_sink(ops, &conf);
+	made.event.render = long_ocsf;
+	assert_int_equal(ops->record(self, &made.event), EMA_OK);
+	assert_true(receive(fd) <= 480);
+	received_json(&json);
+	assert_string_equal(json_string(json_at(&json, "/metadata/uid")), "0199");
+	assert_string_equal(json_string(json_at(&json, "/status_code")), "wrong_audience");
+	assert_string_equal(json_string(json_at(&json, "/actor/app_uid")), "app");
+	assert_string_equal(json_string(json_at(&json, "/unmapped/x/2")), "]}");
+	assert_null(json_at(&json, "/raw_data"));
+	assert_non_null(json_string(json_at(&json, "/cut")));
+	json_free(&json);
+	ops->close(self);
+	buffer_free(&event_of_ocsf);
+	buffer_free(&made.line);
+	buffer_free(&line);
 	close(fd);
 }
 
@@ -519,6 +639,12 @@ static void journald_gets_fields(void **state)
 	assert_int_equal(send_event(self, "n", "v"), EMA_OK);
 	length = receive(fd);
 	assert_non_null(memmem(received, length, id, sizeof id));
+	/* A name of journald has 64 bytes at most. */
+	static const char name[] = "a-name-that-goes-on-and-on-for-longer-than-sixty-four-bytes-which-is-the-limit", cut[] = "\nEMA_A_NAME_THAT_GOES_ON_AND_ON_FOR_LONGER_THAN_SIXTY_FOUR_BYTES_=v\n";
+	assert_int_equal(sizeof cut - 5, 64);
+	assert_int_equal(send_event(self, name, "v"), EMA_OK);
+	length = receive(fd);
+	assert_non_null(memmem(received, length, cut, sizeof cut - 1));
 	ops->close(self);
 	close(fd);
 }
@@ -660,6 +786,9 @@ static void the_text_may_be_cef(void **state)
 		{ { { "id", "1" }, { "kind", "check" }, { "verdict", "permit" }, { "code", "ok" }, { "remote", "pseudonym" }, { "target", "get_a" } },
 		  "CEF:0|EMA|EMA|" EMA_VERSION "|check|check permit|10|externalId=1 rt=1795434033123 act=permit outcome=success reason=ok cs5Label=remote cs5=pseudonym "
 		  "cs6Label=target cs6=get_a" },
+		/* AUD-26: of a check, the token's client. */
+		{ { { "kind", "check" }, { "code", "ok" }, { "token_client", "app" } }, "CEF:0|EMA|EMA|" EMA_VERSION "|check|check|10|rt=1795434033123 reason=ok "
+		  "cs3Label=client cs3=app" },
 		{ { { "kind", "start" } }, "CEF:0|EMA|EMA|" EMA_VERSION "|start|start|10|rt=1795434033123" },
 	};
 	struct setting settings[] = { { "path", socket_path, 0 }, { "message", "cef", 0 }, { NULL, NULL, 0 } };
@@ -742,9 +871,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_header_is_rfc5424),
+		cmocka_unit_test(header_fields_have_limits),
 		cmocka_unit_test(an_unknown_time_is_nil),
 		cmocka_unit_test(values_cannot_break_out),
 		cmocka_unit_test(long_records_are_cut),
+		cmocka_unit_test(a_long_value_takes_no_id_along),
 		cmocka_unit_test(the_daemon_comes_and_goes),
 		cmocka_unit_test(udp_is_never_the_one_that_counts),
 		cmocka_unit_test(tcp_counts_octets),
