@@ -19,7 +19,7 @@
 #define OCSF_VERSION "1.8.0"
 
 enum { BASE = 0, AUTHENTICATION = 3002, ENTITY = 3004, LIFECYCLE = 6002, API = 6003 };
-enum { LOGON = 1, READ = 2, UPDATE = 3, START = 3, STOP = 4, OTHER = 99 };
+enum { LOGON = 1, READ = 2, UPDATE = 3, DELETE = 4, START = 3, STOP = 4, OTHER = 99 };
 enum { INFORMATIONAL = 1, LOW = 2, MEDIUM = 3, HIGH = 4, CRITICAL = 5 };
 enum { SUCCESS = 1, FAILED = 2 };
 
@@ -57,6 +57,11 @@ static const struct kind {
 	{ "spool-torn", BASE, OTHER, CRITICAL, FAILED, NULL, NULL },
 	{ "sink-recovered", BASE, OTHER, INFORMATIONAL, SUCCESS, NULL, NULL },
 	{ "checkpoint", BASE, OTHER, INFORMATIONAL, SUCCESS, NULL, NULL },
+};
+
+/* What is asked of an endpoint beside decisions: calls of our own API. */
+static const struct { const char *kind; int activity; } calls[] = {
+	{ "introspection", READ }, { "evaluation", READ }, { "metrics", READ }, { "revocation", DELETE },
 };
 
 struct ocsf {
@@ -252,20 +257,34 @@ static void put_user(struct ocsf *o)
 	end(o);
 }
 
+/* The first of these that the record has. */
+static const char *use_first(struct ocsf *o, const char *const names[])
+{
+	for (size_t i = 0; names[i]; i++)
+		if (*peek(o, names[i]))
+			return use(o, names[i]);
+	return NULL;
+}
+
+/* The client is whoever asked us, or, of a check, who brought the token. What joins a session is the token's id: of an assertion, or of a
+   provider's own token, its fingerprint. */
 static void put_actor(struct ocsf *o)
 {
+	static const char *const asked[] = { "client", "caller", "token_client", NULL }, *const brought[] = { "client", "token_client", NULL },
+		*const sessions[] = { "jti", "token_id", NULL };
 	begin(o, "actor");
 	put_user(o);
-	put_text(o, "app_uid", use(o, "client"));
+	put_text(o, "app_uid", use_first(o, strcmp(peek(o, "kind"), "introspection") ? brought : asked));
 	if (use(o, "provider")) {
 		begin(o, "idp");
 		put_text(o, "name", peek(o, "provider"));
 		put_text(o, "uid", use(o, "issuer"));
 		end(o);
 	}
-	if (use(o, "jti")) {
+	const char *session = use_first(o, sessions);
+	if (session) {
 		begin(o, "session");
-		put_text(o, "uid", peek(o, "jti"));
+		put_text(o, "uid", session);
 		put_text(o, "issuer", peek(o, "issuer"));
 		end(o);
 	}
@@ -298,7 +317,8 @@ static void put_control(struct ocsf *o, const char *verdict, const char *code)
 	int number = code_by_name(code);
 	const struct code_row *row = code_row(number);
 	int permit = !strcmp(verdict, "permit"), status = row ? row->request_status : 503;
-	int monitor = !strcmp(peek(o, "mode"), "shadow");
+	const char *enforced = peek(o, "enforced"); /* the code without shadow mode */
+	int monitor = permit && *enforced && strcmp(enforced, "ok");
 	put_number(o, "action_id", monitor ? 3 : permit ? 1 : 2);
 	put_number(o, "disposition_id", permit ? 1 : number == EMA_WEAK_AUTHENTICATION ? 23 : status >= 500 ? 27 : status == 403 ? 26 : 25);
 	if (!use(o, "rule"))
@@ -355,12 +375,23 @@ static int severity_of(const struct ocsf *o, const char *verdict, const char *co
 	return syslog <= NOTICE_ERROR ? HIGH : syslog == NOTICE_WARNING ? LOW : INFORMATIONAL;
 }
 
+/* 0: it is no such call. */
+static int call_of(const char *kind)
+{
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		if (!strcmp(calls[i].kind, kind))
+			return calls[i].activity;
+	return 0;
+}
+
 /* What an MCP method does, if its name says so. */
 static int activity_of(const struct ocsf *o)
 {
 	static const char *const reads[] = { "/list", "/read", "/get" };
 	const char *method = peek(o, "method"), *access = peek(o, "access");
 	size_t length = strlen(method);
+	if (call_of(peek(o, "kind")))
+		return call_of(peek(o, "kind"));
 	for (size_t i = 0; i < sizeof reads / sizeof *reads; i++)
 		if (length > strlen(reads[i]) && !strcmp(method + length - strlen(reads[i]), reads[i]))
 			return READ;
@@ -398,7 +429,8 @@ static void put_call(struct ocsf *o)
 {
 	const char *method = use(o, "method"), *target = use(o, "target");
 	struct buffer operation = BUFFER_INIT(8192);
-	buffer_printf(&operation, "%s%s%s", method ? method : "access", target ? " " : "", target ? target : "");
+	method = method ? method : call_of(peek(o, "kind")) ? peek(o, "kind") : "access";
+	buffer_printf(&operation, "%s%s%s", method, target ? " " : "", target ? target : "");
 	put_actor(o);
 	begin(o, "api");
 	put_text(o, "operation", operation.failed ? method : operation.data);
@@ -423,7 +455,8 @@ static void put_decision(struct ocsf *o)
 	const char *verdict = use(o, "verdict"), *code = use(o, "code");
 	verdict = verdict ? verdict : "deny";
 	code = code ? code : "";
-	int call = !strcmp(peek(o, "kind"), "check") || *peek(o, "method") || !strcmp(peek(o, "credential"), "access_token"), traced = call && has_trace(o);
+	int call = !strcmp(peek(o, "kind"), "check") || call_of(peek(o, "kind")) || *peek(o, "method") || !strcmp(peek(o, "credential"), "access_token");
+	int traced = call && has_trace(o);
 	int activity = call ? activity_of(o) : LOGON;
 	put_class(o, call ? API : AUTHENTICATION, activity, *peek(o, "method") ? peek(o, "method") : "access", severity_of(o, verdict, code));
 	put_metadata(o, 1, traced);
@@ -453,8 +486,8 @@ static void put_event(struct ocsf *o, const char *name)
 	put_class(o, kind->class, kind->activity, name, severity);
 	put_metadata(o, 0, 0);
 	const char *reason = use(o, "reason");
-	if (kind->status)
-		put_status(o, kind->status, code, NULL);
+	if (kind->status || code)
+		put_status(o, kind->status ? kind->status : strcmp(code, "ok") ? FAILED : SUCCESS, code, NULL);
 	put_text(o, "message", reason ? reason : name);
 	if (kind->class == LIFECYCLE) {
 		begin(o, "app");
@@ -472,14 +505,14 @@ static void put_event(struct ocsf *o, const char *name)
 		begin(o, "entity");
 		put_text(o, "name", entity && *entity ? entity : "unknown");
 		put_text(o, "type", kind->type);
-		put_text(o, "version", *kind->entity ? NULL : use(o, "config"));
+		put_text(o, "version", *kind->entity ? NULL : use(o, "digest"));
 		end(o);
 	}
 }
 
 static int is_decision(const char *kind)
 {
-	return !strcmp(kind, "decision") || !strcmp(kind, "redemption") || !strcmp(kind, "check");
+	return !strcmp(kind, "decision") || !strcmp(kind, "redemption") || !strcmp(kind, "check") || call_of(kind);
 }
 
 int ocsf_render(const char *line, size_t length, struct buffer *out)
