@@ -429,6 +429,20 @@ static void tell_recovered(struct audit *audit)
 	audit->failing_since = 0;
 }
 
+/* To the others: it need not work, but somebody should know. */
+static void tell_standing(struct audit *audit, struct sink *sink)
+{
+	struct audit_field fields[] = { { .name = "sink", .type = AUDIT_TEXT, .text = sink->id }, { .name = "on_failure", .type = AUDIT_TEXT, .text = "continue" } };
+	if (sink->down && !sink->calls.must && !sink->told && real_ms() >= sink->tell_at) {
+		if (append_own(audit, "sink-failed", NOTICE_ERROR, 0, fields, 2))
+			return;
+		sink->told = 1;
+		sink->tell_at = real_ms() + TELL_MS;
+	} else if (!sink->down && sink->told) {
+		sink->told = append_own(audit, "sink-recovered", NOTICE_WARNING, 0, fields, 2) != 0;
+	}
+}
+
 static void tell_gap(struct audit *audit, struct sink *sink)
 {
 	struct audit_field fields[] = {
@@ -493,6 +507,7 @@ static void housekeeping(struct audit *audit)
 		tell_recovered(audit);
 	for (size_t i = 0; i < audit->sink_count; i++) {
 		struct sink *sink = audit->sinks[i];
+		tell_standing(audit, sink);
 		/* What the others do not hear of by the end, nobody will. */
 		const int last = audit->stop && !sink->gap_told_last;
 		if (!sink->gap || !(last || (!sink->down && sink->count < QUEUE_RECORDS / 2)))

@@ -25,6 +25,7 @@
 #define SALT_MS 60000
 #define RETRY_LEAST_MS 100
 #define RETRY_MOST_MS 5000
+#define TELL_MS 60000               /* an optional sink that fails on and off, or at what says so itself, has one record in so long */
 #define FLUSH_MS 2000
 #define STOP_MS 5000                /* for so long a sink that goes is given what is in its queue, */
 #define LEAVE_MS (FLUSH_MS + 1000)  /* and so long after that it may take to return and close */
@@ -51,6 +52,8 @@ struct sink {
 	int ended;      /* by itself: it is OUTSIDE for good */
 	int64_t stop_at; /* if it is to stop: it is given no more then, real monotonic ms */
 	int down;
+	int told;       /* one that need not work: a record says that it does not, */
+	int64_t tell_at; /* and the next one does not before then, real monotonic ms */
 	int64_t retry;  /* the pause before the next try */
 	unsigned dirty; /* records that it took since its last flush, */
 	int64_t flush_at; /* which is due then, real monotonic ms */

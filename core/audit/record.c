@@ -61,7 +61,7 @@ static void put_value(const struct audit *audit, struct buffer *out, const char 
 
 static int is_id(const char *name)
 {
-	static const char *const ids[] = { "code", "verdict", "jti", "service", "provider", "client" };
+	static const char *const ids[] = { "code", "verdict", "jti", "token_id", "service", "provider", "client", "token_client", "caller" };
 	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
 		if (!strcmp(name, ids[i]))
 			return 1;

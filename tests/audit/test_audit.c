@@ -220,6 +220,58 @@ static void an_optional_sink_delays_nobody(void **state)
 	kept_free(&dead);
 }
 
+static size_t kept_times(struct kept *kept, const char *text)
+{
+	size_t times = 0;
+	pthread_mutex_lock(&kept->lock);
+	for (const char *at = kept->lines.data; at && (at = strstr(at, text)); at++)
+		times++;
+	pthread_mutex_unlock(&kept->lock);
+	return times;
+}
+
+/* AUD-05: that a sink which need not work does not, and works again, the others are told: once for each outage, and of one that fails on and off not each time. */
+static void an_optional_sink_that_fails_is_told(void **state)
+{
+	(void)state;
+	static const char failed[] = "\"kind\":\"sink-failed\",\"on_failure\":\"continue\"", recovered[] = "\"kind\":\"sink-recovered\",\"on_failure\":\"continue\"";
+	struct kept good, dead;
+	kept_init(&good);
+	kept_init(&dead);
+	struct audit *audit = open_audit(NULL, 0);
+	struct audit_sink sinks[] = { sink_of("good", &good, 1), sink_of("dead", &dead, 0) };
+	audit_sinks(audit, sinks, 2, NULL);
+	const int64_t begin = soon(0);
+	kept_set(&dead, EMA_UNAVAILABLE, 0);
+	assert_int_equal(append_text(audit, "n", "one", 1, 1000), EMA_OK);
+	for (int i = 0; i < 6000 && !kept_has(&good, failed); i++)
+		pause_ms(10);
+	assert_true(kept_has(&good, failed));
+	assert_true(kept_has(&good, "\"sink\":\"dead\""));
+	assert_false(kept_has(&good, recovered));
+	struct audit_state now;
+	audit_state(audit, &now);
+	assert_false(now.failing);
+	kept_set(&dead, EMA_OK, 0);
+	for (int i = 0; i < 6000 && !kept_has(&good, recovered); i++)
+		pause_ms(10);
+	assert_true(kept_has(&good, recovered));
+	/* Again, and at once. */
+	kept_set(&dead, EMA_UNAVAILABLE, 0);
+	assert_int_equal(append_text(audit, "n", "two", 1, 1000), EMA_OK);
+	for (int i = 0; i < 6000 && !audit_sink_is_down(audit, "dead"); i++)
+		pause_ms(10);
+	assert_true(audit_sink_is_down(audit, "dead"));
+	kept_set(&dead, EMA_OK, 0);
+	audit_free(audit, 120000);
+	if (soon(0) - begin < 60000) {
+		assert_int_equal(kept_times(&good, failed), 1);
+		assert_int_equal(kept_times(&good, recovered), 1);
+	}
+	kept_free(&good);
+	kept_free(&dead);
+}
+
 struct release {
 	struct kept *good, *dead;
 	int told;
@@ -774,6 +826,42 @@ static void values_cannot_forge_a_record(void **state)
 	kept_free(&kept);
 }
 
+/* AUD-14: what joins records is whole in the longest of them. */
+static void ids_are_not_cut(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "client", "token_client", "token_id", "caller", "service", "provider", "jti" };
+	enum { NAMES = sizeof names / sizeof *names, ALL = 50 };
+	struct kept kept;
+	struct audit_field fields[ALL];
+	char id[301], *big = malloc(65536), member[340];
+	assert_non_null(big);
+	memset(id, 'i', sizeof id - 1);
+	id[sizeof id - 1] = 0;
+	memset(big, 'x', 65535);
+	big[65535] = 0;
+	kept_init(&kept);
+	struct audit *audit = open_audit(NULL, 0);
+	struct audit_sink sink = sink_of("a", &kept, 1);
+	audit_sinks(audit, &sink, 1, NULL);
+	const char *many[100];
+	for (size_t i = 0; i < 100; i++)
+		many[i] = big;
+	for (size_t i = 0; i < ALL; i++)
+		fields[i] = i < NAMES ? (struct audit_field){ .name = names[i], .type = AUDIT_TEXT, .text = id } :
+			    (struct audit_field){ .name = "list", .type = AUDIT_LIST, .list = many, .list_count = 100 };
+	struct audit_event event = { .kind = "check", .severity = 6, .request = "r", .fields = fields, .field_count = ALL };
+	assert_int_equal(audit_append(audit, &event, 1, soon(1000), NULL), EMA_OK);
+	audit_free(audit, 120000);
+	for (size_t i = 0; i < NAMES; i++) {
+		snprintf(member, sizeof member, "\"%s\":\"%s\"", names[i], id);
+		if (!kept_has(&kept, member))
+			fail_msg("%s was cut", names[i]);
+	}
+	free(big);
+	kept_free(&kept);
+}
+
 /* AUD-62 AUD-63: what is personal is a pseudonym, the same for the same person, of a key that the record names. */
 static void people_are_pseudonyms(void **state)
 {
@@ -1323,6 +1411,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_failing_sink_refuses_until_it_works),
 		cmocka_unit_test(a_sink_comes_back),
 		cmocka_unit_test(an_optional_sink_delays_nobody),
+		cmocka_unit_test(an_optional_sink_that_fails_is_told),
 		cmocka_unit_test(what_is_lost_is_told_at_the_end),
 		cmocka_unit_test(a_hung_sink_keeps_little),
 		cmocka_unit_test(a_stuck_sink_holds_up_no_other),
@@ -1333,6 +1422,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(sinks_are_exchanged),
 		cmocka_unit_test(a_sink_that_hangs_is_left),
 		cmocka_unit_test(values_cannot_forge_a_record),
+		cmocka_unit_test(ids_are_not_cut),
 		cmocka_unit_test(people_are_pseudonyms),
 		cmocka_unit_test(fingerprints_can_be_computed),
 		cmocka_unit_test(a_kill_loses_no_record),
