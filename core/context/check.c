@@ -165,6 +165,11 @@ int check_unseen(const struct pipeline *p, const struct policy_target *target)
 	return target && target->unseen && p->service && (!policy_pointers(p->service->policy, &count) || count);
 }
 
+const char *check_shown(const struct pipeline *p, const struct policy_target *target)
+{
+	return target->name && target->kind == POLICY_URI ? decision_uri(p->decision, target->name) : target->name;
+}
+
 /* What the rules see of a target is in the trace and the record, never its arguments. */
 static void trace(struct pipeline *p, const struct mcp_call *call, const struct policy_target *target, const struct policy_result *result)
 {
@@ -182,7 +187,7 @@ static void trace(struct pipeline *p, const struct mcp_call *call, const struct 
 	if (result->code && check_unseen(p, target))
 		buffer_text(&why, "; its arguments were not told: no grant that looks at them counts, and every deny that does");
 	pipeline_place(result->rule, place, sizeof place);
-	join(name, sizeof name, (const char *[]){ call->method, target->name ? " " : NULL, target->name });
+	join(name, sizeof name, (const char *[]){ call->method, target->name ? " " : NULL, check_shown(p, target) });
 	decision_step(p->decision, &(struct decision_step){ .rule = place, .stage = "permission", .name = name, .code = result->code,
 		                                                       .text = why.length ? why.data : through ? text : result->text });
 	buffer_free(&why);
@@ -248,7 +253,7 @@ static void tell_shadow(struct pipeline *p, const struct policy_result *result)
 /* MCP-14: a client that is told to ask for a scope which no token of its can have asks for it without end. */
 static int scope_beyond(struct pipeline *p, const struct policy_result *result)
 {
-	const char *name = p->check->decided->name, *why = "which the client is not registered for";
+	const char *name = check_shown(p, p->check->decided), *why = "which the client is not registered for";
 	const struct conf_client *client = p->audience ? NULL : pipeline_client(p);
 	const struct conf_node *node = client ? client->node : p->service->conf->node;
 	char text[FAILURE_TEXT];
@@ -294,7 +299,8 @@ static int judge(struct pipeline *p)
 		return scope_beyond(p, result);
 	struct buffer why = BUFFER_INIT(DESCRIBE_MOST);
 	describe_refusal(result, &why);
-	snprintf(text, sizeof text, "%.200s%s%.300s", check->decided->name ? check->decided->name : "", check->decided->name ? ": " : "",
+	const char *name = check_shown(p, check->decided);
+	snprintf(text, sizeof text, "%.200s%s%.300s", name ? name : "", name ? ": " : "",
 	         why.data ? why.data : result->text);
 	buffer_free(&why);
 	if (code == EMA_DENIED || code == EMA_NOT_GRANTED)

@@ -43,6 +43,8 @@ struct check {
 
 /* Some rule of the service looks at arguments, and those of the target were not told. */
 int check_unseen(const struct pipeline *p, const struct policy_target *target);
+/* Its name as records and texts may have it, see decision_uri(). NULL: it has none. */
+const char *check_shown(const struct pipeline *p, const struct policy_target *target);
 /* All of a check but the record. The code. */
 int check_walk(struct pipeline *p);
 /* What is to be sent, into the decision. */

@@ -144,7 +144,8 @@ int context_introspect(struct ema_context *context, const char *service, const s
 struct answer_facts {
 	const char *kind;    /* of the record */
 	const char *remote, *client, *traceparent;
-	const char *service, *subject, *token_id;
+	const char *service, *token_id;
+	const char *provider, *tenant, *subject; /* who the token is about: sub alone, as in every record */
 	int authenticated;   /* the record may use the half of the spool that is kept for those */
 	enum metrics_place place;
 };

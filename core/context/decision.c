@@ -89,6 +89,12 @@ const char *decision_printf(struct ema_decision *decision, const char *format, .
 	return at;
 }
 
+const char *decision_uri(struct ema_decision *decision, const char *uri)
+{
+	const char *query = strchr(uri, '?');
+	return query ? decision_printf(decision, "%.*s?[cut]", (int)(query - uri), uri) : uri;
+}
+
 void decision_add(struct ema_decision *decision, struct decision_list *list, const char *text)
 {
 	if (list->count == list->room) {

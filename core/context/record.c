@@ -46,12 +46,13 @@ static int severity_of(int code)
 	return code == EMA_OK ? NOTICE_INFO : row && row->retry ? NOTICE_WARNING : 5;
 }
 
-#define TARGETS_MOST 16
+#define TARGETS_MOST 16 /* and, of more, how many */
 
 /* What was asked for, as it lives while the record is made. */
 struct asked {
-	const char *targets[TARGETS_MOST];
+	const char *targets[TARGETS_MOST + 1];
 	size_t target_count;
+	char more[40];
 	char arguments[AGAIN_ARGUMENTS_MOST][AGAIN_VALUE_MOST];
 	const char *argument_list[AGAIN_ARGUMENTS_MOST];
 	size_t argument_count;
@@ -161,14 +162,18 @@ static void collect(const struct pipeline *p, struct asked *asked)
 	const struct policy_target *decided = p->check->decided;
 	char room[512];
 	struct buffer clean;
-	size_t targets = 0;
+	size_t targets = 0, named = 0;
 	buffer_on(&clean, room, sizeof room, 4096);
 	asked->target_count = asked->argument_count = 0;
 	asked->unrepeatable = NULL;
 	for (size_t i = 0; message && i < message->count; i++)
 		for (size_t k = 0; k < message->calls[i].target_count; k++, targets++)
-			if (message->calls[i].targets[k].name && asked->target_count < TARGETS_MOST)
-				asked->targets[asked->target_count++] = message->calls[i].targets[k].name;
+			if (message->calls[i].targets[k].name && named++ < TARGETS_MOST)
+				asked->targets[asked->target_count++] = check_shown(p, &message->calls[i].targets[k]);
+	if (named > TARGETS_MOST) {
+		snprintf(asked->more, sizeof asked->more, "...[cut %zu]", named - TARGETS_MOST);
+		asked->targets[asked->target_count++] = asked->more;
+	}
 	if (targets != 1)
 		asked->unrepeatable = "what it asked for is not one target";
 	if (p->check->unseen || check_unseen(p, decided))
@@ -180,6 +185,8 @@ static void collect(const struct pipeline *p, struct asked *asked)
 		buffer_clean(&clean, decided->name, decided->length);
 		if (clean.failed || clean.length != decided->length || memcmp(clean.data, decided->name, decided->length))
 			asked->unrepeatable = "the target has characters that audit does not write";
+		if (check_shown(p, decided) != decided->name)
+			asked->unrepeatable = "the target has a query, which audit does not write";
 	}
 	buffer_free(&clean);
 }
@@ -314,10 +321,12 @@ int record_decision(struct pipeline *p, int code)
 	put(&fields, "client", p->check ? NULL : p->request->items[EMA_REQUEST_CLIENT_ID], 0);
 	put(&fields, "caller", p->request->items[REQUEST_CALLER], 0);
 	put(&fields, "remote", p->request->items[EMA_REQUEST_REMOTE], 1);
-	const char *const *resources = p->redemption ? p->redemption->resources : NULL;
-	const size_t resource_count = p->redemption ? p->redemption->resource_count : 0;
-	put(&fields, "asked_resource", resource_count == 1 ? resources[0] : p->request->items[EMA_REQUEST_RESOURCE], 0);
-	put_list(&fields, "asked_resources", resources, resource_count > 1 ? resource_count : 0);
+	struct decision_list resources = { NULL, 0, 0 };
+	for (size_t i = 0; p->redemption && i < p->redemption->resource_count; i++)
+		decision_add(d, &resources, decision_uri(d, p->redemption->resources[i]));
+	const char *resource = resources.count == 1 ? resources.list[0] : p->request->items[EMA_REQUEST_RESOURCE];
+	put(&fields, "asked_resource", resource ? decision_uri(d, resource) : NULL, 0);
+	put_list(&fields, "asked_resources", resources.list, resources.count > 1 ? resources.count : 0);
 	put(&fields, "asked_scope", p->request->items[EMA_REQUEST_SCOPE], 0);
 	if (!code && p->purpose == PURPOSE_REDEEM) {
 		put(&fields, "token_id", d->token_id, 0);
@@ -367,6 +376,8 @@ int context_answer(struct ema_context *context, const struct answer_facts *facts
 	put(&fields, "code", code_name(code), 0);
 	put(&fields, "reason", text, 0);
 	put(&fields, "service", facts->service, 0);
+	put(&fields, "provider", facts->provider, 0);
+	put(&fields, "tenant", facts->tenant, 0);
 	put(&fields, "subject", facts->subject, 1);
 	put(&fields, "token_id", facts->token_id, 0);
 	put(&fields, "client", facts->client, 0);

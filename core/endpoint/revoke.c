@@ -36,7 +36,9 @@ static void revoke(struct exchange *x, struct sender *sender, const struct servi
 	const struct mark_target target = { .kind = MARK_TOKEN, .name = token->claims.jti };
 	struct answer_facts facts = exchange_facts(x, KIND, sender->client.id);
 	facts.service = service->conf->id;
-	facts.subject = token->subject;
+	facts.provider = token->claims.provider;
+	facts.tenant = token->claims.tenant;
+	facts.subject = token->claims.sub;
 	facts.token_id = token->claims.jti;
 	facts.authenticated = 1;
 	int code = EMA_OK;

@@ -1,5 +1,5 @@
 # Tests of the HTTP endpoints, without a network.
-ENDPOINT_TESTS = tests/endpoint/test_authzen tests/endpoint/test_check tests/endpoint/test_decision tests/endpoint/test_once tests/endpoint/test_order tests/endpoint/test_pages tests/endpoint/test_properties tests/endpoint/test_tenants tests/endpoint/test_token \
+ENDPOINT_TESTS = tests/endpoint/test_authzen tests/endpoint/test_check tests/endpoint/test_decision tests/endpoint/test_events tests/endpoint/test_once tests/endpoint/test_order tests/endpoint/test_pages tests/endpoint/test_properties tests/endpoint/test_tenants tests/endpoint/test_token \
 	tests/endpoint/test_torture tests/endpoint/test_calls tests/endpoint/test_threads
 check_PROGRAMS += $(ENDPOINT_TESTS)
 TESTS += $(ENDPOINT_TESTS)
@@ -10,6 +10,8 @@ tests_endpoint_test_authzen_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_authzen_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_decision_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_decision_LDADD = $(CONTEXT_TEST_LDADD)
+tests_endpoint_test_events_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_endpoint_test_events_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_token_SOURCES = tests/endpoint/test_token.c tests/token/issue.c tests/token/issue.h
 tests_endpoint_test_token_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_token_LDADD = $(CONTEXT_TEST_LDADD)

@@ -10,6 +10,7 @@
 
 #include "access.h"
 #include "base64url.h"
+#include "buffer.h"
 #include "certificate.h"
 #include "jws.h"
 #include "jwt.h"
@@ -1489,6 +1490,54 @@ static void records(void **state)
 	desk_close(&desk);
 }
 
+/* AUD-03, AUD-11, AUD-14: of many targets the record says how many it leaves out; of a URI's query, where secrets stand, neither the record, its reason and its trace
+   nor the decision's own have anything, and what cannot be decided again without it is not. The rules see all of it. */
+static void records_of_uris(void **state)
+{
+	(void)state;
+	static const struct { const char *uri, *target; int code; } rows[] = {
+		{ "note://ada/a?sig=CANARY", "note://ada/a?[cut]", EMA_OK }, { "note://bo/a?sig=CANARY&x=y", "note://bo/a?[cut]", EMA_FORBIDDEN },
+		{ "note://bo/a", "note://bo/a", EMA_FORBIDDEN },
+	};
+	struct desk desk;
+	struct ask ask;
+	struct buffer list = BUFFER_INIT(65536);
+	char params[200];
+	desk_open(&desk, services, NULL);
+	char *token = make(&desk, &(struct made){ .audience = WHY, .scopes = { "read" } });
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ask_begin(&ask, NULL, token);
+		snprintf(params, sizeof params, "\"uri\":\"%s\"", rows[i].uri);
+		ask_message(&ask, "resources/read", rows[i].uri, params);
+		ask_check(&ask, &desk, "why");
+		expect(&ask, i, rows[i].code, rows[i].code ? 403 : 200);
+		assert_string_equal(desk_audited(&desk, "/target"), rows[i].target);
+		if (ask.code)
+			assert_memory_equal(desk_audited(&desk, "/reason"), rows[i].target, strlen(rows[i].target));
+		assert_int_equal(strstr(desk_audited(&desk, "/unrepeatable"), "query") != NULL, strstr(rows[i].uri, "CANARY") != NULL);
+		assert_null(strstr(ema_decision_operator_line(ask.decision), "CANARY"));
+		ask_end(&ask);
+	}
+	for (int i = 0; i < 20; i++)
+		buffer_printf(&list, "%s\"note://ada/%d?sig=CANARY\"", i ? "," : "\"notifications\":{\"resourceSubscriptions\":[", i);
+	buffer_text(&list, "]}");
+	ask_begin(&ask, NULL, token);
+	ask_message(&ask, "subscriptions/listen", NULL, list.data);
+	ask_check(&ask, &desk, "why");
+	assert_string_equal(desk_audited(&desk, "/method"), "subscriptions/listen");
+	assert_string_equal(desk_audited(&desk, "/targets/0"), "note://ada/0?[cut]");
+	assert_string_equal(desk_audited(&desk, "/targets/15"), "note://ada/15?[cut]");
+	assert_string_equal(desk_audited(&desk, "/targets/16"), "...[cut 4]");
+	assert_string_equal(desk_audited(&desk, "/targets/17"), "");
+	ask_end(&ask);
+	char *all = world_read(&desk.world, "audit.jsonl");
+	assert_null(strstr(all, "CANARY"));
+	free(all);
+	free(token);
+	buffer_free(&list);
+	desk_close(&desk);
+}
+
 /* ---- Who checks ---- */
 
 /* An MCP server in a process of its own knows our tokens by the public keys in state_dir; without them it cannot decide (503, never 401). */
@@ -2635,6 +2684,7 @@ int main(void)
 		cmocka_unit_test(headers_that_copy_arguments),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(records),
+		cmocka_unit_test(records_of_uris),
 		cmocka_unit_test(embedder),
 		cmocka_unit_test(tokens_of_the_provider),
 		cmocka_unit_test(tokens_of_the_provider_still),

@@ -157,6 +157,10 @@ static void a_replay_is_an_alert(void **state)
 		assert_true(strlen(desk_audited(&desk, "/person")) == AUDIT_PSEUDONYM - 1 && strlen(desk_audited(&desk, "/time")) == 24);
 	}
 	free(first);
+	/* AUD-11: what a client asks for has no query in the record. */
+	desk_redeem(&desk, world_token(&desk.world, "{\"t\":\"t1\"}"), "read", "https://mcp.example/svc?sig=CANARY");
+	assert_int_equal(desk.status, 400);
+	audited(&desk, "/asked_resource", "https://mcp.example/svc?[cut]");
 	/* One alert for each, and for nothing else. */
 	char *trail = world_read(&desk.world, "audit.jsonl");
 	size_t alerts = 0;
