@@ -98,7 +98,6 @@ static void check(const struct file *file, int want, const char *says)
 	buffer_free(&report);
 }
 
-/* AUD-38: mode 0640, no following of links, whole lines. */
 /* A folder that is not there is told when the sink is opened, and is no reason not to open it. */
 static void a_missing_folder_is_told(void **state)
 {
@@ -117,6 +116,7 @@ static void a_missing_folder_is_told(void **state)
 	rmdir(folder);
 }
 
+/* AUD-38: mode 0640, no following of links, whole lines. */
 static void the_file_is_closed_to_others(void **state)
 {
 	(void)state;
