@@ -432,7 +432,10 @@ static void tell_recovered(struct audit *audit)
 /* To the others: it need not work, but somebody should know. */
 static void tell_standing(struct audit *audit, struct sink *sink)
 {
-	struct audit_field fields[] = { { .name = "sink", .type = AUDIT_TEXT, .text = sink->id }, { .name = "on_failure", .type = AUDIT_TEXT, .text = "continue" } };
+	struct audit_field fields[] = {
+		{ .name = "sink", .type = AUDIT_TEXT, .text = sink->id },
+		{ .name = "on_failure", .type = AUDIT_TEXT, .text = "continue" },
+	};
 	if (sink->down && !sink->calls.must && !sink->told && real_ms() >= sink->tell_at) {
 		if (append_own(audit, "sink-failed", NOTICE_ERROR, 0, fields, 2))
 			return;

@@ -230,7 +230,8 @@ static size_t kept_times(struct kept *kept, const char *text)
 	return times;
 }
 
-/* AUD-05: that a sink which need not work does not, and works again, the others are told: once for each outage, and of one that fails on and off not each time. */
+/* AUD-05: that a sink which need not work does not, and works again, the others are told: once for each outage, and of one that fails on and
+   off not each time. */
 static void an_optional_sink_that_fails_is_told(void **state)
 {
 	(void)state;

@@ -1490,8 +1490,8 @@ static void records(void **state)
 	desk_close(&desk);
 }
 
-/* AUD-03, AUD-11, AUD-14: of many targets the record says how many it leaves out; of a URI's query, where secrets stand, neither the record, its reason and its trace
-   nor the decision's own have anything, and what cannot be decided again without it is not. The rules see all of it. */
+/* AUD-03, AUD-11, AUD-14: of many targets the record says how many it leaves out; a URI's query, where secrets stand, is neither in the record
+   nor in what the decision says, and what cannot be decided again without it is not. The rules see all of it. */
 static void records_of_uris(void **state)
 {
 	(void)state;
