@@ -2,6 +2,7 @@
 
 #include "ema/plugin.h"
 #include "jwk.h"
+#include "jwt.h"
 
 #define AT(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
 #define NOWHERE 0, 0
@@ -57,7 +58,7 @@ static const struct conf_key provider_keys[] = {
 	{ "scope_rule", KEY_WORD, FORM_ANY, 0, AT(conf_provider, scope_rule), 0, 0, "strict", scope_rule_words, NULL, "whether a request may ask for fewer scopes than the assertion has" },
 	{ "drop_unknown_scopes", KEY_BOOL, FORM_ANY, 0, AT(conf_provider, drop_unknown_scopes), 0, 0, "false", NULL, NULL, "drop scopes that the service does not have, instead of refusing" },
 	{ "algorithms", KEY_WORDS, FORM_ANY, 0, AT(conf_provider, algorithms), JOSE_RS256, 0, "RS256 PS256 ES256 EdDSA Ed25519", algorithm_words, NULL, "signature algorithms that are taken" },
-	{ "skew", KEY_SECONDS, FORM_ANY, 0, AT(conf_provider, skew), 0, 60, "30s", NULL, NULL, "difference of clocks that is borne" },
+	{ "skew", KEY_SECONDS, FORM_ANY, 0, AT(conf_provider, skew), 0, JWT_SKEW_MOST, "30s", NULL, NULL, "difference of clocks that is borne" },
 	{ "max_lifetime", KEY_SECONDS, FORM_ANY, 0, AT(conf_provider, longest), 1, 3600, "300s", NULL, NULL, "longest lifetime of an ID-JAG (exp - iat)" },
 	{ "max_age", KEY_SECONDS, FORM_ANY, 0, AT(conf_provider, oldest), 0, 86400, "0s", NULL, NULL, "oldest ID-JAG by its iat; 0s: any" },
 	{ "stale_keys", KEY_DURATION, FORM_ANY, 0, AT(conf_provider, stale_ms), 0, 30 * DAY, "24h", NULL, NULL, "keys are served so long while the provider is away" },

@@ -110,7 +110,6 @@ static int take_replay(struct pipeline *p)
 		.client = found->client_id,
 		.proof_key = p->redemption && p->redemption->proof ? p->redemption->proof->thumbprint : NULL,
 		.expires = found->expires,
-		.skew = conf->skew,
 		.uses = conf->replay == REPLAY_SINGLE_USE ? 1 : conf->replay_uses,
 	};
 	/* Plugins may have taken their time: once it is past the slot's end, a store may have forgotten the first use. */

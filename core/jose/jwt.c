@@ -4,7 +4,6 @@
 
 #include "clock.h"
 
-#define JWT_SKEW_MOST 60
 #define JWT_TIME_MOST INT64_C(9007199254740991)
 
 /* Nothing below can overflow then. */

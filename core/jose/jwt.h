@@ -7,10 +7,11 @@
 #include "failure.h"
 
 #define JWT_ABSENT INT64_MIN
+#define JWT_SKEW_MOST 60 /* seconds, that ema.conf can give */
 
 struct jwt_times {
 	int64_t now;    /* seconds since 1970, as are the others */
-	int64_t skew;   /* 0 to 60 */
+	int64_t skew;   /* 0 to JWT_SKEW_MOST */
 	int64_t longest; /* exp - iat at most, plus skew; 0: any */
 	int64_t oldest; /* now - iat at most, plus skew; 0: any */
 	int64_t expires; /* JWT_ABSENT: not there */

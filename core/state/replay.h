@@ -16,11 +16,10 @@ struct replay {
 	const char *client;     /* may be NULL */
 	const char *proof_key;  /* thumbprint of a DPoP key; may be NULL */
 	int64_t expires;        /* exp, in seconds since 1970 */
-	int64_t skew;           /* seconds */
 	int64_t uses;           /* 1: single-use; more: same-client-reuse */
 };
 
-/* EMA_OK: the slot was free and is taken. EMA_REPLAYED, EMA_STORE_UNAVAILABLE, EMA_STORE_FULL. */
+/* EMA_OK: the slot was free and is taken, until no configuration and no node that shares the store takes the assertion any more. EMA_REPLAYED, EMA_STORE_UNAVAILABLE, EMA_STORE_FULL. */
 int replay_take(struct store *store, const struct replay *replay, int64_t ms, struct failure *failure);
 
 #endif
