@@ -329,6 +329,10 @@ static const struct code_row rows[EMA_CODES] = {
 	  CODE_CORE,
 	  "the message is no MCP request of a revision that is taken",
 	  "The request could not be read." },
+	{ "narrow_scope", "invalid_scope", 400, 403, 4403, 0,
+	  CODE_CORE,
+	  "the request asks for fewer scopes than the token has, which scope_rule refuses",
+	  "This application asked for the wrong permissions." },
 };
 
 const struct code_row *code_row(int code)

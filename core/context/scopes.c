@@ -379,7 +379,7 @@ int pipeline_scopes(struct pipeline *p)
 		looked_at[known - service->scopes] = 1;
 		if (!asked_for(p, scope) && provider->scope_rule == SCOPE_STRICT) {
 			snprintf(text, sizeof text, "the request asks for less than the token's scope \"%.100s\", which scope_rule = \"strict\" refuses", scope);
-			return scope_fail(p, EMA_BAD_SCOPE, text);
+			return scope_fail(p, EMA_NARROW_SCOPE, text);
 		}
 		add_scope(p, scope);
 	}

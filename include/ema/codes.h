@@ -84,7 +84,8 @@
 #define EMA_BLOCKED                78 /* [g] blocked until an administrator lifts it */
 #define EMA_SECRET_IN_URL          79 /* [] a token, an assertion or a secret stands in the query of the URL */
 #define EMA_BAD_MESSAGE            80 /* [] the message is no MCP request of a revision that is taken */
+#define EMA_NARROW_SCOPE           81 /* [] the request asks for fewer scopes than the token has, which scope_rule refuses */
 
-#define EMA_CODES                  81 /* how many there are in this version; a later one has more */
+#define EMA_CODES                  82 /* how many there are in this version; a later one has more */
 
 #endif

@@ -277,7 +277,7 @@ static void audiences_and_scopes(void **state)
 		{ "svc", "{\"scope\":\"write read\"}", .says = "granted", .scopes = "write,read" },
 		{ "svc", "{\"scope\":\"read write\"}", .scope = "write read", .says = "granted", .scopes = "read,write" },
 		{ "svc", "{\"scope\":\"read\"}", .scope = "read write", .says = "granted", .scopes = "read" },
-		{ "svc", "{\"scope\":\"read write\"}", .scope = "read", .code = EMA_BAD_SCOPE, .says = "scope_rule", .trace = "scope: bad_scope" },
+		{ "svc", "{\"scope\":\"read write\"}", .scope = "read", .code = EMA_NARROW_SCOPE, .says = "scope_rule", .trace = "scope: narrow_scope" },
 		{ "svc", "{\"iss\":\"https://narrow.example\",\"scope\":\"read write\"}", .scope = "read", .says = "granted", .scopes = "read" },
 		{ "svc", "{\"iss\":\"https://narrow.example\",\"scope\":\"read write\"}", .scope = "none", .code = EMA_NO_SCOPE, .says = "none of the token's scopes", .trace = "scope: no_scope" },
 		{ "svc", "{\"iss\":\"https://narrow.example\",\"scope\":\"admin\"}", .code = EMA_UNKNOWN_SCOPE, .says = "admin" },

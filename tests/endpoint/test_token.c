@@ -381,7 +381,8 @@ static void keys_that_cannot_be_had(void **state)
 	desk_close(&desk);
 }
 
-/* Assertions that are refused: always 400 invalid_grant, whatever vendors' guides show (JAG-104), and each with its own reason (AUD-06). */
+/* Assertions that are refused: always 400, and invalid_grant where it is the assertion's fault, whatever vendors' guides show (JAG-104); each has its own
+   reason (AUD-06). */
 static void bad_assertions(void **state)
 {
 	(void)state;
@@ -402,7 +403,8 @@ static void bad_assertions(void **state)
 		{ "{\"resource\":7}", NULL, NULL, "invalid_grant", "bad_claim" },                                   /* JAG-60 */
 		{ "{\"resource\":[]}", NULL, NULL, "invalid_grant", "bad_claim" },
 		{ "{}", NULL, "https://elsewhere.example/", "invalid_target", "bad_target" },                       /* JAG-63 */
-		{ "{\"scope\":\"read write\"}", "read", NULL, "invalid_grant", "bad_scope" },                          /* JAG-67 */
+		{ "{\"scope\":\"read write\"}", "read", NULL, "invalid_scope", "narrow_scope" },                       /* JAG-67 */
+		{ "{\"scope\":\"read  write\"}", NULL, NULL, "invalid_grant", "bad_scope" },                         /* JAG-66 */
 		{ "{\"scope\":\"admin\"}", NULL, NULL, "invalid_grant", "unknown_scope" },                             /* JAG-71 */
 		{ "{\"scope\":null}", NULL, NULL, "invalid_scope", "no_scope" },                                    /* JAG-70 */
 		{ "{\"authorization_details\":[{\"type\":\"x\"}]}", NULL, NULL, "invalid_grant", "unsupported_details" }, /* JAG-75 */

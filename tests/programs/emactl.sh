@@ -248,7 +248,7 @@ fails 1 "JSON of a refusal" explain <(token alice --bad expired) --json
 says '"code": "expired"'
 says '"subject": null'
 fails 1 "JSON of a refusal to somebody who is known" explain "$work/alice" --scope repo:write --json
-says '"code": "bad_scope"'
+says '"code": "narrow_scope"'
 says '"subject": "okta/-/'
 says '"provider": "okta"'
 azure alice >"$work/token"
