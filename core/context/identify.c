@@ -29,18 +29,26 @@ static const char *routed_tenant(const struct pipeline *p, const struct declared
 	return declared->tenant_claim ? json_string(json_at(&p->route, declared->tenant_claim)) : name_tenant;
 }
 
+const struct declared *pipeline_route(const struct pipeline *p, const struct provider *provider, const char **name_tenant, const struct provider **other)
+{
+	const struct declared *declared = p->issuer ? instance_for_issuer(provider->instance, p->issuer, name_tenant) : NULL;
+	const char *tenant = declared ? routed_tenant(p, declared, *name_tenant) : NULL;
+	const struct issuer_name *name = tenant ? resolve_issuer(p->snapshot, p->issuer, tenant) : NULL;
+	const struct provider *owner = name && name->tenant ? &p->snapshot->providers[name->provider] : provider;
+	*other = owner != provider ? owner : NULL;
+	return owner == provider ? declared : NULL;
+}
+
 /* Is the token of this provider's issuer (and tenant), and of a kind that it accepts? */
 static const struct declared *owner(struct pipeline *p, const struct provider *provider, const char **name_tenant)
 {
-	const struct declared *declared = p->issuer ? instance_for_issuer(provider->instance, p->issuer, name_tenant) : NULL;
+	const struct provider *other;
+	const struct declared *declared = pipeline_route(p, provider, name_tenant, &other);
 	if (!declared) {
-		failure_set(&p->step, EMA_NOT_MINE, "the token is of another issuer");
-		return NULL;
-	}
-	const char *tenant = routed_tenant(p, declared, *name_tenant);
-	const struct issuer_name *name = resolve_issuer(p->snapshot, p->issuer, tenant);
-	if (name && tenant && &p->snapshot->providers[name->provider] != provider && name->tenant) {
-		failure_set(&p->step, EMA_NOT_MINE, "the token is of a tenant that provider \"%s\" has", name->declared ? p->snapshot->providers[name->provider].conf->instance.id : "");
+		if (other)
+			failure_set(&p->step, EMA_NOT_MINE, "the token is of a tenant that provider \"%s\" has", other->conf->instance.id);
+		else
+			failure_set(&p->step, EMA_NOT_MINE, "the token is of another issuer");
 		return NULL;
 	}
 	p->owned++;

@@ -75,6 +75,9 @@ struct pipeline {
 	char rule[300];           /* FILE:LINE of the rule that decided */
 };
 
+/* Is the token this provider's, by the issuer and tenant that it names? Nothing of that is verified: for routing alone. NULL: no; other is the provider
+   that has this tenant of the issuer, or NULL. */
+const struct declared *pipeline_route(const struct pipeline *p, const struct provider *provider, const char **name_tenant, const struct provider **other);
 /* Identity rules. The code; the winner is set on EMA_OK. */
 int pipeline_identity(struct pipeline *p);
 /* The service's issuer, and those that it had before until their dates. */

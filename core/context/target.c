@@ -107,11 +107,26 @@ static int choose_claimed(struct pipeline *p, const char *const *list, size_t co
 	return EMA_OK;
 }
 
+/* Has it the token's provider among its identity rules? Of an issuer with several entries the one that has the tenant which the token names: it is
+   compared again once the signature is verified. */
+static int has_provider(const struct pipeline *p, const struct service *service)
+{
+	const struct snapshot *s = p->snapshot;
+	const struct provider *other;
+	const char *tenant;
+	for (size_t i = 0; i < s->name_count; i++) {
+		const struct provider *provider = &s->providers[s->names[i].provider];
+		if (!strcmp(s->names[i].issuer, p->issuer) && conf_has_provider(s->conf, service->conf, provider->conf->instance.id) &&
+		    pipeline_route(p, provider, &tenant, &other))
+			return 1;
+	}
+	return 0;
+}
+
 /* JAG-62: what ema.conf lets this provider and this client reach stands in for the claim. */
 static int choose_allowed(struct pipeline *p, const struct service *wanted)
 {
-	const char *tenant = NULL;
-	const struct issuer_name *name = p->issuer ? resolve_issuer(p->snapshot, p->issuer, tenant) : NULL;
+	const struct issuer_name *name = p->issuer ? resolve_issuer(p->snapshot, p->issuer, NULL) : NULL;
 	const struct service *first = p->service, *only = NULL;
 	size_t served = 0, allowed = 0;
 	char text[FAILURE_TEXT];
@@ -122,12 +137,7 @@ static int choose_allowed(struct pipeline *p, const struct service *wanted)
 		served++;
 		if (!first)
 			first = service;
-		/* Of an issuer with several entries, each has its own tenants: any of them will do to choose by. */
-		int has = 0;
-		for (size_t n = 0; name && n < p->snapshot->name_count && !has; n++)
-			has = !strcmp(p->snapshot->names[n].issuer, p->issuer) &&
-			      conf_has_provider(p->snapshot->conf, service->conf, p->snapshot->providers[p->snapshot->names[n].provider].conf->instance.id);
-		if (!has || !client_may_reach(p->redemption->client, service->conf->id))
+		if (!name || !has_provider(p, service) || !client_may_reach(p->redemption->client, service->conf->id))
 			continue;
 		allowed++;
 		only = service;

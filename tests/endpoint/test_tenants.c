@@ -439,12 +439,49 @@ static void hostile_tenants(void **state)
 	desk_close(&desk);
 }
 
+/* JAG-62, JAG-63: two entries share an issuer, and each tenant has its own service: an assertion without a resource is for that of its tenant, and for no other. */
+static void a_tenant_has_its_service(void **state)
+{
+	static const char conf[] =
+		"issuer = \"" OURS "\"; rates = { address = 0; subject = 0; };\n"
+		"providers = ( " ENTRY("blue", "https://two.example", "\"t1\"") ", " ENTRY("red", "https://two.example", "\"t2\"") " );\n"
+		"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/audit.jsonl\"; } );\n"
+		"clients = ( { id = \"app\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; } );\n"
+		"services = ( " OWN("blue1", "blue", "t1") ",\n" OWN("red2", "red", "t2") " );\n";
+	static const struct {
+		const char *tenant, *parameter; /* NULL: none */
+		const char *got, *error;
+	} rows[] = {
+		{ "t1", NULL, "https://mcp.example/blue1", "" },
+		{ "t2", NULL, "https://mcp.example/red2", "" },
+		{ "t1", "https://mcp.example/blue1", "https://mcp.example/blue1", "" },
+		{ "t1", "https://mcp.example/red2", "", "invalid_target" },
+		{ "t2", "https://mcp.example/blue1", "", "invalid_target" },
+	};
+	struct desk desk;
+	(void)state;
+	desk_open(&desk, NULL, NULL);
+	load(&desk, conf);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char claims[96];
+		snprintf(claims, sizeof claims, "{\"iss\":\"https://two.example\",\"tenant\":\"%s\"}", rows[i].tenant);
+		free(redeemed(&desk, rows[i].parameter, claims));
+		if (strcmp(desk_text(&desk, "/resource"), rows[i].got) || strcmp(desk_text(&desk, "/error"), rows[i].error))
+			fail_msg("row %zu: %s", i, desk.body);
+	}
+	/* What it names is for routing: the signature is looked at, and nobody's tenant gets nothing. */
+	free(redeemed(&desk, "https://mcp.example/blue1", "{\"iss\":\"https://two.example\",\"tenant\":\"t3\"}"));
+	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(none_crosses),
 		cmocka_unit_test(groups_stay_home),
 		cmocka_unit_test(a_tenant_leaves),
+		cmocka_unit_test(a_tenant_has_its_service),
 		cmocka_unit_test(bent_tenants),
 		cmocka_unit_test(hostile_subjects),
 		cmocka_unit_test(hostile_addresses),
