@@ -164,9 +164,9 @@ static int read_date(struct check *check, const char *pointer, int need, unsigne
 	return EMA_OK;
 }
 
-enum { LIST_ALONE = 1, LIST_EMPTY = 2 };
+enum { LIST_ALONE = 1, LIST_EMPTY = 2, LIST_NONE = 4 };
 
-/* A string, or a list of strings; neither is empty, but with LIST_EMPTY, where that is as if it were absent. */
+/* A string (but with LIST_ALONE), or a list of strings (but with LIST_NONE); neither is empty, but with LIST_EMPTY, where that is as if it were absent. */
 static int read_list(struct check *check, const char *pointer, int how, unsigned value, int (*add)(struct check *check, const char *text))
 {
 	const struct json_node *node = json_at(&check->claims, pointer);
@@ -178,7 +178,7 @@ static int read_list(struct check *check, const char *pointer, int how, unsigned
 		return EMA_OK;
 	if (text)
 		code = add(check, json_string(node));
-	else if (!json_is(node, JSON_ARRAY) || !node->count)
+	else if (how & LIST_NONE || !json_is(node, JSON_ARRAY) || !node->count)
 		code = EMA_BAD_CLAIM;
 	else
 		for (const struct json_node *item = json_first(&check->claims, node); item && !code; item = json_next(&check->claims, item))
@@ -266,15 +266,16 @@ static int read_claims(struct check *check)
 	int jag = call->settings->kind == EMA_ID_JAG;
 	const char *audience = check->rules.audience_claim ? check->rules.audience_claim : "/aud";
 	const char *client = !jag && check->rules.client_claim ? check->rules.client_claim : "/client_id";
-	char *subject = NULL;
+	char *sub = NULL, *subject = NULL;
 	int64_t not_before = JWT_ABSENT;
 	int code;
 	if (!json_at(&check->claims, audience))
 		return bad(check, EMA_MISSING_CLAIM, audience, "must be there");
 	/* Keycloak writes a scope or an amr that is empty where others write none. An ID-JAG without a scope may ask for the usual ones, so one
-	   whose scope is empty is not taken for it. */
+	   whose scope is empty is not taken for it. It has a sub and one string as its scope, whatever claims the provider names (JAG-40, JAG-66). */
 	if ((code = refuse_unsupported(check)) ||
 	    (code = read_string(check, "/iss", 1, LENT_TEXT_MOST, EMA_VALUE_ISSUER, &result->issuer)) ||
+	    (code = jag ? read_string(check, "/sub", 1, LENT_TEXT_MOST, 0, &sub) : EMA_OK) ||
 	    (code = read_string(check, check->rules.subject_claim ? check->rules.subject_claim : "/sub", 1, LENT_TEXT_MOST, 0, &subject)) ||
 	    (code = read_list(check, audience, 0, EMA_VALUE_AUDIENCE, add_audience)) ||
 	    (code = read_string(check, client, jag, LENT_TEXT_MOST, EMA_VALUE_CLIENT_ID, &result->client_id)) ||
@@ -282,7 +283,7 @@ static int read_claims(struct check *check)
 	    (code = read_date(check, "/exp", 1, EMA_VALUE_EXPIRES, &result->expires)) ||
 	    (code = read_date(check, "/iat", jag, EMA_VALUE_ISSUED, &result->issued)) ||
 	    (code = read_date(check, "/nbf", 0, 0, &not_before)) ||
-	    (code = read_list(check, check->rules.scope_claim ? check->rules.scope_claim : "/scope", jag ? 0 : LIST_EMPTY, EMA_VALUE_SCOPE, add_scopes)) ||
+	    (code = read_list(check, check->rules.scope_claim ? check->rules.scope_claim : "/scope", jag ? LIST_NONE : LIST_EMPTY, EMA_VALUE_SCOPE, add_scopes)) ||
 	    (code = read_list(check, "/resource", 0, EMA_VALUE_RESOURCE, add_resource)) ||
 	    (code = read_string(check, "/acr", 0, LENT_TEXT_MOST, EMA_VALUE_ACR, &result->acr)) ||
 	    (code = read_list(check, "/amr", LIST_ALONE | LIST_EMPTY, EMA_VALUE_AMR, add_amr)) ||
