@@ -100,6 +100,15 @@ static size_t list_methods(unsigned set, const char *list[8])
 	return count;
 }
 
+/* Here, or by another listener of ema.conf. */
+static int is_served(const struct exchange *x, uint32_t page)
+{
+	uint32_t serve = x->serve;
+	for (size_t i = 0; i < x->snapshot->conf->listener_count; i++)
+		serve |= x->snapshot->conf->listeners[i].serve;
+	return (serve & page) != 0;
+}
+
 void endpoint_server_metadata(struct exchange *x)
 {
 	static const char *const grants[] = { "urn:ietf:params:oauth:grant-type:jwt-bearer" }, *const profiles[] = { "urn:ietf:params:oauth:grant-profile:id-jag" };
@@ -109,7 +118,7 @@ void endpoint_server_metadata(struct exchange *x)
 	const char *list[8];
 	if (!is_public(x))
 		return;
-	unsigned set = clients_methods(x->snapshot->clients), callers = sender_ways(x, CALLER_INTROSPECTION);
+	unsigned set = clients_methods(x->snapshot->clients), callers = is_served(x, EMA_SERVE_INTROSPECTION) ? sender_ways(x, CALLER_INTROSPECTION) : 0;
 	size_t count = list_methods(set, list);
 	buffer_char(body, '{');
 	put_text(body, "issuer", x->issuer);
@@ -140,7 +149,7 @@ void endpoint_server_metadata(struct exchange *x)
 		put_set(body, "introspection_signing_alg_values_supported", signing_set(x));
 	}
 	put_set(body, "dpop_signing_alg_values_supported", DPOP_ALGORITHMS);
-	if (set & (AUTH_BIT(AUTH_TLS) | AUTH_BIT(AUTH_TLS_SELF_SIGNED)))
+	if (clients_certificates(x->snapshot->clients))
 		buffer_text(body, ",\"tls_client_certificate_bound_access_tokens\":true");
 	if (x->snapshot->conf->documents.hosts.count || x->snapshot->conf->documents.urls.count)
 		buffer_text(body, ",\"client_id_metadata_document_supported\":true");
@@ -182,7 +191,7 @@ void endpoint_resource_metadata(struct exchange *x, const struct service *servic
 	if (conf->name)
 		put_text(body, "resource_name", conf->name);
 	put_set(body, "dpop_signing_alg_values_supported", DPOP_ALGORITHMS);
-	if (clients_methods(x->snapshot->clients) & (AUTH_BIT(AUTH_TLS) | AUTH_BIT(AUTH_TLS_SELF_SIGNED)))
+	if (clients_certificates(x->snapshot->clients))
 		buffer_text(body, ",\"tls_client_certificate_bound_access_tokens\":true");
 	else if (conf->binding == BINDING_REQUIRED)
 		buffer_text(body, ",\"dpop_bound_access_tokens_required\":true");

@@ -188,7 +188,9 @@ int clients_open(const struct clients_settings *settings, struct findings *findi
 	for (; clients->count < count; clients->count++) {
 		client_open(&opening, &list[clients->count], &clients->list[clients->count]);
 		clients->methods |= AUTH_BIT(list[clients->count].auth);
+		clients->certificates |= list[clients->count].certificate_bound;
 	}
+	clients->certificates |= (clients->methods & (AUTH_BIT(AUTH_TLS) | AUTH_BIT(AUTH_TLS_SELF_SIGNED))) != 0;
 	if (clients->settings.documents)
 		clients->methods |= AUTH_BIT(AUTH_PRIVATE_KEY_JWT) | (settings->conf->documents.public ? AUTH_BIT(AUTH_NONE) : 0);
 	if (findings->errors != before || findings->out_of_memory) {
@@ -241,6 +243,11 @@ const struct client *clients_find(const struct clients *clients, const char *id)
 unsigned clients_methods(const struct clients *clients)
 {
 	return clients->methods;
+}
+
+int clients_certificates(const struct clients *clients)
+{
+	return clients->certificates;
 }
 
 int client_may_reach(const struct client_found *found, const char *service)

@@ -87,5 +87,7 @@ int client_may_redeem(const struct client_found *found);
 int client_may_reach(const struct client_found *found, const char *service);
 /* The ways to authenticate that some client may use, as a set of AUTH_BIT(): for metadata. */
 unsigned clients_methods(const struct clients *clients);
+/* 1 if some client may get tokens that are bound to its certificate: likewise. */
+int clients_certificates(const struct clients *clients);
 
 #endif

@@ -35,6 +35,7 @@ struct clients {
 	size_t count;
 	unsigned char salt[CLIENT_HASH];
 	unsigned methods;
+	int certificates; /* some of them get tokens that are bound to a certificate */
 };
 
 /* client.c. NULL: there is none. */

@@ -112,6 +112,67 @@ static void what_is_on_is_said(void **state)
 	desk_close(&desk);
 }
 
+/* JAG-116: tokens are bound to certificates for whoever is registered so, and for those who prove by them who they are. */
+static void certificates_are_said(void **state)
+{
+	static const struct {
+		const char *clients;
+		int said;
+	} rows[] = {
+		{ "CLIENTS:, { id = \"x\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; }", 0 },
+		{ "CLIENTS:, { id = \"x\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; certificate_bound = true; }", 1 },
+		{ "CLIENTS:, { id = \"x\"; auth = \"none\"; certificate_bound = true; }", 1 },
+		{ TLS_CLIENT, 1 },
+	};
+	static const char *const pages[] = { "/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource/svc" };
+	struct desk desk;
+	(void)state;
+	desk_open(&desk, NULL, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (desk_load(&desk, rows[i].clients, NULL))
+			fail_msg("%s", ema_error(desk.world.context));
+		for (size_t k = 0; k < 2; k++) {
+			desk_request(&desk, "GET", pages[k], NULL, NULL);
+			assert_int_equal(json_is(json_at(&desk.json, "/tls_client_certificate_bound_access_tokens"), JSON_TRUE), rows[i].said);
+		}
+	}
+	desk_close(&desk);
+}
+
+/* JAG-116: introspection is named where it is served, here or by another listener. */
+static void introspection_is_said(void **state)
+{
+#define LISTEN(serve) "proxies = [\"unix\"]; listen = ( { address = \"unix:%FOLDER%/one\"; }, { address = \"unix:%FOLDER%/two\"; serve = [" serve "]; } );"
+	static const struct {
+		const char *listen;
+		uint32_t serve;
+		int said;
+	} rows[] = {
+		{ NULL, EMA_SERVE_METADATA | EMA_SERVE_TOKEN, 0 },
+		{ NULL, EMA_SERVE_METADATA | EMA_SERVE_INTROSPECTION, 1 },
+		{ LISTEN("\"health\""), EMA_SERVE_METADATA | EMA_SERVE_TOKEN, 0 },
+		{ LISTEN("\"introspection\""), EMA_SERVE_METADATA | EMA_SERVE_TOKEN, 1 },
+	};
+	struct desk desk;
+	(void)state;
+	desk_open(&desk, NULL, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ema_request *request = ema_request_new();
+		ema_response *response = NULL;
+		size_t length;
+		if (desk_load(&desk, rows[i].listen, NULL))
+			fail_msg("%s", ema_error(desk.world.context));
+		ema_request_set(request, EMA_REQUEST_METHOD, "GET");
+		ema_request_set(request, EMA_REQUEST_URL, "/.well-known/oauth-authorization-server");
+		assert_int_equal(ema_http(desk.world.context, request, rows[i].serve, &response), EMA_OK);
+		if ((strstr(ema_response_body(response, &length), "introspection") != NULL) != rows[i].said)
+			fail_msg("row %zu: %s", i, ema_response_body(response, &length));
+		ema_response_free(response);
+		ema_request_free(request);
+	}
+	desk_close(&desk);
+}
+
 /* JAG-41: an issuer that was stands for another spelling of one that is, and for another host; it never takes the pages away. */
 static void issuers_that_were(void **state)
 {
@@ -908,6 +969,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(server_metadata),
 		cmocka_unit_test(what_is_on_is_said),
+		cmocka_unit_test(certificates_are_said),
+		cmocka_unit_test(introspection_is_said),
 		cmocka_unit_test(issuers_that_were),
 		cmocka_unit_test(authorization_endpoint),
 		cmocka_unit_test(resource_metadata),
