@@ -42,6 +42,8 @@ struct ema_decision {
 	const char *token;       /* what a redemption gives; a secret */
 	const char *token_id, *token_type;
 	int64_t token_lifetime;  /* seconds */
+	const char *acr_values;  /* of a login that would do, where a redemption is refused for it; NULL: any */
+	int64_t max_age;         /* likewise, seconds; 0: any */
 	/* Of a token of ours that was brought. */
 	int64_t issued;
 	const char *bound_key, *bound_certificate;

@@ -27,7 +27,7 @@ int pipeline_binding(struct pipeline *p)
 		return p->kind == EMA_ACCESS_TOKEN ? pipeline_bound(p, 0) : EMA_OK;
 	/* JAG-22 */
 	if (r->client->public && !p->winner->provider->conf->public_clients)
-		return pipeline_fail(p, EMA_CLIENT_NOT_ALLOWED, p->winner->provider->conf->instance.node,
+		return pipeline_fail(p, EMA_CLIENT_REFUSED, p->winner->provider->conf->instance.node,
 		                     "the client does not authenticate (auth = \"none\"), and the provider takes no such clients (public_clients)");
 	const struct dpop_need need = { .proof = r->client->needs_proof, .certificate = r->client->needs_certificate,
 		                        .either = p->service->conf->binding == BINDING_REQUIRED };

@@ -193,6 +193,17 @@ struct policy_principal *pipeline_prepare(const struct pipeline *p)
 	return policy_prepare(p->service->policy, &who, &p->decision->memory);
 }
 
+/* RFC 9470 3: what the client has to ask the provider for. */
+static void want_login(struct ema_decision *d, const struct conf_conditions *login)
+{
+	struct buffer acr = BUFFER_INIT(DESCRIBE_MOST);
+	for (size_t i = 0; login && i < login->acr.count; i++)
+		buffer_printf(&acr, "%s%s", i ? " " : "", login->acr.list[i]);
+	d->acr_values = acr.length && !acr.failed ? decision_copy(d, acr.data) : NULL;
+	d->max_age = login ? login->max_age : 0;
+	buffer_free(&acr);
+}
+
 int pipeline_grants(struct pipeline *p)
 {
 	struct decision_list *scopes = &p->decision->scopes;
@@ -227,6 +238,8 @@ int pipeline_grants(struct pipeline *p)
 		if (!first || (code == EMA_WEAK_AUTHENTICATION && first != code)) {
 			failure_clear(&p->failure);
 			first = pipeline_fail(p, code, result.rule ? result.rule : p->service->conf->node, text);
+			if (code == EMA_WEAK_AUTHENTICATION)
+				want_login(p->decision, result.login);
 		}
 		/* Of a scope that is not granted perhaps what it includes. */
 		if (i < brought)

@@ -29,6 +29,8 @@ struct exchange {
 	int64_t forgets_before;    /* what was issued earlier, the store may have seen and forgotten; 0: it forgets nothing */
 	const char *issuer;        /* whose endpoint was asked */
 	enum metrics_place place;  /* where its answers are counted */
+	const char *acr_values;    /* of a login that would do, for the body of a refusal; NULL: any */
+	int64_t max_age;           /* likewise, seconds; 0: any */
 	int code;                  /* of the answer */
 };
 

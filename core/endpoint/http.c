@@ -32,6 +32,12 @@ void exchange_error(struct exchange *x, int code, int status, const char *error,
 	buffer_json(body, error, strlen(error));
 	buffer_text(body, ",\"error_description\":");
 	buffer_json(body, description, strlen(description));
+	if (x->acr_values) {
+		buffer_text(body, ",\"acr_values\":");
+		buffer_json(body, x->acr_values, strlen(x->acr_values));
+	}
+	if (x->max_age)
+		buffer_printf(body, ",\"max_age\":%lld", (long long)x->max_age);
 	buffer_text(body, "}");
 }
 

@@ -135,6 +135,10 @@ static void redeem(struct exchange *x, struct sender *sender, const struct dpop_
 		sender_refuse(x, KIND, sender, code, "the request could not be taken apart");
 	} else {
 		code = context_redeem(x->context, &redemption, request, &decision);
+		if (code == EMA_WEAK_AUTHENTICATION) {
+			x->acr_values = decision->acr_values;
+			x->max_age = decision->max_age;
+		}
 		if (code == EMA_OK)
 			answer_token(x, decision);
 		else

@@ -40,6 +40,27 @@ static void codes_keep_the_rules(void **state)
 	}
 }
 
+/* JAG-106: no other error is on the wire. server_error is RFC 6749's (4.1.2.1), for our own mistakes; unsupported_token_type is RFC 7009's, of revocation. */
+static void errors_are_a_closed_set(void **state)
+{
+	static const char *const known[] = {
+		"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_target",
+		"invalid_authorization_details", "invalid_dpop_proof", "use_dpop_nonce", "insufficient_user_authentication", "temporarily_unavailable",
+		"server_error", "unsupported_token_type",
+	};
+	(void)state;
+	for (int i = EMA_OK + 1; i < EMA_CODES; i++) {
+		const char *error = code_row(i)->oauth;
+		size_t k = 0;
+		while (k < sizeof known / sizeof *known && strcmp(known[k], error))
+			k++;
+		if (k == sizeof known / sizeof *known)
+			fail_msg("%s is %s", code_name(i), error);
+		assert_int_equal(!strcmp(error, "server_error"), code_row(i)->token_status == 500);
+		assert_int_equal(!strcmp(error, "unsupported_token_type"), i == EMA_BAD_TOKEN_TYPE);
+	}
+}
+
 static void arena_gives_and_ends(void **state)
 {
 	(void)state;
@@ -159,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(codes_have_names_both_ways),
 		cmocka_unit_test(codes_keep_the_rules),
+		cmocka_unit_test(errors_are_a_closed_set),
 		cmocka_unit_test(arena_gives_and_ends),
 		cmocka_unit_test(failure_keeps_the_first_and_cuts),
 		cmocka_unit_test(clock_writes_rfc3339),

@@ -190,6 +190,12 @@ ema_request *desk_prepare(struct desk *desk, const char *url, const char *author
 	return request;
 }
 
+void desk_send(struct desk *desk, ema_request *request)
+{
+	answer(desk, request);
+	ema_request_free(request);
+}
+
 void desk_form(struct desk *desk, const char *url, const char *authorization, ...)
 {
 	va_list pairs;

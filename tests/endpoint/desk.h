@@ -33,8 +33,10 @@ int desk_load(struct desk *desk, const char *extra, const char *service);
 void desk_request(struct desk *desk, const char *method, const char *url, const char *body, ...) __attribute__((sentinel));
 /* POST of a form, NAME=VALUE pairs not yet encoded, NULL at the end; a pair whose value is NULL is left out. */
 void desk_form(struct desk *desk, const char *url, const char *authorization, ...) __attribute__((sentinel));
-/* The same, not sent yet: for ema_http(). Headers may be added. */
+/* The same, not sent yet: for ema_http(), or desk_send(). Headers may be added. */
 ema_request *desk_prepare(struct desk *desk, const char *url, const char *authorization, ...) __attribute__((sentinel));
+/* Sends it, and frees it. */
+void desk_send(struct desk *desk, ema_request *request);
 /* A client assertion of "app"; changes as for world_token(). free() it. */
 char *desk_assertion(struct desk *desk, const char *changes);
 /* Redeems the assertion (and frees it) as client "app" with a fresh client assertion; scope and resource may be NULL. */

@@ -1,5 +1,5 @@
 # Tests of the HTTP endpoints, without a network.
-ENDPOINT_TESTS = tests/endpoint/test_authzen tests/endpoint/test_check tests/endpoint/test_decision tests/endpoint/test_events tests/endpoint/test_once tests/endpoint/test_order tests/endpoint/test_pages tests/endpoint/test_properties tests/endpoint/test_tenants tests/endpoint/test_token \
+ENDPOINT_TESTS = tests/endpoint/test_authzen tests/endpoint/test_check tests/endpoint/test_decision tests/endpoint/test_demands tests/endpoint/test_events tests/endpoint/test_once tests/endpoint/test_order tests/endpoint/test_pages tests/endpoint/test_proofs tests/endpoint/test_properties tests/endpoint/test_tenants tests/endpoint/test_token \
 	tests/endpoint/test_torture tests/endpoint/test_calls tests/endpoint/test_threads
 check_PROGRAMS += $(ENDPOINT_TESTS)
 TESTS += $(ENDPOINT_TESTS)
@@ -12,9 +12,14 @@ tests_endpoint_test_decision_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_decision_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_events_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_events_LDADD = $(CONTEXT_TEST_LDADD)
+tests_endpoint_test_demands_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_endpoint_test_demands_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_token_SOURCES = tests/endpoint/test_token.c tests/token/issue.c tests/token/issue.h
 tests_endpoint_test_token_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_token_LDADD = $(CONTEXT_TEST_LDADD)
+tests_endpoint_test_proofs_SOURCES = tests/endpoint/test_proofs.c tests/token/issue.c tests/token/issue.h
+tests_endpoint_test_proofs_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
+tests_endpoint_test_proofs_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_pages_CPPFLAGS = $(UNIT_CPPFLAGS) $(JSONC_CFLAGS)
 tests_endpoint_test_pages_LDADD = $(CONTEXT_TEST_LDADD)
 tests_endpoint_test_torture_SOURCES = tests/endpoint/test_torture.c tests/context/torture.h tests/context/wrap.h

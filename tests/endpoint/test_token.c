@@ -407,7 +407,10 @@ static void bad_assertions(void **state)
 		{ "{\"scope\":\"read  write\"}", NULL, NULL, "invalid_grant", "bad_scope" },                         /* JAG-66 */
 		{ "{\"scope\":\"admin\"}", NULL, NULL, "invalid_grant", "unknown_scope" },                             /* JAG-71 */
 		{ "{\"scope\":null}", NULL, NULL, "invalid_scope", "no_scope" },                                    /* JAG-70 */
+		{ "{\"scope\":[\"read\"]}", NULL, NULL, "invalid_grant", "bad_claim" },
 		{ "{\"authorization_details\":[{\"type\":\"x\"}]}", NULL, NULL, "invalid_grant", "unsupported_details" }, /* JAG-75 */
+		{ "{\"authorization_details\":[]}", NULL, NULL, "invalid_grant", "unsupported_details" },           /* JAG-74 */
+		{ "{\"authorization_details\":\"x\"}", NULL, NULL, "invalid_grant", "unsupported_details" },
 		{ "{\"cnf\":{\"jkt\":\"0123456789012345678901234567890123456789010\"}}", NULL, NULL, "invalid_grant", "proof_missing" }, /* JAG-95 */
 		{ "{\"cnf\":{\"jku\":\"x\"}}", NULL, NULL, "invalid_grant", "bound_token" },                             /* JAG-98 */
 		{ "{\"session_expiry\":1}", NULL, NULL, "invalid_grant", "expired" },                               /* JAG-109 */

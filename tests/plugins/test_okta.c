@@ -80,7 +80,7 @@ static void refuses_the_rest(void **state)
 	rig_close(&rig);
 }
 
-/* JAG-87 JAG-88: SAML names are matched by the members that are set, and from tied issuers alone */
+/* JAG-87 JAG-88 JAG-131: SAML names are matched by the members that are set, and from tied issuers alone */
 static void reads_saml_names(void **state)
 {
 	(void)state;

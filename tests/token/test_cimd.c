@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* asprintf */
 #include "test.h"
 
 #include <pthread.h>
@@ -348,6 +349,42 @@ static void caching(void **state)
 	assert_int_equal(get(rig, rig->url, NULL), EMA_UNKNOWN_CLIENT);
 }
 
+static void publish_for(struct rig *rig, const char *cache_control)
+{
+	char *public = jwk_print(rig->key, 0), *text = NULL;
+	assert_true(asprintf(&text, "{\"client_id\":\"%s\",\"jwks\":{\"keys\":[%s]}}", rig->url, public) > 0);
+	server_answer(rig->server, "/client", &(struct server_answer){ .body = text, .headers = { { "Cache-Control", cache_control } } });
+	free(text);
+	free(public);
+}
+
+/* JAG-32: a document is kept for as long as it says, within our bounds; one that is no good is not kept at all. */
+static void as_long_as_it_says(void **state)
+{
+	static const struct {
+		const char *says;
+		int64_t minutes;
+	} rows[] = { { "max-age=3600", 60 }, { "max-age=1", 5 }, { "no-cache", 5 }, { "max-age=8640000", 24 * 60 } };
+	struct rig *rig = *state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		publish_for(rig, rows[i].says);
+		atomic_fetch_add(&moved, 25LL * 60 * MINUTE);
+		assert_int_equal(get(rig, rig->url, NULL), EMA_OK);
+		const unsigned before = server_count(rig->server, "/client");
+		atomic_fetch_add(&moved, (rows[i].minutes - 1) * MINUTE);
+		assert_int_equal(get(rig, rig->url, NULL), EMA_OK);
+		assert_int_equal(server_count(rig->server, "/client"), before);
+		atomic_fetch_add(&moved, 2LL * MINUTE);
+		assert_int_equal(get(rig, rig->url, NULL), EMA_OK);
+		assert_int_equal(server_count(rig->server, "/client"), before + 1);
+	}
+	atomic_fetch_add(&moved, 25LL * 60 * MINUTE);
+	server_answer(rig->server, "/client", &(struct server_answer){ .body = "[]", .headers = { { "Cache-Control", "max-age=3600" } } });
+	assert_int_equal(get(rig, rig->url, NULL), EMA_CLIENT_REFUSED);
+	publish_for(rig, "max-age=3600");
+	assert_int_equal(get(rig, rig->url, NULL), EMA_OK);
+}
+
 /* JAG-34: other keys are told, with the old and the new thumbprints; the same ones are not. */
 static void changes(void **state)
 {
@@ -643,6 +680,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(documents, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(answers, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(caching, rig_begin, rig_end),
+		cmocka_unit_test_setup_teardown(as_long_as_it_says, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(changes, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(clients_by_document, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(keys_in_it_change, rig_begin, rig_end),

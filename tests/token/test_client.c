@@ -64,6 +64,8 @@ static void write_keys(struct rig *rig, const char *name, const struct jwk *key)
 static const char config[] =
 	"clients = (\n"
 	" { id = \"pk\"; auth = \"private_key_jwt\"; jwks_file = \"key.jwks\"; algorithms = [\"ES256\"]; },\n"
+	" { id = \"narrow\"; auth = \"private_key_jwt\"; jwks_file = \"next.jwks\"; algorithms = [\"ES256\"]; },\n"
+	" { id = \"wide\"; auth = \"private_key_jwt\"; jwks_file = \"next.jwks\"; },\n"
 	" { id = \"rotating\"; auth = \"private_key_jwt\"; keys = ( { jwks_file = \"key.jwks\"; not_after = \"2027-02-01\"; },\n"
 	"     { jwks_file = \"next.jwks\"; not_before = \"2027-01-15T08:00:00Z\"; } ); },\n"
 	" { id = \"basic\"; auth = \"client_secret_basic\"; secrets = ( { file = \"old.secret\"; not_after = \"2027-01-15T08:00:00Z\"; }, { file = \"new.secret\"; } ); },\n"
@@ -450,6 +452,18 @@ static void assertions(void **state)
 	assert_int_equal(authenticate(rig->callers, rig, NULL, body, NULL, &found, NULL), EMA_CLIENT_REPLAYED);
 }
 
+/* JAG-15: the client's key with an algorithm that its entry does not have. */
+static void algorithms_of_a_client(void **state)
+{
+	struct rig *rig = *state;
+	char body[ROOM];
+	struct client_found found;
+	post_assertion(body, rig->next, JOSE_ED25519, NULL, CLAIMS("\"wide\"", "\"wide\"", "\"" ISSUER "\"", LIVE, ",\"jti\":\"1\""), "");
+	assert_int_equal(authenticate(rig->clients, rig, NULL, body, NULL, &found, NULL), EMA_OK);
+	post_assertion(body, rig->next, JOSE_ED25519, NULL, CLAIMS("\"narrow\"", "\"narrow\"", "\"" ISSUER "\"", LIVE, ",\"jti\":\"1\""), "");
+	assert_int_equal(authenticate(rig->clients, rig, NULL, body, NULL, &found, NULL), EMA_CLIENT_REFUSED);
+}
+
 /* JAG-15, JAG-18: what is no assertion, and signatures of others. */
 static void assertions_of_others(void **state)
 {
@@ -656,6 +670,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(odd_headers, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(secrets_rotate, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(assertions, rig_begin, rig_end),
+		cmocka_unit_test_setup_teardown(algorithms_of_a_client, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(assertions_of_others, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(keys_rotate, rig_begin, rig_end),
 		cmocka_unit_test_setup_teardown(certificates, rig_begin, rig_end),

@@ -110,7 +110,7 @@ static void refuses_addresses(void **state)
 	assert_int_equal(server_count(f->server, NULL), before);
 }
 
-/* JWT-44: a name that looks public and resolves to this machine is refused where the socket is made. The name of the machine
+/* JAG-29 JWT-44: a name that looks public and resolves to this machine is refused where the socket is made. The name of the machine
    itself is such a one; where it is not known, or known as something else, there is nothing to see. */
 static void refuses_rebinding(void **state)
 {

@@ -665,7 +665,7 @@ static void a_step_of_the_clock(void **state)
 	}
 }
 
-/* JWT-55 JWT-56 JWT-57: another issuer at the first place is an alarm, the second place is used; a moved jwks_uri is told. */
+/* JAG-122 JWT-55 JWT-56 JWT-57: another issuer at the first place is an alarm, the second place is used; a moved jwks_uri is told. */
 static void discovery_goes_on_to_the_next_place(void **state)
 {
 	struct fixture *f = *state;
