@@ -34,9 +34,9 @@ const struct declared *pipeline_route(const struct pipeline *p, const struct pro
 	const struct declared *declared = p->issuer ? instance_for_issuer(provider->instance, p->issuer, name_tenant) : NULL;
 	const char *tenant = declared ? routed_tenant(p, declared, *name_tenant) : NULL;
 	const struct issuer_name *name = tenant ? resolve_issuer(p->snapshot, p->issuer, tenant) : NULL;
-	const struct provider *owner = name && name->tenant ? &p->snapshot->providers[name->provider] : provider;
-	*other = owner != provider ? owner : NULL;
-	return owner == provider ? declared : NULL;
+	const struct provider *whose = name && name->tenant ? &p->snapshot->providers[name->provider] : provider;
+	*other = whose != provider ? whose : NULL;
+	return whose == provider ? declared : NULL;
 }
 
 /* Is the token of this provider's issuer (and tenant), and of a kind that it accepts? */

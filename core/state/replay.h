@@ -19,7 +19,7 @@ struct replay {
 	int64_t uses;           /* 1: single-use; more: same-client-reuse */
 };
 
-/* EMA_OK: the slot was free and is taken, until no configuration and no node that shares the store takes the assertion any more. EMA_REPLAYED, EMA_STORE_UNAVAILABLE, EMA_STORE_FULL. */
+/* EMA_OK: the slot was free and is taken, until the assertion is over by any skew that there can be. EMA_REPLAYED, EMA_STORE_UNAVAILABLE, EMA_STORE_FULL. */
 int replay_take(struct store *store, const struct replay *replay, int64_t ms, struct failure *failure);
 
 #endif
