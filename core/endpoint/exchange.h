@@ -55,7 +55,6 @@ struct sender {
 	struct certificate *certificate; /* NULL: none */
 	struct client_found client;
 	const char *authorizations[4];   /* more of them are too many in any case */
-	int idle;                        /* what it brings is for nobody here: nothing is fetched to know it by */
 	size_t authorization_count;
 };
 

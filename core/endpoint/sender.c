@@ -185,18 +185,13 @@ int sender_authenticate(struct exchange *x, const char *kind, const struct clien
 		.now = x->now,
 		.skew = SKEW,
 		.forgets_before = x->forgets_before,
-		.deadline = clock_monotonic(&x->context->clock) + (sender->idle ? 0 : SENDER_MS),
+		.deadline = clock_monotonic(&x->context->clock) + SENDER_MS,
 		.store_ms = STORE_MS,
 	};
 	int code = client_authenticate(clients, &request, &sender->client, &failure);
 	free(url);
 	if (!code)
 		return EMA_OK;
-	/* The same as where there is no such document: who is no client learns nothing of the issuers. */
-	if (sender->idle && code == EMA_CLIENT_UNAVAILABLE) {
-		failure_clear(&failure);
-		code = failure_set(&failure, EMA_UNKNOWN_CLIENT, "nothing was fetched to know the client by: no provider has the issuer of the assertion");
-	}
 	/* Resource servers and gateways are told how, too, if they came without (RFC 9110 15.5.2). */
 	sender->client.header |= clients == x->snapshot->callers && clients_methods(clients) & AUTH_BIT(AUTH_SECRET_BASIC);
 	sender_refuse(x, kind, sender, code, failure.text);

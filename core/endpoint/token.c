@@ -7,7 +7,6 @@
 #include "exchange.h"
 #include "jws.h"
 #include "rates.h"
-#include "resolve.h"
 
 #define KIND "redemption"
 #define GRANT "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -41,40 +40,18 @@ static int cheap(struct exchange *x, const struct sender *sender)
 	return code;
 }
 
-/* The claims of an assertion of which nothing was verified. */
-static int read_claims(const char *assertion, struct json *claims)
-{
-	struct jws jws = { .token = NULL };
-	int code = jws_parse(assertion, strlen(assertion), &jws, NULL);
-	if (!code)
-		code = jws_claims(&jws, claims, NULL);
-	jws_free(&jws);
-	return code;
-}
-
-/* JAG-10: does any provider have the assertion's issuer? If not, no client's document is worth a fetch. */
-static int is_nobodys(const struct exchange *x, const struct sender *sender)
-{
-	struct json claims = { .count = 0 };
-	const char *issuer = NULL;
-	if (!x->snapshot->conf->documents.node)
-		return 0;
-	if (!read_claims(form_value(&sender->form, "assertion"), &claims))
-		issuer = json_string(json_at(&claims, "/iss"));
-	const int known = issuer && resolve_issuer(x->snapshot, issuer, NULL);
-	json_free(&claims);
-	return !known;
-}
-
 /*
  * One client's redemptions for one subject; before anything was verified, so that a flood costs nothing (JAG-09). What follows
  * the client's id, the client chooses: with its length, no choice makes it another client's. -1: no memory.
  */
 static int subject_name(const struct exchange *x, const struct sender *sender, const char *assertion, char out[NAME_MOST])
 {
+	struct jws jws = { .token = NULL };
 	struct json claims = { .count = 0 };
 	const char *issuer = NULL, *subject = NULL;
-	int code = read_claims(assertion, &claims);
+	int code = jws_parse(assertion, strlen(assertion), &jws, NULL);
+	if (!code)
+		code = jws_claims(&jws, &claims, NULL);
 	if (!code) {
 		issuer = json_string(json_at(&claims, "/iss"));
 		subject = json_string(json_at(&claims, "/sub"));
@@ -83,6 +60,7 @@ static int subject_name(const struct exchange *x, const struct sender *sender, c
 	snprintf(out, NAME_MOST, "subject/%zu/%s/%.60s/%.300s/%.300s", strlen(sender->client.id), sender->client.id, sender->client.public ? x->remote : "",
 	         issuer ? issuer : "", subject ? subject : "");
 	json_free(&claims);
+	jws_free(&jws);
 	return code == EMA_OUT_OF_MEMORY ? -1 : 0;
 }
 
@@ -177,10 +155,7 @@ void endpoint_token(struct exchange *x)
 	const struct dpop_proof *proven = NULL;
 	char name[NAME_MOST] = "";
 	x->place = METRICS_TOKEN;
-	if (sender_read(x, KIND, &sender) || cheap(x, &sender))
-		goto end;
-	sender.idle = is_nobodys(x, &sender);
-	if (sender_authenticate(x, KIND, x->snapshot->clients, "/token", &sender))
+	if (sender_read(x, KIND, &sender) || cheap(x, &sender) || sender_authenticate(x, KIND, x->snapshot->clients, "/token", &sender))
 		goto end;
 	if (!client_may_redeem(&sender.client)) {
 		sender_refuse(x, KIND, &sender, EMA_CLIENT_NOT_ALLOWED, "the client is not registered for the jwt-bearer grant");

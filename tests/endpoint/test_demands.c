@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "../trust/server.h"
 #include "audit.h"
 #include "base64url.h"
 #include "buffer.h"
@@ -309,45 +308,6 @@ static void forms(void **state)
 	desk_close(&desk);
 }
 
-/* JAG-10: for an assertion that is nobody's, no client's document is fetched; one that is there is as good as ever. */
-static void nobodys_fetches_nothing(void **state)
-{
-	static const struct {
-		const char *issuer, *code;
-		unsigned fetched;
-	} rows[] = {
-		{ "https://stranger.example", "unknown_client", 0 },
-		{ NULL, "unknown_client", 0 }, /* no assertion at all */
-		{ ISSUER, "client_method", 1 },
-		{ "https://stranger.example", "client_method", 1 },
-	};
-	struct desk desk;
-	struct server *server = server_start(NULL, NULL);
-	char url[96], body[1024], claims[128], first[256] = "";
-	(void)state;
-	assert_non_null(server);
-	desk_open(&desk, QUIET "client_documents = { hosts = [\"127.0.0.1\"]; insecure_http = true; };", NULL);
-	char *public = jwk_print(desk.client, 0);
-	snprintf(url, sizeof url, "%s/client", server_origin(server));
-	snprintf(body, sizeof body, "{\"client_id\":\"%s\",\"jwks\":{\"keys\":[%s]}}", url, public);
-	server_json(server, "/client", body);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		snprintf(claims, sizeof claims, "{\"iss\":\"%s\"}", rows[i].issuer ? rows[i].issuer : "");
-		char *jag = rows[i].issuer ? world_token(&desk.world, claims) : strdup("x");
-		/* Who has keys must use them. */
-		desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", jag, "client_id", url, NULL);
-		answered(&desk, i, "invalid_client", rows[i].code);
-		assert_int_equal(server_count(server, NULL), rows[i].fetched);
-		if (i)
-			assert_string_equal(desk.body, first);
-		snprintf(first, sizeof first, "%s", desk.body);
-		free(jag);
-	}
-	free(public);
-	server_stop(server);
-	desk_close(&desk);
-}
-
 /* JAG-132, JAG-134: a claim that no entry names does nothing. */
 static void unmapped_claims(void **state)
 {
@@ -472,7 +432,6 @@ int main(void)
 		cmocka_unit_test(tenants_of_ours),
 		cmocka_unit_test(nobody_takes_over),
 		cmocka_unit_test(forms),
-		cmocka_unit_test(nobodys_fetches_nothing),
 		cmocka_unit_test(unmapped_claims),
 		cmocka_unit_test(nothing_is_told),
 	};
