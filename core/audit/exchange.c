@@ -70,6 +70,12 @@ static void inherit(struct audit *audit, const struct sink *gone)
 		if (!heir && gone->calls.must)
 			heir = sink;
 	}
+	/* What was told of it goes on, until the other one is seen to work. */
+	if (heir && !heir->calls.must && !gone->calls.must) {
+		heir->told = gone->told;
+		heir->tell_at = gone->tell_at;
+		heir->down = gone->told && gone->down;
+	}
 	if (heir && place_before(from, &heir->place)) {
 		heir->place = heir->taken = heir->flushed = *from;
 		heir->behind = 1;

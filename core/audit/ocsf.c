@@ -483,6 +483,9 @@ static void put_event(struct ocsf *o, const char *name)
 	int severity = kind->severity ? kind->severity : severity_of(o, "", code ? code : "");
 	if (!strcmp(name, "chain-start"))
 		severity = strcmp(peek(o, "state"), "new") ? CRITICAL : INFORMATIONAL;
+	/* Nothing is refused for it. */
+	if (!strcmp(name, "sink-failed") && !strcmp(peek(o, "on_failure"), "continue"))
+		severity = HIGH;
 	put_class(o, kind->class, kind->activity, name, severity);
 	put_metadata(o, 0, 0);
 	const char *reason = use(o, "reason");

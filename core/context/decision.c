@@ -91,8 +91,8 @@ const char *decision_printf(struct ema_decision *decision, const char *format, .
 
 const char *decision_uri(struct ema_decision *decision, const char *uri)
 {
-	const char *query = strchr(uri, '?');
-	return query ? decision_printf(decision, "%.*s?[cut]", (int)(query - uri), uri) : uri;
+	const char *rest = strpbrk(uri, "?#");
+	return rest ? decision_printf(decision, "%.*s%c[cut]", (int)(rest - uri), uri, *rest) : uri;
 }
 
 void decision_add(struct ema_decision *decision, struct decision_list *list, const char *text)

@@ -23,8 +23,7 @@ static const char *request_item(const struct pipeline *p, int item)
 	return p->request->items[item];
 }
 
-/* The tenant that an unverified claim names: for choosing the provider alone, jwt_verify looks again. */
-static const char *routed_tenant(const struct pipeline *p, const struct declared *declared, const char *name_tenant)
+const char *pipeline_routed_tenant(const struct pipeline *p, const struct declared *declared, const char *name_tenant)
 {
 	return declared->tenant_claim ? json_string(json_at(&p->route, declared->tenant_claim)) : name_tenant;
 }
@@ -32,7 +31,7 @@ static const char *routed_tenant(const struct pipeline *p, const struct declared
 const struct declared *pipeline_route(const struct pipeline *p, const struct provider *provider, const char **name_tenant, const struct provider **other)
 {
 	const struct declared *declared = p->issuer ? instance_for_issuer(provider->instance, p->issuer, name_tenant) : NULL;
-	const char *tenant = declared ? routed_tenant(p, declared, *name_tenant) : NULL;
+	const char *tenant = declared ? pipeline_routed_tenant(p, declared, *name_tenant) : NULL;
 	const struct issuer_name *name = tenant ? resolve_issuer(p->snapshot, p->issuer, tenant) : NULL;
 	const struct provider *whose = name && name->tenant ? &p->snapshot->providers[name->provider] : provider;
 	*other = whose != provider ? whose : NULL;

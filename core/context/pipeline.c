@@ -139,6 +139,27 @@ static int marks_ask(struct pipeline *p, const struct mark_query *query, int so_
 	return failure_set(&p->failure, code, "%s", failure.text);
 }
 
+/* The provider itself issued it; also when it is asked again. */
+static int is_foreign(const struct pipeline *p)
+{
+	return p->winner->call || !p->own.claims.jti;
+}
+
+/*
+ * When a provider's own access token ends for us: what was issued longer ago may have been hit by a mark that is gone. Where nobody says when
+ * it was issued, it may have so much left. JWT_ABSENT: with its exp alone.
+ */
+static int64_t reach(const struct pipeline *p)
+{
+	const struct call_result *found = p->winner->call ? call_result(p->winner->call) : NULL;
+	const int64_t issued = found ? found->issued : p->own.claims.issued, expires = found ? found->expires : p->own.claims.expires;
+	if (!is_foreign(p) || p->kind == EMA_ID_JAG || p->purpose == PURPOSE_ASSUME)
+		return JWT_ABSENT;
+	if (issued != JWT_ABSENT)
+		return issued - p->winner->provider->conf->skew + MARKS_REACH_MS / 1000;
+	return expires != JWT_ABSENT && expires - p->now > MARKS_REACH_MS / 1000 ? p->now - 1 : JWT_ABSENT;
+}
+
 /*
  * Whether any of it was revoked. Once when it is known whose it is, and once behind all that may take time: what is issued
  * for it carries the time of the decision's beginning, so a revocation which comes later than this hits that. Persons are known
@@ -150,6 +171,13 @@ int pipeline_marks(struct pipeline *p)
 	const struct call_result *found = winner->call ? call_result(winner->call) : NULL;
 	const size_t provider = (size_t)(winner->provider - p->snapshot->providers);
 	const struct call_list *persons = &p->principal.persons;
+	const int64_t ends = reach(p);
+	if (ends != JWT_ABSENT && p->now > ends) {
+		failure_set(&p->failure, EMA_EXPIRED, "the token was issued so long ago (iat), or is to live for so long, that it ended %lld s ago: revocations are "
+		            "remembered for 48 hours, and its provider must issue tokens that live shorter", (long long)(p->now - ends));
+		step(p, "revocation", EMA_EXPIRED, p->failure.text);
+		return EMA_EXPIRED;
+	}
 	if (!p->context->marks)
 		return EMA_OK;
 	struct issuer_walk walk = { 0, 0 };
@@ -163,15 +191,8 @@ int pipeline_marks(struct pipeline *p)
 	int64_t issued = found ? found->issued : p->own.claims.issued;
 	query.issued = issued == JWT_ABSENT || issued > INT64_MAX / 1000 || issued < 0 ? MARKS_NEVER : issued * 1000;
 	/* A provider's clock may be ahead of that which the mark is by: what it issued before then would seem to be newer. */
-	const int providers = found || !p->own.claims.jti; /* asked again, too */
-	if (providers && query.issued != MARKS_NEVER)
+	if (is_foreign(p) && query.issued != MARKS_NEVER)
 		query.issued -= winner->provider->conf->skew * 1000;
-	if (providers && p->kind != EMA_ID_JAG && p->purpose != PURPOSE_ASSUME && query.issued != MARKS_NEVER && p->now * 1000 - query.issued > MARKS_REACH_MS) {
-		failure_set(&p->failure, EMA_EXPIRED, "the token was issued %lld hours ago (iat), and revocations are remembered for 48: its provider must "
-		            "issue tokens that live shorter", (long long)((p->now * 1000 - query.issued) / 3600000));
-		step(p, "revocation", EMA_EXPIRED, p->failure.text);
-		return EMA_EXPIRED;
-	}
 	if (found) {
 		query.client = found->client_id;
 		query.assertion = p->kind == EMA_ID_JAG ? found->jti : NULL;
@@ -314,8 +335,8 @@ static void grant(struct pipeline *p)
 	tell_subject(p);
 	d->code = EMA_OK;
 	d->resource = decision_copy(d, p->service->conf->resource);
-	int64_t expires = found ? found->expires : p->own.claims.expires;
-	d->expires = expires == JWT_ABSENT ? 0 : expires;
+	const int64_t expires = found ? found->expires : p->own.claims.expires, ends = reach(p);
+	d->expires = expires == JWT_ABSENT || (ends != JWT_ABSENT && ends < expires) ? (ends == JWT_ABSENT ? 0 : ends) : expires;
 	for (size_t i = 0; i < p->principal.group_count; i++)
 		decision_add(d, &d->groups, p->principal.groups[i].name);
 	for (size_t i = 0; i < p->principal.role_count; i++)

@@ -78,6 +78,8 @@ struct pipeline {
 /* Is the token this provider's, by the issuer and tenant that it names? Nothing of that is verified: for routing alone. NULL: no; other is the provider
    that has this tenant of the issuer, or NULL. */
 const struct declared *pipeline_route(const struct pipeline *p, const struct provider *provider, const char **name_tenant, const struct provider **other);
+/* The tenant that an unverified claim names: for routing alone, jwt_verify looks again. NULL: none. */
+const char *pipeline_routed_tenant(const struct pipeline *p, const struct declared *declared, const char *name_tenant);
 /* Identity rules. The code; the winner is set on EMA_OK. */
 int pipeline_identity(struct pipeline *p);
 /* The service's issuer, and those that it had before until their dates. */

@@ -185,8 +185,8 @@ static void collect(const struct pipeline *p, struct asked *asked)
 		buffer_clean(&clean, decided->name, decided->length);
 		if (clean.failed || clean.length != decided->length || memcmp(clean.data, decided->name, decided->length))
 			asked->unrepeatable = "the target has characters that audit does not write";
-		if (check_shown(p, decided) != decided->name)
-			asked->unrepeatable = "the target has a query, which audit does not write";
+		if (decided->kind == POLICY_URI && strpbrk(decided->name, "?#"))
+			asked->unrepeatable = "the target has a query or a fragment, which audit does not write";
 	}
 	buffer_free(&clean);
 }
@@ -344,6 +344,8 @@ int record_decision(struct pipeline *p, int code)
 		traced[i] = d->steps[i].line;
 	put_list(&fields, "trace", traced, d->step_count);
 	put(&fields, "config", p->snapshot ? p->snapshot->conf->digest : NULL, 0);
+	if (!code && d->broken)
+		return EMA_OUT_OF_MEMORY; /* a permit whose record would lack what it was for */
 	struct audit_event event = {
 		.kind = kinds[p->purpose],
 		.time = clock_wall(&p->context->clock),

@@ -196,7 +196,7 @@ struct policy_principal *pipeline_prepare(const struct pipeline *p)
 /* RFC 9470 3: what the client has to ask the provider for. */
 static void want_login(struct ema_decision *d, const struct conf_conditions *login)
 {
-	struct buffer acr = BUFFER_INIT(DESCRIBE_MOST);
+	struct buffer acr = BUFFER_INIT(4096); /* as in a challenge */
 	for (size_t i = 0; login && i < login->acr.count; i++)
 		buffer_printf(&acr, "%s%s", i ? " " : "", login->acr.list[i]);
 	d->acr_values = acr.length && !acr.failed ? decision_copy(d, acr.data) : NULL;
@@ -360,19 +360,20 @@ int pipeline_scopes(struct pipeline *p)
 	if (p->kind != EMA_ID_JAG)
 		return EMA_OK; /* see pipeline_scope_map() */
 	if (found->resources.count && !names_resource(&found->resources, service->resource)) {
-		snprintf(text, sizeof text, "the token is for the resource \"%.150s\", the service's is \"%.150s\"", found->resources.list[0],
-		         service->resource);
+		snprintf(text, sizeof text, "the token is for the resource \"%.150s\", the service's is \"%.150s\"",
+		         decision_uri(p->decision, found->resources.list[0]), service->resource);
 		return scope_fail(p, EMA_WRONG_RESOURCE, text);
 	}
 	/* JAG-61: each of them is ours, or the assertion as a whole is for somebody else. */
 	for (size_t i = 0; i < found->resources.count; i++)
 		if (!is_ours(p, found->resources.list[i])) {
 			snprintf(text, sizeof text, "the token is also for the resource \"%.150s\", which no service with the issuer \"%.120s\" has",
-			         found->resources.list[i], service->issuer);
+			         decision_uri(p->decision, found->resources.list[i]), service->issuer);
 			return scope_fail(p, EMA_WRONG_RESOURCE, text);
 		}
 	if (parameter && !resource_same(parameter, service->resource)) {
-		snprintf(text, sizeof text, "the request's resource parameter is \"%.150s\", the service's is \"%.150s\"", parameter, service->resource);
+		snprintf(text, sizeof text, "the request's resource parameter is \"%.150s\", the service's is \"%.150s\"",
+		         decision_uri(p->decision, parameter), service->resource);
 		return scope_fail(p, EMA_WRONG_RESOURCE, text);
 	}
 	for (size_t i = 0; i < found->scopes.count; i++) {

@@ -72,7 +72,8 @@ static int asked(struct pipeline *p, const struct service **out)
 	for (size_t i = 0; i < r->resource_count; i++) {
 		const struct service *service = by_resource(p, r->resources[i]);
 		if (!service) {
-			snprintf(text, sizeof text, "the resource parameter \"%.150s\" is of no service with the issuer \"%.120s\"", r->resources[i], r->issuer);
+			snprintf(text, sizeof text, "the resource parameter \"%.150s\" is of no service with the issuer \"%.120s\"",
+			         decision_uri(p->decision, r->resources[i]), r->issuer);
 			return refuse(p, EMA_BAD_TARGET, text);
 		}
 		if (*out && *out != service)
@@ -90,8 +91,8 @@ static int choose_claimed(struct pipeline *p, const char *const *list, size_t co
 	for (size_t i = 0; i < count; i++) {
 		const struct service *service = by_resource(p, list[i]);
 		if (!service) {
-			snprintf(text, sizeof text, "the assertion is for the resource \"%.150s\", which no service with the issuer \"%.120s\" has", list[i],
-			         p->redemption->issuer);
+			snprintf(text, sizeof text, "the assertion is for the resource \"%.150s\", which no service with the issuer \"%.120s\" has",
+			         decision_uri(p->decision, list[i]), p->redemption->issuer);
 			return refuse(p, EMA_WRONG_RESOURCE, text);
 		}
 		named |= service == wanted;
@@ -107,20 +108,42 @@ static int choose_claimed(struct pipeline *p, const char *const *list, size_t co
 	return EMA_OK;
 }
 
-/* Has it the token's provider among its identity rules? Of an issuer with several entries the one that has the tenant which the token names: it is
-   compared again once the signature is verified. */
-static int has_provider(const struct pipeline *p, const struct service *service)
+/*
+ * Has it the token's provider among its identity rules? If it is to be chosen, also the tenant that the token names: of an issuer with several
+ * entries, and of services that have tenants. It is compared again once the signature is verified.
+ */
+static int has_provider(const struct pipeline *p, const struct service *service, int chosen)
 {
 	const struct snapshot *s = p->snapshot;
 	const struct provider *other;
-	const char *tenant;
+	const char *named = NULL;
 	for (size_t i = 0; i < s->name_count; i++) {
 		const struct provider *provider = &s->providers[s->names[i].provider];
-		if (!strcmp(s->names[i].issuer, p->issuer) && conf_has_provider(s->conf, service->conf, provider->conf->instance.id) &&
-		    pipeline_route(p, provider, &tenant, &other))
+		if (strcmp(s->names[i].issuer, p->issuer) || !conf_has_provider(s->conf, service->conf, provider->conf->instance.id))
+			continue;
+		if (!chosen)
+			return 1;
+		const struct declared *declared = pipeline_route(p, provider, &named, &other);
+		const char *tenant = declared ? pipeline_routed_tenant(p, declared, named) : NULL;
+		if (declared && (!tenant || conf_takes(&service->conf->tenants, tenant)))
 			return 1;
 	}
 	return 0;
+}
+
+/* Does the token name a tenant of its issuer that no entry has? */
+static int is_of_nobody(const struct pipeline *p)
+{
+	const struct snapshot *s = p->snapshot;
+	const struct provider *other;
+	const char *named = NULL;
+	for (size_t i = 0; i < s->name_count; i++) {
+		const struct declared *declared = strcmp(s->names[i].issuer, p->issuer) ? NULL : pipeline_route(p, &s->providers[s->names[i].provider], &named, &other);
+		const char *tenant = declared ? pipeline_routed_tenant(p, declared, named) : NULL;
+		if (declared && (!tenant || resolve_issuer(s, p->issuer, tenant)))
+			return 0;
+	}
+	return 1;
 }
 
 /* JAG-62: what ema.conf lets this provider and this client reach stands in for the claim. */
@@ -137,7 +160,7 @@ static int choose_allowed(struct pipeline *p, const struct service *wanted)
 		served++;
 		if (!first)
 			first = service;
-		if (!name || !has_provider(p, service) || !client_may_reach(p->redemption->client, service->conf->id))
+		if (!name || !has_provider(p, service, !wanted) || !client_may_reach(p->redemption->client, service->conf->id))
 			continue;
 		allowed++;
 		only = service;
@@ -149,7 +172,7 @@ static int choose_allowed(struct pipeline *p, const struct service *wanted)
 	if (!first)
 		return refuse(p, EMA_UNKNOWN_SERVICE, "no service has this issuer");
 	/* Nobody's token, or the one service there is: the identity rules say best what is wrong with it. */
-	if (!name || (served == 1 && client_may_reach(p->redemption->client, first->conf->id))) {
+	if (!name || (!wanted && is_of_nobody(p)) || (served == 1 && client_may_reach(p->redemption->client, first->conf->id))) {
 		p->service = wanted ? wanted : first;
 		return EMA_OK;
 	}

@@ -394,7 +394,7 @@ static int demand_times(struct ema_call *call)
 		.longest = !jag ? 0 : provider ? provider->longest : LIFETIME,
 		.oldest = jag && provider ? provider->oldest : 0,
 		.expires = call->result.expires, .issued = call->result.issued, .not_before = call->not_before,
-		/* An access token's is held against revocations. What a plugin says without one, it is asked for at each call. */
+		/* An access token's is held against revocations. */
 		.need_issued = jag || call->result.bound,
 	};
 	return jwt_check_times(&times, &call->failure);

@@ -135,7 +135,7 @@ static void lint_writing(const struct policy *policy, struct findings *findings)
 		if (reading && (tool->read_only == 0 || tool->destructive == 1))
 			finding_node(findings, "W-TOOL-WRITES", reading->node, "scope \"%s\" is for reading and opens the tool \"%.128s\", of which the server says that it %s",
 			             reading->name, tool->name, tool->destructive == 1 ? "destroys" : "is not for reading alone");
-		else if (reading && tool->read_only < 0)
+		else if (reading && tool->accepted && tool->read_only < 0)
 			name(&unsaid, tool->name);
 	}
 	const struct conf_node *node = conf_child(service->node, "tools_file");

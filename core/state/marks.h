@@ -16,7 +16,7 @@
 
 struct marks; /* all functions but those of the follower are thread-safe */
 
-/* No mark reaches further back than the longest life of a token, ours (24 h) or a provider's (28 h are known), and skew. */
+/* No mark reaches further back than the longest life of a token, ours (24 h) or a provider's, which ends for us with MARKS_REACH_MS, and skew. */
 #define MARKS_LIFE_MS (INT64_C(48) * 3600 * 1000)
 /* What was issued longer ago may have been hit by a mark that is gone: two minutes are for clocks, and for what an answer takes. */
 #define MARKS_REACH_MS (MARKS_LIFE_MS - INT64_C(120000))

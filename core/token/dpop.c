@@ -238,7 +238,7 @@ static int proof_target(struct dpop_checking *c)
 		return failure_set(c->failure, EMA_INTERNAL, "a DPoP proof cannot be compared with %.200s, which is no URL", c->request->url);
 	const int has_also = c->request->also && !url_normal(c->request->also, also);
 	if (!url || url_normal(url, named) || (strcmp(named, asked) && (!has_also || strcmp(named, also))))
-		return WRONG(c, "DPoP proof: htu is not the URL of the request, %.200s", asked);
+		return WRONG(c, "DPoP proof: htu is not the URL of the request, %.200s%s%.200s", asked, has_also ? " or " : "", has_also ? also : "");
 	return EMA_OK;
 }
 

@@ -513,7 +513,7 @@ static void tell_others(const struct keyring *keyring, const struct key_set *all
 		if (!key_set_find(keyring->set, living->keys[i]->kid))
 			tell(keyring, "found", living->keys[i]);
 	for (size_t i = 0; keyring->mode == KEYRING_SERVE && i < keyring->set->count; i++)
-		if (!key_set_find(all, keyring->set->keys[i]->kid))
+		if (!key_set_find(all, keyring->set->keys[i]->kid) || key_set_is_void(all, keyring->set->keys[i]))
 			tell(keyring, "gone", keyring->set->keys[i]);
 }
 

@@ -127,6 +127,8 @@ static size_t take_header(char *line, size_t size, size_t count, void *user)
 		exchange->too_large = 1;
 		return 0;
 	}
+	if (length > 5 && !strncmp(line, "HTTP/", 5))
+		reply->cache_control[0] = 0; /* what an interim answer said is not the answer's */
 	keep_header(line, length, "ETag", reply->etag);
 	add_cache_control(line, length, reply->cache_control);
 	keep_header(line, length, "Expires", reply->expires);

@@ -332,7 +332,9 @@ static int adopt(struct keyset *keyset, struct landing *landing, struct failure 
 		keyset->discovered = landing->asked_tick;
 	}
 	back = keyset->told > KEYSET_FRESH || keyset->failing;
-	keyset->date = freshness_date(landing->reply.date);
+	/* That of a 304 may be its cache's. */
+	if (fresh)
+		keyset->date = freshness_date(landing->reply.date);
 	keyset->life = freshness(&landing->reply, landing->asked);
 	keyset->fetched = landing->asked;
 	keyset->fetched_tick = landing->asked_tick;

@@ -22,9 +22,11 @@ int settings_check(const struct keyset_settings *settings, struct failure *failu
 		return failure_set(failure, EMA_CONFIG, "a key set needs an id and an issuer");
 	if ((settings->jwks_file != NULL) + (settings->jwks_text != NULL) + (settings->jwks_url != NULL) > 1)
 		return failure_set(failure, EMA_CONFIG, "issuer %.200s: keys come from one place: a URL, a file or inline", settings->issuer);
-	/* The id of a client whose keys are given is no issuer's name. */
-	if (!settings->whose || !(settings->jwks_file || settings->jwks_text || settings->jwks_url))
+	/* JWT-53. Where keys are given, an issuer is only a name: of a client, in http of AD FS, or none that is a URL. */
+	if (!(settings->jwks_file || settings->jwks_text || settings->jwks_url))
 		code = url_issuer(settings->issuer, rules, failure);
+	else if (!settings->whose && (!*settings->issuer || (strstr(settings->issuer, "://") && strpbrk(settings->issuer, "?# "))))
+		code = failure_set(failure, EMA_CONFIG, "issuer %.200s: an issuer has no query, no fragment and no white space", settings->issuer);
 	if (code != EMA_OK || settings->jwks_file || settings->jwks_text)
 		return code;
 	if (rules->ca_file && access(rules->ca_file, R_OK))

@@ -374,6 +374,38 @@ static void used_again(void **state)
 	world_close(&world);
 }
 
+/* REV-18: who only looks, and has no marks, says of an old token what a server would, and when one ends that says that it lives longer. */
+static void the_end_of_a_providers_token(void **state)
+{
+	static const char conf[] = HEAD
+		"providers = ( { id = \"at\"; plugin = \"oidc\"; issuer = \"https://at.example\"; jwks = \"%JWKS%\"; accepts = [\"access_token\"]; } );\n"
+		"services = (\n"
+		LAST("svc", "identity = [\"at\"]; audience = ( { provider = \"at\"; is = [\"api://svc\"]; clients = [\"cli\"]; scope_map = \"any\"; } );");
+	static const int64_t ages[] = { 0, 47, 49 }; /* hours */
+	struct world world;
+	(void)state;
+	world_open(&world);
+	ema_set_observer(world.context);
+	assert_int_equal(world_load(&world, conf), EMA_OK);
+	for (size_t i = 0; i < sizeof ages / sizeof *ages; i++) {
+		char claims[256];
+		const int64_t issued = world.now - ages[i] * 3600;
+		ema_decision *decision = NULL;
+		ema_request *request = ema_request_new();
+		snprintf(claims, sizeof claims, "{\"iss\":\"https://at.example\",\"aud\":\"api://svc\",\"client_id\":\"cli\",\"iat\":%lld,\"exp\":%lld}",
+		         (long long)issued, (long long)(issued + 30 * 24 * 3600));
+		char *token = world_sign(&world, world.key, "at+jwt", claims);
+		assert_int_equal(ema_request_credential(request, EMA_CREDENTIAL_ACCESS_TOKEN, token, strlen(token)), EMA_OK);
+		assert_int_equal(ema_explain(world.context, "svc", request, 0, &decision), i < 2 ? EMA_OK : EMA_EXPIRED);
+		if (i < 2)
+			assert_in_range(ema_decision_expires(decision) - issued, 47 * 3600, 48 * 3600);
+		ema_decision_free(decision);
+		ema_request_free(request);
+		free(token);
+	}
+	world_close(&world);
+}
+
 /* JAG-36: an access token of a provider is taken at a service that lists its audience, and nowhere else; neither kind passes for
    the other. */
 static void access_tokens(void **state)
@@ -396,7 +428,8 @@ static void access_tokens(void **state)
 		{ "svc", AT_TOKEN(",\"client_id\":\"stranger\""), .code = EMA_WRONG_CLIENT, .says = "", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
 		{ "svc", AT_TOKEN(",\"exp\":1"), .code = EMA_EXPIRED, .says = "", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
 		/* REV-18: a mark that hit it may be gone, and is not where nobody knows when it was issued. */
-		{ "svc", AT_TOKEN(",\"iat\":1790000000,\"exp\":4000000000"), .code = EMA_EXPIRED, .says = "revocations are remembered for 48", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
+		{ "svc", AT_TOKEN(",\"iat\":1790000000,\"exp\":4000000000"), .code = EMA_EXPIRED, .says = "revocations are remembered for 48 hours", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
+		{ "svc", AT_TOKEN(",\"iat\":-1,\"exp\":4000000000"), .code = EMA_EXPIRED, .says = "revocations are remembered for 48 hours", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
 		{ "svc", AT_TOKEN(",\"iat\":null"), .code = EMA_MISSING_CLAIM, .says = "iat", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
 		{ "svc", AT_TOKEN(",\"scope\":\"anything\""), .says = "granted", .scopes = "", .kind = EMA_CREDENTIAL_ACCESS_TOKEN },
 		{ "svc", "{\"iss\":\"https://at.example\"}", .code = EMA_NOT_MINE, .says = "ID-JAG" },
@@ -421,6 +454,7 @@ int main(void)
 		cmocka_unit_test(tenants_and_actors),
 		cmocka_unit_test(used_again),
 		cmocka_unit_test(access_tokens),
+		cmocka_unit_test(the_end_of_a_providers_token),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1497,7 +1497,7 @@ static void records_of_uris(void **state)
 	(void)state;
 	static const struct { const char *uri, *target; int code; } rows[] = {
 		{ "note://ada/a?sig=CANARY", "note://ada/a?[cut]", EMA_OK }, { "note://bo/a?sig=CANARY&x=y", "note://bo/a?[cut]", EMA_FORBIDDEN },
-		{ "note://bo/a", "note://bo/a", EMA_FORBIDDEN },
+		{ "note://bo/a", "note://bo/a", EMA_FORBIDDEN }, { "note://bo/a#CANARY", "note://bo/a#[cut]", EMA_FORBIDDEN },
 	};
 	struct desk desk;
 	struct ask ask;
@@ -1530,6 +1530,11 @@ static void records_of_uris(void **state)
 	assert_string_equal(desk_audited(&desk, "/targets/16"), "...[cut 4]");
 	assert_string_equal(desk_audited(&desk, "/targets/17"), "");
 	ask_end(&ask);
+	desk_redeem(&desk, world_token(&desk.world, "{}"), NULL, "https://mcp.example/svc?key=CANARY");
+	assert_int_equal(desk.status, 400);
+	desk_redeem(&desk, world_token(&desk.world, "{\"resource\":\"https://mcp.example/svc?key=CANARY\"}"), NULL, NULL);
+	assert_int_equal(desk.status, 400);
+	assert_string_equal(desk_audited(&desk, "/kind"), "redemption");
 	char *all = world_read(&desk.world, "audit.jsonl");
 	assert_null(strstr(all, "CANARY"));
 	free(all);

@@ -448,6 +448,12 @@ static void a_tenant_has_its_service(void **state)
 		"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/audit.jsonl\"; } );\n"
 		"clients = ( { id = \"app\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; } );\n"
 		"services = ( " OWN("blue1", "blue", "t1") ",\n" OWN("red2", "red", "t2") " );\n";
+	static const char one[] =
+		"issuer = \"" OURS "\"; rates = { address = 0; subject = 0; };\n"
+		"providers = ( " ENTRY("many", "https://two.example", "\"t1\", \"t2\"") " );\n"
+		"audit = ( { id = \"trail\"; plugin = \"file\"; path = \"%FOLDER%/audit.jsonl\"; } );\n"
+		"clients = ( { id = \"app\"; auth = \"client_secret_post\"; secret = { file = \"%FOLDER%/secret\"; }; } );\n"
+		"services = ( " OWN("many1", "many", "t1") ",\n" OWN("many2", "many", "t2") " );\n";
 	static const struct {
 		const char *tenant, *parameter; /* NULL: none */
 		const char *got, *error;
@@ -455,8 +461,11 @@ static void a_tenant_has_its_service(void **state)
 		{ "t1", NULL, "https://mcp.example/blue1", "" },
 		{ "t2", NULL, "https://mcp.example/red2", "" },
 		{ "t1", "https://mcp.example/blue1", "https://mcp.example/blue1", "" },
-		{ "t1", "https://mcp.example/red2", "", "invalid_target" },
-		{ "t2", "https://mcp.example/blue1", "", "invalid_target" },
+		{ "t1", "https://mcp.example/red2", "", "invalid_grant" },
+		{ "t2", "https://mcp.example/blue1", "", "invalid_grant" },
+		/* Nobody's tenant; nothing tells it from another one's. */
+		{ "t3", NULL, "", "invalid_grant" },
+		{ "t3", "https://mcp.example/blue1", "", "invalid_grant" },
 	};
 	struct desk desk;
 	(void)state;
@@ -469,9 +478,19 @@ static void a_tenant_has_its_service(void **state)
 		if (strcmp(desk_text(&desk, "/resource"), rows[i].got) || strcmp(desk_text(&desk, "/error"), rows[i].error))
 			fail_msg("row %zu: %s", i, desk.body);
 	}
-	/* What it names is for routing: the signature is looked at, and nobody's tenant gets nothing. */
-	free(redeemed(&desk, "https://mcp.example/blue1", "{\"iss\":\"https://two.example\",\"tenant\":\"t3\"}"));
+	/* What it names is for routing: the signature is looked at. */
+	char *forged = world_sign(&desk.world, desk.world.other, "oauth-id-jag+jwt", "{\"iss\":\"https://two.example\",\"tenant\":\"t1\"}");
+	desk_form(&desk, "/token", NULL, "grant_type", JWT_BEARER, "assertion", forged, "client_id", "app", "client_secret", SECRET, NULL);
 	assert_string_equal(desk_text(&desk, "/error"), "invalid_grant");
+	free(forged);
+	/* One entry with two tenants, of which each has its own service. */
+	load(&desk, one);
+	for (size_t i = 0; i < 2; i++) {
+		char claims[96];
+		snprintf(claims, sizeof claims, "{\"iss\":\"https://two.example\",\"tenant\":\"%s\"}", rows[i].tenant);
+		free(redeemed(&desk, NULL, claims));
+		assert_string_equal(desk_text(&desk, "/resource"), i ? "https://mcp.example/many2" : "https://mcp.example/many1");
+	}
 	desk_close(&desk);
 }
 

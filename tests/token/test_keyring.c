@@ -56,9 +56,12 @@ static void hear(void *data, const char *kind, int severity, const struct notice
 		if (!strcmp(fields[i].name, "kid"))
 			kid = fields[i].value;
 	}
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of several keyrings */
+	pthread_mutex_lock(&lock);
 	size_t length = strlen(f->heard);
-	if (!strcmp(kind, "signing-key") && severity == NOTICE_WARNING)
+	if (!strcmp(kind, "signing-key") && severity == NOTICE_WARNING && length < sizeof f->heard - 100)
 		snprintf(f->heard + length, sizeof f->heard - length, "%s %s\n", change, kid);
+	pthread_mutex_unlock(&lock);
 }
 
 static int set_up(void **state)

@@ -635,6 +635,18 @@ static void no_rollback(void **state)
 		EVENTUALLY((verify(keyset, f->keys[0], NULL) == EMA_OK) == i);
 		assert_int_equal(verify(keyset, f->keys[1], NULL) == EMA_OK, !i);
 	}
+	keyset_close(keyset);
+	/* A 304 has the date of the cache that asked, and makes the set no newer. */
+	struct keyset_state now;
+	server_answer(f->server, KEYS, &(struct server_answer){ .body = old, .etag = "\"a\"", .headers = { { "Date", "Mon, 23 Nov 2026 11:00:00 GMT" } } });
+	settings.id = "revalidated";
+	keyset = open_set(f->trust, &settings);
+	assert_int_equal(verify(keyset, f->keys[0], NULL), EMA_OK);
+	server_answer(f->server, KEYS, &(struct server_answer){ .body = old, .etag = "\"a\"", .headers = { { "Date", "Mon, 23 Nov 2026 12:00:00 GMT" } } });
+	atomic_fetch_add(&moved, 16 * MINUTE);
+	EVENTUALLY((keyset_state(keyset, &now), now.fetches > 1));
+	server_answer(f->server, KEYS, &(struct server_answer){ .body = new, .headers = { { "Date", "Mon, 23 Nov 2026 11:30:00 GMT" } } });
+	EVENTUALLY((atomic_fetch_add(&moved, MINUTE), verify(keyset, f->keys[1], NULL)) == EMA_OK);
 	free(old);
 	free(new);
 	keyset_close(keyset);
