@@ -145,7 +145,7 @@ void sinks_judge(struct audit *audit)
 
 static void back_off(struct sink *sink, const char *what, int code)
 {
-	int was = sink->down;
+	const int was = sink->retry != 0; /* a sink that takes the place of one that was down has not failed yet */
 	sink->down = 1;
 	sink->retry = sink->retry ? sink->retry * 2 : RETRY_LEAST_MS;
 	if (sink->retry > RETRY_MOST_MS)

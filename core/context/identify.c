@@ -274,7 +274,10 @@ static int explain_stranger(struct pipeline *p)
 	const struct conf_node *node = p->service->conf->identity.node ? p->service->conf->identity.node : p->service->conf->node;
 	const struct issuer_name *name = resolve_issuer(p->snapshot, p->issuer, NULL);
 	const struct issuer_name *near = name ? NULL : near_issuer(p->snapshot, p->issuer);
+	const char *tenant = name ? pipeline_routed_tenant(p, name->declared, name->tenant) : NULL;
+	const struct issuer_name *of_tenant = tenant ? resolve_issuer(p->snapshot, p->issuer, tenant) : NULL;
 	if (name) {
+		name = of_tenant ? of_tenant : name;
 		failure_set(&why, EMA_NOT_MINE, "the token is of provider \"%s\", which no identity rule of service \"%s\" names",
 		            p->snapshot->providers[name->provider].conf->instance.id, p->service->conf->id);
 	} else if (near) {

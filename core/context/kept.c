@@ -142,7 +142,7 @@ int context_filter(const struct ema_decision *decision, const char *text, size_t
 		return EMA_AFTER_FORK;
 	struct filtering filtering = { kept, clock_wall(&kept->context->clock) / 1000 };
 	/* Somebody was let in with it: as long as he would be, he is answered, if not for long. */
-	int64_t left = kept->claims.expires == JWT_ABSENT ? LIST_TTL_MS : (kept->claims.expires - filtering.now) * 1000;
+	int64_t left = decision->expires ? (decision->expires - filtering.now) * 1000 : LIST_TTL_MS;
 	if (left <= -kept->skew * 1000)
 		return EMA_EXPIRED;
 	const struct mcp_keep how = { .keep = keep, .data = &filtering, .ttl_ms = left < 0 ? 0 : left < LIST_TTL_MS ? left : LIST_TTL_MS };

@@ -158,7 +158,9 @@ static int choose_allowed(struct pipeline *p, const struct service *wanted)
 		if (!target_serves(service->conf, p->redemption->issuer, p->now))
 			continue;
 		served++;
-		if (!first)
+		/* If none can be chosen, one that the client may reach says what is wrong. */
+		if (!first || (first != p->service && !client_may_reach(p->redemption->client, first->conf->id) &&
+		               client_may_reach(p->redemption->client, service->conf->id)))
 			first = service;
 		if (!name || !has_provider(p, service, !wanted) || !client_may_reach(p->redemption->client, service->conf->id))
 			continue;
@@ -187,7 +189,7 @@ static int choose_allowed(struct pipeline *p, const struct service *wanted)
 	if (allowed > 1)
 		return refuse(p, EMA_BAD_TARGET, "the assertion names no resource, this issuer has several services, and the request does not pick one (resource)");
 	p->service = first;
-	return refuse(p, EMA_NOT_GRANTED, "no service with this issuer has both this provider among its identity rules and this client");
+	return refuse(p, EMA_NOT_GRANTED, "no service with this issuer has this provider among its identity rules, the token's tenant and this client");
 }
 
 int pipeline_target(struct pipeline *p)

@@ -332,8 +332,8 @@ static int adopt(struct keyset *keyset, struct landing *landing, struct failure 
 		keyset->discovered = landing->asked_tick;
 	}
 	back = keyset->told > KEYSET_FRESH || keyset->failing;
-	/* That of a 304 may be its cache's. */
-	if (fresh)
+	/* That of a 304 may be its cache's; after a restart there is no other. */
+	if (fresh || keyset->date <= 0)
 		keyset->date = freshness_date(landing->reply.date);
 	keyset->life = freshness(&landing->reply, landing->asked);
 	keyset->fetched = landing->asked;
