@@ -86,14 +86,12 @@ static void put_usual(struct buffer *out, const struct conf_service *service)
 
 static void put_login(struct buffer *out, const struct conf_conditions *login)
 {
-	struct buffer acr = BUFFER_INIT(SCOPES_MOST);
-	for (size_t i = 0; login && i < login->acr.count; i++)
-		buffer_printf(&acr, "%s%s", i ? " " : "", login->acr.list[i]);
-	if (acr.length && !acr.failed)
-		put(out, "acr_values", acr.data);
+	char *acr = pipeline_acr_values(login);
+	if (acr)
+		put(out, "acr_values", acr);
 	if (login && login->max_age)
 		buffer_printf(out, ", max_age=\"%lld\"", (long long)login->max_age);
-	buffer_free(&acr);
+	free(acr);
 }
 
 /* Those that resource metadata lists. */

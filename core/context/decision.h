@@ -65,7 +65,7 @@ void *decision_get(struct ema_decision *decision, size_t count, size_t size);
 /* A copy that lives as long as the decision; NULL stays NULL. No memory: "" and broken. */
 const char *decision_copy(struct ema_decision *decision, const char *text);
 const char *decision_printf(struct ema_decision *decision, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A URI as records and texts may have it: of a query, where secrets stand, no more than that there is one (AUD-11). */
+/* A URI as records and texts may have it: of query and fragment, where secrets stand, no more than that there is one (AUD-11). */
 const char *decision_uri(struct ema_decision *decision, const char *uri);
 void decision_add(struct ema_decision *decision, struct decision_list *list, const char *text);
 /* Appends a step and returns its place, or SIZE_MAX when there are too many. The strings are copied, but for the static ones. */

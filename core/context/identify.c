@@ -23,29 +23,32 @@ static const char *request_item(const struct pipeline *p, int item)
 	return p->request->items[item];
 }
 
-const char *pipeline_routed_tenant(const struct pipeline *p, const struct declared *declared, const char *name_tenant)
+/* The tenant that an unverified claim names: for routing alone, jwt_verify looks again. */
+static const char *routed_tenant(const struct pipeline *p, const struct declared *declared, const char *name_tenant)
 {
 	return declared->tenant_claim ? json_string(json_at(&p->route, declared->tenant_claim)) : name_tenant;
 }
 
-const struct declared *pipeline_route(const struct pipeline *p, const struct provider *provider, const char **name_tenant, const struct provider **other)
+const struct declared *pipeline_route(const struct pipeline *p, const struct provider *provider, struct route *out)
 {
-	const struct declared *declared = p->issuer ? instance_for_issuer(provider->instance, p->issuer, name_tenant) : NULL;
-	const char *tenant = declared ? pipeline_routed_tenant(p, declared, *name_tenant) : NULL;
-	const struct issuer_name *name = tenant ? resolve_issuer(p->snapshot, p->issuer, tenant) : NULL;
+	*out = (struct route){ NULL, NULL, NULL };
+	const struct declared *declared = p->issuer ? instance_for_issuer(provider->instance, p->issuer, &out->name_tenant) : NULL;
+	out->tenant = declared ? routed_tenant(p, declared, out->name_tenant) : NULL;
+	const struct issuer_name *name = out->tenant ? resolve_issuer(p->snapshot, p->issuer, out->tenant) : NULL;
 	const struct provider *whose = name && name->tenant ? &p->snapshot->providers[name->provider] : provider;
-	*other = whose != provider ? whose : NULL;
-	return whose == provider ? declared : NULL;
+	out->other = whose != provider ? whose : NULL;
+	return out->other ? NULL : declared;
 }
 
 /* Is the token of this provider's issuer (and tenant), and of a kind that it accepts? */
 static const struct declared *owner(struct pipeline *p, const struct provider *provider, const char **name_tenant)
 {
-	const struct provider *other;
-	const struct declared *declared = pipeline_route(p, provider, name_tenant, &other);
+	struct route route;
+	const struct declared *declared = pipeline_route(p, provider, &route);
+	*name_tenant = route.name_tenant;
 	if (!declared) {
-		if (other)
-			failure_set(&p->step, EMA_NOT_MINE, "the token is of a tenant that provider \"%s\" has", other->conf->instance.id);
+		if (route.other)
+			failure_set(&p->step, EMA_NOT_MINE, "the token is of a tenant that provider \"%s\" has", route.other->conf->instance.id);
 		else
 			failure_set(&p->step, EMA_NOT_MINE, "the token is of another issuer");
 		return NULL;
@@ -274,7 +277,7 @@ static int explain_stranger(struct pipeline *p)
 	const struct conf_node *node = p->service->conf->identity.node ? p->service->conf->identity.node : p->service->conf->node;
 	const struct issuer_name *name = resolve_issuer(p->snapshot, p->issuer, NULL);
 	const struct issuer_name *near = name ? NULL : near_issuer(p->snapshot, p->issuer);
-	const char *tenant = name ? pipeline_routed_tenant(p, name->declared, name->tenant) : NULL;
+	const char *tenant = name ? routed_tenant(p, name->declared, name->tenant) : NULL;
 	const struct issuer_name *of_tenant = tenant ? resolve_issuer(p->snapshot, p->issuer, tenant) : NULL;
 	if (name) {
 		name = of_tenant ? of_tenant : name;

@@ -335,8 +335,11 @@ static void grant(struct pipeline *p)
 	tell_subject(p);
 	d->code = EMA_OK;
 	d->resource = decision_copy(d, p->service->conf->resource);
-	const int64_t expires = found ? found->expires : p->own.claims.expires, ends = reach(p);
-	d->expires = expires == JWT_ABSENT || (ends != JWT_ABSENT && ends < expires) ? (ends == JWT_ABSENT ? 0 : ends) : expires;
+	int64_t expires = found ? found->expires : p->own.claims.expires;
+	const int64_t ends = reach(p);
+	if (ends != JWT_ABSENT && ends < expires)
+		expires = ends;
+	d->expires = expires == JWT_ABSENT ? 0 : expires;
 	for (size_t i = 0; i < p->principal.group_count; i++)
 		decision_add(d, &d->groups, p->principal.groups[i].name);
 	for (size_t i = 0; i < p->principal.role_count; i++)

@@ -75,11 +75,13 @@ struct pipeline {
 	char rule[300];           /* FILE:LINE of the rule that decided */
 };
 
-/* Is the token this provider's, by the issuer and tenant that it names? Nothing of that is verified: for routing alone. NULL: no; other is the provider
-   that has this tenant of the issuer, or NULL. */
-const struct declared *pipeline_route(const struct pipeline *p, const struct provider *provider, const char **name_tenant, const struct provider **other);
-/* The tenant that an unverified claim names: for routing alone, jwt_verify looks again. NULL: none. */
-const char *pipeline_routed_tenant(const struct pipeline *p, const struct declared *declared, const char *name_tenant);
+struct route {
+	const char *name_tenant;      /* that goes with the issuer's name, or NULL */
+	const char *tenant;           /* that the token names, or NULL */
+	const struct provider *other; /* that has this tenant of the issuer, or NULL */
+};
+/* Is the token this provider's, by the issuer and tenant that it names? Nothing of that is verified: for routing alone. NULL: no. */
+const struct declared *pipeline_route(const struct pipeline *p, const struct provider *provider, struct route *out);
 /* Identity rules. The code; the winner is set on EMA_OK. */
 int pipeline_identity(struct pipeline *p);
 /* The service's issuer, and those that it had before until their dates. */
@@ -115,6 +117,8 @@ void pipeline_hold_scope(struct pipeline *p, const struct conf_client *client, c
 /* What is known of the winner, for the rules; the strings are the pipeline's. */
 struct policy_who pipeline_who(const struct pipeline *p);
 struct policy_principal *pipeline_prepare(const struct pipeline *p);
+/* RFC 9470 3: the login's acr that would do, separated by spaces, for free(). NULL: any, more than there is room for, or no memory. */
+char *pipeline_acr_values(const struct conf_conditions *login);
 /* Which of the scopes so far some grant gives the subject now; some are enough. */
 int pipeline_grants(struct pipeline *p);
 /* Of an ID-JAG that is only looked at: makes it a redemption by the client that the request names. */

@@ -2,6 +2,7 @@
 #include "pipeline.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -193,15 +194,23 @@ struct policy_principal *pipeline_prepare(const struct pipeline *p)
 	return policy_prepare(p->service->policy, &who, &p->decision->memory);
 }
 
+char *pipeline_acr_values(const struct conf_conditions *login)
+{
+	struct buffer acr = BUFFER_INIT(4096);
+	for (size_t i = 0; login && i < login->acr.count; i++)
+		buffer_printf(&acr, "%s%s", i ? " " : "", login->acr.list[i]);
+	char *taken = acr.length && !acr.failed ? buffer_take(&acr) : NULL;
+	buffer_free(&acr);
+	return taken;
+}
+
 /* RFC 9470 3: what the client has to ask the provider for. */
 static void want_login(struct ema_decision *d, const struct conf_conditions *login)
 {
-	struct buffer acr = BUFFER_INIT(4096); /* as in a challenge */
-	for (size_t i = 0; login && i < login->acr.count; i++)
-		buffer_printf(&acr, "%s%s", i ? " " : "", login->acr.list[i]);
-	d->acr_values = acr.length && !acr.failed ? decision_copy(d, acr.data) : NULL;
+	char *acr = pipeline_acr_values(login);
+	d->acr_values = decision_copy(d, acr);
 	d->max_age = login ? login->max_age : 0;
-	buffer_free(&acr);
+	free(acr);
 }
 
 int pipeline_grants(struct pipeline *p)

@@ -115,17 +115,14 @@ static int choose_claimed(struct pipeline *p, const char *const *list, size_t co
 static int has_provider(const struct pipeline *p, const struct service *service, int chosen)
 {
 	const struct snapshot *s = p->snapshot;
-	const struct provider *other;
-	const char *named = NULL;
+	struct route route;
 	for (size_t i = 0; i < s->name_count; i++) {
 		const struct provider *provider = &s->providers[s->names[i].provider];
 		if (strcmp(s->names[i].issuer, p->issuer) || !conf_has_provider(s->conf, service->conf, provider->conf->instance.id))
 			continue;
 		if (!chosen)
 			return 1;
-		const struct declared *declared = pipeline_route(p, provider, &named, &other);
-		const char *tenant = declared ? pipeline_routed_tenant(p, declared, named) : NULL;
-		if (declared && (!tenant || conf_takes(&service->conf->tenants, tenant)))
+		if (pipeline_route(p, provider, &route) && (!route.tenant || conf_takes(&service->conf->tenants, route.tenant)))
 			return 1;
 	}
 	return 0;
@@ -135,14 +132,11 @@ static int has_provider(const struct pipeline *p, const struct service *service,
 static int is_of_nobody(const struct pipeline *p)
 {
 	const struct snapshot *s = p->snapshot;
-	const struct provider *other;
-	const char *named = NULL;
-	for (size_t i = 0; i < s->name_count; i++) {
-		const struct declared *declared = strcmp(s->names[i].issuer, p->issuer) ? NULL : pipeline_route(p, &s->providers[s->names[i].provider], &named, &other);
-		const char *tenant = declared ? pipeline_routed_tenant(p, declared, named) : NULL;
-		if (declared && (!tenant || resolve_issuer(s, p->issuer, tenant)))
+	struct route route;
+	for (size_t i = 0; i < s->name_count; i++)
+		if (!strcmp(s->names[i].issuer, p->issuer) && pipeline_route(p, &s->providers[s->names[i].provider], &route) &&
+		    (!route.tenant || resolve_issuer(s, p->issuer, route.tenant)))
 			return 0;
-	}
 	return 1;
 }
 

@@ -275,7 +275,7 @@ static int read_claims(struct check *check)
 	   whose scope is empty is not taken for it. It has a sub and one string as its scope, whatever claims the provider names (JAG-40, JAG-66). */
 	if ((code = refuse_unsupported(check)) ||
 	    (code = read_string(check, "/iss", 1, LENT_TEXT_MOST, EMA_VALUE_ISSUER, &result->issuer)) ||
-	    (code = jag ? read_string(check, "/sub", 1, LENT_TEXT_MOST, 0, &sub) : EMA_OK) ||
+	    (code = jag && check->rules.subject_claim ? read_string(check, "/sub", 1, LENT_TEXT_MOST, 0, &sub) : EMA_OK) ||
 	    (code = read_string(check, check->rules.subject_claim ? check->rules.subject_claim : "/sub", 1, LENT_TEXT_MOST, 0, &subject)) ||
 	    (code = read_list(check, audience, 0, EMA_VALUE_AUDIENCE, add_audience)) ||
 	    (code = read_string(check, client, jag, LENT_TEXT_MOST, EMA_VALUE_CLIENT_ID, &result->client_id)) ||

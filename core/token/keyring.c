@@ -509,10 +509,12 @@ static int change_folder(struct keyring *keyring, int folder, int64_t now, int64
 /* What another process did to the keys, `emactl keys rotate` for one, which has no audit trail of its own. */
 static void tell_others(const struct keyring *keyring, const struct key_set *all, const struct key_set *living)
 {
-	for (size_t i = 0; keyring->mode == KEYRING_SERVE && i < living->count; i++)
+	if (keyring->mode != KEYRING_SERVE)
+		return;
+	for (size_t i = 0; i < living->count; i++)
 		if (!key_set_find(keyring->set, living->keys[i]->kid))
 			tell(keyring, "found", living->keys[i]);
-	for (size_t i = 0; keyring->mode == KEYRING_SERVE && i < keyring->set->count; i++)
+	for (size_t i = 0; i < keyring->set->count; i++)
 		if (!key_set_find(all, keyring->set->keys[i]->kid) || key_set_is_void(all, keyring->set->keys[i]))
 			tell(keyring, "gone", keyring->set->keys[i]);
 }

@@ -47,7 +47,7 @@ struct fetch_rules {
 
 struct keyset_settings {
 	const char *id;            /* for messages */
-	const char *whose;         /* what has that id, for messages: a literal; NULL: "provider", whose issuer must then be one (RFC 8414 2) */
+	const char *whose;         /* what has that id, for messages: a literal; NULL: "provider" */
 	const char *issuer;        /* that the discovery document must name */
 	const char *jwks_url;      /* where the keys are; NULL: where discovery says */
 	const char *discovery_url; /* the one place; NULL: OAuth inserted, OpenID inserted, OpenID appended */

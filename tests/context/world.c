@@ -193,3 +193,22 @@ char *world_read(const struct world *world, const char *name)
 		fclose(file);
 	return buffer_take(&text);
 }
+
+void ears_hear(void *data, int level, const char *text)
+{
+	struct ears *ears = data;
+	(void)level;
+	pthread_mutex_lock(&ears->lock);
+	buffer_printf(&ears->heard, "%s\n", text);
+	pthread_mutex_unlock(&ears->lock);
+}
+
+void nothing_leaks(const char *where, const char *text, const char *secret, size_t piece)
+{
+	const char *found = strstr(text, CANARY);
+	if (found)
+		fail_msg("%s: ...%.80s", where, found > text + 40 ? found - 40 : text);
+	for (size_t i = 0; secret && i + piece <= strlen(secret); i += piece)
+		if (memmem(text, strlen(text), secret + i, piece))
+			fail_msg("%s has a piece of a secret, from byte %zu on", where, i);
+}

@@ -4,8 +4,10 @@
 
 #include "test.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
+#include "buffer.h"
 #include "clock.h"
 #include "context.h"
 #include "ema/admin.h"
@@ -51,5 +53,17 @@ char *world_read(const struct world *world, const char *name);
 
 /* One provider, one service, no more. */
 extern const char world_plain[];
+
+/* ---- What is heard, in one text; for a log, and what else is told to ears_hear() ---- */
+
+#define CANARY "cAnArY"
+
+struct ears {
+	pthread_mutex_t lock;
+	struct buffer heard;
+};
+void ears_hear(void *data, int level, const char *text);
+/* Neither the canary is in text, nor so many bytes in a row of a secret, or NULL, from each of its pieces on. */
+void nothing_leaks(const char *where, const char *text, const char *secret, size_t piece);
 
 #endif
